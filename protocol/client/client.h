@@ -1,0 +1,123 @@
+// Client: one MQTT client. Its session survives links; it decides when to dial and hands the host a
+// Peer for each link.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "protocol/peer.h"
+#include "protocol/session/flow.h"
+#include "protocol/session/random.h"
+#include "protocol/trace/log.h"
+#include "protocol/wire/packet.h"
+
+namespace mqttlab {
+
+/// Wait before the n-th dial after a failure: initial * factor^n, at most `maximum`, less a random
+/// part of up to `jitter` of it. Counting starts anew only when a link has been up for `stable`.
+struct Backoff {
+  Time initial = 1 * second;
+  Time maximum = 60 * second;
+  double factor = 2.0;
+  double jitter = 0.5;
+  Time stable = 10 * second;
+};
+
+struct ClientConfig {
+  std::string client_id;
+  ProtocolVersion version = ProtocolVersion::v3_1_1;
+  bool clean_session = true;
+  std::uint16_t keep_alive_s = 60;  ///< 0: none
+  Time ping_timeout = 10 * second;  ///< from PINGREQ written to PINGRESP; then the link is given up
+  Time connect_timeout = 30 * second;  ///< from dial to CONNACK
+  std::optional<Will> will;
+  std::optional<std::string> user_name;
+  std::optional<std::string> password;
+  bool reconnect = true;
+  Backoff backoff;
+  std::uint16_t window = 20;  ///< exchanges in flight
+  std::size_t queue_messages =
+      1'000;  ///< accepted and not yet in flight, offline or behind a full window
+  std::size_t queue_bytes = 1 << 20;
+  std::size_t inbox_messages = 1'000;  ///< arrived and not yet taken; then the link is not read
+  std::uint32_t max_packet_size = 1 << 20;  ///< bytes accepted from the server
+};
+
+/// Names one call of publish, subscribe or unsubscribe; never 0, never reused within a client.
+using Token = std::uint64_t;
+
+struct Connected {
+  bool session_present = false;
+};
+struct Refused {
+  ConnectReturn code;
+};
+/// A link (or an attempt) ended. `violation` is set if the server broke a rule, `reason` says what
+/// happened in words.
+struct Disconnected {
+  std::optional<Violation> violation;
+  std::string reason;
+};
+enum class Outcome : std::uint8_t {
+  done,
+  failed
+};  ///< failed: the session ended before the exchange was complete
+struct Completed {
+  Token token = 0;
+  Outcome outcome = Outcome::done;
+  std::vector<std::uint8_t> codes;  ///< SUBACK's, one per filter
+};
+struct Received {
+  Slice topic;
+  Slice payload;
+  QoS qos = QoS::at_most_once;
+  bool retain = false;
+  bool dup = false;
+};
+using ClientEvent = std::variant<Connected, Refused, Disconnected, Completed, Received>;
+
+class Client {
+ public:
+  /// `actor`: this client's name in the trace. `log` may be null and must outlive the client.
+  /// Throws std::invalid_argument naming the field if the configuration is not valid (an empty
+  /// client id without clean session, a will topic with wildcards, ...).
+  Client(ClientConfig config, std::uint64_t seed, trace::Log* log, trace::Actor actor);
+  ~Client();
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  // The application's side.
+  void start(Time now);  ///< wants to be connected from now on
+  void stop(Time now);  ///< DISCONNECT, close, and stay offline; exchanges stay open in the session
+  std::variant<Token, Misuse> publish(Slice topic, Slice payload, QoS qos, bool retain, Time now);
+  std::variant<Token, Misuse> subscribe(std::vector<Subscription> subscriptions, Time now);
+  std::variant<Token, Misuse> unsubscribe(std::vector<Slice> filters, Time now);
+  /// The next event for the application; taking a Received acknowledges it.
+  std::optional<ClientEvent> poll(Time now);
+
+  // The host's side.
+  [[nodiscard]] bool wants_link() const;  ///< the host should dial now, and say so with dialing()
+  void dialing(Time now);
+  Peer& dialed(Time now);  ///< the transport is up: a new link, valid until the next dialed()
+  void dial_failed(CloseCause cause, Time now);
+  [[nodiscard]] Peer* link();  ///< the present link, or null
+  void advance(Time now);      ///< runs due timers, the link's included
+  [[nodiscard]] Time deadline() const;
+  [[nodiscard]] bool has_events() const;  ///< poll() would give something
+
+  [[nodiscard]] bool connected() const;      ///< CONNACK accepted on the present link
+  [[nodiscard]] std::size_t queued() const;  ///< messages not yet in flight
+  [[nodiscard]] std::size_t in_flight() const;
+  [[nodiscard]] const ClientConfig& config() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace mqttlab

@@ -1,0 +1,61 @@
+// Oracle: the rules of MQTT as a checker over a trace. It streams over the events with its own
+// model of the protocol and shares no state machine with client/ or broker/.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "protocol/trace/log.h"
+
+namespace mqttlab::oracle {
+
+/// What the model has to know and the wire does not tell.
+struct Settings {
+  double keep_alive_factor = 1.5;
+  Time keep_alive_slack =
+      100 * millisecond;            ///< how much later than factor x keep alive a broker may close
+  Time ping_timeout = 10 * second;  ///< of the clients under test, for KA-DETECT
+  Time converge_within = 0;  ///< from the last phase event to the end everything must be done
+  bool queue_qos0 = false;
+};
+
+/// One finding: an invariant was broken, by these events (indices into the log), at this time.
+struct Violation {
+  std::string invariant;   ///< "Q1-NOLOSS"
+  std::string statements;  ///< ids of normative statements, space-separated
+  Time at = 0;
+  std::string what;  ///< one sentence with names, topics and packet ids
+  std::vector<std::uint64_t> events;
+};
+
+enum class Status : std::uint8_t { pass, fail, not_observable };
+
+struct Verdict {
+  std::string invariant;
+  Status status = Status::pass;
+  std::uint64_t checked =
+      0;  ///< how many times the rule applied; 0 with status pass is reported as not_observable
+  std::string why;  ///< for not_observable: what was missing
+};
+
+class Oracle : public trace::Listener {
+ public:
+  explicit Oracle(Settings settings);
+  ~Oracle() override;
+  void on(const trace::Event& event, const trace::Log& log) override;
+  /// After the last event; `end` is the instant at which the run stopped.
+  void finish(Time end, const trace::Log& log);
+  [[nodiscard]] const std::vector<Violation>& violations() const;
+  [[nodiscard]] std::vector<Verdict> verdicts() const;  ///< one per invariant, in a fixed order
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// Every invariant this oracle knows, in report order.
+[[nodiscard]] std::vector<std::string> invariants();
+
+}  // namespace mqttlab::oracle

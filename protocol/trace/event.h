@@ -1,0 +1,92 @@
+// What happened, as typed events in one total order. Packets are decoded from bytes at the host
+// boundary, never reported by the peer itself.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "protocol/peer.h"
+#include "protocol/wire/packet.h"
+
+namespace mqttlab::trace {
+
+/// Index of a named participant (device, broker) in the Log.
+using Actor = std::uint32_t;
+/// Index of an interned string in the Log; 0 is the empty string.
+using Text = std::uint32_t;
+
+enum class Kind : std::uint8_t {
+  // Transport, one event per end that notices.
+  opened,  ///< this end has a connection
+  closed,  ///< this end has lost it; code: CloseCause
+  // Packets, at the boundary between a peer and its host.
+  written,    ///< the transport took the packet's last byte
+  arrived,    ///< the packet's last byte reached the peer
+  malformed,  ///< bytes that are no packet; code: reason, text: statement
+  tail,       ///< at the end of a stream: `bytes` of a packet that is not whole, written or arrived
+              ///< (flags: 0, 1)
+  // The application's side of a client.
+  publish_called,   ///< accepted by the client; message, packet_id 0, flags as in PUBLISH, token in
+                    ///< `detail`
+  publish_refused,  ///< code: Misuse
+  publish_completed,  ///< code: Outcome, token in `detail`
+  delivered,          ///< handed to the application; flags as in PUBLISH, message, text: topic
+  // What a broker says of itself.
+  dropped,  ///< a message for session `text` (client id) will not be delivered; code: DropReason,
+            ///< message
+  session_ended,  ///< text: client id
+  // The world.
+  link_down,
+  link_up,  ///< the actor's access link, by fault or cycle
+  died,     ///< the actor's client process is gone; code: Death
+  phase,    ///< text: its name, e.g. "settle"; everything after it runs without faults
+};
+inline constexpr int kinds = static_cast<int>(Kind::phase) + 1;
+[[nodiscard]] std::string_view name(Kind kind);
+
+enum class End : std::uint8_t { client, broker };
+enum class DropReason : std::uint8_t {
+  queue_full,
+  queue_bytes_full,
+  session_ended,
+  offline_qos0,
+  outbox_full,
+  not_authorised,
+  too_large,
+  retained_limit,
+};
+[[nodiscard]] std::string_view name(DropReason reason);
+enum class Death : std::uint8_t { fin, reset, silent };
+[[nodiscard]] std::string_view name(Death death);
+
+/// One event; 56 bytes, so that millions fit. Fields that a kind does not use are 0.
+struct Event {
+  Time at = 0;
+  std::uint64_t message = 0;  ///< identity of topic and payload: Log::identity(); 0: none
+  Kind kind = Kind::opened;
+  End end = End::client;
+  PacketType packet{};     ///< written, arrived
+  std::uint8_t flags = 0;  ///< PUBLISH: low nibble of its first byte. CONNACK: session present
+  std::uint8_t code = 0;   ///< CONNACK's return code, CloseCause, DropReason, ...
+  std::uint8_t reserved = 0;
+  std::uint16_t packet_id = 0;
+  Actor actor = 0;  ///< whose end: the device at End::client, the broker at End::broker
+  std::uint32_t connection = 0;  ///< the same number at both ends; 0: none
+  std::uint32_t bytes = 0;       ///< of the packet on the wire, or of a tail
+  Text text = 0;                 ///< topic, client id, statement, phase
+  std::uint32_t detail =
+      0;  ///< written/arrived CONNECT, SUBSCRIBE, SUBACK, UNSUBSCRIBE: index in Log's details
+  std::uint32_t payload_bytes = 0;
+};
+static_assert(sizeof(Event) == 48 || sizeof(Event) == 56);
+
+inline constexpr std::uint8_t flag_retain = 0x01, flag_qos = 0x06, flag_dup = 0x08;
+[[nodiscard]] constexpr QoS qos_of(const Event& event) {
+  return static_cast<QoS>((event.flags & flag_qos) >> 1);
+}
+[[nodiscard]] constexpr bool dup_of(const Event& event) { return (event.flags & flag_dup) != 0; }
+[[nodiscard]] constexpr bool retain_of(const Event& event) {
+  return (event.flags & flag_retain) != 0;
+}
+
+}  // namespace mqttlab::trace

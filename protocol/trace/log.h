@@ -1,0 +1,85 @@
+// Log: the events of one run in one total order, with the strings and lists they refer to, and the
+// run's fingerprint.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "protocol/trace/event.h"
+
+namespace mqttlab::trace {
+
+/// What an Event has no room for.
+struct ConnectDetail {
+  ProtocolVersion version = ProtocolVersion::v3_1_1;
+  bool clean_session = true;
+  std::uint16_t keep_alive_s = 0;
+  bool has_will = false;
+  Text will_topic = 0;
+  std::uint64_t will_message = 0;  ///< identity of the will's topic and payload
+  bool will_payload_empty = false;
+  QoS will_qos{};
+  bool will_retain = false;
+};
+struct FilterDetail {  ///< SUBSCRIBE and UNSUBSCRIBE: filter (and QoS). SUBACK: QoS holds the code
+  Text filter = 0;
+  std::uint8_t qos = 0;
+};
+struct Detail {
+  ConnectDetail connect;
+  std::vector<FilterDetail> filters;
+};
+
+/// Sees every event as it is appended.
+class Listener {
+ public:
+  virtual ~Listener() = default;
+  virtual void on(const Event& event, const class Log& log) = 0;
+};
+
+class Log {
+ public:
+  Log();
+  ~Log();
+  Log(const Log&) = delete;
+  Log& operator=(const Log&) = delete;
+
+  Actor add_actor(std::string_view name);  ///< numbered from 0 in order of arrival
+  [[nodiscard]] std::string_view actor_name(Actor actor) const;
+  [[nodiscard]] std::size_t actors() const;
+  Text intern(std::string_view text);
+  [[nodiscard]] std::string_view text(Text text) const;
+  [[nodiscard]] std::size_t texts() const;
+  std::uint32_t add_detail(Detail detail);  ///< never 0
+  [[nodiscard]] const Detail& detail(std::uint32_t index) const;
+
+  void append(const Event& event);
+  [[nodiscard]] const std::vector<Event>& events() const { return events_; }
+  void listen(Listener* listener);  ///< called for every later event; must outlive the log's use
+
+  /// Identity of a message: a hash of topic and payload, never 0. Two publishes of equal topic and
+  /// payload have one identity; harnesses stamp payloads to tell them apart.
+  [[nodiscard]] static std::uint64_t identity(std::string_view topic, Bytes payload);
+
+  /// Hex of a hash over every event so far, to its nanosecond, with strings by content: the same in
+  /// every process and build.
+  [[nodiscard]] std::string fingerprint() const;
+
+ private:
+  struct Hash;
+  std::unique_ptr<Hash> hash_;
+  std::vector<Event> events_;
+  std::vector<std::string> actor_names_;
+  std::deque<std::string> texts_;
+  std::unordered_map<std::string_view, Text> text_index_;
+  std::deque<Detail> details_;
+  std::vector<Listener*> listeners_;
+};
+
+}  // namespace mqttlab::trace

@@ -1,0 +1,61 @@
+// What the peer did wrong, and a value-or-Violation. What this end's own caller does wrong is
+// another type (Misuse).
+#pragma once
+
+#include <cassert>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+namespace mqttlab {
+
+/// A rule of MQTT that the peer broke. `statement` is the id of the normative statement, e.g.
+/// "MQTT-3.3.1-4"; `reason` is the 5.0 reason code that names the error (0x81 malformed packet,
+/// 0x82 protocol error, ...), which 3.1.1 cannot carry on the wire but traces and reports show.
+struct Violation {
+  std::uint8_t reason = 0;
+  std::string_view statement;
+  friend bool operator==(const Violation&, const Violation&) = default;
+};
+
+/// Why a call of this end's own application was refused; nothing was sent.
+enum class Misuse : std::uint8_t {
+  bad_topic,      ///< not a valid topic name or filter
+  too_large,      ///< a string over 65,535 bytes or a packet over 268,435,455
+  queue_full,     ///< the offline queue's limit is reached
+  not_connected,  ///< needs a live connection
+  bad_argument,   ///< a value outside its range
+};
+
+/// A value, or the peer's Violation.
+template <typename T>
+class Result {
+ public:
+  Result(T value) : value_(std::move(value)) {}           // NOLINT(google-explicit-constructor)
+  Result(Violation violation) : violation_(violation) {}  // NOLINT(google-explicit-constructor)
+  [[nodiscard]] explicit operator bool() const { return value_.has_value(); }
+  [[nodiscard]] T& operator*() {
+    assert(value_);
+    return *value_;
+  }
+  [[nodiscard]] const T& operator*() const {
+    assert(value_);
+    return *value_;
+  }
+  [[nodiscard]] T* operator->() {
+    assert(value_);
+    return &*value_;
+  }
+  [[nodiscard]] const T* operator->() const {
+    assert(value_);
+    return &*value_;
+  }
+  [[nodiscard]] const Violation& violation() const { return violation_; }
+
+ private:
+  std::optional<T> value_;
+  Violation violation_;
+};
+
+}  // namespace mqttlab

@@ -1,0 +1,20 @@
+// Topic names and filters: validity and matching, on UTF-8 bytes as received (MQTT-4.7.3-4).
+#pragma once
+
+#include <string_view>
+
+namespace mqttlab {
+
+/// Well-formed UTF-8 without surrogates or U+0000; U+FEFF is a character like any other
+/// (MQTT-1.5.3-1 to -3).
+[[nodiscard]] bool valid_utf8(std::string_view text);
+/// 1 to 65,535 bytes of valid UTF-8 without wildcards (MQTT-3.3.2-2, MQTT-4.7.1-1, MQTT-4.7.3-1 to
+/// -3).
+[[nodiscard]] bool valid_topic_name(std::string_view topic);
+/// 1 to 65,535 bytes of valid UTF-8 with wildcards only where they may stand (MQTT-4.7.1-2, -3).
+[[nodiscard]] bool valid_topic_filter(std::string_view filter);
+/// True if a valid filter matches a valid topic name; a leading wildcard never matches a leading
+/// '$' (MQTT-4.7.2-1).
+[[nodiscard]] bool matches(std::string_view filter, std::string_view topic);
+
+}  // namespace mqttlab

@@ -1,0 +1,86 @@
+// Links: what an access link does to packets, as data.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocol/peer.h"
+
+namespace mqttlab::sim {
+
+/// Two-state loss, stepped once per packet: in each state a packet is lost with that state's
+/// probability.
+struct GilbertElliott {
+  double good_to_bad = 0.0;
+  double bad_to_good = 1.0;
+  double loss_good = 0.0;
+  double loss_bad = 1.0;
+};
+
+/// Recorded capacity: instants, in order, at which one packet of up to 1,500 bytes may cross
+/// (mahimahi's format). After the last the recording starts again.
+struct CapacityTrace {
+  std::string name;
+  std::vector<Time> opportunities;
+  Time length = 0;
+  /// Parses mahimahi text: one time in ms per line. Throws std::invalid_argument naming the line's
+  /// number and its text.
+  [[nodiscard]] static std::shared_ptr<const CapacityTrace> parse(std::string_view name,
+                                                                  std::string_view text);
+};
+
+/// One direction of a link. Packets pass a drop-tail queue, are serialised at the rate (or at the
+/// recorded opportunities), may be lost, and arrive after delay + a jitter uniform in [0, jitter],
+/// never overtaking each other.
+struct Direction {
+  double rate_bps = 0;  ///< 0: no serialisation time
+  Time delay = 0;
+  Time jitter = 0;
+  std::uint32_t queue_packets = 100;
+  double loss = 0;  ///< independent, per packet, 0..1
+  std::optional<GilbertElliott> burst;
+  std::shared_ptr<const CapacityTrace> capacity;  ///< replaces rate_bps
+};
+
+/// Alternating periods; each lasts its mean, stretched by a uniform factor in [1 - spread, 1 +
+/// spread].
+struct Cycle {
+  Time up = 0;
+  Time down = 0;
+  double spread = 0.5;
+};
+
+struct LinkSpec {
+  std::string name;
+  Direction up;    ///< from the device
+  Direction down;  ///< to the device
+  std::optional<Cycle> cycle;
+  /// Throws std::invalid_argument naming field, value and range.
+  void check() const;
+};
+
+/// A named profile with the source of its numbers.
+struct LinkProfile {
+  LinkSpec spec;
+  std::string_view source;  ///< citation
+};
+/// gprs, umts, lte, wifi, ethernet.
+[[nodiscard]] std::span<const LinkProfile> link_profiles();
+
+/// What crossed one direction of one link, at the IP layer, as offered by its sender.
+struct DirectionCounters {
+  std::uint64_t packets = 0;
+  std::uint64_t bytes = 0;                ///< IP packets, headers included
+  std::uint64_t header_bytes = 0;         ///< IP and TCP headers
+  std::uint64_t payload_bytes = 0;        ///< TCP payload, repeats included
+  std::uint64_t retransmitted_bytes = 0;  ///< TCP payload that had been sent before
+  std::uint64_t lost_random = 0, lost_burst = 0, lost_queue = 0, lost_down = 0;  ///< packets
+  std::uint64_t delivered = 0;                                                   ///< packets
+};
+
+}  // namespace mqttlab::sim
