@@ -1,0 +1,45 @@
+"""The errors of the package. What the caller did wrong is a UsageError, and says how to do better."""
+
+from __future__ import annotations
+
+__all__ = [
+    "ConnectionLostError",
+    "Error",
+    "PublishError",
+    "RefusedError",
+    "SubscribeError",
+    "UsageError",
+    "ViolationError",
+]
+
+
+class Error(Exception):
+    """Base of every error that mqttlab raises on purpose."""
+
+
+class UsageError(Error, ValueError):
+    """A wrong value from the caller: the message is one line naming value, place and remedy."""
+
+
+class ViolationError(Error, AssertionError):
+    """The oracle found that a run broke an invariant, or could not observe one asked for."""
+
+
+class RefusedError(Error):
+    """The broker refused the connection; `code` is the CONNACK return code (table 3.1)."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class ConnectionLostError(Error):
+    """The link was lost and the client was told not to reconnect."""
+
+
+class PublishError(Error):
+    """The client did not take the message, or its session ended before it was acknowledged."""
+
+
+class SubscribeError(Error):
+    """The broker refused a filter (SUBACK 0x80), or the session ended before it answered."""

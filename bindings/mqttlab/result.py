@@ -1,0 +1,194 @@
+"""What a run leaves behind: tables, verdicts, and the figures that identify it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mqttlab.errors import UsageError, ViolationError
+
+__all__ = ["ClientInfo", "DeviceInfo", "FleetInfo", "Result", "Verdict", "Violation"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The oracle's verdict on one invariant."""
+
+    invariant: str  # "Q1-NOLOSS"
+    status: str  # "pass", "fail" or "not_observable"
+    checked: int  # how many times the rule applied
+    why: str  # of not_observable: what was missing
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One finding of the oracle."""
+
+    invariant: str
+    statements: tuple[str, ...]  # ids of normative statements
+    at: int  # ns of virtual time
+    what: str  # one sentence with names, topics and packet ids
+    events: tuple[int, ...]  # indices into Result.events
+
+    @property
+    def at_s(self) -> float:
+        """The instant in seconds of virtual time."""
+        return self.at / 1e9
+
+
+@dataclass(frozen=True)
+class DeviceInfo:
+    """A device of the run."""
+
+    actor: int  # index into Result.actors; column `actor` of events and counters
+    name: str
+    link: str  # name of its link; key of Result.links
+
+
+@dataclass(frozen=True)
+class ClientInfo:
+    """A client of the run; several clients of one device share its actor in the trace."""
+
+    actor: int  # of its device
+    client_id: str  # as in `text` of CONNECT, DROPPED and SESSION_ENDED events
+    clean_session: bool
+    keep_alive_s: int
+    fleet: str  # name of the fleet it belongs to, or ""
+
+
+@dataclass(frozen=True)
+class FleetInfo:
+    """A fleet of publishers and what it has done."""
+
+    name: str
+    clients: tuple[str, ...]  # client ids
+    qos: tuple[int, ...]  # taken in turn by each member
+    published: int  # accepted by its clients
+    refused: int  # by a full offline queue
+
+
+@dataclass(frozen=True, repr=False)
+class Result:
+    """The outcome of `mqttlab.run`. Tables are NumPy structured arrays, read-only.
+
+    Units: `at` columns are integer nanoseconds of virtual time from the start of the run;
+    names that end in `_s` are seconds. Dtypes and enumerations are in `mqttlab.trace`.
+    """
+
+    scenario: str
+    """Name of the scenario function, without the module."""
+    seed: int
+    parameters: Mapping[str, object]
+    """Every parameter of the scenario with the value used, defaults included."""
+    until_s: float
+    """Where the run was to end at the latest."""
+    virtual_s: float
+    """Where it ended."""
+    wall_s: float
+    """Wall time of the run; the only figures here that two equal runs do not share are this and
+    what is derived from it."""
+    interrupted: bool
+    """True after Ctrl-C: everything is valid up to `virtual_s`."""
+    fingerprint: str
+    """Hex of a hash over every event to its nanosecond."""
+    versions: Mapping[str, str]
+    """`mqttlab`, `python`, `numpy`, `ns3`."""
+
+    events: NDArray[np.void]
+    """`trace.EVENT`, shape (events,), in one total order."""
+    texts: tuple[str, ...]
+    """Topics, client ids, statements, phases: what column `text` refers to."""
+    actors: tuple[str, ...]
+    """Names of broker and devices: what column `actor` refers to."""
+    connects: NDArray[np.void]
+    """`trace.CONNECT`: one row per CONNECT event, in order."""
+    filters: NDArray[np.void]
+    """`trace.FILTER`: one row per filter or code of SUBSCRIBE, SUBACK and UNSUBSCRIBE events."""
+    counters: NDArray[np.void]
+    """`trace.COUNTERS`: two rows per device, up and down."""
+
+    broker: str | None
+    """Name of the broker, or None if the scenario made none."""
+    devices: tuple[DeviceInfo, ...]
+    clients: tuple[ClientInfo, ...]
+    fleets: tuple[FleetInfo, ...]
+    links: Mapping[str, Mapping[str, object]]
+    """Link name to its description: `up` and `down` (mappings of rate_bps, delay_s, jitter_s,
+    loss, queue_packets, burst or None, capacity: the recording's name or None), `cycle` (up_s,
+    down_s, spread) or None."""
+    verdicts: tuple[Verdict, ...]
+    """One per invariant, in the oracle's order."""
+    violations: tuple[Violation, ...]
+    gauges: Mapping[str, int]
+    """What the broker counted about itself at the end (BrokerGauges); empty without a broker."""
+    simulator_events: int
+    """Events that the network simulator has executed."""
+    pcap: Path | None = None
+    pcap_side: str = "receiver"
+    source: Path | None = None
+    """File of the scenario, if it came from one."""
+    ending: str = field(default="until")
+    """Why the run ended: "until", "returned" (the scenario did) or "interrupted"."""
+
+    @property
+    def passed(self) -> bool:
+        """True if no invariant failed. What was not observable does not count as failed."""
+        return not self.violations and all(v.status != "fail" for v in self.verdicts)
+
+    def check(self, *invariants: str) -> None:
+        """Raises ViolationError unless the named invariants hold; all of them if none is named.
+
+        An invariant that is named must have been observable: the run has to contain what it
+        judges. Without names, invariants that could not be observed are passed over.
+
+        Errors: UsageError for a name that the oracle does not know; ViolationError.
+        """
+        known = {verdict.invariant: verdict for verdict in self.verdicts}
+        for name in invariants:
+            if name not in known:
+                raise UsageError(
+                    f"check: unknown invariant {name!r}; known are {', '.join(known)}"
+                )
+        chosen = [known[name] for name in invariants] or list(self.verdicts)
+        bad = [v for v in chosen if v.status == "fail"]
+        if invariants:
+            bad += [v for v in chosen if v.status == "not_observable"]
+        if bad:
+            raise ViolationError(self._explain(bad))
+
+    def write(self, directory: str | os.PathLike[str]) -> Path:
+        """Writes run.json, tables and report.html into `directory`; returns the report's path.
+
+        Errors: UsageError if the directory cannot be written.
+        """
+        from mqttlab import report  # the report needs jinja2, the API does not
+
+        return Path(report.write(self, Path(directory)))
+
+    def _explain(self, bad: list[Verdict], limit: int = 5) -> str:
+        lines = []
+        for verdict in bad:
+            if verdict.status == "not_observable":
+                lines.append(f"{verdict.invariant} was not observable: {verdict.why}")
+                continue
+            found = [v for v in self.violations if v.invariant == verdict.invariant]
+            lines.append(f"{verdict.invariant} is violated {len(found)} times:")
+            for violation in found[:limit]:
+                rules = f" [{' '.join(violation.statements)}]" if violation.statements else ""
+                lines.append(f"  at {violation.at_s:.6f} s: {violation.what}{rules}")
+            if len(found) > limit:
+                lines.append(f"  ... and {len(found) - limit} more")
+        lines.append(f"scenario {self.scenario}, seed {self.seed}, {self.fingerprint}")
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        verdict = "passed" if self.passed else f"{len(self.violations)} violations"
+        return (
+            f"<Result {self.scenario} seed={self.seed} {self.virtual_s:g} s, "
+            f"{len(self.events)} events, {verdict}, {self.fingerprint}>"
+        )
