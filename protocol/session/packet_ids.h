@@ -1,0 +1,34 @@
+// PacketIds: the packet ids of one direction of one session.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "protocol/session/id_set.h"
+
+namespace mqttlab {
+
+/// Packet ids 1..65535 of one direction of one session (MQTT-2.3.1-1 to -4). A client's PUBLISH,
+/// SUBSCRIBE and UNSUBSCRIBE share them. Handed out in rising order with wrap-around, skipping
+/// those in use: the longest time before reuse.
+class PacketIds {
+ public:
+  [[nodiscard]] std::uint16_t take() {  ///< 0 if all are in use
+    const std::uint16_t id = used_.next_absent(last_);
+    if (id != 0) {
+      used_.insert(id);
+      last_ = id;
+    }
+    return id;
+  }
+  void release(std::uint16_t id) { used_.erase(id); }
+  [[nodiscard]] bool in_use(std::uint16_t id) const { return used_.contains(id); }
+  [[nodiscard]] std::size_t used() const { return used_.size(); }
+  [[nodiscard]] bool exhausted() const { return used_.size() == 65'535; }
+
+ private:
+  IdSet used_;
+  std::uint16_t last_ = 0;
+};
+
+}  // namespace mqttlab
