@@ -13,6 +13,10 @@ namespace mqttlab {
 /// The largest value of the Remaining Length field (MQTT 2.2.3).
 inline constexpr std::uint32_t max_remaining_length = 268'435'455;
 
+/// The Violation of a CONNECT whose protocol name is known and whose level is not: a broker answers
+/// it with CONNACK 0x01 before it closes. Everything else that decode() finds just closes the link.
+inline constexpr Violation unsupported_protocol_level{0x84, "MQTT-3.1.2-2"};
+
 /// Decodes one whole frame (fixed header included, exact length), as `sender` may send it under
 /// `version`. A CONNECT names its version itself: `version` is ignored for it. Strict: every
 /// violation of the wire format is reported with its statement. Slices of the packet share the

@@ -11,12 +11,25 @@
 
 namespace mqttlab {
 
+/// The fixed header that every packet begins with (MQTT 2.2).
+struct FixedHeader {
+  std::uint8_t first_byte = 0;  ///< packet type and flags
+  std::uint8_t size = 0;        ///< of the header itself, 2 to 5 bytes
+  std::uint32_t remaining_length = 0;
+  [[nodiscard]] std::size_t frame_size() const { return std::size_t{size} + remaining_length; }
+};
+
+/// The header at the front of a stream; nullopt inside if it is not whole yet. A Remaining Length
+/// over four bytes, or longer than its value needs, is malformed (MQTT 2.2.3, table 2.4).
+[[nodiscard]] Result<std::optional<FixedHeader>> read_fixed_header(Bytes front);
+
 /// Owns the arrival buffer of one direction of one link. Frames are slices of it; a block that
 /// slices still share is left to them and a new one begun. The limit is checked on the first five
 /// bytes, and memory grows with what has arrived, never with what a header announces.
 class Framer {
  public:
-  /// `max_packet_size` in bytes, fixed header included; over it next() reports a violation.
+  /// `max_packet_size` in bytes, fixed header included; over it next() reports reason 0x95 with no
+  /// statement, for the limit is this end's own.
   explicit Framer(std::uint32_t max_packet_size);
 
   [[nodiscard]] std::span<std::uint8_t> space();  ///< never empty
@@ -27,11 +40,13 @@ class Framer {
   [[nodiscard]] Result<std::optional<Slice>> next();
   /// Bytes of a frame that has begun and is not whole: the tail, if the stream ends here.
   [[nodiscard]] std::size_t buffered() const { return end_ - begin_; }
+  /// Size of the present block, for those who account for memory.
+  [[nodiscard]] std::size_t capacity() const { return capacity_; }
 
  private:
   void make_room();
   std::uint32_t max_packet_size_;
-  std::shared_ptr<std::uint8_t[]> block_;
+  std::shared_ptr<std::uint8_t[]> block_;  // begun at the first space(): a silent link has none
   std::size_t capacity_ = 0, begin_ = 0, end_ = 0;
 };
 

@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <vector>
 
 #include "protocol/wire/slice.h"
@@ -33,8 +32,9 @@ class Outbox {
     Slice shared;
     [[nodiscard]] Bytes bytes() const { return shared.empty() ? Bytes(own) : shared.bytes(); }
   };
-  std::deque<Piece> pieces_;
-  std::size_t taken_ = 0;  // bytes of the first piece that are gone
+  std::vector<Piece> pieces_;  // an idle link has none
+  std::size_t first_ = 0;      // pieces before it are gone
+  std::size_t taken_ = 0;      // bytes of the first piece that are gone
   std::size_t size_ = 0;
 };
 

@@ -11,13 +11,22 @@
 namespace mqttlab {
 
 /// A rule of MQTT that the peer broke. `statement` is the id of the normative statement, e.g.
-/// "MQTT-3.3.1-4"; `reason` is the 5.0 reason code that names the error (0x81 malformed packet,
-/// 0x82 protocol error, ...), which 3.1.1 cannot carry on the wire but traces and reports show.
+/// "MQTT-3.3.1-4"; where the standard's rule has no id, its section ("MQTT-2.2.3"); empty where
+/// only a limit of this end was exceeded. `reason` is the 5.0 reason code that names the error
+/// (0x81 malformed packet, 0x82 protocol error, ...), which 3.1.1 cannot carry on the wire but
+/// traces and reports show.
 struct Violation {
   std::uint8_t reason = 0;
   std::string_view statement;
   friend bool operator==(const Violation&, const Violation&) = default;
 };
+
+[[nodiscard]] constexpr Violation malformed(std::string_view statement) {
+  return {0x81, statement};
+}
+[[nodiscard]] constexpr Violation protocol_error(std::string_view statement) {
+  return {0x82, statement};
+}
 
 /// Why a call of this end's own application was refused; nothing was sent.
 enum class Misuse : std::uint8_t {

@@ -17,4 +17,9 @@ namespace mqttlab {
 /// '$' (MQTT-4.7.2-1).
 [[nodiscard]] bool matches(std::string_view filter, std::string_view topic);
 
+// The same rules, telling which one is broken: the id of its statement, or empty.
+[[nodiscard]] std::string_view utf8_fault(std::string_view text);
+[[nodiscard]] std::string_view topic_name_fault(std::string_view topic);
+[[nodiscard]] std::string_view topic_filter_fault(std::string_view filter);
+
 }  // namespace mqttlab

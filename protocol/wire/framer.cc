@@ -1,0 +1,89 @@
+#include "protocol/wire/framer.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+
+namespace mqttlab {
+namespace {
+
+constexpr std::size_t initial_block = 2'048;
+// Below this much room a read is not worth its call.
+constexpr std::size_t least_room = 256;
+constexpr std::uint8_t most_length_bytes = 4;
+
+}  // namespace
+
+Result<std::optional<FixedHeader>> read_fixed_header(Bytes front) {
+  if (front.empty()) return std::optional<FixedHeader>();
+  FixedHeader header{front[0], 1, 0};
+  for (std::uint8_t i = 0; i < most_length_bytes; ++i) {
+    if (header.size == front.size()) return std::optional<FixedHeader>();
+    const std::uint8_t byte = front[header.size++];
+    header.remaining_length |= (byte & 0x7Fu) << (7 * i);
+    if ((byte & 0x80) != 0) continue;
+    const bool minimal = i == 0 || byte != 0;
+    if (!minimal) break;
+    return std::optional<FixedHeader>(header);
+  }
+  return malformed("MQTT-2.2.3");
+}
+
+Framer::Framer(std::uint32_t max_packet_size) : max_packet_size_(max_packet_size) {}
+
+std::span<std::uint8_t> Framer::space() {
+  if (capacity_ - end_ < least_room) make_room();
+  return {block_.get() + end_, capacity_ - end_};
+}
+
+void Framer::received(std::size_t n) {
+  assert(n <= capacity_ - end_);
+  end_ += n;
+}
+
+void Framer::append(Bytes bytes) {
+  while (!bytes.empty()) {
+    const auto room = space();
+    const auto part = bytes.first(std::min(bytes.size(), room.size()));
+    std::copy(part.begin(), part.end(), room.begin());
+    received(part.size());
+    bytes = bytes.subspan(part.size());
+  }
+}
+
+Result<std::optional<Slice>> Framer::next() {
+  const Bytes live(block_.get() + begin_, buffered());
+  const auto header = read_fixed_header(live);
+  if (!header) return header.violation();
+  if (!*header) return std::optional<Slice>();
+  const std::size_t size = (*header)->frame_size();
+  if (size > max_packet_size_) return Violation{0x95, ""};
+  if (size > live.size()) return std::optional<Slice>();
+  std::optional<Slice> frame(std::in_place, block_, live.data(), size);
+  begin_ += size;
+  if (begin_ == end_ && capacity_ > initial_block) {
+    // A block that has grown for one large packet belongs to that packet alone.
+    block_.reset();
+    capacity_ = begin_ = end_ = 0;
+  }
+  return frame;
+}
+
+// Bytes that are buffered move to the front of the block if no slice shares it and it is large
+// enough, or else to a new block. Twice what has arrived is enough for growth to be geometric.
+void Framer::make_room() {
+  const std::size_t live = buffered();
+  const std::size_t wanted = std::max(initial_block, 2 * live);
+  if (block_.use_count() == 1 && capacity_ >= wanted) {
+    std::memmove(block_.get(), block_.get() + begin_, live);
+  } else {
+    auto block = std::make_shared_for_overwrite<std::uint8_t[]>(wanted);
+    if (live > 0) std::memcpy(block.get(), block_.get() + begin_, live);
+    block_ = std::move(block);
+    capacity_ = wanted;
+  }
+  begin_ = 0;
+  end_ = live;
+}
+
+}  // namespace mqttlab
