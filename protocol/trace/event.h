@@ -22,7 +22,8 @@ enum class Kind : std::uint8_t {
   // Packets, at the boundary between a peer and its host.
   written,    ///< the transport took the packet's last byte
   arrived,    ///< the packet's last byte reached the peer
-  malformed,  ///< bytes that are no packet; code: reason, text: statement
+  malformed,  ///< bytes that are no packet; code: reason, text: statement, flags: as for a tail.
+              ///< Nothing after them is decoded in that direction
   tail,       ///< at the end of a stream: `bytes` of a packet that is not whole, written or arrived
               ///< (flags: 0, 1)
   // The application's side of a client.
@@ -59,7 +60,7 @@ enum class DropReason : std::uint8_t {
 enum class Death : std::uint8_t { fin, reset, silent };
 [[nodiscard]] std::string_view name(Death death);
 
-/// One event; 56 bytes, so that millions fit. Fields that a kind does not use are 0.
+/// One event; 48 bytes, so that millions fit. Fields that a kind does not use are 0.
 struct Event {
   Time at = 0;
   std::uint64_t message = 0;  ///< identity of topic and payload: Log::identity(); 0: none
@@ -78,7 +79,7 @@ struct Event {
       0;  ///< written/arrived CONNECT, SUBSCRIBE, SUBACK, UNSUBSCRIBE: index in Log's details
   std::uint32_t payload_bytes = 0;
 };
-static_assert(sizeof(Event) == 48 || sizeof(Event) == 56);
+static_assert(sizeof(Event) == 48);
 
 inline constexpr std::uint8_t flag_retain = 0x01, flag_qos = 0x06, flag_dup = 0x08;
 [[nodiscard]] constexpr QoS qos_of(const Event& event) {

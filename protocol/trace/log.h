@@ -68,7 +68,8 @@ class Log {
   [[nodiscard]] static std::uint64_t identity(std::string_view topic, Bytes payload);
 
   /// Hex of a hash over every event so far, to its nanosecond, with strings by content: the same in
-  /// every process and build.
+  /// every process and build. Strings count when an event first refers to them: interning alone
+  /// changes nothing.
   [[nodiscard]] std::string fingerprint() const;
 
  private:

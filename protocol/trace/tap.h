@@ -21,16 +21,21 @@ class Tap {
   [[nodiscard]] std::uint64_t arrived_bytes() const { return arrived_.bytes; }
 
  private:
+  /// One direction. Whole packets are decoded where they lie; only a packet's front is kept.
   struct Stream {
+    Kind kind;
+    Sender sender;
     Framer framer;
     std::uint64_t bytes = 0;
-    bool broken = false;
+    bool broken = false;  ///< after bytes that are no packet nothing more can be told
   };
-  void feed(Stream& stream, Kind kind, Bytes bytes, Time now);
-  void packet(Kind kind, const Slice& frame, Time now);
+  void feed(Stream& stream, Bytes bytes, Time now);
+  void packet(Stream& stream, const Slice& frame, Time now);
+  void malformed(Stream& stream, const Violation& violation, std::size_t bytes, Time now);
+  void tail(const Stream& stream, Time now);
 
   Log& log_;
-  Event base_;  // kind and time filled in per event
+  Event base_;  // end, actor and connection; the rest is filled in per event
   Stream written_, arrived_;
   ProtocolVersion version_ = ProtocolVersion::v3_1_1;
   bool closed_ = false;

@@ -1,0 +1,150 @@
+#include "protocol/trace/log.h"
+
+#include <algorithm>
+#include <bit>
+#include <cassert>
+
+#include "protocol/trace/digest.h"
+
+namespace mqttlab::trace {
+
+// Events enter the fingerprint by value, with actors and strings numbered by their first use in an
+// event: what an observer interns for itself, or when, changes nothing.
+struct Log::Hash {
+  // Numbers by first use; 0: not used yet.
+  struct Numbers {
+    std::vector<std::uint32_t> of;
+    std::uint32_t last = 0;
+  };
+  Digest digest;
+  Numbers actors, texts;
+
+  void add_name(Numbers& numbers, std::uint32_t index, std::string_view content) {
+    if (index >= numbers.of.size()) numbers.of.resize(index + 1);
+    std::uint32_t& number = numbers.of[index];
+    const bool first_use = number == 0;
+    if (first_use) number = ++numbers.last;
+    digest.add(number);
+    if (first_use) digest.add(content);
+  }
+
+  void add(const Detail& detail, const Log& log) {
+    const ConnectDetail& connect = detail.connect;
+    digest.add(static_cast<std::uint8_t>(connect.version));
+    digest.add(static_cast<std::uint8_t>(connect.clean_session));
+    digest.add(connect.keep_alive_s);
+    digest.add(static_cast<std::uint8_t>(connect.has_will));
+    add_name(texts, connect.will_topic, log.text(connect.will_topic));
+    digest.add(connect.will_message);
+    digest.add(static_cast<std::uint8_t>(connect.will_payload_empty));
+    digest.add(static_cast<std::uint8_t>(connect.will_qos));
+    digest.add(static_cast<std::uint8_t>(connect.will_retain));
+    digest.add(std::uint64_t{detail.filters.size()});
+    for (const FilterDetail& filter : detail.filters) {
+      add_name(texts, filter.filter, log.text(filter.filter));
+      digest.add(filter.qos);
+    }
+  }
+
+  void add(const Event& event, const Log& log) {
+    digest.add(static_cast<std::uint64_t>(event.at));
+    digest.add(event.message);
+    digest.add(static_cast<std::uint8_t>(event.kind));
+    digest.add(static_cast<std::uint8_t>(event.end));
+    digest.add(static_cast<std::uint8_t>(event.packet));
+    digest.add(event.flags);
+    digest.add(event.code);
+    digest.add(event.packet_id);
+    digest.add(event.connection);
+    digest.add(event.bytes);
+    digest.add(event.payload_bytes);
+    add_name(actors, event.actor, log.actor_name(event.actor));
+    add_name(texts, event.text, log.text(event.text));
+    digest.add(static_cast<std::uint8_t>(event.detail != 0));
+    if (event.detail != 0) add(log.detail(event.detail), log);
+  }
+};
+
+Log::Log() : hash_(std::make_unique<Hash>()) { intern(""); }
+Log::~Log() = default;
+
+Actor Log::add_actor(std::string_view name) {
+  actor_names_.emplace_back(name);
+  return static_cast<Actor>(actor_names_.size() - 1);
+}
+
+std::string_view Log::actor_name(Actor actor) const {
+  return actor < actor_names_.size() ? std::string_view(actor_names_[actor]) : "?";
+}
+
+std::size_t Log::actors() const { return actor_names_.size(); }
+
+Text Log::intern(std::string_view text) {
+  if (const auto known = text_index_.find(text); known != text_index_.end()) return known->second;
+  const auto index = static_cast<Text>(texts_.size());
+  text_index_.emplace(texts_.emplace_back(text), index);
+  return index;
+}
+
+std::string_view Log::text(Text text) const {
+  assert(text < texts_.size());
+  return texts_[text];
+}
+
+std::size_t Log::texts() const { return texts_.size(); }
+
+std::uint32_t Log::add_detail(Detail detail) {
+  details_.push_back(std::move(detail));
+  return static_cast<std::uint32_t>(details_.size());
+}
+
+const Detail& Log::detail(std::uint32_t index) const {
+  assert(index > 0 && index <= details_.size());
+  return details_[index - 1];
+}
+
+void Log::append(const Event& event) {
+  events_.push_back(event);
+  hash_->add(event, *this);
+  for (Listener* listener : listeners_) listener->on(event, *this);
+}
+
+void Log::listen(Listener* listener) { listeners_.push_back(listener); }
+
+std::string Log::fingerprint() const { return hash_->digest.hex(); }
+
+namespace {
+
+// Eight bytes per step; the closing mix is MurmurHash3's, under which every input bit reaches every
+// output bit.
+constexpr std::uint64_t absorb(std::uint64_t hash, std::uint64_t word) {
+  return std::rotl((hash ^ word) * 0x9E3779B97F4A7C15, 29) * 0xBF58476D1CE4E5B9;
+}
+
+std::uint64_t absorb(std::uint64_t hash, Bytes bytes) {
+  hash = absorb(hash, bytes.size());
+  while (!bytes.empty()) {
+    const Bytes part = bytes.first(std::min<std::size_t>(bytes.size(), 8));
+    std::uint64_t word = 0;
+    for (std::size_t i = 0; i < part.size(); ++i) word |= std::uint64_t{part[i]} << (8 * i);
+    hash = absorb(hash, word);
+    bytes = bytes.subspan(part.size());
+  }
+  return hash;
+}
+
+constexpr std::uint64_t finish(std::uint64_t hash) {
+  hash = (hash ^ (hash >> 33)) * 0xFF51AFD7ED558CCD;
+  hash = (hash ^ (hash >> 33)) * 0xC4CEB9FE1A85EC53;
+  return hash ^ (hash >> 33);
+}
+
+}  // namespace
+
+std::uint64_t Log::identity(std::string_view topic, Bytes payload) {
+  const Bytes topic_bytes(reinterpret_cast<const std::uint8_t*>(topic.data()), topic.size());
+  const std::uint64_t hash = finish(absorb(absorb(0, topic_bytes), payload));
+  return hash != 0 ? hash : 1;
+}
+
+}  // namespace mqttlab::trace
