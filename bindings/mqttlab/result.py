@@ -151,9 +151,7 @@ class Result:
         known = {verdict.invariant: verdict for verdict in self.verdicts}
         for name in invariants:
             if name not in known:
-                raise UsageError(
-                    f"check: unknown invariant {name!r}; known are {', '.join(known)}"
-                )
+                raise UsageError(f"check: unknown invariant {name!r}; known are {', '.join(known)}")
         chosen = [known[name] for name in invariants] or list(self.verdicts)
         bad = [v for v in chosen if v.status == "fail"]
         if invariants:

@@ -1,0 +1,81 @@
+"""mqttlab: a proving ground for MQTT. Broker and clients in simulated networks, in virtual time.
+
+    async def scenario(lab: mqttlab.Lab) -> None: ...
+    result = mqttlab.run(scenario, seed=7, until="10min")
+    result.check("Q1-NOLOSS")
+
+The simulator (ns-3) is loaded when it is first needed: results, the codec (`mqttlab._core`) and
+the names of the trace (`mqttlab.trace`) are usable without it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from mqttlab.errors import (
+    ConnectionLostError,
+    Error,
+    PublishError,
+    RefusedError,
+    SubscribeError,
+    UsageError,
+    ViolationError,
+)
+from mqttlab.parameters import scenario
+from mqttlab.result import Result
+from mqttlab.units import Duration
+
+if TYPE_CHECKING:
+    from mqttlab.client import Backoff, Client, Message, Will
+    from mqttlab.lab import Broker, Device, Fleet, Lab
+    from mqttlab.links import Burst, Cycle, Link, Profile, profiles
+    from mqttlab.runner import run
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Backoff",
+    "Broker",
+    "Burst",
+    "Client",
+    "ConnectionLostError",
+    "Cycle",
+    "Device",
+    "Duration",
+    "Error",
+    "Fleet",
+    "Lab",
+    "Link",
+    "Message",
+    "Profile",
+    "PublishError",
+    "RefusedError",
+    "Result",
+    "SubscribeError",
+    "UsageError",
+    "ViolationError",
+    "Will",
+    "profiles",
+    "run",
+    "scenario",
+]
+
+_WITH_SIMULATOR = {
+    name: module
+    for module, names in {
+        "client": ("Backoff", "Client", "Message", "Will"),
+        "lab": ("Broker", "Device", "Fleet", "Lab"),
+        "links": ("Burst", "Cycle", "Link", "Profile", "profiles"),
+        "runner": ("run",),
+    }.items()
+    for name in names
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WITH_SIMULATOR:
+        raise AttributeError(f"module 'mqttlab' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"mqttlab.{_WITH_SIMULATOR[name]}"), name)
+    globals()[name] = value
+    return value

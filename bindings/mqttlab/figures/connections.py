@@ -1,0 +1,133 @@
+"""What became of connections: attempts, sessions, wills, and who noticed a silent peer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mqttlab.figures.subscriber import Subscriber
+from mqttlab.figures.view import Indices, TraceView
+from mqttlab.trace import CloseCause, End, Kind, Packet
+
+__all__ = ["Connections", "Wills", "packets"]
+
+_KEEP_ALIVE_FACTOR = 1.5  # MQTT-3.1.2-24
+_RETAIN = 1
+
+
+@dataclass(frozen=True)
+class Wills:
+    """Wills whose connection ended without DISCONNECT, and what a subscriber got of them."""
+
+    due: int
+    delivered: int
+    extra: int  # deliveries beyond one for each due will
+
+
+class Connections:
+    """One entry per connection number; numbers that no event carries stay empty."""
+
+    def __init__(self, view: TraceView) -> None:
+        self.view = view
+        first, of = view.first_per_connection, view.of
+        connack = of(Kind.WRITTEN, end=End.BROKER, packet=Packet.CONNACK)
+        self.accepted = first(connack[view.events["code"][connack] == 0]) < view.size
+        self.connect = first(of(Kind.ARRIVED, end=End.BROKER, packet=Packet.CONNECT))
+        self.closed = first(of(Kind.CLOSED, end=End.BROKER))
+        goodbye = first(of(Kind.ARRIVED, end=End.BROKER, packet=Packet.DISCONNECT))
+        self.disconnected = goodbye < view.size
+
+    @property
+    def ended_badly(self) -> NDArray[np.bool_]:
+        """Accepted connections that the broker lost without DISCONNECT (MQTT-3.1.2-8)."""
+        return self.accepted & (self.closed < self.view.size) & ~self.disconnected
+
+    def established(self) -> tuple[int, int]:
+        """CONNACKs with code 0 that reached a client: all of them, and those after its first."""
+        view = self.view
+        connack = view.of(Kind.ARRIVED, end=End.CLIENT, packet=Packet.CONNACK)
+        connack = connack[view.events["code"][connack] == 0]
+        return len(connack), len(connack) - len(np.unique(view.events["actor"][connack]))
+
+    def _declared(self, field: str) -> NDArray[np.generic]:
+        """A column of the CONNECT of each connection; 0 where none arrived."""
+        rows = self.view.result.connects
+        order = np.argsort(rows["event"], kind="stable")
+        place = np.searchsorted(rows["event"][order], self.connect)
+        known = place < len(rows)
+        values = np.zeros(self.view.connections, rows[field].dtype)
+        values[known] = rows[field][order][place[known]]
+        return values
+
+    def keep_alive_closes(self) -> int:
+        """Connections that the broker closed after 1.5 x keep alive of silence."""
+        view = self.view
+        arrived = view.of(Kind.ARRIVED, end=End.BROKER)
+        heard = np.zeros(view.connections, np.int64)
+        np.maximum.at(heard, view.events["connection"][arrived], view.events["at"][arrived])
+        ended = np.flatnonzero(self.ended_badly)
+        closed = self.closed[ended]
+        limit_ns = self._declared("keep_alive_s")[ended] * _KEEP_ALIVE_FACTOR * 1e9
+        silent_ns = view.events["at"][closed] - heard[ended]
+        by_broker = view.events["code"][closed] == CloseCause.LOCAL
+        return int((by_broker & (limit_ns > 0) & (silent_ns >= limit_ns)).sum())
+
+    def ping_timeouts(self) -> int:
+        """Connections that a client gave up with a PINGREQ unanswered."""
+        view = self.view
+        last = np.full((2, view.connections), -1, np.int64)
+        for row, (kind, packet) in enumerate(
+            ((Kind.WRITTEN, Packet.PINGREQ), (Kind.ARRIVED, Packet.PINGRESP))
+        ):
+            events = view.of(kind, end=End.CLIENT, packet=packet)
+            np.maximum.at(last[row], view.events["connection"][events], events)
+        closed = view.of(Kind.CLOSED, end=End.CLIENT)
+        closed = closed[view.events["code"][closed] == CloseCause.LOCAL]
+        here = view.events["connection"][closed]
+        died = np.isin(
+            view.events["actor"][closed], view.events["actor"][view.of(Kind.DIED)]
+        )
+        return int(((last[0] > last[1])[here] & ~died).sum())
+
+    def wills(self, subscriber: Subscriber | None) -> Wills:
+        """Wills due (while the subscriber listened to their topic, if one is given)."""
+        view = self.view
+        ended = np.flatnonzero(self.ended_badly & self._declared("has_will").astype(bool))
+        message = self._declared("will_message")[ended]
+        if subscriber is None:
+            return Wills(len(ended), 0, 0)
+        topic = self._declared("will_topic")[ended].astype(np.int64)
+        covered = subscriber.covers(view.result.texts, topic, self.closed[ended])
+        due, times = np.unique(message[covered], return_counts=True)
+        copies = self._deliveries(subscriber, due)
+        extra = int((copies - times).clip(min=0).sum())
+        return Wills(int(times.sum()), int(np.minimum(copies, times).sum()), extra)
+
+    def _deliveries(self, subscriber: Subscriber, messages: NDArray[np.uint64]) -> Indices:
+        """How often each message was handed over; a retained copy for a new SUBSCRIBE is none."""
+        events, delivered = self.view.events, self.view.of(Kind.DELIVERED)
+        mine = (events["actor"][delivered] == subscriber.actor) & (
+            events["flags"][delivered] & _RETAIN == 0
+        )
+        got, times = np.unique(events["message"][delivered[mine]], return_counts=True)
+        place = np.searchsorted(got, messages)
+        hit = np.append(got, 0)[place] == messages
+        return np.where(hit, np.append(times, 0)[place], 0)
+
+
+def packets(view: TraceView) -> dict[str, dict[str, dict[str, int]]]:
+    """Control packets by type and direction: written at the sending, arrived at the other end."""
+    counted: dict[str, dict[str, dict[str, int]]] = {}
+    for kind, label in ((Kind.WRITTEN, "written"), (Kind.ARRIVED, "arrived")):
+        for end in End:
+            to_broker = (end == End.CLIENT) == (kind == Kind.WRITTEN)
+            direction = "to_broker" if to_broker else "to_client"
+            numbers = np.bincount(
+                view.events["packet"][view.of(kind, end=end)], minlength=len(Packet) + 1
+            )
+            for packet in Packet:
+                row = counted.setdefault(packet.name, {"to_broker": {}, "to_client": {}})
+                row[direction][label] = int(numbers[packet])
+    return counted

@@ -1,0 +1,194 @@
+"""The fate of every published message at one subscriber: where it went, or where it ended.
+
+A message is known by the identity of its topic and payload, so publishers stamp their payloads;
+messages that are equal in both count as one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mqttlab.figures.subscriber import Subscriber
+from mqttlab.figures.view import Indices, TraceView
+from mqttlab.trace import DropReason, End, Kind, Packet
+
+__all__ = ["DROPS", "UNEXPLAINED", "Fate", "Messages"]
+
+_RETAIN = 1
+
+UNEXPLAINED = "unexplained"
+INTERRUPTED = "under way when the run was interrupted"
+DROPS = {
+    DropReason.QUEUE_FULL: "broker's queue for the subscriber was full (messages)",
+    DropReason.QUEUE_BYTES_FULL: "broker's queue for the subscriber was full (bytes)",
+    DropReason.SESSION_ENDED: "subscriber's session ended",
+    DropReason.OFFLINE_QOS0: "subscriber offline",
+    DropReason.OUTBOX_FULL: "subscriber's link was too slow (QoS 0 is not queued)",
+    DropReason.NOT_AUTHORISED: "not authorised",
+    DropReason.TOO_LARGE: "larger than the subscriber accepts",
+    DropReason.RETAINED_LIMIT: "retained store was full",
+}
+
+
+class Messages:
+    """Everything that was published, in order of identity; columns have one entry per message."""
+
+    def __init__(self, view: TraceView) -> None:
+        self.view = view
+        calls = view.of(Kind.PUBLISH_CALLED)
+        self.identity, first = np.unique(view.events["message"][calls], return_index=True)
+        self.called: Indices = calls[first]
+        self.qos = view.qos(self.called)
+        self.at = view.events["at"][self.called]
+        self.publisher = view.events["actor"][self.called].astype(np.int64)
+        self.topic = view.events["text"][self.called].astype(np.int64)
+
+    def __len__(self) -> int:
+        return len(self.identity)
+
+    def where(self, events: Indices) -> Indices:
+        """The message that each event is about; -1 for events about others (wills, $SYS)."""
+        if not len(self):
+            return np.full(len(events), -1, np.int64)
+        wanted = self.view.events["message"][events]
+        place = np.searchsorted(self.identity, wanted).clip(max=len(self) - 1)
+        return np.where(self.identity[place] == wanted, place, -1)
+
+    def first(self, events: Indices) -> Indices:
+        """Each message's first event among `events`, or the trace's size if it has none."""
+        place = self.where(events)
+        first = np.full(len(self), self.view.size, np.int64)
+        np.minimum.at(first, place[place >= 0], events[place >= 0])
+        return first
+
+    @cached_property
+    def written(self) -> Indices:
+        """When the publisher's transport first took all of it."""
+        return self.first(self.view.of(Kind.WRITTEN, end=End.CLIENT, packet=Packet.PUBLISH))
+
+    @cached_property
+    def accepted(self) -> Indices:
+        """When it first arrived at the broker."""
+        return self.first(self.view.of(Kind.ARRIVED, end=End.BROKER, packet=Packet.PUBLISH))
+
+    @cached_property
+    def publisher_died(self) -> NDArray[np.bool_]:
+        """Whether its publisher's process ended during the run."""
+        died = self.view.of(Kind.DIED)
+        return np.isin(self.publisher, self.view.events["actor"][died])
+
+    @cached_property
+    def given_up(self) -> NDArray[np.bool_]:
+        """Whether its publisher was told that the exchange failed, its session having ended."""
+        done = self.view.of(Kind.PUBLISH_COMPLETED)
+        done = done[self.view.events["code"][done] != 0]
+        return np.isin(self._token(self.called), self._token(done))
+
+    def _token(self, events: Indices) -> NDArray[np.uint64]:
+        actor = self.view.events["actor"][events].astype(np.uint64)
+        return (actor << np.uint64(32)) | self.view.events["detail"][events]
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What became of each message at one subscriber."""
+
+    messages: Messages
+    subscriber: Subscriber
+    delivered: Indices  # event of the first delivery, or the trace's size
+    copies: Indices  # deliveries; retained copies for a new subscription are not counted
+    covered: NDArray[np.bool_]  # accepted while a matching filter was in force
+    reason: Indices  # why it was not delivered: index into `reasons`; 0 if it was
+    reasons: tuple[str, ...]
+
+    @classmethod
+    def at(cls, messages: Messages, subscriber: Subscriber) -> Fate:
+        """Follows every message to `subscriber`."""
+        view = messages.view
+        handed = view.of(Kind.DELIVERED)
+        handed = handed[
+            (view.events["actor"][handed] == subscriber.actor)
+            & (view.events["flags"][handed] & _RETAIN == 0)
+        ]
+        place = messages.where(handed)
+        copies = np.bincount(place[place >= 0], minlength=len(messages))
+        covered = subscriber.covers(view.result.texts, messages.topic, messages.accepted)
+        delivered = messages.first(handed)
+        reason, reasons = _reasons(messages, subscriber, delivered < view.size, covered)
+        return cls(messages, subscriber, delivered, copies, covered, reason, reasons)
+
+    @property
+    def arrived(self) -> NDArray[np.bool_]:
+        """Which messages were delivered."""
+        return self.copies > 0
+
+    @property
+    def lost(self) -> NDArray[np.bool_]:
+        """QoS 1 and 2: accepted while subscribed and never delivered. QoS 0: never delivered."""
+        promised = (self.messages.qos == 0) | self.covered
+        return promised & ~self.arrived
+
+    def count_reasons(self, chosen: NDArray[np.bool_]) -> dict[str, int]:
+        """How many of the chosen messages ended for which reason, the most frequent first."""
+        counts = np.bincount(self.reason[chosen], minlength=len(self.reasons))
+        order = np.argsort(-counts, kind="stable")
+        named: dict[str, int] = {}
+        for place in order[counts[order] > 0].tolist():
+            name = self.reasons[place]
+            named[name] = named.get(name, 0) + int(counts[place])
+        return named
+
+    def latency_s(self, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Seconds from the publish call to the first delivery, sorted, of chosen messages."""
+        chosen = chosen & self.arrived
+        at = self.messages.view.events["at"][self.delivered[chosen]]
+        return np.sort(at - self.messages.at[chosen]) / 1e9
+
+
+def _reasons(
+    messages: Messages,
+    subscriber: Subscriber,
+    delivered: NDArray[np.bool_],
+    covered: NDArray[np.bool_],
+) -> tuple[Indices, tuple[str, ...]]:
+    """Names the place where each undelivered message ended, from its start to its end."""
+    view, size = messages.view, messages.view.size
+    accepted, sent = messages.accepted, messages.written
+    outward = view.of(Kind.WRITTEN, end=End.BROKER, packet=Packet.PUBLISH)
+    outward = messages.first(outward[view.device(outward) == subscriber.actor])
+    inward = view.of(Kind.ARRIVED, end=End.CLIENT, packet=Packet.PUBLISH)
+    inward = messages.first(inward[view.events["actor"][inward] == subscriber.actor])
+    drops = view.of(Kind.DROPPED)
+    mine = [i for i, text in enumerate(view.result.texts) if text == subscriber.client_id]
+    drop = messages.first(drops[np.isin(view.events["text"][drops], mine)])
+    code = view.events["code"][drop.clip(max=max(size - 1, 0))] if size else drop
+    cut = _next_close(view, subscriber, accepted)
+    cases: list[tuple[NDArray[np.bool_], str]] = [
+        (delivered, ""),
+        ((accepted == size) & messages.given_up, "publisher's session ended"),
+        ((sent == size) & messages.publisher_died, "publisher died before it was sent"),
+        ((sent == size) & (messages.qos == 0), "publisher offline"),
+        ((accepted == size) & messages.publisher_died, "publisher died on the way to the broker"),
+        ((accepted == size) & (messages.qos == 0), "cut on the way to the broker"),
+        ((accepted < subscriber.first), "accepted before the subscription"),
+        *(((drop < size) & (code == reason), name) for reason, name in DROPS.items()),
+        ((accepted < size) & ~covered, "subscriber offline"),
+        ((inward < size), "arrived, but the subscriber's application never took it"),
+        ((outward < size) & (cut < size), "cut on the way to the subscriber"),
+        ((accepted < size) & (cut < size), "cut before the broker could send it"),
+    ]
+    rest = INTERRUPTED if view.disturbed else UNEXPLAINED
+    codes = np.select([mask for mask, _ in cases], list(range(len(cases))), len(cases))
+    return codes.astype(np.int64), (*(name for _, name in cases), rest)
+
+
+def _next_close(view: TraceView, subscriber: Subscriber, events: Indices) -> Indices:
+    """The first time after each event that the broker lost the subscriber, or the size."""
+    closed = view.of(Kind.CLOSED, end=End.BROKER)
+    closed = np.append(closed[view.device(closed) == subscriber.actor], view.size)
+    place = np.searchsorted(closed, events, side="right").clip(max=len(closed) - 1)
+    return closed[place]

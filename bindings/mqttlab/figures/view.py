@@ -1,0 +1,86 @@
+"""Columns of a trace and the few joins that every figure needs, done once."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mqttlab.result import Result
+from mqttlab.trace import End, Kind, Packet
+
+__all__ = ["Indices", "TraceView", "topic_matches"]
+
+Indices = NDArray[np.int64]
+
+
+def topic_matches(topic_filter: str, topic: str) -> bool:
+    """Whether a topic filter matches a topic name (MQTT-4.7.1-1 to -3, MQTT-4.7.2-1)."""
+    if topic.startswith("$") and topic_filter[:1] in ("+", "#"):
+        return False
+    levels, names = topic_filter.split("/"), topic.split("/")
+    for position, level in enumerate(levels):
+        if level == "#":
+            return True
+        if position == len(names) or level not in ("+", names[position]):
+            return False
+    return len(levels) == len(names)
+
+
+class TraceView:
+    """A run's events by kind, and who stands at which end of which connection."""
+
+    def __init__(self, result: Result) -> None:
+        self.result = result
+        self.events = result.events
+        self.size = len(result.events)
+        self.kind = np.ascontiguousarray(result.events["kind"])
+        self._by_kind: dict[Kind, Indices] = {}
+
+    def of(
+        self, kind: Kind, *, end: End | None = None, packet: Packet | None = None
+    ) -> Indices:
+        """Indices of the events of a kind, in order; of one end or packet type if given."""
+        if kind not in self._by_kind:
+            self._by_kind[kind] = np.flatnonzero(self.kind == kind)
+        found = self._by_kind[kind]
+        if end is not None:
+            found = found[self.events["end"][found] == end]
+        if packet is not None:
+            found = found[self.events["packet"][found] == packet]
+        return found
+
+    @cached_property
+    def connections(self) -> int:
+        """One more than the highest connection number."""
+        return int(self.events["connection"].max(initial=0)) + 1
+
+    @cached_property
+    def device_of(self) -> Indices:
+        """Actor at the client's end of each connection; -1 if none was seen there."""
+        devices = np.full(self.connections, -1, np.int64)
+        at_client = np.flatnonzero(
+            (self.events["end"] == End.CLIENT) & (self.events["connection"] > 0)
+        )
+        devices[self.events["connection"][at_client]] = self.events["actor"][at_client]
+        return devices
+
+    def device(self, events: Indices) -> Indices:
+        """The device that each event of a connection concerns, whichever end recorded it."""
+        return self.device_of[self.events["connection"][events]]
+
+    def qos(self, events: Indices) -> Indices:
+        """QoS level in the flags of PUBLISH-like events."""
+        return ((self.events["flags"][events] >> 1) & 3).astype(np.int64)
+
+    def first_per_connection(self, events: Indices) -> Indices:
+        """For each connection the first of `events`, or `size` if there is none."""
+        first = np.full(self.connections, self.size, np.int64)
+        np.minimum.at(first, self.events["connection"][events], events)
+        return first
+
+    @cached_property
+    def disturbed(self) -> bool:
+        """True if the run stopped early, so that what was under way could not arrive."""
+        return self.result.interrupted

@@ -1,0 +1,411 @@
+"""The laboratory that a scenario works in: a broker, devices, links, faults and virtual time."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Literal, TypedDict, Unpack
+
+from mqttlab import _sim, units
+from mqttlab.client import Client, ClientOptions, Will, client_config, qos_level
+from mqttlab.errors import Error, UsageError
+from mqttlab.links import Link, LinkOptions, make_link
+from mqttlab.loop import VirtualLoop
+from mqttlab.result import ClientInfo, DeviceInfo, FleetInfo
+
+__all__ = ["Broker", "BrokerOptions", "Device", "Fleet", "Lab"]
+
+
+class BrokerOptions(TypedDict, total=False):
+    """Options of the broker. Durations are seconds or texts such as "10s"."""
+
+    max_connections: int
+    max_packet_size: int | str  # bytes, fixed header included
+    connect_timeout: float | str  # from accept to CONNECT
+    keep_alive_factor: float  # 1.5 is the standard's (MQTT-3.1.2-24)
+    window: int  # exchanges in flight to one session
+    receive_window: int  # QoS 2 exchanges open from one session
+    queue_messages: int  # waiting for one session
+    queue_bytes: int | str  # the same in bytes of topic and payload
+    queue_qos0: bool  # keep QoS 0 messages for absent persistent sessions
+    outbox_bytes: int | str  # per link; above it QoS 0 is dropped
+    max_retained: int
+    max_subscriptions: int  # per session
+    sys_interval: float | str  # $SYS topics are published so often; 0: not at all
+    passwords: str | os.PathLike[str]  # file of mosquitto_passwd; absent: everybody may connect
+    acl: str | os.PathLike[str]  # access control file in mosquitto's format
+
+
+class Broker:
+    """The broker of a run."""
+
+    def __init__(self, lab: Lab, name: str) -> None:
+        self._lab = lab
+        self.name = name
+
+    def __await__(self) -> Generator[None, None, Broker]:
+        """So that both `lab.broker(...)` and `await lab.broker(...)` are fine."""
+        yield from ()
+        return self
+
+    def gauges(self) -> dict[str, int]:
+        """What the broker counts about itself at this instant."""
+        self._lab.check_live()
+        return self._lab.world.gauges()
+
+    def __repr__(self) -> str:
+        return f"<Broker {self.name}>"
+
+
+class Device:
+    """A node with one access link to the broker's site."""
+
+    def __init__(self, lab: Lab, name: str, link: Link, actor: int) -> None:
+        self._lab = lab
+        self.name = name
+        self.link = link
+        self.actor = actor
+        """Its index in the trace."""
+        self.alive = True
+
+    def client(self, *, drain: bool = False, **options: Unpack[ClientOptions]) -> Client:
+        """A client on this device, to be opened with `async with`.
+
+        `drain`: its messages are acknowledged and counted in the trace but not handed to Python,
+        so that a busy subscriber costs no Python time. Options: see ClientOptions.
+        """
+        return Client(self._lab, self, drain, options)
+
+    def die(self, how: Literal["fin", "reset", "silent"]) -> None:
+        """Ends the processes on this device without DISCONNECT, for the rest of the run.
+
+        "fin", "reset": the kernel closes their connections so. "silent": power loss, the link
+        goes down with them and nobody is told.
+        """
+        self._lab.check_live()
+        if how not in ("fin", "reset", "silent"):
+            raise UsageError(f"die: {how!r} is none of 'fin', 'reset', 'silent'")
+        if self.alive:
+            self.alive = False
+            self._lab.world.die(self.actor, how)
+
+    def __repr__(self) -> str:
+        return f"<Device {self.name} via {self.link.name}>"
+
+
+class Fleet:
+    """Publishers that run in C++: a thousand of them cost no Python."""
+
+    def __init__(
+        self, name: str, fleet: _sim.Fleet, client_ids: Sequence[str], qos: Sequence[int]
+    ) -> None:
+        self._fleet = fleet
+        self._client_ids = tuple(client_ids)
+        self._qos = tuple(qos)
+        self.name = name
+
+    @property
+    def published(self) -> int:
+        """Messages accepted by the members' clients so far."""
+        return self._fleet.published()
+
+    @property
+    def refused(self) -> int:
+        """Messages refused by a full offline queue so far."""
+        return self._fleet.refused()
+
+    def info(self) -> FleetInfo:
+        """As in Result.fleets."""
+        return FleetInfo(self.name, self._client_ids, self._qos, self.published, self.refused)
+
+
+class Lab:
+    """What a scenario gets as its first argument. Made by `mqttlab.run`."""
+
+    def __init__(self, world: _sim.World, seed: int) -> None:
+        self.world = world
+        self.seed = seed
+        self.random = random.Random(f"mqttlab/{seed}")
+        """The scenario's own random numbers, from the run's seed."""
+        self.progress: Callable[[float], None] | None = None
+        """Called with lab.now() about once per virtual second."""
+        self.interrupted = False
+        self.live = True
+        self.loop: VirtualLoop
+        self.devices_made: list[Device] = []
+        self.clients_made: list[ClientInfo] = []
+        self.fleets_made: list[Fleet] = []
+        self.broker_made: Broker | None = None
+        self.links_made: dict[str, Link] = {}
+        self._names: set[str] = set()
+        self._routes: dict[int, Callable[[object], None]] = {}
+        self._outages: dict[int, int] = {}  # actor -> how many scopes hold its link down
+        self._stamps = 0
+
+    # Building.
+
+    def broker(self, name: str = "broker", **options: Unpack[BrokerOptions]) -> Broker:
+        """The broker and its site; once per run, before the first device. May be awaited."""
+        self.check_live()
+        if self.broker_made is not None:
+            raise UsageError(
+                f"broker {name!r}: this run has {self.broker_made.name!r} already; "
+                "one broker per run"
+            )
+        self._take_name(name, "broker")
+        config, access = _broker_config(name, options)
+        self.world.add_broker(name, config, **access)
+        self.broker_made = Broker(self, name)
+        return self.broker_made
+
+    def link(self, profile: str | None = None, /, **options: Unpack[LinkOptions]) -> Link:
+        """Describes an access link: from options, or a profile by name ("lte") and overrides.
+
+        Options (see LinkOptions): rate, delay, jitter, loss, burst, queue, trace for both
+        directions; `up` and `down` mappings of the same for one; cycle; name.
+        """
+        link = make_link(profile, profile or f"link-{len(self.links_made) + 1}", **options)
+        known = self.links_made.get(link.name)
+        if known is not None and known.describe() != link.describe():
+            raise UsageError(f"link {link.name!r}: there is another link of this name; give name=")
+        return self.links_made.setdefault(link.name, link)
+
+    def device(self, name: str, via: Link | str = "ethernet") -> Device:
+        """A device; `via`: its link, or the name of a profile."""
+        self.check_live()
+        if self.broker_made is None:
+            raise UsageError(f"device {name!r}: make the broker first: await lab.broker()")
+        link = self.link(via) if isinstance(via, str) else via
+        if not isinstance(link, Link):
+            raise UsageError(f"device {name!r}: via={via!r} is no link; use lab.link(...)")
+        self.links_made.setdefault(link.name, link)
+        self._take_name(name, "device")
+        device = Device(self, name, link, self.world.add_device(name, link.spec))
+        self.devices_made.append(device)
+        return device
+
+    def devices(
+        self, count: int, name: str = "device-{:03d}", via: Link | str = "ethernet"
+    ) -> list[Device]:
+        """`count` devices on links of their own; `name` is formatted with 0, 1, 2, ..."""
+        units.count(count, "devices: count", least=1, most=100_000)
+        try:
+            names = [name.format(index) for index in range(count)]
+        except (LookupError, ValueError, AttributeError) as error:
+            raise UsageError(
+                f"devices: bad name {name!r} ({error}); write 'meter-{{:03d}}'"
+            ) from None
+        if len(set(names)) != count:
+            raise UsageError(f"devices: {name!r} gives equal names; write 'meter-{{:03d}}'")
+        return [self.device(one, via) for one in names]
+
+    def fleet(
+        self,
+        devices: Sequence[Device],
+        *,
+        name: str | None = None,
+        topic: str = "fleet/{name}",
+        qos: int | Sequence[int] = 1,
+        interval: float | str = "15s",
+        interval_spread: float = 0.1,
+        start_within: float | str = "10s",
+        stop_at: float | str | None = None,
+        payload_bytes: int = 32,
+        retain: bool = False,
+        **options: Unpack[ClientOptions],
+    ) -> Fleet:
+        """One publishing client, in C++, on each of `devices`; they start at once.
+
+        `topic`: {name} is the device's name, {qos} the message's level. `qos`: a level, or levels
+        taken in turn by each member. `interval`: between two publishes of a member, stretched by
+        1 +- interval_spread. `start_within`: members begin at instants uniform in it. `stop_at`:
+        an instant of virtual time; nothing is published at or after it. Payloads are stamped.
+        Options: see ClientOptions; in a will's topic {name} is the device's name.
+        """
+        self.check_live()
+        name = name or f"fleet-{len(self.fleets_made) + 1}"
+        where = f"fleet {name!r}"
+        levels = [qos] if isinstance(qos, int) else list(qos)
+        config = _sim.FleetConfig()
+        config.qos = [qos_level(level, f"{where}: qos") for level in levels]
+        config.topic = topic
+        config.interval = units.duration_ns(interval, f"{where}: interval")
+        config.interval_spread = units.fraction(interval_spread, f"{where}: interval_spread")
+        config.start_within = units.duration_ns(start_within, f"{where}: start_within")
+        if stop_at is not None:
+            config.stop_after = units.duration_ns(stop_at, f"{where}: stop_at")
+        config.payload_bytes = units.count(payload_bytes, f"{where}: payload_bytes", most=2**28)
+        config.retain = retain
+        if not devices or not levels or config.interval == 0:
+            raise UsageError(f"{where}: needs a device, a QoS level and an interval over 0")
+        members = [self._member(device, name, options) for device in devices]
+        fleet = self.world.add_fleet(name, [client for client, _ in members], config)
+        made = Fleet(name, fleet, [client_id for _, client_id in members], config.qos)
+        self.fleets_made.append(made)
+        return made
+
+    def _member(self, device: Device, fleet: str, options: ClientOptions) -> tuple[int, str]:
+        own = options.copy()
+        will = own.get("will")
+        if isinstance(will, Will):
+            topic = will.topic.replace("{name}", device.name)
+            own["will"] = Will(topic, will.payload, will.qos, will.retain)
+        config = client_config(device.name, own)
+        return self.add_client(device, config, fleet), config.client_id
+
+    # Time, payloads, faults.
+
+    def now(self) -> float:
+        """Virtual time in seconds since the start of the run."""
+        return self.world.now() / 1e9
+
+    def stamp(self, size: int = 32, name: str = "lab") -> bytes:
+        """A payload that no other of this run equals: "name:sequence:time_ns:", padded to `size`."""
+        units.count(size, "stamp: size", most=2**28)
+        self._stamps += 1
+        return _sim.stamp(name, self._stamps, self.world.now(), size)
+
+    @asynccontextmanager
+    async def outage(self, devices: Device | Iterable[Device]) -> AsyncIterator[None]:
+        """Inside this scope the devices' links are down; scopes may overlap."""
+        self.check_live()
+        hit = [devices] if isinstance(devices, Device) else list(devices)
+        for device in hit:
+            self._outages[device.actor] = self._outages.get(device.actor, 0) + 1
+            if self._outages[device.actor] == 1 and device.alive:
+                self.world.set_link(device.actor, False)
+        try:
+            yield
+        finally:
+            for device in hit:
+                self._lift(device)
+
+    def _lift(self, device: Device) -> None:
+        holders = self._outages.get(device.actor, 0)
+        if holders == 0 or not self.live:  # lifted by settle(), or the run is over
+            return
+        self._outages[device.actor] = holders - 1
+        if holders == 1 and device.alive:
+            self.world.set_link(device.actor, True)
+
+    def settle(self) -> None:
+        """Ends all faults: cycles and outages end, links come up, nothing is lost from now on.
+
+        Records the phase "settle": the oracle expects everything to converge after it. Rates and
+        delays stay; dead devices stay dead.
+        """
+        self.check_live()
+        for device in self.devices_made:
+            if self._outages.pop(device.actor, 0) and device.alive:
+                self.world.set_link(device.actor, True)
+        self.world.stop_cycles()
+        self.world.set_loss_free()
+        self.world.phase("settle")
+
+    def phase(self, name: str) -> None:
+        """Records a phase of the scenario in the trace, for reports."""
+        self.check_live()
+        self.world.phase(name)
+
+    # For the loop and for clients.
+
+    def add_client(self, device: Device, config: _sim.ClientConfig, fleet: str) -> int:
+        """Registers a client with the world; its number there."""
+        self.check_live()
+        client = self.world.add_client(device.actor, config)
+        self.clients_made.append(
+            ClientInfo(
+                device.actor, config.client_id, config.clean_session, config.keep_alive_s, fleet
+            )
+        )
+        return client
+
+    def route(self, client: int, handler: Callable[[object], None]) -> None:
+        """Events of `client` go to `handler`."""
+        self._routes[client] = handler
+
+    def run(self, until: int) -> int:
+        """Host of the loop: runs the world, polling for Ctrl-C and reporting progress."""
+        return self.world.run(until, self._keep_going)
+
+    def deliver(self) -> None:
+        """Host of the loop: hands out what clients have to say, in the world's order."""
+        for client, event in self.world.take():
+            self._routes[client](event)
+
+    def device_infos(self) -> tuple[DeviceInfo, ...]:
+        """As in Result.devices."""
+        return tuple(DeviceInfo(d.actor, d.name, d.link.name) for d in self.devices_made)
+
+    def check_live(self) -> None:
+        """Errors: mqttlab.Error after the end of the run."""
+        if not self.live:
+            raise Error("the run is over: its lab cannot be used any more")
+
+    def _keep_going(self) -> bool:
+        if self.progress is not None:
+            self.progress(self.now())
+        return not self.interrupted
+
+    def _take_name(self, name: str, what: str) -> None:
+        if not isinstance(name, str) or not name:
+            raise UsageError(f"{what}: the name {name!r} is not a text of one character or more")
+        if name in self._names:
+            raise UsageError(f"{what} {name!r}: this name is taken; names are unique in a run")
+        self._names.add(name)
+
+
+def _broker_config(name: str, options: BrokerOptions) -> tuple[_sim.BrokerConfig, dict[str, str]]:
+    config = _sim.BrokerConfig()
+    access: dict[str, str] = {}
+    for key, value in options.items():
+        where = f"broker {name!r}: {key}"
+        if key in ("passwords", "acl"):
+            access[key] = _read(value, where)
+        elif key in _BROKER_FIELDS:
+            setattr(config, key, _BROKER_FIELDS[key](value, where))
+        else:
+            known = ", ".join([*_BROKER_FIELDS, "passwords", "acl"])
+            raise UsageError(f"broker {name!r}: unknown option {key!r}; known are {known}")
+    return config, access
+
+
+def _read(path: object, where: str) -> str:
+    if not isinstance(path, (str, os.PathLike)):
+        raise UsageError(f"{where}: {path!r} is no path")
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{where}: cannot read {str(path)!r}: {error}") from None
+
+
+def _window(value: object, where: str) -> int:
+    return units.count(value, where, least=1, most=65_535)
+
+
+def _factor(value: object, where: str) -> float:
+    return units.number(value, where, least=1.0, most=1000.0)
+
+
+def _packet_size(value: object, where: str) -> int:
+    return units.size(value, where, most=268_435_460)
+
+
+_BROKER_FIELDS: dict[str, Callable[[object, str], Any]] = {
+    "max_connections": units.count,
+    "max_packet_size": _packet_size,
+    "connect_timeout": units.duration_ns,
+    "keep_alive_factor": _factor,
+    "window": _window,
+    "receive_window": _window,
+    "queue_messages": units.count,
+    "queue_bytes": units.size,
+    "queue_qos0": units.flag,
+    "outbox_bytes": units.size,
+    "max_retained": units.count,
+    "max_subscriptions": units.count,
+    "sys_interval": units.duration_ns,
+}

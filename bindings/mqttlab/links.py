@@ -1,0 +1,246 @@
+"""Access links as data: what `lab.link` accepts, checked, and the profiles known by name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypedDict, Unpack
+
+from mqttlab import _sim, units
+from mqttlab.errors import UsageError
+
+__all__ = ["Burst", "Cycle", "DirectionOptions", "Link", "LinkOptions", "Profile", "profiles"]
+
+
+@dataclass(frozen=True)
+class Burst:
+    """Gilbert-Elliott loss: two states, stepped once per packet, each with its own loss.
+
+    Values are probabilities in 0..1 or texts such as "2%".
+    """
+
+    good_to_bad: float | str
+    bad_to_good: float | str
+    loss_bad: float | str = 1.0
+    loss_good: float | str = 0.0
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """A link that comes and goes: alternating periods around these means.
+
+    `up`, `down`: durations. `spread`: each period is stretched by a uniform factor in 1 +- spread.
+    """
+
+    up: float | str
+    down: float | str
+    spread: float = 0.5
+
+
+class DirectionOptions(TypedDict, total=False):
+    """What one direction of a link does to packets."""
+
+    rate: float | str  # bit/s or "250kbit/s"; absent: no serialisation time
+    delay: float | str  # one way; seconds or "60ms"
+    jitter: float | str  # uniform in 0..jitter on top of the delay, never overtaking
+    loss: float | str  # independent, per packet; 0..1 or "2%"
+    burst: Burst | Mapping[str, float | str] | None
+    queue: int  # packets; the queue drops at its tail
+    trace: str | os.PathLike[str]  # recorded capacity (mahimahi), replaces rate
+
+
+class LinkOptions(DirectionOptions, total=False):
+    """Both directions at once; `up` and `down` then refine one of them."""
+
+    up: DirectionOptions  # from the device
+    down: DirectionOptions  # to the device
+    cycle: Cycle | Mapping[str, float | str] | None
+    name: str  # as reports show it; "link-1", ... if absent
+
+
+@dataclass(frozen=True)
+class Link:
+    """A checked description of an access link; each device gets a link of its own from it."""
+
+    name: str
+    spec: _sim.LinkSpec
+
+    def describe(self) -> dict[str, object]:
+        """The description as plain values in base units, as in `Result.links`."""
+        cycle = self.spec.cycle
+        return {
+            "up": _describe_direction(self.spec.up),
+            "down": _describe_direction(self.spec.down),
+            "cycle": cycle
+            and {"up_s": cycle.up / 1e9, "down_s": cycle.down / 1e9, "spread": cycle.spread},
+        }
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A link known by name, and where its numbers come from."""
+
+    name: str
+    source: str
+    link: Link
+
+
+def profiles() -> dict[str, Profile]:
+    """Every named profile, by name: gprs, umts, lte, wifi, ethernet."""
+    return {
+        spec.name: Profile(spec.name, source, Link(spec.name, spec))
+        for spec, source in _sim.link_profiles()
+    }
+
+
+def make_link(profile: str | None, default_name: str, **options: Unpack[LinkOptions]) -> Link:
+    """Builds a link from a profile (or from nothing) and options; errors name the option."""
+    name = options.get("name", default_name)
+    where = f"link {name!r}"
+    if not isinstance(name, str) or not name:
+        raise UsageError(f"link: the name {name!r} is not a text of one character or more")
+    _known(options, LinkOptions, where)
+    spec = _profile_spec(profile)
+    spec.name = name
+    common = {key: options[key] for key in DirectionOptions.__annotations__ if key in options}
+    for side in ("up", "down"):
+        own = options.get(side, {})
+        if not isinstance(own, Mapping):
+            raise UsageError(f"{where}: {side}={own!r} is no mapping; write {side}={{'rate': ...}}")
+        _known(own, DirectionOptions, f"{where}, {side}")
+        direction = getattr(spec, side)
+        for key, value in {**common, **own}.items():
+            _SETTERS[key](
+                direction, value, f"{where}, {side}: {key}" if key in own else f"{where}: {key}"
+            )
+        setattr(spec, side, direction)
+    if "cycle" in options:
+        spec.cycle = _cycle(options["cycle"], f"{where}: cycle")
+    spec.check()
+    return Link(name, spec)
+
+
+def _profile_spec(profile: str | None) -> _sim.LinkSpec:
+    if profile is None:
+        return _sim.LinkSpec()
+    for spec, _ in _sim.link_profiles():
+        if spec.name == profile:
+            return spec
+    known = ", ".join(spec.name for spec, _ in _sim.link_profiles())
+    raise UsageError(f"link: unknown profile {profile!r}; known are {known}")
+
+
+def _known(given: Mapping[str, Any], options: type, where: str) -> None:
+    names: set[str] = set()
+    for base in (options, *getattr(options, "__orig_bases__", ())):
+        names |= set(getattr(base, "__annotations__", {}))
+    for key in given:
+        if key not in names:
+            raise UsageError(
+                f"{where}: unknown option {key!r}; known are {', '.join(sorted(names))}"
+            )
+
+
+def _cycle(value: object, where: str) -> _sim.Cycle | None:
+    if value is None:
+        return None
+    value = _as(Cycle, value, where)
+    cycle = _sim.Cycle()
+    cycle.up = units.duration_ns(value.up, f"{where}, up")
+    cycle.down = units.duration_ns(value.down, f"{where}, down")
+    cycle.spread = units.fraction(value.spread, f"{where}, spread")
+    if cycle.up == 0 or cycle.down == 0:
+        raise UsageError(f"{where}: up and down must both be over 0; leave cycle out for no cycle")
+    return cycle
+
+
+def _as(kind: type, value: object, where: str) -> Any:
+    """`value` as a dataclass `kind`: an instance, or a mapping of its fields."""
+    if isinstance(value, kind):
+        return value
+    if isinstance(value, Mapping):
+        try:
+            return kind(**value)
+        except TypeError as error:
+            reason = str(error).replace(f"{kind.__name__}.__init__() ", "")
+            raise UsageError(f"{where}: {reason}; see mqttlab.{kind.__name__}") from None
+    raise UsageError(f"{where}: {value!r} is neither a mqttlab.{kind.__name__} nor a mapping")
+
+
+def _set_rate(direction: _sim.Direction, value: object, where: str) -> None:
+    direction.rate_bps = units.rate_bps(value, where)
+    direction.capacity = None
+
+
+def _set_delay(direction: _sim.Direction, value: object, where: str) -> None:
+    direction.delay = units.duration_ns(value, where)
+
+
+def _set_jitter(direction: _sim.Direction, value: object, where: str) -> None:
+    direction.jitter = units.duration_ns(value, where)
+
+
+def _set_loss(direction: _sim.Direction, value: object, where: str) -> None:
+    direction.loss = units.fraction(value, where)
+
+
+def _set_queue(direction: _sim.Direction, value: object, where: str) -> None:
+    direction.queue_packets = units.count(value, where, least=1, most=2**31)
+
+
+def _set_burst(direction: _sim.Direction, value: object, where: str) -> None:
+    if value is None:
+        direction.burst = None
+        return
+    given = _as(Burst, value, where)
+    burst = _sim.GilbertElliott()
+    for name in ("good_to_bad", "bad_to_good", "loss_good", "loss_bad"):
+        setattr(burst, name, units.fraction(getattr(given, name), f"{where}, {name}"))
+    direction.burst = burst
+
+
+def _set_trace(direction: _sim.Direction, value: object, where: str) -> None:
+    if not isinstance(value, (str, os.PathLike)):
+        raise UsageError(f"{where}: {value!r} is no path of a mahimahi recording")
+    path = Path(value)
+    try:
+        text = path.read_text(encoding="ascii")
+    except OSError as error:
+        raise UsageError(f"{where}: cannot read {str(path)!r}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UsageError(
+            f"{where}: {str(path)!r} is no mahimahi recording: one time in ms per line is expected"
+        ) from None
+    direction.capacity = _sim.CapacityTrace.parse(str(path), text)
+
+
+_SETTERS = {
+    "rate": _set_rate,
+    "delay": _set_delay,
+    "jitter": _set_jitter,
+    "loss": _set_loss,
+    "burst": _set_burst,
+    "queue": _set_queue,
+    "trace": _set_trace,
+}
+
+
+def _describe_direction(direction: _sim.Direction) -> dict[str, object]:
+    burst = direction.burst
+    return {
+        "rate_bps": direction.rate_bps,
+        "delay_s": direction.delay / 1e9,
+        "jitter_s": direction.jitter / 1e9,
+        "loss": direction.loss,
+        "queue_packets": direction.queue_packets,
+        "burst": burst
+        and {
+            "good_to_bad": burst.good_to_bad,
+            "bad_to_good": burst.bad_to_good,
+            "loss_good": burst.loss_good,
+            "loss_bad": burst.loss_bad,
+        },
+        "capacity": direction.capacity and direction.capacity.name,
+    }

@@ -1,0 +1,139 @@
+"""Scenarios and their parameters: `async def f(lab, *, devices: int = 200, ...)`.
+
+A scenario's parameters are its keyword-only arguments; their annotations say how texts from a
+command line are read.
+"""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mqttlab import units
+from mqttlab.errors import UsageError
+
+__all__ = ["Parameter", "Scenario", "bind", "parameters", "scenario", "until_of"]
+
+Scenario = Callable[..., Awaitable[object]]
+_S = TypeVar("_S", bound=Scenario)
+_TYPES = (int, float, str, bool, Path, units.Duration)
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of a scenario."""
+
+    name: str
+    kind: type
+    default: object
+    optional: bool  # None is allowed
+    required: bool
+
+
+def scenario(*, until: float | str) -> Callable[[_S], _S]:
+    """Decorator: how long a scenario runs unless `run(until=...)` says otherwise."""
+    units.duration_ns(until, "scenario: until")
+
+    def mark(function: _S) -> _S:
+        function.__mqttlab_until__ = until  # type: ignore[attr-defined]
+        return function
+
+    return mark
+
+
+def until_of(function: Scenario) -> float | str | None:
+    """What the decorator said, or None."""
+    return getattr(function, "__mqttlab_until__", None)
+
+
+def parameters(function: Scenario) -> dict[str, Parameter]:
+    """A scenario's parameters by name. Errors: UsageError if it is no scenario."""
+    name = getattr(function, "__name__", repr(function))
+    if not inspect.iscoroutinefunction(function):
+        raise UsageError(f"scenario {name}: not an `async def`; write `async def {name}(lab): ...`")
+    try:
+        signature = inspect.signature(function, eval_str=True)
+    except NameError as error:
+        raise UsageError(f"scenario {name}: cannot read its annotations: {error}") from None
+    named = {
+        one.name: _parameter(name, one)
+        for one in signature.parameters.values()
+        if one.kind is inspect.Parameter.KEYWORD_ONLY
+    }
+    if len(signature.parameters) - len(named) != 1:
+        raise UsageError(
+            f"scenario {name}: takes one positional argument, the lab; its parameters are "
+            f"keyword-only: `async def {name}(lab, *, devices: int = 200)`"
+        )
+    return named
+
+
+def _parameter(scenario_name: str, given: inspect.Parameter) -> Parameter:
+    where = f"scenario {scenario_name}, parameter {given.name}"
+    kind, optional = given.annotation, False
+    if typing.get_origin(kind) in (types.UnionType, typing.Union):
+        members = [one for one in typing.get_args(kind) if one is not type(None)]
+        optional = len(members) < len(typing.get_args(kind))
+        kind = members[0] if len(members) == 1 else None
+    if kind not in _TYPES:
+        known = ", ".join(one.__name__ for one in _TYPES)
+        raise UsageError(f"{where}: annotate it with one of {known}, or one of them `| None`")
+    required = given.default is inspect.Parameter.empty
+    default = None if required else _convert(given.default, kind, optional, where)
+    return Parameter(given.name, kind, default, optional, required)
+
+
+def bind(function: Scenario, values: Mapping[str, object]) -> dict[str, object]:
+    """Every parameter with its value: `values` checked and converted, defaults for the rest.
+
+    Texts are converted to the annotated type. Errors: UsageError naming parameter, value, remedy.
+    """
+    known = parameters(function)
+    for name in values:
+        if name not in known:
+            has = f"known are {', '.join(known)}" if known else "it has none"
+            raise UsageError(f"scenario {function.__name__}: unknown parameter {name!r}; {has}")
+    bound: dict[str, object] = {}
+    for name, parameter in known.items():
+        if name in values:
+            where = f"parameter {name}"
+            bound[name] = _convert(values[name], parameter.kind, parameter.optional, where)
+        elif parameter.required:
+            raise UsageError(
+                f"scenario {function.__name__}: parameter {name} has no default; set it"
+            )
+        else:
+            bound[name] = parameter.default
+    return bound
+
+
+def _convert(value: Any, kind: type, optional: bool, where: str) -> object:
+    if value is None or (optional and value in ("", "none")):
+        if not optional:
+            raise UsageError(f"{where}: needs a value of type {kind.__name__}, got none")
+        return None
+    if kind is units.Duration:
+        return units.Duration(value, where)
+    if kind is Path and isinstance(value, (str, Path)):
+        return Path(value)
+    if kind is bool and isinstance(value, str):
+        words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+        if value.lower() in words:
+            return words[value.lower()]
+        raise UsageError(f"{where}: {value!r} is no bool; write true or false")
+    if kind is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
+        return value
+    if isinstance(value, str) and kind in (int, float):
+        try:
+            return kind(value)
+        except ValueError:
+            pass
+    example = {int: "200", float: "0.5", bool: "true", str: "text", Path: "a path"}[kind]
+    raise UsageError(f"{where}: {value!r} is no {kind.__name__}; write for example {example}")
