@@ -44,7 +44,10 @@ struct ClientConfig {
   std::size_t queue_messages =
       1'000;  ///< accepted and not yet in flight, offline or behind a full window
   std::size_t queue_bytes = 1 << 20;
-  std::size_t inbox_messages = 1'000;  ///< arrived and not yet taken; then the link is not read
+  std::size_t inbox_messages =
+      1'000;  ///< events not yet taken with poll(); then the link is not read
+  std::size_t inbox_bytes = 4 << 20;        ///< the same in bytes of topic and payload
+  std::size_t outbox_bytes = 256 << 10;     ///< per link; above it QoS 0 is dropped, the rest waits
   std::uint32_t max_packet_size = 1 << 20;  ///< bytes accepted from the server
 };
 
@@ -54,6 +57,8 @@ using Token = std::uint64_t;
 struct Connected {
   bool session_present = false;
 };
+/// The server answered CONNECT with a refusal. Each attempt ends in one Refused or one
+/// Disconnected.
 struct Refused {
   ConnectReturn code;
 };
@@ -64,9 +69,10 @@ struct Disconnected {
   std::string reason;
 };
 enum class Outcome : std::uint8_t {
-  done,
-  failed
-};  ///< failed: the session ended before the exchange was complete
+  done,   ///< QoS 1 and 2, SUBSCRIBE, UNSUBSCRIBE: answered in full. QoS 0: the transport took it
+  failed  ///< the session ended before the exchange was complete. QoS 0: no link to put it on, an
+          ///< outbox over its limit, or a link that ended before the transport took it
+};
 struct Completed {
   Token token = 0;
   Outcome outcome = Outcome::done;
@@ -93,19 +99,26 @@ class Client {
 
   // The application's side.
   void start(Time now);  ///< wants to be connected from now on
-  void stop(Time now);  ///< DISCONNECT, close, and stay offline; exchanges stay open in the session
+  void stop(Time now);   ///< DISCONNECT, close, stay offline; a persistent session keeps exchanges
+  /// QoS 1 and 2 may be published at any time: what cannot be sent waits in the queue. QoS 0 is
+  /// sent now or not at all: while not connected it completes as failed at once.
   std::variant<Token, Misuse> publish(Slice topic, Slice payload, QoS qos, bool retain, Time now);
   std::variant<Token, Misuse> subscribe(std::vector<Subscription> subscriptions, Time now);
   std::variant<Token, Misuse> unsubscribe(std::vector<Slice> filters, Time now);
-  /// The next event for the application; taking a Received acknowledges it.
+  /// The next event for the application; taking a Received acknowledges it. The link may have
+  /// something to write, and room to read, after it.
   std::optional<ClientEvent> poll(Time now);
 
   // The host's side.
-  [[nodiscard]] bool wants_link() const;  ///< the host should dial now, and say so with dialing()
+  /// The host should dial now, and say so with dialing(); a dial still under way has been given up
+  /// after connect_timeout and is to be dropped.
+  [[nodiscard]] bool wants_link() const;
   void dialing(Time now);
-  Peer& dialed(Time now);  ///< the transport is up: a new link, valid until the next dialed()
+  /// The transport is up: a new link, valid until the next dialed(). If nobody waits for it any
+  /// more it is finished() at once.
+  Peer& dialed(Time now);
   void dial_failed(CloseCause cause, Time now);
-  [[nodiscard]] Peer* link();  ///< the present link, or null
+  [[nodiscard]] Peer* link();  ///< the present link, or null; null after its closed()
   void advance(Time now);      ///< runs due timers, the link's included
   [[nodiscard]] Time deadline() const;
   [[nodiscard]] bool has_events() const;  ///< poll() would give something

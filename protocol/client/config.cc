@@ -1,0 +1,86 @@
+#include "protocol/client/config.h"
+
+#include <stdexcept>
+#include <string>
+
+#include "protocol/wire/topic.h"
+
+namespace mqttlab::client {
+
+namespace {
+
+constexpr std::size_t longest_string = 65'535;
+
+void require(bool holds, const std::string& field, const std::string& trouble) {
+  if (!holds) throw std::invalid_argument("ClientConfig." + field + ": " + trouble);
+}
+
+std::string seconds(Time time) {
+  return std::to_string(static_cast<double>(time) / static_cast<double>(second)) + " s";
+}
+
+void require_positive(Time time, const std::string& field) {
+  require(time > 0, field, seconds(time) + "; give a time above 0");
+}
+
+void check_text(const std::string& text, const std::string& field, const std::string& statement) {
+  require(text.size() <= longest_string, field,
+          std::to_string(text.size()) + " bytes; at most 65535 fit");
+  require(valid_utf8(text), field, "not valid UTF-8, or with U+0000 (" + statement + ")");
+}
+
+void check_client_id(const ClientConfig& config) {
+  const std::string& id = config.client_id;
+  check_text(id, "client_id", "MQTT-3.1.3-4");
+  if (config.version == ProtocolVersion::v3_1) {
+    require(!id.empty() && id.size() <= 23, "client_id",
+            "\"" + id + "\" has " + std::to_string(id.size()) + " bytes; MQTT 3.1 takes 1 to 23");
+  }
+  require(!id.empty() || config.clean_session, "client_id",
+          "empty without clean_session; give an id or set clean_session (MQTT-3.1.3-7)");
+}
+
+void check_will(const Will& will) {
+  require(valid_topic_name(will.topic.text()), "will.topic",
+          "\"" + std::string(will.topic.text()) +
+              "\" is no topic name; 1 to 65535 bytes of UTF-8 without + and # (MQTT-3.1.3-10)");
+  require(will.payload.size() <= longest_string, "will.payload",
+          std::to_string(will.payload.size()) + " bytes; at most 65535 fit");
+  require(will.qos <= QoS::exactly_once, "will.qos", "give 0, 1 or 2 (MQTT-3.1.2-14)");
+}
+
+void check_backoff(const Backoff& backoff) {
+  require_positive(backoff.initial, "backoff.initial");
+  require(backoff.maximum >= backoff.initial, "backoff.maximum",
+          seconds(backoff.maximum) + " is less than backoff.initial, " + seconds(backoff.initial));
+  require(backoff.factor >= 1.0 && backoff.factor <= 1e6, "backoff.factor",
+          std::to_string(backoff.factor) + "; give 1 to 1e6");
+  require(backoff.jitter >= 0.0 && backoff.jitter <= 1.0, "backoff.jitter",
+          std::to_string(backoff.jitter) + "; give 0 to 1");
+  require(backoff.stable >= 0, "backoff.stable", seconds(backoff.stable) + "; give 0 or more");
+}
+
+}  // namespace
+
+void check(const ClientConfig& config) {
+  check_client_id(config);
+  if (config.will) check_will(*config.will);
+  if (config.user_name) check_text(*config.user_name, "user_name", "MQTT-3.1.3-11");
+  if (config.password) {
+    require(config.user_name.has_value(), "password",
+            "given without a user_name; give both or none (MQTT-3.1.2-22)");
+    require(config.password->size() <= longest_string, "password",
+            std::to_string(config.password->size()) + " bytes; at most 65535 fit");
+  }
+  require_positive(config.ping_timeout, "ping_timeout");
+  require_positive(config.connect_timeout, "connect_timeout");
+  check_backoff(config.backoff);
+  require(config.window > 0, "window", "0; give 1 to 65535");
+  require(config.inbox_messages > 0, "inbox_messages", "0; give 1 or more");
+  require(config.inbox_bytes > 0, "inbox_bytes", "0; give 1 or more");
+  require(config.outbox_bytes > 0, "outbox_bytes", "0; give 1 or more");
+  require(config.max_packet_size >= 5, "max_packet_size",
+          std::to_string(config.max_packet_size) + " bytes; give 5 or more");
+}
+
+}  // namespace mqttlab::client

@@ -1,0 +1,36 @@
+#include "protocol/client/inbox.h"
+
+namespace mqttlab::client {
+
+void Inbox::add(ClientEvent event) {
+  entries_.push_back({std::move(event), {}});
+  ++events_;
+}
+
+void Inbox::add(Received message, OwedAck ack) {
+  bytes_ += message.topic.size() + message.payload.size();
+  entries_.push_back({std::move(message), ack});
+  ++events_;
+}
+
+void Inbox::add_repeat(OwedAck ack) { entries_.push_back({std::nullopt, ack}); }
+
+std::optional<std::pair<ClientEvent, OwedAck>> Inbox::take() {
+  if (entries_.empty() || !entries_.front().event) return std::nullopt;
+  std::pair<ClientEvent, OwedAck> taken{std::move(*entries_.front().event), entries_.front().ack};
+  entries_.pop_front();
+  --events_;
+  if (const auto* message = std::get_if<Received>(&taken.first)) {
+    bytes_ -= message->topic.size() + message->payload.size();
+  }
+  return taken;
+}
+
+std::optional<OwedAck> Inbox::take_repeat() {
+  if (entries_.empty() || entries_.front().event) return std::nullopt;
+  const OwedAck ack = entries_.front().ack;
+  entries_.pop_front();
+  return ack;
+}
+
+}  // namespace mqttlab::client

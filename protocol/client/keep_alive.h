@@ -1,0 +1,56 @@
+// KeepAlive: when to send PINGREQ, and when a silent link is dead.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "protocol/peer.h"
+
+namespace mqttlab::client {
+
+/// Two promises. To the server: the gap between this end's packets never exceeds the keep alive
+/// (MQTT-3.1.2-23). To this end: a dead link is noticed within keep alive + ping timeout of the
+/// last byte received, however much this end writes; so PINGREQ also asks for a sign of life after
+/// a keep alive without one. Any byte counts as one: on a slow link PINGRESP may stand behind a
+/// long PUBLISH.
+class KeepAlive {
+ public:
+  /// Starts at `now`, as if a packet had just gone each way. keep_alive_s 0: no pings, no verdict.
+  KeepAlive(std::uint16_t keep_alive_s, Time ping_timeout, Time now)
+      : interval_(keep_alive_s * second), ping_timeout_(ping_timeout), written_(now), heard_(now) {}
+
+  void wrote(Time now) { written_ = now; }
+  void heard(Time now) { heard_ = now; }
+  void pinged(Time now) {
+    written_ = now;
+    if (!waiting()) pinged_ = now;
+  }
+  void answered() { pinged_ = never; }
+  [[nodiscard]] bool waiting() const { return pinged_ != never; }  ///< for PINGRESP
+
+  /// While this end does not read it cannot tell a dead link from its own silence.
+  void stop_reading() { reading_ = false; }
+  void read_again(Time now) {
+    if (!reading_) heard_ = now;
+    reading_ = true;
+  }
+
+  [[nodiscard]] Time ping_at() const {
+    if (interval_ == 0) return never;
+    return (waiting() || !reading_ ? written_ : std::min(written_, heard_)) + interval_;
+  }
+  [[nodiscard]] Time dead_at() const {
+    if (!waiting() || !reading_) return never;
+    return std::max(pinged_, heard_) + ping_timeout_;
+  }
+
+ private:
+  Time interval_;
+  Time ping_timeout_;
+  Time written_;
+  Time heard_;
+  Time pinged_ = never;  // the first PINGREQ that has no answer yet
+  bool reading_ = true;
+};
+
+}  // namespace mqttlab::client

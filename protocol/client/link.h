@@ -1,0 +1,91 @@
+// Link: one connection of a client. Everything that must not outlive it is in here.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "protocol/client/client.h"
+#include "protocol/client/keep_alive.h"
+#include "protocol/wire/framer.h"
+#include "protocol/wire/outbox.h"
+
+namespace mqttlab::client {
+
+/// What a link asks of, and tells, its client.
+class LinkOwner {
+ public:
+  /// False while the application takes too little: then nothing more is read.
+  [[nodiscard]] virtual bool may_read() const = 0;
+  virtual void connack(const Connack& packet, Time now) = 0;
+  /// A packet after CONNACK other than PINGRESP.
+  virtual void packet(Packet packet, Time now) = 0;
+  /// The transport took bytes: there is room in the outbox; these QoS 0 messages are gone.
+  virtual void written(const std::vector<Token>& sent, Time now) = 0;
+  /// The link is given up, or closed; called once. `how`: Refused or Disconnected; `unsent`: QoS 0
+  /// messages lost with it.
+  virtual void ended(ClientEvent how, const std::vector<Token>& unsent, Time now) = 0;
+
+ protected:
+  ~LinkOwner() = default;
+};
+
+class Link final : public Peer {
+ public:
+  /// Writes CONNECT (MQTT-3.1.0-1); CONNACK is to arrive before `connect_by`.
+  Link(LinkOwner& owner, const ClientConfig& config, std::uint64_t number, Time connect_by,
+       Time now);
+  /// A link that nobody waits for: finished at once, tells its owner nothing.
+  Link(LinkOwner& owner, const ClientConfig& config, std::uint64_t number);
+
+  [[nodiscard]] std::span<std::uint8_t> space() override;
+  void received(std::size_t n, Time now) override;
+  [[nodiscard]] std::size_t pending(std::span<Bytes> pieces) const override;
+  void sent(std::size_t n, Time now) override;
+  void closed(CloseCause cause, Time now) override;
+  void advance(Time now) override;
+  [[nodiscard]] Time deadline() const override;
+  [[nodiscard]] bool finished() const override { return phase_ >= Phase::draining; }
+
+  [[nodiscard]] std::uint64_t number() const { return number_; }
+  [[nodiscard]] bool connected() const { return phase_ == Phase::connected; }
+  [[nodiscard]] bool is_closed() const { return phase_ == Phase::closed; }
+  [[nodiscard]] Outbox& outbox() { return outbox_; }
+
+  void accepted(Time now);    ///< CONNACK was good: keep alive starts
+  void track(Token token);    ///< a QoS 0 message ends where the outbox ends now
+  void read_on(Time now);     ///< may_read() may have changed
+  void disconnect(Time now);  ///< DISCONNECT, then closes in order
+  /// Closes at once: what is still to be written is thrown away, for it would hold the socket open.
+  void give_up(ClientEvent how, Time now);
+  void violated(Violation violation, Time now);  ///< gives up: the server broke a rule
+
+ private:
+  /// draining: finished, what is pending is to be written. closed: the host has closed.
+  enum class Phase : std::uint8_t { connecting, connected, draining, closed };
+  [[nodiscard]] bool reading() const;
+  void process(bool to_the_end, Time now);
+  void handle(Packet packet, Time now);
+  void keep_alive(Time now);
+  void end(ClientEvent how, Time now);
+
+  LinkOwner& owner_;
+  const ClientConfig& config_;
+  std::uint64_t number_;
+  Phase phase_ = Phase::connecting;
+  bool told_ = false;  // owner_.ended() has been called
+  Framer framer_;
+  Outbox outbox_;
+  KeepAlive keep_alive_;
+  Time give_up_at_ = never;  // connecting: without CONNACK. draining: without progress
+  std::uint64_t sent_bytes_ = 0;
+  struct Unsent {
+    std::uint64_t ends_at;  // offset in the stream
+    Token token;
+  };
+  std::deque<Unsent> unsent_;  // QoS 0 messages that the transport has not taken whole
+};
+
+}  // namespace mqttlab::client

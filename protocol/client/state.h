@@ -1,0 +1,62 @@
+// Client::State: joins the application, the session, the redial policy and the present link.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "protocol/client/client.h"
+#include "protocol/client/inbox.h"
+#include "protocol/client/link.h"
+#include "protocol/client/redial.h"
+#include "protocol/client/session.h"
+#include "protocol/trace/log.h"
+
+namespace mqttlab {
+
+struct Client::State final : client::LinkOwner {
+  State(ClientConfig config, std::uint64_t seed, trace::Log* log, trace::Actor actor);
+
+  // For the application.
+  [[nodiscard]] bool connected() const { return link && link->connected(); }
+  [[nodiscard]] bool has_room(const OutMessage& message) const;
+  [[nodiscard]] bool has_room_for_request() const;
+  Token publish(OutMessage message, Time now);
+  void write();  ///< puts on the link what may go now
+  std::optional<ClientEvent> poll(Time now);
+  void advance(Time now);
+
+  // For the host.
+  Peer& dialed(Time now);
+  void attempt_failed(CloseCause cause, Time now);
+
+  // From the link.
+  [[nodiscard]] bool may_read() const override;
+  void connack(const Connack& packet, Time now) override;
+  void packet(Packet packet, Time now) override;
+  void written(const std::vector<Token>& sent, Time now) override;
+  void ended(ClientEvent how, const std::vector<Token>& unsent, Time now) override;
+
+  void received(const Publish& publish);
+  void acknowledge(const client::OwedAck& ack);
+  void answer_repeats();
+  void complete(Token token, Outcome outcome, Time now);  ///< a publish
+  void complete(std::optional<Token> token, Time now);
+  void trace_publish(trace::Kind kind, const OutMessage& message, std::uint8_t code, Time now);
+  void trace_delivered(const Received& message, Time now);
+  template <typename Message>
+  [[nodiscard]] trace::Event event_of(trace::Kind kind, const Message& message, Time now);
+
+  const ClientConfig config;
+  trace::Log* log;
+  trace::Actor actor;
+  client::Session session;
+  client::Redial redial;
+  client::Inbox inbox;
+  std::unique_ptr<client::Link> link;
+  std::uint64_t links = 0;
+  Token next_token = 1;
+};
+
+}  // namespace mqttlab

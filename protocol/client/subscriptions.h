@@ -1,0 +1,68 @@
+// Subscriptions: what the application wants to receive, and the SUBSCRIBE and UNSUBSCRIBE requests
+// that have no answer yet.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "protocol/client/client.h"
+#include "protocol/session/packet_ids.h"
+#include "protocol/wire/outbox.h"
+#include "protocol/wire/result.h"
+
+namespace mqttlab::client {
+
+/// A filter is wanted from the call of subscribe() to the call of unsubscribe(), or until the
+/// server refuses it. Requests are written in the order of the calls; those without an answer are
+/// written again on the next link. If the server has lost the session, whatever is wanted and in no
+/// unanswered SUBSCRIBE is subscribed anew.
+class Subscriptions {
+ public:
+  /// `ids` is shared with the session's PUBLISHes and must outlive this.
+  Subscriptions(ProtocolVersion version, PacketIds& ids) : version_(version), ids_(ids) {}
+
+  void subscribe(Token token, std::vector<Subscription> subscriptions);
+  void unsubscribe(Token token, std::vector<Slice> filters);
+  /// Writes what has not been written on this link, as far as there are packet ids.
+  void write(Outbox& out);
+
+  /// The answered call's completion; none for an id that nobody waits for, or for requests of this
+  /// class's own.
+  Result<std::optional<Completed>> suback(const Suback& packet);
+  std::optional<Completed> unsuback(const Unsuback& packet);
+
+  void new_link();      ///< unanswered requests are to be written again, under their ids
+  void session_lost();  ///< ids are free again; the server knows no filter
+
+  [[nodiscard]] std::size_t unanswered() const { return requests_.size(); }
+
+ private:
+  using Packet = std::variant<Subscribe, Unsubscribe>;  // packet_id 0: none taken yet
+  struct Request {
+    Packet packet;
+    Token token = 0;  // 0: a resubscription of our own
+    bool written = false;
+  };
+  using Requests = std::deque<Request>;
+  [[nodiscard]] static std::uint16_t& id_of(Request& request);
+  template <typename Kind>
+  [[nodiscard]] Requests::iterator find(std::uint16_t id);
+  /// The filters of unanswered SUBSCRIBE requests.
+  [[nodiscard]] std::set<std::string_view> asked_for() const;
+  void resubscribe();
+
+  ProtocolVersion version_;
+  PacketIds& ids_;
+  Requests requests_;
+  std::map<std::string, QoS, std::less<>> wanted_;
+};
+
+}  // namespace mqttlab::client
