@@ -27,7 +27,8 @@ from mqttlab.result import Result
 from mqttlab.units import Duration
 
 if TYPE_CHECKING:
-    from mqttlab.client import Backoff, Client, Message, Will
+    from mqttlab.client import Client, Message
+    from mqttlab.client_options import Backoff, Will
     from mqttlab.lab import Broker, Device, Fleet, Lab
     from mqttlab.links import Burst, Cycle, Link, Profile, profiles
     from mqttlab.runner import run
@@ -64,7 +65,8 @@ __all__ = [
 _WITH_SIMULATOR = {
     name: module
     for module, names in {
-        "client": ("Backoff", "Client", "Message", "Will"),
+        "client": ("Client", "Message"),
+        "client_options": ("Backoff", "Will"),
         "lab": ("Broker", "Device", "Fleet", "Lab"),
         "links": ("Burst", "Cycle", "Link", "Profile", "profiles"),
         "runner": ("run",),

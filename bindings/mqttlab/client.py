@@ -7,9 +7,16 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING
 
-from mqttlab import _sim, units
+from mqttlab import _sim
+from mqttlab.client_options import (
+    ClientOptions,
+    client_config,
+    payload_bytes,
+    qos_level,
+    text,
+)
 from mqttlab.errors import (
     ConnectionLostError,
     PublishError,
@@ -21,33 +28,9 @@ from mqttlab.errors import (
 if TYPE_CHECKING:
     from mqttlab.lab import Device, Lab
 
-__all__ = ["Backoff", "Client", "ClientOptions", "Message", "Messages", "Will"]
+__all__ = ["Client", "Message", "Messages"]
 
 _MOST_WAITING = 100_000  # messages that a scenario has not taken; more is a mistake in it
-
-
-@dataclass(frozen=True)
-class Will:
-    """The message that the broker publishes when the client goes without DISCONNECT."""
-
-    topic: str
-    payload: bytes | str = b""
-    qos: int = 0
-    retain: bool = False
-
-
-@dataclass(frozen=True)
-class Backoff:
-    """Wait before dialling again: initial * factor^n, at most `maximum`, less a random part.
-
-    `jitter`: the random part's largest share. Counting starts anew once a link was up for `stable`.
-    """
-
-    initial: float | str = "1s"
-    maximum: float | str = "60s"
-    factor: float = 2.0
-    jitter: float | str = 0.5
-    stable: float | str = "10s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,107 +41,6 @@ class Message:
     payload: bytes
     qos: int
     retain: bool
-
-
-class ClientOptions(TypedDict, total=False):
-    """Options of a client. Durations are seconds or texts such as "10s"."""
-
-    client_id: str  # the device's name if absent
-    clean_session: bool  # default True
-    keep_alive_s: int  # 0..65535, default 60; 0: none
-    ping_timeout: float | str  # from PINGREQ to PINGRESP, default "10s"
-    connect_timeout: float | str  # from dial to CONNACK, default "30s"
-    will: Will | None
-    user_name: str | None
-    password: str | None
-    reconnect: bool  # default True
-    backoff: Backoff
-    window: int  # exchanges in flight, 1..65535, default 20
-    queue_messages: int  # the offline queue's limit, default 1000
-    queue_bytes: int | str  # the same in bytes, default "1MiB"
-    max_packet_size: int | str  # bytes accepted from the broker, default "1MiB"
-
-
-def client_config(name: str, options: ClientOptions) -> _sim.ClientConfig:
-    """Checks `options` and makes the core's configuration; `name` is the default client id."""
-    config = _sim.ClientConfig()
-    config.client_id = name
-    where = f"client of {name!r}"
-    for key, value in options.items():
-        if key not in _SETTERS:
-            raise UsageError(f"{where}: unknown option {key!r}; known are {', '.join(_SETTERS)}")
-        _SETTERS[key](config, value, f"{where}: {key}")
-    return config
-
-
-def _text(value: object, where: str) -> str:
-    if not isinstance(value, str):
-        raise UsageError(f"{where}: {value!r} is no text")
-    return value
-
-
-def _payload(value: object, where: str) -> bytes:
-    if isinstance(value, str):
-        return value.encode()
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return bytes(value)
-    raise UsageError(f"{where}: payload {value!r} is neither bytes nor text")
-
-
-def qos_level(value: object, where: str) -> int:
-    """0, 1 or 2, and nothing else."""
-    if value not in (0, 1, 2) or isinstance(value, bool):
-        raise UsageError(f"{where}: QoS is 0, 1 or 2, got {value!r}")
-    return int(value)  # type: ignore[call-overload]
-
-
-def _set_will(config: _sim.ClientConfig, will: object, where: str) -> None:
-    if will is None:
-        return
-    if not isinstance(will, Will):
-        raise UsageError(f"{where}: {will!r} is no mqttlab.Will; write mqttlab.Will(topic, ...)")
-    payload = _payload(will.payload, where)
-    config.set_will(_text(will.topic, where), payload, qos_level(will.qos, where), will.retain)
-
-
-def _set_backoff(config: _sim.ClientConfig, given: object, where: str) -> None:
-    if not isinstance(given, Backoff):
-        raise UsageError(f"{where}: {given!r} is no mqttlab.Backoff")
-    backoff = _sim.Backoff()
-    for name in ("initial", "maximum", "stable"):
-        setattr(backoff, name, units.duration_ns(getattr(given, name), f"{where}, {name}"))
-    backoff.factor = units.number(given.factor, f"{where}, factor", least=1.0)
-    backoff.jitter = units.fraction(given.jitter, f"{where}, jitter")
-    config.backoff = backoff
-
-
-def _setter(name: str, convert: Any, **bounds: int) -> Any:
-    def set_field(config: _sim.ClientConfig, value: object, where: str) -> None:
-        setattr(config, name, convert(value, where, **bounds))
-
-    return set_field
-
-
-def _optional_text(value: object, where: str) -> str | None:
-    return None if value is None else _text(value, where)
-
-
-_SETTERS: dict[str, Any] = {
-    "client_id": _setter("client_id", _text),
-    "clean_session": _setter("clean_session", units.flag),
-    "keep_alive_s": _setter("keep_alive_s", units.count, most=65_535),
-    "ping_timeout": _setter("ping_timeout", units.duration_ns),
-    "connect_timeout": _setter("connect_timeout", units.duration_ns),
-    "will": _set_will,
-    "user_name": _setter("user_name", _optional_text),
-    "password": _setter("password", _optional_text),
-    "reconnect": _setter("reconnect", units.flag),
-    "backoff": _set_backoff,
-    "window": _setter("window", units.count, least=1, most=65_535),
-    "queue_messages": _setter("queue_messages", units.count),
-    "queue_bytes": _setter("queue_bytes", units.size),
-    "max_packet_size": _setter("max_packet_size", units.size, most=268_435_460),
-}
 
 
 class Messages(AsyncIterator[Message]):
@@ -272,7 +154,7 @@ class Client:
         self._check_open(where)
         level = qos_level(qos, where)
         token = self._lab.world.publish(
-            self._id, _text(topic, where), _payload(payload, where), level, bool(retain)
+            self._id, text(topic, where), payload_bytes(payload, where), level, bool(retain)
         )
         if isinstance(token, _sim.Misuse):
             raise _misuse(token, f"{where} to {topic!r}", PublishError)
@@ -293,7 +175,7 @@ class Client:
         self._check_open(where)
         asked = [topics] if isinstance(topics, str) else list(topics)
         pairs = [(one, qos) if isinstance(one, str) else (one[0], one[1]) for one in asked]
-        wanted = [(_text(name, where), qos_level(level, where)) for name, level in pairs]
+        wanted = [(text(name, where), qos_level(level, where)) for name, level in pairs]
         token = self._lab.world.subscribe(self._id, wanted)
         names = ", ".join(name for name, _ in wanted)
         if isinstance(token, _sim.Misuse):
@@ -311,7 +193,7 @@ class Client:
         """Unsubscribes from one filter or a list of filters. Errors: as for subscribe()."""
         where = f"unsubscribe by {self.client_id!r}"
         self._check_open(where)
-        names = [topics] if isinstance(topics, str) else [_text(one, where) for one in topics]
+        names = [topics] if isinstance(topics, str) else [text(one, where) for one in topics]
         token = self._lab.world.unsubscribe(self._id, names)
         if isinstance(token, _sim.Misuse):
             raise _misuse(token, f"{where} from {', '.join(names)}", SubscribeError)

@@ -1,4 +1,4 @@
-"""The errors of the package. What the caller did wrong is a UsageError, and says how to do better."""
+"""The errors of the package. What the caller did wrong is a UsageError that names the remedy."""
 
 from __future__ import annotations
 

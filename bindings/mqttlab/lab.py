@@ -2,41 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any, Literal, TypedDict, Unpack
+from typing import Literal, Unpack
 
 from mqttlab import _sim, units
-from mqttlab.client import Client, ClientOptions, Will, client_config, qos_level
+from mqttlab.broker_options import BrokerOptions, broker_config
+from mqttlab.client import Client
+from mqttlab.client_options import ClientOptions, Will, client_config, qos_level
 from mqttlab.errors import Error, UsageError
 from mqttlab.links import Link, LinkOptions, make_link
 from mqttlab.loop import VirtualLoop
 from mqttlab.result import ClientInfo, DeviceInfo, FleetInfo
 
-__all__ = ["Broker", "BrokerOptions", "Device", "Fleet", "Lab"]
-
-
-class BrokerOptions(TypedDict, total=False):
-    """Options of the broker. Durations are seconds or texts such as "10s"."""
-
-    max_connections: int
-    max_packet_size: int | str  # bytes, fixed header included
-    connect_timeout: float | str  # from accept to CONNECT
-    keep_alive_factor: float  # 1.5 is the standard's (MQTT-3.1.2-24)
-    window: int  # exchanges in flight to one session
-    receive_window: int  # QoS 2 exchanges open from one session
-    queue_messages: int  # waiting for one session
-    queue_bytes: int | str  # the same in bytes of topic and payload
-    queue_qos0: bool  # keep QoS 0 messages for absent persistent sessions
-    outbox_bytes: int | str  # per link; above it QoS 0 is dropped
-    max_retained: int
-    max_subscriptions: int  # per session
-    sys_interval: float | str  # $SYS topics are published so often; 0: not at all
-    passwords: str | os.PathLike[str]  # file of mosquitto_passwd; absent: everybody may connect
-    acl: str | os.PathLike[str]  # access control file in mosquitto's format
+__all__ = ["Broker", "Device", "Fleet", "Lab"]
 
 
 class Broker:
@@ -156,7 +136,7 @@ class Lab:
                 "one broker per run"
             )
         self._take_name(name, "broker")
-        config, access = _broker_config(name, options)
+        config, access = broker_config(name, options)
         self.world.add_broker(name, config, **access)
         self.broker_made = Broker(self, name)
         return self.broker_made
@@ -263,7 +243,7 @@ class Lab:
         return self.world.now() / 1e9
 
     def stamp(self, size: int = 32, name: str = "lab") -> bytes:
-        """A payload that no other of this run equals: "name:sequence:time_ns:", padded to `size`."""
+        """A payload that no other of this run equals: "name:sequence:time_ns:" and padding."""
         units.count(size, "stamp: size", most=2**28)
         self._stamps += 1
         return _sim.stamp(name, self._stamps, self.world.now(), size)
@@ -356,56 +336,3 @@ class Lab:
         if name in self._names:
             raise UsageError(f"{what} {name!r}: this name is taken; names are unique in a run")
         self._names.add(name)
-
-
-def _broker_config(name: str, options: BrokerOptions) -> tuple[_sim.BrokerConfig, dict[str, str]]:
-    config = _sim.BrokerConfig()
-    access: dict[str, str] = {}
-    for key, value in options.items():
-        where = f"broker {name!r}: {key}"
-        if key in ("passwords", "acl"):
-            access[key] = _read(value, where)
-        elif key in _BROKER_FIELDS:
-            setattr(config, key, _BROKER_FIELDS[key](value, where))
-        else:
-            known = ", ".join([*_BROKER_FIELDS, "passwords", "acl"])
-            raise UsageError(f"broker {name!r}: unknown option {key!r}; known are {known}")
-    return config, access
-
-
-def _read(path: object, where: str) -> str:
-    if not isinstance(path, (str, os.PathLike)):
-        raise UsageError(f"{where}: {path!r} is no path")
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{where}: cannot read {str(path)!r}: {error}") from None
-
-
-def _window(value: object, where: str) -> int:
-    return units.count(value, where, least=1, most=65_535)
-
-
-def _factor(value: object, where: str) -> float:
-    return units.number(value, where, least=1.0, most=1000.0)
-
-
-def _packet_size(value: object, where: str) -> int:
-    return units.size(value, where, most=268_435_460)
-
-
-_BROKER_FIELDS: dict[str, Callable[[object, str], Any]] = {
-    "max_connections": units.count,
-    "max_packet_size": _packet_size,
-    "connect_timeout": units.duration_ns,
-    "keep_alive_factor": _factor,
-    "window": _window,
-    "receive_window": _window,
-    "queue_messages": units.count,
-    "queue_bytes": units.size,
-    "queue_qos0": units.flag,
-    "outbox_bytes": units.size,
-    "max_retained": units.count,
-    "max_subscriptions": units.count,
-    "sys_interval": units.duration_ns,
-}

@@ -18,7 +18,6 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
-from types import TracebackType
 from typing import Any, NoReturn, Protocol, TypeVar
 
 from mqttlab.errors import Error
@@ -357,12 +356,6 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     def _finalize(self, generator: Any) -> None:
         if not self._closed:
             self.create_task(generator.aclose())
-
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        self.close()
-
-    def __enter__(self) -> VirtualLoop:
-        return self
 
     # Fences.
 

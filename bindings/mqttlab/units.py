@@ -126,4 +126,5 @@ class Duration(float):
     """Seconds as a float that can be written with a unit: Duration("10min") == 600.0."""
 
     def __new__(cls, value: str | float, where: str = "duration") -> Duration:
+        """From seconds or text; errors name `where`."""
         return super().__new__(cls, duration_ns(value, where) / 1e9)
