@@ -21,12 +21,14 @@ struct BrokerConfig {
   std::uint16_t receive_window = 65'535;    ///< QoS 2 exchanges open from one session
   std::size_t queue_messages =
       1'000;  ///< waiting for one session, behind its window or while it is away
-  std::size_t queue_bytes = 8 << 20;  ///< the same in bytes of topic and payload
+  std::size_t queue_bytes = 8 << 20;  ///< the same in bytes of encoded packets
   bool queue_qos0 = false;            ///< keep QoS 0 messages for absent persistent sessions
   std::size_t outbox_bytes =
       256 << 10;  ///< per link; QoS 0 is dropped above it, QoS 1 and 2 wait in the queue
   std::size_t max_retained = 100'000;
   std::size_t max_subscriptions = 1'000;  ///< per session
+  std::size_t max_filter_levels = 128;    ///< of a topic filter; a deeper one is refused
+  std::size_t max_sessions = 1'000'000;   ///< then new client ids get CONNACK 0x03
   Time sys_interval = 0;                  ///< $SYS topics are published so often; 0: not at all
 };
 

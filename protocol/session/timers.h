@@ -29,6 +29,13 @@ class Timers {
     heap_.pop_back();
     return what;
   }
+  [[nodiscard]] std::size_t size() const { return heap_.size(); }
+  /// Sweeps timers that their owner knows to be stale, for owners whose timers may be far away.
+  template <typename Stale>
+  void remove_if(Stale stale) {
+    std::erase_if(heap_, [&](const Entry& entry) { return stale(entry.what); });
+    std::make_heap(heap_.begin(), heap_.end(), later);
+  }
 
  private:
   struct Entry {

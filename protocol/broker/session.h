@@ -1,0 +1,87 @@
+// Session: what the broker keeps for one client id. It outlives links.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "protocol/broker/broker.h"
+#include "protocol/broker/publication.h"
+#include "protocol/broker/session_queue.h"
+#include "protocol/broker/subscription_index.h"
+#include "protocol/session/flow.h"
+#include "protocol/trace/event.h"
+
+namespace mqttlab {
+
+class BrokerLink;
+class Ledger;
+
+/// Subscriptions, exchanges under way in both directions and waiting messages: the session state of
+/// MQTT 3.1.2.4. An idle one without a link takes about 500 bytes and 200 per subscription.
+class Session {
+ public:
+  using Slot = SubscriptionIndex::Subscriber;
+
+  /// `config` must outlive the session.
+  Session(Slot slot, std::string client_id, const BrokerConfig& config, Ledger& ledger);
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  [[nodiscard]] Slot slot() const { return slot_; }
+  [[nodiscard]] const std::string& client_id() const { return client_id_; }
+  [[nodiscard]] BrokerLink* link() const { return link_; }
+  /// A clean session ends with its link (MQTT-3.1.2-6).
+  [[nodiscard]] bool clean() const { return clean_; }
+
+  /// A new link: everything unacknowledged is sent again, in order, before anything newer
+  /// (MQTT-4.4.0-1, MQTT-4.6.0-1). There must be no link yet.
+  void attach(BrokerLink& link, bool clean);
+  void detach() { link_ = nullptr; }
+
+  /// Sends the message now or queues it. `qos` is the effective one; `retain` marks a retained
+  /// message that a new subscription is owed (MQTT-3.3.1-8, MQTT-3.3.1-9).
+  void deliver(Publication& publication, QoS qos, bool retain, Time now);
+  /// Writes as much of what waits as window and outbox allow.
+  void pump();
+
+  void puback(std::uint16_t id);
+  void pubrec(std::uint16_t id);
+  void pubcomp(std::uint16_t id);
+  [[nodiscard]] InboundFlow& inbound() { return inbound_; }
+
+  [[nodiscard]] std::size_t subscriptions() const { return filters_.size(); }
+  [[nodiscard]] bool subscribed(SubscriptionIndex::FilterId filter) const;
+  void add_filter(SubscriptionIndex::FilterId filter);
+  void remove_filter(SubscriptionIndex::FilterId filter);
+  [[nodiscard]] const std::vector<SubscriptionIndex::FilterId>& filters() const { return filters_; }
+
+  [[nodiscard]] std::size_t queued() const { return queue_.size(); }
+  [[nodiscard]] std::size_t in_flight() const { return outbound_.open(); }
+
+  /// The session's state is discarded: records every message that has not reached the client.
+  void end(Time now);
+
+ private:
+  [[nodiscard]] std::optional<trace::DropReason> try_deliver(Publication& publication, QoS qos,
+                                                             bool retain);
+  [[nodiscard]] OutMessage out_message(Publication& publication, QoS qos, bool retain) const;
+  [[nodiscard]] bool can_send() const;
+  void resend();
+  void write(OutMessage message);
+
+  Slot slot_;
+  bool clean_ = true;
+  std::string client_id_;
+  const BrokerConfig& config_;
+  Ledger& ledger_;
+  BrokerLink* link_ = nullptr;
+  PacketIds ids_;
+  OutboundFlow outbound_;
+  InboundFlow inbound_;
+  SessionQueue queue_;
+  std::vector<SubscriptionIndex::FilterId> filters_;  // ascending
+};
+
+}  // namespace mqttlab
