@@ -58,6 +58,7 @@ struct Will {
   Slice payload;
   QoS qos = QoS::at_most_once;
   bool retain = false;
+  friend bool operator==(const Will&, const Will&) = default;
 };
 
 struct Connect {
@@ -68,10 +69,12 @@ struct Connect {
   std::optional<Will> will;
   std::optional<Slice> user_name;
   std::optional<Slice> password;
+  friend bool operator==(const Connect&, const Connect&) = default;
 };
 struct Connack {
   bool session_present = false;
   ConnectReturn code = ConnectReturn::accepted;
+  friend bool operator==(const Connack&, const Connack&) = default;
 };
 struct Publish {
   Slice topic;
@@ -80,42 +83,58 @@ struct Publish {
   bool retain = false;
   bool dup = false;
   std::uint16_t packet_id = 0;  ///< 0 at QoS 0, where the field is absent (MQTT-2.3.1-5)
+  friend bool operator==(const Publish&, const Publish&) = default;
 };
 struct Puback {
   std::uint16_t packet_id = 0;
+  friend bool operator==(const Puback&, const Puback&) = default;
 };
 struct Pubrec {
   std::uint16_t packet_id = 0;
+  friend bool operator==(const Pubrec&, const Pubrec&) = default;
 };
 struct Pubrel {
   std::uint16_t packet_id = 0;
+  friend bool operator==(const Pubrel&, const Pubrel&) = default;
 };
 struct Pubcomp {
   std::uint16_t packet_id = 0;
+  friend bool operator==(const Pubcomp&, const Pubcomp&) = default;
 };
 
 struct Subscription {
   Slice filter;
   QoS qos = QoS::at_most_once;
+  friend bool operator==(const Subscription&, const Subscription&) = default;
 };
 struct Subscribe {
   std::uint16_t packet_id = 0;
   std::vector<Subscription> subscriptions;
+  friend bool operator==(const Subscribe&, const Subscribe&) = default;
 };
 struct Suback {
   std::uint16_t packet_id = 0;
   std::vector<std::uint8_t> codes;
+  friend bool operator==(const Suback&, const Suback&) = default;
 };
 struct Unsubscribe {
   std::uint16_t packet_id = 0;
   std::vector<Slice> filters;
+  friend bool operator==(const Unsubscribe&, const Unsubscribe&) = default;
 };
 struct Unsuback {
   std::uint16_t packet_id = 0;
+  friend bool operator==(const Unsuback&, const Unsuback&) = default;
 };
-struct Pingreq {};
-struct Pingresp {};
-struct Disconnect {};
+struct Pingreq {
+  friend bool operator==(const Pingreq&, const Pingreq&) = default;
+};
+struct Pingresp {
+  friend bool operator==(const Pingresp&, const Pingresp&) = default;
+};
+struct Disconnect {
+  friend bool operator==(const Disconnect&, const Disconnect&) = default;
+};
 
 using Packet = std::variant<Connect, Connack, Publish, Puback, Pubrec, Pubrel, Pubcomp, Subscribe,
                             Suback, Unsubscribe, Unsuback, Pingreq, Pingresp, Disconnect>;

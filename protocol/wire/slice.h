@@ -32,6 +32,8 @@ class Slice {
   [[nodiscard]] Slice part(std::size_t offset, std::size_t size) const {
     return {block_, data_ + offset, size};
   }
+  /// Equal bytes, wherever they lie.
+  friend bool operator==(const Slice& a, const Slice& b) { return a.text() == b.text(); }
 
  private:
   std::shared_ptr<const std::uint8_t[]> block_;

@@ -1,0 +1,122 @@
+// Packets to bytes and back.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <set>
+
+#include "tests/wire/samples.h"
+
+namespace mqttlab {
+namespace {
+
+using namespace test;
+
+TEST(Codec, SamplesCoverEveryPacketType) {
+  std::set<PacketType> types;
+  for (const Sample& sample : samples()) types.insert(type_of(sample.packet));
+  EXPECT_EQ(types.size(), std::variant_size_v<Packet>);
+}
+
+TEST(Codec, EveryPacketHasTheBytesOfTheStandard) {
+  for (const Sample& sample : samples())
+    EXPECT_EQ(encoded(sample.packet), sample.bytes) << describe(sample.packet);
+}
+
+TEST(Codec, EveryPacketIsReadFromTheBytesOfTheStandard) {
+  for (const Sample& sample : samples()) {
+    const auto packet = decoded(sample.bytes, sample.sender);
+    ASSERT_TRUE(packet) << describe(sample.packet) << packet.violation().statement;
+    EXPECT_EQ(*packet, sample.packet) << describe(*packet);
+  }
+}
+
+TEST(Codec, RandomPacketsRoundTrip) {
+  Generator random(1);
+  for (int i = 0; i < 20'000; ++i) {
+    const Sample sample = random_sample(random);
+    const auto packet = decoded(sample.bytes, sample.sender);
+    ASSERT_TRUE(packet) << describe(sample.packet) << packet.violation().statement;
+    ASSERT_EQ(*packet, sample.packet);
+  }
+}
+
+TEST(Codec, SlicesShareTheFrame) {
+  const Slice whole = slice(std::string("\x30\x06\x00\x01t123", 8));
+  const auto packet = decode(whole, Sender::client, ProtocolVersion::v3_1_1);
+  ASSERT_TRUE(packet);
+  EXPECT_EQ(std::get<Publish>(*packet).payload.bytes().data(), whole.bytes().data() + 5);
+}
+
+// MQTT 2.2.3, table 2.4: the borders between one, two, three and four bytes.
+TEST(Codec, RemainingLengthAtEveryBorder) {
+  const auto publish_of = [](std::size_t remaining) {
+    return Publish{slice("t"), slice(std::string(remaining - 3, 'x')), {}, false, false, 0};
+  };
+  for (const auto& [remaining, header_size] : {std::pair<std::size_t, std::size_t>{127, 2},
+                                               {128, 3},
+                                               {16'383, 3},
+                                               {16'384, 4},
+                                               {2'097'151, 4},
+                                               {2'097'152, 5}}) {
+    const Publish packet = publish_of(remaining);
+    const Buffer bytes = encoded(packet);
+    EXPECT_EQ(bytes.size(), header_size + remaining);
+    const auto again = decoded(bytes, Sender::client);
+    ASSERT_TRUE(again) << remaining;
+    EXPECT_EQ(std::get<Publish>(*again), packet);
+  }
+}
+
+TEST(Codec, EncodedPublishEqualsEncodeForEveryFlag) {
+  for (const std::size_t topic_size : {1u, 600u, 65'535u}) {
+    for (const std::size_t payload_size : {0u, 5u, 511u, 512u, 20'000u}) {
+      for (int bits = 0; bits < 12; ++bits) {
+        Publish packet;
+        packet.topic = slice(std::string(topic_size, 't'));
+        packet.payload = slice(std::string(payload_size, 'p'));
+        packet.qos = static_cast<QoS>(bits >> 2);
+        packet.dup = (bits & 2) != 0 && packet.qos != QoS::at_most_once;
+        packet.retain = (bits & 1) != 0;
+        packet.packet_id = packet.qos == QoS::at_most_once ? 0 : 0xABCD;
+        const EncodedPublish shared(packet.topic, packet.payload, packet.qos,
+                                    ProtocolVersion::v3_1_1);
+        Outbox out;
+        shared.append_to(out, packet.packet_id, packet.dup, packet.retain);
+        std::array<Bytes, 8> pieces;
+        Buffer bytes;
+        for (std::size_t i = 0, n = out.pending(pieces); i < n; ++i)
+          bytes.insert(bytes.end(), pieces[i].begin(), pieces[i].end());
+        EXPECT_EQ(bytes, encoded(packet));
+        EXPECT_EQ(shared.size(), bytes.size());
+      }
+    }
+  }
+}
+
+// MQTT 3.1: CONNACK's first byte is reserved, and a repeated request may carry DUP.
+TEST(Codec, Version31) {
+  const auto v3_1 = ProtocolVersion::v3_1;
+  EXPECT_EQ(encoded(Connack{true, {}}, v3_1), frame(0x20, std::string(2, '\0')));
+  const Buffer repeated = frame(0x6A, "\x01\x02");
+  EXPECT_TRUE(decoded(repeated, Sender::client, v3_1));
+  EXPECT_FALSE(decoded(repeated, Sender::client, ProtocolVersion::v3_1_1));
+  EXPECT_FALSE(decoded(frame(0x48, "\x01\x02"), Sender::client, v3_1));
+}
+
+TEST(Codec, NamesAndDescriptionsAreOneLine) {
+  EXPECT_EQ(name(PacketType::connect), "CONNECT");
+  EXPECT_EQ(name(PacketType::disconnect), "DISCONNECT");
+  EXPECT_EQ(name(static_cast<PacketType>(0)), "?");
+  EXPECT_EQ(name(static_cast<PacketType>(15)), "?");
+  EXPECT_EQ(name(static_cast<PacketType>(200)), "?");
+  EXPECT_EQ(describe(Publish{slice("a/b"), slice("12345"), QoS::at_least_once, false, true, 7}),
+            "PUBLISH qos 1 dup id 7 topic a/b 5 B");
+  EXPECT_EQ(describe(Publish{slice("a\nb"), {}, {}, true, false, 0}),
+            "PUBLISH qos 0 retain topic a\\x0Ab 0 B");
+  EXPECT_EQ(describe(Suback{3, {1, 128}}), "SUBACK id 3 codes 1 128");
+  for (const Sample& sample : samples())
+    EXPECT_EQ(describe(sample.packet).rfind(name(type_of(sample.packet)), 0), 0u);
+}
+
+}  // namespace
+}  // namespace mqttlab
