@@ -86,9 +86,7 @@ class Connections:
         closed = view.of(Kind.CLOSED, end=End.CLIENT)
         closed = closed[view.events["code"][closed] == CloseCause.LOCAL]
         here = view.events["connection"][closed]
-        died = np.isin(
-            view.events["actor"][closed], view.events["actor"][view.of(Kind.DIED)]
-        )
+        died = np.isin(view.events["actor"][closed], view.events["actor"][view.of(Kind.DIED)])
         return int(((last[0] > last[1])[here] & ~died).sum())
 
     def wills(self, subscriber: Subscriber | None) -> Wills:

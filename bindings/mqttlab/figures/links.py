@@ -62,9 +62,7 @@ def link_figures(view: TraceView, messages: Messages) -> list[LinkFigures]:
     for device in view.result.devices:
         by_link.setdefault(device.link, []).append(device.actor)
     spans = outages(view)
-    return [
-        _one(view, messages, spans, name, np.array(actors)) for name, actors in by_link.items()
-    ]
+    return [_one(view, messages, spans, name, np.array(actors)) for name, actors in by_link.items()]
 
 
 def _one(

@@ -55,9 +55,7 @@ def subscribers(view: TraceView) -> list[Subscriber]:
     asked = view.of(Kind.ARRIVED, end=End.BROKER, packet=Packet.SUBSCRIBE)
     connects = view.of(Kind.ARRIVED, end=End.BROKER, packet=Packet.CONNECT)
     connect_of = view.first_per_connection(connects)
-    clean_of = {
-        int(row["event"]): bool(row["clean_session"]) for row in view.result.connects
-    }
+    clean_of = {int(row["event"]): bool(row["clean_session"]) for row in view.result.connects}
     found: dict[tuple[int, str, bool], list[Interval]] = {}
     for event in asked.tolist():
         connect = int(connect_of[view.events["connection"][event]])

@@ -38,9 +38,7 @@ class TraceView:
         self.kind = np.ascontiguousarray(result.events["kind"])
         self._by_kind: dict[Kind, Indices] = {}
 
-    def of(
-        self, kind: Kind, *, end: End | None = None, packet: Packet | None = None
-    ) -> Indices:
+    def of(self, kind: Kind, *, end: End | None = None, packet: Packet | None = None) -> Indices:
         """Indices of the events of a kind, in order; of one end or packet type if given."""
         if kind not in self._by_kind:
             self._by_kind[kind] = np.flatnonzero(self.kind == kind)
