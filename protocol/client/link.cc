@@ -155,7 +155,10 @@ void Link::give_up(ClientEvent how, Time now) {
 
 void Link::violated(Violation violation, Time now) {
   // MQTT-4.8.0-1: the connection ends here.
-  give_up(Disconnected{violation, "the server broke " + std::string(violation.statement)}, now);
+  const bool numbered = !violation.statement.empty();
+  give_up(Disconnected{violation, numbered ? "the server broke " + std::string(violation.statement)
+                                           : "the server sent a packet over max_packet_size"},
+          now);
 }
 
 void Link::closed(CloseCause cause, Time now) {
