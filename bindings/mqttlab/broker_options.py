@@ -1,4 +1,4 @@
-"""The broker's options: what scenarios may write, checked and turned into the core's configuration."""
+"""The broker's options, checked and turned into the core's configuration."""
 
 from __future__ import annotations
 
@@ -31,31 +31,35 @@ class BrokerOptions(TypedDict, total=False):
     sys_interval: float | str  # $SYS topics are published so often; 0: not at all
     passwords: str | os.PathLike[str]  # file of mosquitto_passwd; absent: everybody may connect
     acl: str | os.PathLike[str]  # access control file in mosquitto's format
+    anonymous: bool  # may clients without a user name connect? default: True without passwords
 
 
-def broker_config(name: str, options: BrokerOptions) -> tuple[_sim.BrokerConfig, dict[str, str]]:
-    """The configuration, and the texts of the access files, by option."""
+def broker_config(name: str, options: BrokerOptions) -> tuple[_sim.BrokerConfig, dict[str, Any]]:
+    """The core's configuration, and the access arguments of `_sim.World.add_broker`."""
     config = _sim.BrokerConfig()
-    access: dict[str, str] = {}
+    access: dict[str, Any] = {"anonymous": "passwords" not in options}
     for key, value in options.items():
         where = f"broker {name!r}: {key}"
-        if key in ("passwords", "acl"):
-            access[key] = _read(value, where)
+        if key in _ACCESS:
+            access[key] = _ACCESS[key](value, where)
         elif key in _FIELDS:
             setattr(config, key, _FIELDS[key](value, where))
         else:
-            known = ", ".join([*_FIELDS, "passwords", "acl"])
+            known = ", ".join([*_FIELDS, *_ACCESS])
             raise UsageError(f"broker {name!r}: unknown option {key!r}; known are {known}")
     return config, access
 
 
-def _read(path: object, where: str) -> str:
+def _read(path: object, where: str) -> tuple[str, str]:
+    """Content and name of a text file."""
     if not isinstance(path, (str, os.PathLike)):
         raise UsageError(f"{where}: {path!r} is no path")
     try:
-        return Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{where}: cannot read {str(path)!r}: {error}") from None
+        return Path(path).read_text(encoding="utf-8"), os.fspath(path)
+    except OSError as error:
+        raise UsageError(f"{where}: cannot read {str(path)!r}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{where}: {str(path)!r} is no UTF-8 text") from None
 
 
 def _window(value: object, where: str) -> int:
@@ -84,4 +88,10 @@ _FIELDS: dict[str, Callable[[object, str], Any]] = {
     "max_retained": units.count,
     "max_subscriptions": units.count,
     "sys_interval": units.duration_ns,
+}
+
+_ACCESS: dict[str, Callable[[object, str], Any]] = {
+    "passwords": _read,
+    "acl": _read,
+    "anonymous": units.flag,
 }

@@ -99,7 +99,7 @@ class Client:
         self.device = device
         self.messages = Messages(lab.loop)
         """Asynchronous iterator over arriving messages; each is acknowledged as it arrives."""
-        lab.route(self._id, self._on_event)
+        lab.host.routes[self._id] = self._on_event
 
     @property
     def client_id(self) -> str:

@@ -1,4 +1,4 @@
-"""A client's options: what scenarios may write, checked and turned into the core's configuration."""
+"""A client's options, checked and turned into the core's configuration."""
 
 from __future__ import annotations
 
@@ -92,9 +92,9 @@ def payload_bytes(value: object, where: str) -> bytes:
 
 def qos_level(value: object, where: str) -> int:
     """0, 1 or 2, and nothing else."""
-    if value not in (0, 1, 2) or isinstance(value, bool):
+    if not isinstance(value, int) or isinstance(value, bool) or value not in (0, 1, 2):
         raise UsageError(f"{where}: QoS is 0, 1 or 2, got {value!r}")
-    return int(value)  # type: ignore[call-overload]
+    return int(value)
 
 
 def _set_will(config: _sim.ClientConfig, will: object, where: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Callable, Generator, Iterable, Sequence
+from collections.abc import AsyncIterator, Generator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Literal, Unpack
 
@@ -12,6 +12,7 @@ from mqttlab.broker_options import BrokerOptions, broker_config
 from mqttlab.client import Client
 from mqttlab.client_options import ClientOptions, Will, client_config, qos_level
 from mqttlab.errors import Error, UsageError
+from mqttlab.host import WorldHost
 from mqttlab.links import Link, LinkOptions, make_link
 from mqttlab.loop import VirtualLoop
 from mqttlab.result import ClientInfo, DeviceInfo, FleetInfo
@@ -105,23 +106,20 @@ class Fleet:
 class Lab:
     """What a scenario gets as its first argument. Made by `mqttlab.run`."""
 
-    def __init__(self, world: _sim.World, seed: int) -> None:
-        self.world = world
+    def __init__(self, host: WorldHost, loop: VirtualLoop, seed: int) -> None:
+        self.host = host
+        self.world = host.world
+        self.loop = loop
         self.seed = seed
         self.random = random.Random(f"mqttlab/{seed}")
         """The scenario's own random numbers, from the run's seed."""
-        self.progress: Callable[[float], None] | None = None
-        """Called with lab.now() about once per virtual second."""
-        self.interrupted = False
         self.live = True
-        self.loop: VirtualLoop
         self.devices_made: list[Device] = []
         self.clients_made: list[ClientInfo] = []
         self.fleets_made: list[Fleet] = []
         self.broker_made: Broker | None = None
         self.links_made: dict[str, Link] = {}
         self._names: set[str] = set()
-        self._routes: dict[int, Callable[[object], None]] = {}
         self._outages: dict[int, int] = {}  # actor -> how many scopes hold its link down
         self._stamps = 0
 
@@ -290,7 +288,7 @@ class Lab:
         self.check_live()
         self.world.phase(name)
 
-    # For the loop and for clients.
+    # For clients and for the result.
 
     def add_client(self, device: Device, config: _sim.ClientConfig, fleet: str) -> int:
         """Registers a client with the world; its number there."""
@@ -303,19 +301,6 @@ class Lab:
         )
         return client
 
-    def route(self, client: int, handler: Callable[[object], None]) -> None:
-        """Events of `client` go to `handler`."""
-        self._routes[client] = handler
-
-    def run(self, until: int) -> int:
-        """Host of the loop: runs the world, polling for Ctrl-C and reporting progress."""
-        return self.world.run(until, self._keep_going)
-
-    def deliver(self) -> None:
-        """Host of the loop: hands out what clients have to say, in the world's order."""
-        for client, event in self.world.take():
-            self._routes[client](event)
-
     def device_infos(self) -> tuple[DeviceInfo, ...]:
         """As in Result.devices."""
         return tuple(DeviceInfo(d.actor, d.name, d.link.name) for d in self.devices_made)
@@ -324,11 +309,6 @@ class Lab:
         """Errors: mqttlab.Error after the end of the run."""
         if not self.live:
             raise Error("the run is over: its lab cannot be used any more")
-
-    def _keep_going(self) -> bool:
-        if self.progress is not None:
-            self.progress(self.now())
-        return not self.interrupted
 
     def _take_name(self, name: str, what: str) -> None:
         if not isinstance(name, str) or not name:

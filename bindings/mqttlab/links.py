@@ -104,7 +104,7 @@ def make_link(profile: str | None, default_name: str, **options: Unpack[LinkOpti
     _known(options, LinkOptions, where)
     spec = _profile_spec(profile)
     spec.name = name
-    common = {key: options[key] for key in DirectionOptions.__annotations__ if key in options}
+    common = {key: value for key, value in options.items() if key in _SETTERS}
     for side in ("up", "down"):
         own = options.get(side, {})
         if not isinstance(own, Mapping):
@@ -146,11 +146,11 @@ def _known(given: Mapping[str, Any], options: type, where: str) -> None:
 def _cycle(value: object, where: str) -> _sim.Cycle | None:
     if value is None:
         return None
-    value = _as(Cycle, value, where)
+    given: Cycle = _as(Cycle, value, where)
     cycle = _sim.Cycle()
-    cycle.up = units.duration_ns(value.up, f"{where}, up")
-    cycle.down = units.duration_ns(value.down, f"{where}, down")
-    cycle.spread = units.fraction(value.spread, f"{where}, spread")
+    cycle.up = units.duration_ns(given.up, f"{where}, up")
+    cycle.down = units.duration_ns(given.down, f"{where}, down")
+    cycle.spread = units.fraction(given.spread, f"{where}, spread")
     if cycle.up == 0 or cycle.down == 0:
         raise UsageError(f"{where}: up and down must both be over 0; leave cycle out for no cycle")
     return cycle

@@ -18,13 +18,14 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
-from typing import Any, NoReturn, Protocol, TypeVar
+from typing import Any, NoReturn, Protocol, TypeVar, TypeVarTuple
 
 from mqttlab.errors import Error
 
 __all__ = ["Ending", "Future", "Host", "Task", "VirtualLoop", "VirtualTimeError"]
 
 _T = TypeVar("_T")
+_Ts = TypeVarTuple("_Ts")
 _STALLED_AFTER = 1_000_000  # callbacks without time moving: the scenario spins
 _log = logging.getLogger(__name__)
 
@@ -239,8 +240,8 @@ class VirtualLoop(asyncio.AbstractEventLoop):
 
     def call_soon(
         self,
-        callback: Callable[..., object],
-        *args: Any,
+        callback: Callable[[*_Ts], object],
+        *args: *_Ts,
         context: contextvars.Context | None = None,
     ) -> asyncio.Handle:
         """Runs `callback(*args)` at this instant, after what is ready already."""
@@ -252,8 +253,8 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     def call_later(
         self,
         delay: float,
-        callback: Callable[..., object],
-        *args: Any,
+        callback: Callable[[*_Ts], object],
+        *args: *_Ts,
         context: contextvars.Context | None = None,
     ) -> asyncio.TimerHandle:
         """Runs `callback(*args)` after `delay` seconds, rounded to the nanosecond."""
@@ -263,8 +264,8 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     def call_at(
         self,
         when: float,
-        callback: Callable[..., object],
-        *args: Any,
+        callback: Callable[[*_Ts], object],
+        *args: *_Ts,
         context: contextvars.Context | None = None,
     ) -> asyncio.TimerHandle:
         """Runs `callback(*args)` at `when` seconds, on the scale of time()."""
@@ -361,8 +362,8 @@ class VirtualLoop(asyncio.AbstractEventLoop):
 
     def call_soon_threadsafe(
         self,
-        callback: Callable[..., object],
-        *args: Any,
+        callback: Callable[[*_Ts], object],
+        *args: *_Ts,
         context: contextvars.Context | None = None,
     ) -> asyncio.Handle:
         """call_soon() from the loop's own thread; an error from any other."""

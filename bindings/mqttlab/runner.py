@@ -15,12 +15,13 @@ from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from types import FrameType
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from mqttlab import _sim, catalog, trace, units
 from mqttlab.errors import UsageError
+from mqttlab.host import WorldHost
 from mqttlab.lab import Lab
 from mqttlab.loop import Ending, VirtualLoop
 from mqttlab.parameters import Scenario, bind, until_of
@@ -77,18 +78,18 @@ def run(
         seed=seed, ipv6=units.flag(ipv6, "run: ipv6"), tcp=tcp, pcap_side=pcap_side,
         pcap_path="" if pcap is None else os.fspath(pcap), pcap_devices=list(pcap_devices),
     )  # fmt: skip
-    lab = Lab(world, seed)
+    host = WorldHost(world)
     if progress is not None:
-        lab.progress = lambda now: progress(now, until_ns / 1e9)
-    loop = VirtualLoop(lab, until_ns)
-    lab.loop = loop
+        host.progress = lambda now: progress(now / 1e9, until_ns / 1e9)
+    loop = VirtualLoop(host, until_ns)  # type: ignore[abstract]  # what is missing are its fences
+    lab = Lab(host, loop, seed)
     start = time.perf_counter()
     try:
-        with _interruptible(lab), _seeded(seed):
+        with _interruptible(host), _seeded(seed):
             ending = _drive(loop, function(lab, **values))
-        world.finish()
+        verdicts = world.judge()
         wall_s = time.perf_counter() - start
-        return _collect(lab, function, values, until_ns, wall_s, ending, pcap, pcap_side)
+        return _collect(lab, function, values, until_ns, wall_s, ending, verdicts, pcap, pcap_side)
     finally:
         lab.live = False
         loop.cancel_all()
@@ -111,13 +112,13 @@ def _drive(loop: VirtualLoop, scenario: object) -> str:
 
 
 @contextmanager
-def _interruptible(lab: Lab) -> Iterator[None]:
+def _interruptible(host: WorldHost) -> Iterator[None]:
     """The first Ctrl-C ends the run in order, a second one at once (KeyboardInterrupt)."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        if lab.interrupted:
+        if host.interrupted:
             raise KeyboardInterrupt
-        lab.interrupted = True
+        host.interrupted = True
 
     try:
         before = signal.signal(signal.SIGINT, interrupt)
@@ -148,10 +149,11 @@ def _collect(
     until_ns: int,
     wall_s: float,
     ending: str,
+    judged: tuple[Sequence[Any], Sequence[Any]],
     pcap: str | os.PathLike[str] | None,
     pcap_side: str,
 ) -> Result:
-    world = lab.world
+    world, (verdicts, violations) = lab.world, judged
     return Result(
         scenario=getattr(function, "__name__", str(function)),
         seed=lab.seed,
@@ -180,10 +182,10 @@ def _collect(
         clients=tuple(lab.clients_made),
         fleets=tuple(fleet.info() for fleet in lab.fleets_made),
         links={name: link.describe() for name, link in lab.links_made.items()},
-        verdicts=tuple(Verdict(*row) for row in world.verdicts()),
+        verdicts=tuple(Verdict(*row) for row in verdicts),
         violations=tuple(
             Violation(name, tuple(statements.split()), at, what, tuple(events))
-            for name, statements, at, what, events in world.violations()
+            for name, statements, at, what, events in violations
         ),
         gauges=world.gauges() if lab.broker_made else {},
         simulator_events=world.simulator_events(),

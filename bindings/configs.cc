@@ -1,0 +1,145 @@
+#include "bindings/configs.h"
+
+#include <pybind11/stl.h>
+
+#include "protocol/broker/broker.h"
+#include "protocol/client/client.h"
+#include "sim/fleet.h"
+#include "sim/link.h"
+
+namespace py = pybind11;
+using namespace py::literals;
+
+namespace mqttlab::bindings {
+namespace {
+
+void bind_capacity(py::module_& m) {
+  using sim::CapacityTrace;
+  py::class_<CapacityTrace, std::shared_ptr<CapacityTrace>>(m, "CapacityTrace")
+      .def_readonly("name", &CapacityTrace::name)
+      .def_readonly("length", &CapacityTrace::length)
+      .def_property_readonly("opportunities",
+                             [](const CapacityTrace& trace) { return trace.opportunities.size(); })
+      .def_static(
+          "parse",
+          [](const std::string& name, const std::string& text) {
+            return std::const_pointer_cast<CapacityTrace>(CapacityTrace::parse(name, text));
+          },
+          "name"_a, "text"_a);
+}
+
+}  // namespace
+
+void bind_links(py::module_& m) {
+  using sim::Cycle, sim::Direction, sim::GilbertElliott, sim::LinkSpec;
+  bind_capacity(m);
+  py::class_<GilbertElliott>(m, "GilbertElliott")
+      .def(py::init<>())
+      .def_readwrite("good_to_bad", &GilbertElliott::good_to_bad)
+      .def_readwrite("bad_to_good", &GilbertElliott::bad_to_good)
+      .def_readwrite("loss_good", &GilbertElliott::loss_good)
+      .def_readwrite("loss_bad", &GilbertElliott::loss_bad);
+  py::class_<Direction>(m, "Direction")
+      .def(py::init<>())
+      .def_readwrite("rate_bps", &Direction::rate_bps)
+      .def_readwrite("delay", &Direction::delay)
+      .def_readwrite("jitter", &Direction::jitter)
+      .def_readwrite("queue_packets", &Direction::queue_packets)
+      .def_readwrite("loss", &Direction::loss)
+      .def_readwrite("burst", &Direction::burst)
+      .def_property(
+          "capacity",
+          [](const Direction& d) {
+            return std::const_pointer_cast<sim::CapacityTrace>(d.capacity);
+          },
+          [](Direction& d, std::shared_ptr<sim::CapacityTrace> trace) { d.capacity = trace; });
+  py::class_<Cycle>(m, "Cycle")
+      .def(py::init<>())
+      .def_readwrite("up", &Cycle::up)
+      .def_readwrite("down", &Cycle::down)
+      .def_readwrite("spread", &Cycle::spread);
+  py::class_<LinkSpec>(m, "LinkSpec")
+      .def(py::init<>())
+      .def_readwrite("name", &LinkSpec::name)
+      .def_readwrite("up", &LinkSpec::up)
+      .def_readwrite("down", &LinkSpec::down)
+      .def_readwrite("cycle", &LinkSpec::cycle)
+      .def("check", &LinkSpec::check);
+  m.def("link_profiles", [] {
+    std::vector<std::pair<LinkSpec, std::string>> profiles;
+    for (const auto& profile : sim::link_profiles())
+      profiles.emplace_back(profile.spec, profile.source);
+    return profiles;
+  });
+}
+
+void bind_configs(py::module_& m) {
+  py::class_<Backoff>(m, "Backoff")
+      .def(py::init<>())
+      .def_readwrite("initial", &Backoff::initial)
+      .def_readwrite("maximum", &Backoff::maximum)
+      .def_readwrite("factor", &Backoff::factor)
+      .def_readwrite("jitter", &Backoff::jitter)
+      .def_readwrite("stable", &Backoff::stable);
+  py::class_<ClientConfig>(m, "ClientConfig")
+      .def(py::init<>())
+      .def_readwrite("client_id", &ClientConfig::client_id)
+      .def_readwrite("clean_session", &ClientConfig::clean_session)
+      .def_readwrite("keep_alive_s", &ClientConfig::keep_alive_s)
+      .def_readwrite("ping_timeout", &ClientConfig::ping_timeout)
+      .def_readwrite("connect_timeout", &ClientConfig::connect_timeout)
+      .def_readwrite("user_name", &ClientConfig::user_name)
+      .def_readwrite("password", &ClientConfig::password)
+      .def_readwrite("reconnect", &ClientConfig::reconnect)
+      .def_readwrite("backoff", &ClientConfig::backoff)
+      .def_readwrite("window", &ClientConfig::window)
+      .def_readwrite("queue_messages", &ClientConfig::queue_messages)
+      .def_readwrite("queue_bytes", &ClientConfig::queue_bytes)
+      .def_readwrite("max_packet_size", &ClientConfig::max_packet_size)
+      .def(
+          "set_will",
+          [](ClientConfig& config, std::string_view topic, const py::bytes& payload, int qos,
+             bool retain) {
+            config.will = Will{Slice::copy_of(topic), Slice::copy_of(std::string_view(payload)),
+                               static_cast<QoS>(qos), retain};
+          },
+          "topic"_a, "payload"_a, "qos"_a, "retain"_a);
+  py::class_<BrokerConfig>(m, "BrokerConfig")
+      .def(py::init<>())
+      .def_readwrite("max_connections", &BrokerConfig::max_connections)
+      .def_readwrite("max_packet_size", &BrokerConfig::max_packet_size)
+      .def_readwrite("connect_timeout", &BrokerConfig::connect_timeout)
+      .def_readwrite("keep_alive_factor", &BrokerConfig::keep_alive_factor)
+      .def_readwrite("window", &BrokerConfig::window)
+      .def_readwrite("receive_window", &BrokerConfig::receive_window)
+      .def_readwrite("queue_messages", &BrokerConfig::queue_messages)
+      .def_readwrite("queue_bytes", &BrokerConfig::queue_bytes)
+      .def_readwrite("queue_qos0", &BrokerConfig::queue_qos0)
+      .def_readwrite("outbox_bytes", &BrokerConfig::outbox_bytes)
+      .def_readwrite("max_retained", &BrokerConfig::max_retained)
+      .def_readwrite("max_subscriptions", &BrokerConfig::max_subscriptions)
+      .def_readwrite("sys_interval", &BrokerConfig::sys_interval);
+  using sim::FleetConfig;
+  py::class_<FleetConfig>(m, "FleetConfig")
+      .def(py::init<>())
+      .def_readwrite("interval", &FleetConfig::interval)
+      .def_readwrite("interval_spread", &FleetConfig::interval_spread)
+      .def_readwrite("start_within", &FleetConfig::start_within)
+      .def_readwrite("stop_after", &FleetConfig::stop_after)
+      .def_readwrite("topic", &FleetConfig::topic)
+      .def_readwrite("payload_bytes", &FleetConfig::payload_bytes)
+      .def_readwrite("retain", &FleetConfig::retain)
+      .def_property(
+          "qos",
+          [](const FleetConfig& config) {
+            std::vector<int> levels;
+            for (const QoS qos : config.qos) levels.push_back(static_cast<int>(qos));
+            return levels;
+          },
+          [](FleetConfig& config, const std::vector<int>& levels) {
+            config.qos.clear();
+            for (const int level : levels) config.qos.push_back(static_cast<QoS>(level));
+          });
+}
+
+}  // namespace mqttlab::bindings

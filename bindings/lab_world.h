@@ -1,0 +1,51 @@
+// LabWorld: a World together with what a Python run adds to it: access rules, fleets, the oracle's
+// verdicts. close() ends the world at a chosen instant: a Python name may live on.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "protocol/oracle/oracle.h"
+#include "sim/fleet.h"
+#include "sim/world.h"
+
+namespace mqttlab::bindings {
+
+/// Who may do what, as the contents of files in mosquitto's formats and the files' names.
+struct AccessTexts {
+  using Text = std::pair<std::string, std::string>;  // content, name
+  std::optional<Text> passwords;
+  std::optional<Text> acl;
+  bool anonymous = true;  ///< clients without a user name may connect
+};
+
+class LabWorld {
+ public:
+  explicit LabWorld(sim::WorldConfig config)
+      : world_(std::make_unique<sim::World>(std::move(config))) {}
+
+  /// Throws std::logic_error after close().
+  [[nodiscard]] sim::World& world() const;
+  void add_broker(const std::string& name, BrokerConfig config, const AccessTexts& access);
+  sim::ClientId add_client(sim::DeviceId device, ClientConfig config);
+  sim::Fleet& add_fleet(const std::string& name, std::vector<sim::ClientId> clients,
+                        sim::FleetConfig config);
+  /// Every event of the watched clients, in order.
+  [[nodiscard]] std::vector<std::pair<sim::ClientId, ClientEvent>> take();
+  /// Lets the oracle judge the run so far. The oracle reads the trace once, at the end: only then
+  /// is known what it must be told about the clients, and a run that is cut short costs nothing.
+  const oracle::Oracle& judge();
+  void close();
+
+ private:
+  oracle::Settings settings_;
+  std::unique_ptr<oracle::Oracle> oracle_;
+  std::unique_ptr<Access> access_;  // the broker's in world_, so before it
+  std::unique_ptr<sim::World> world_;
+  std::vector<std::unique_ptr<sim::Fleet>> fleets_;
+};
+
+}  // namespace mqttlab::bindings

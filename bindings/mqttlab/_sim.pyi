@@ -1,0 +1,217 @@
+"""The simulated world. Times are integer nanoseconds; arguments are checked by the package above.
+
+Errors: mqttlab.UsageError for a wrong argument, mqttlab.Error for a call that comes too late or a
+second world.
+"""
+
+from collections.abc import Callable, Sequence
+from enum import Enum
+
+ns3_version: str
+
+class CapacityTrace:
+    name: str
+    length: int
+    @property
+    def opportunities(self) -> int: ...
+    @staticmethod
+    def parse(name: str, text: str) -> CapacityTrace: ...
+
+class GilbertElliott:
+    good_to_bad: float
+    bad_to_good: float
+    loss_good: float
+    loss_bad: float
+
+class Direction:
+    rate_bps: float
+    delay: int
+    jitter: int
+    queue_packets: int
+    loss: float
+    burst: GilbertElliott | None
+    capacity: CapacityTrace | None
+
+class Cycle:
+    up: int
+    down: int
+    spread: float
+
+class LinkSpec:
+    name: str
+    up: Direction
+    down: Direction
+    cycle: Cycle | None
+    def check(self) -> None: ...
+
+def link_profiles() -> list[tuple[LinkSpec, str]]:
+    """Each named profile with the source of its numbers."""
+
+class Backoff:
+    initial: int
+    maximum: int
+    factor: float
+    jitter: float
+    stable: int
+
+class ClientConfig:
+    client_id: str
+    clean_session: bool
+    keep_alive_s: int
+    ping_timeout: int
+    connect_timeout: int
+    user_name: str | None
+    password: str | None
+    reconnect: bool
+    backoff: Backoff
+    window: int
+    queue_messages: int
+    queue_bytes: int
+    max_packet_size: int
+    def set_will(self, topic: str, payload: bytes, qos: int, retain: bool) -> None: ...
+
+class BrokerConfig:
+    max_connections: int
+    max_packet_size: int
+    connect_timeout: int
+    keep_alive_factor: float
+    window: int
+    receive_window: int
+    queue_messages: int
+    queue_bytes: int
+    queue_qos0: bool
+    outbox_bytes: int
+    max_retained: int
+    max_subscriptions: int
+    sys_interval: int
+
+class FleetConfig:
+    interval: int
+    interval_spread: float
+    start_within: int
+    stop_after: int
+    topic: str
+    payload_bytes: int
+    retain: bool
+    qos: list[int]
+
+class Fleet:
+    def published(self) -> int: ...
+    def refused(self) -> int: ...
+
+class Misuse(Enum):
+    bad_topic = ...
+    too_large = ...
+    queue_full = ...
+    not_connected = ...
+    bad_argument = ...
+
+class Connected:
+    session_present: bool
+
+class Refused:
+    code: int
+    name: str
+
+class Disconnected:
+    statement: str | None
+    reason: str
+
+class Completed:
+    token: int
+    failed: bool
+    codes: list[int]
+
+class Received:
+    topic: str
+    payload: bytes
+    qos: int
+    retain: bool
+    dup: bool
+
+ClientEvent = Connected | Refused | Disconnected | Completed | Received
+
+def stamp(name: str, sequence: int, now: int, size: int) -> bytes: ...
+
+class World:
+    def __init__(
+        self,
+        *,
+        seed: int,
+        ipv6: bool = False,
+        tcp: str = "linux-like",
+        pcap_path: str = "",
+        pcap_side: str = "receiver",
+        pcap_devices: list[str] = ...,
+    ) -> None: ...
+    def add_broker(
+        self,
+        name: str,
+        config: BrokerConfig,
+        passwords: tuple[str, str] | None = None,
+        acl: tuple[str, str] | None = None,
+        anonymous: bool = True,
+    ) -> None:
+        """`passwords`, `acl`: (content, name) of files in mosquitto's formats."""
+
+    def add_device(self, name: str, link: LinkSpec) -> int:
+        """Its index in the trace."""
+
+    def add_client(self, device: int, config: ClientConfig) -> int:
+        """Its number. It is not started and not watched."""
+
+    def add_fleet(self, name: str, clients: list[int], config: FleetConfig) -> Fleet:
+        """Starts the clients and publishes from them."""
+
+    def run(self, until: int, keep_going: Callable[[], bool]) -> int:
+        """Runs to `until`, or until a watched client has events, or keep_going() is false.
+
+        Returns now(). Errors: what keep_going raises.
+        """
+
+    def now(self) -> int: ...
+    def take(self) -> list[tuple[int, ClientEvent]]:
+        """The watched clients' events, in order; taking a message acknowledges it."""
+
+    def watch(self, client: int, watched: bool) -> None:
+        """Events of a client that is not watched are thrown away as they come."""
+
+    def start(self, client: int) -> None: ...
+    def stop(self, client: int) -> None: ...
+    def connected(self, client: int) -> bool: ...
+    def publish(
+        self, client: int, topic: str, payload: bytes, qos: int, retain: bool
+    ) -> int | Misuse:
+        """A token that the Completed event will name."""
+
+    def subscribe(self, client: int, subscriptions: Sequence[tuple[str, int]]) -> int | Misuse: ...
+    def unsubscribe(self, client: int, filters: Sequence[str]) -> int | Misuse: ...
+    def set_link(self, device: int, up: bool) -> None: ...
+    def stop_cycles(self) -> None: ...
+    def set_loss_free(self) -> None: ...
+    def die(self, device: int, how: str) -> None: ...
+    def phase(self, name: str) -> None: ...
+    def judge(
+        self,
+    ) -> tuple[list[tuple[str, str, int, str]], list[tuple[str, str, int, str, list[int]]]]:
+        """The oracle's verdicts and violations on the run so far."""
+
+    def events(self) -> bytes:
+        """The trace as it lies in memory: rows of mqttlab.trace.EVENT."""
+
+    def texts(self) -> list[str]: ...
+    def actors(self) -> list[str]: ...
+    def connects(self) -> list[tuple[object, ...]]:
+        """Rows of mqttlab.trace.CONNECT."""
+
+    def filters(self) -> list[tuple[object, ...]]:
+        """Rows of mqttlab.trace.FILTER."""
+
+    def counters(self, device: int, up: bool) -> tuple[int, ...]:
+        """A row of mqttlab.trace.COUNTERS after its first two columns."""
+
+    def gauges(self) -> dict[str, int]: ...
+    def fingerprint(self) -> str: ...
+    def simulator_events(self) -> int: ...
+    def close(self) -> None:
+        """Ends the world; every later call fails."""

@@ -1,0 +1,39 @@
+"""What the event loop runs on in a simulated run: the world, and who gets its events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mqttlab import _sim
+
+__all__ = ["WorldHost"]
+
+
+class WorldHost:
+    """A world as a `loop.Host`."""
+
+    def __init__(self, world: _sim.World) -> None:
+        self.world = world
+        self.routes: dict[int, Callable[[_sim.ClientEvent], None]] = {}
+        """Where the events of a client go, by its number; of every client that is watched."""
+        self.progress: Callable[[int], None] | None = None
+        """Called with now() about once per virtual second."""
+        self.interrupted = False
+
+    def now(self) -> int:
+        """Nanoseconds since the start."""
+        return self.world.now()
+
+    def run(self, until: int) -> int:
+        """Runs the world; Ctrl-C and progress are seen to about once per virtual second."""
+        return self.world.run(until, self._keep_going)
+
+    def deliver(self) -> None:
+        """Hands out what clients have to say, in the world's order."""
+        for client, event in self.world.take():
+            self.routes[client](event)
+
+    def _keep_going(self) -> bool:
+        if self.progress is not None:
+            self.progress(self.now())
+        return not self.interrupted

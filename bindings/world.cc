@@ -1,0 +1,282 @@
+#include "bindings/world.h"
+
+#include <pybind11/stl.h>
+
+#include <array>
+
+#include "bindings/lab_world.h"
+
+namespace py = pybind11;
+using namespace py::literals;
+
+namespace mqttlab::bindings {
+namespace {
+
+/// Text of the trace; what is not UTF-8 is shown with backslashes instead of failing.
+py::str text(std::string_view bytes) {
+  PyObject* decoded =
+      PyUnicode_DecodeUTF8(bytes.data(), static_cast<Py_ssize_t>(bytes.size()), "backslashreplace");
+  if (decoded == nullptr) throw py::error_already_set();
+  return py::reinterpret_steal<py::str>(decoded);
+}
+
+py::bytes bytes(const Slice& slice) { return py::bytes(slice.text().data(), slice.size()); }
+
+std::string_view name(ConnectReturn code) {
+  static constexpr std::array<std::string_view, 6> names{
+      "accepted",           "unacceptable protocol version", "identifier rejected",
+      "server unavailable", "bad user name or password",     "not authorized"};
+  const auto index = static_cast<std::size_t>(code);
+  return index < names.size() ? names[index] : "unknown";
+}
+
+/// Runs the world without the interpreter's lock. An exception of `keep_going`, or of a signal
+/// handler, stops the run and is raised after it: none crosses the simulator.
+Time run(LabWorld& lab, Time until, const py::function& keep_going) {
+  std::exception_ptr failure;
+  const auto poll = [&] {
+    const py::gil_scoped_acquire locked;
+    try {
+      if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+      return keep_going().cast<bool>();
+    } catch (...) {
+      failure = std::current_exception();
+      return false;
+    }
+  };
+  Time now = 0;
+  {
+    const py::gil_scoped_release unlocked;
+    now = lab.world().run(until, poll);
+  }
+  if (failure) std::rethrow_exception(failure);
+  return now;
+}
+
+std::unique_ptr<LabWorld> make_world(std::uint64_t seed, bool ipv6, const std::string& tcp,
+                                     const std::string& pcap_path, const std::string& pcap_side,
+                                     const std::vector<std::string>& pcap_devices) {
+  sim::WorldConfig config;
+  config.seed = seed;
+  config.ipv6 = ipv6;
+  config.tcp = tcp;
+  config.pcap_path = pcap_path;
+  config.pcap_side = pcap_side == "sender" ? sim::CaptureSide::sender : sim::CaptureSide::receiver;
+  config.pcap_devices = pcap_devices;
+  return std::make_unique<LabWorld>(std::move(config));
+}
+
+trace::Death death(const std::string& how) {
+  for (const auto one : {trace::Death::fin, trace::Death::reset, trace::Death::silent})
+    if (trace::name(one) == how) return one;
+  throw std::invalid_argument("die: '" + how + "' is none of fin, reset, silent");
+}
+
+using Call = std::variant<Token, Misuse>;
+
+Call publish(LabWorld& lab, sim::ClientId client, std::string_view topic, const py::bytes& payload,
+             int qos, bool retain) {
+  return lab.world().publish(client, Slice::copy_of(topic),
+                             Slice::copy_of(std::string_view(payload)), static_cast<QoS>(qos),
+                             retain);
+}
+
+Call subscribe(LabWorld& lab, sim::ClientId client,
+               const std::vector<std::pair<std::string, int>>& wanted) {
+  std::vector<Subscription> subscriptions;
+  for (const auto& [filter, qos] : wanted)
+    subscriptions.push_back({Slice::copy_of(filter), static_cast<QoS>(qos)});
+  return lab.world().subscribe(client, std::move(subscriptions));
+}
+
+Call unsubscribe(LabWorld& lab, sim::ClientId client, const std::vector<std::string>& filters) {
+  std::vector<Slice> slices;
+  for (const std::string& filter : filters) slices.push_back(Slice::copy_of(filter));
+  return lab.world().unsubscribe(client, std::move(slices));
+}
+
+// Tables of the trace, in the columns of mqttlab/trace.py.
+
+py::bytes events(const LabWorld& lab) {
+  const auto& all = lab.world().log().events();
+  return {reinterpret_cast<const char*>(all.data()), all.size() * sizeof(trace::Event)};
+}
+
+py::list texts(const LabWorld& lab) {
+  const trace::Log& log = lab.world().log();
+  py::list all;
+  for (trace::Text i = 0; i < log.texts(); ++i) all.append(text(log.text(i)));
+  return all;
+}
+
+py::list actors(const LabWorld& lab) {
+  const trace::Log& log = lab.world().log();
+  py::list all;
+  for (trace::Actor i = 0; i < log.actors(); ++i) all.append(text(log.actor_name(i)));
+  return all;
+}
+
+/// Calls `row` with index, event and detail of every packet that has one.
+template <typename Row>
+void for_details(const LabWorld& lab, Row&& row) {
+  const trace::Log& log = lab.world().log();
+  const auto& all = log.events();
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const bool packet = all[i].kind == trace::Kind::written || all[i].kind == trace::Kind::arrived;
+    if (packet && all[i].detail != 0) row(i, all[i], log.detail(all[i].detail));
+  }
+}
+
+py::list connects(const LabWorld& lab) {
+  py::list rows;
+  for_details(lab, [&](std::size_t i, const trace::Event& event, const trace::Detail& detail) {
+    if (event.packet != PacketType::connect) return;
+    const trace::ConnectDetail& c = detail.connect;
+    rows.append(py::make_tuple(i, static_cast<int>(c.version), c.clean_session, c.keep_alive_s,
+                               c.has_will, c.will_topic, c.will_message, c.will_payload_empty,
+                               static_cast<int>(c.will_qos), c.will_retain));
+  });
+  return rows;
+}
+
+py::list filters(const LabWorld& lab) {
+  py::list rows;
+  for_details(lab, [&](std::size_t i, const trace::Event& event, const trace::Detail& detail) {
+    for (std::size_t position = 0; position < detail.filters.size(); ++position) {
+      const trace::FilterDetail& one = detail.filters[position];
+      rows.append(py::make_tuple(i, static_cast<int>(event.packet), position, one.filter, one.qos));
+    }
+  });
+  return rows;
+}
+
+py::tuple counters(const LabWorld& lab, sim::DeviceId device, bool up) {
+  const sim::DirectionCounters c = lab.world().counters(device, up);
+  return py::make_tuple(c.packets, c.bytes, c.header_bytes, c.payload_bytes, c.retransmitted_bytes,
+                        c.lost_random, c.lost_burst, c.lost_queue, c.lost_down, c.delivered);
+}
+
+py::dict gauges(const LabWorld& lab) {
+  const BrokerGauges g = lab.world().broker_gauges();
+  return py::dict("connections"_a = g.connections, "sessions"_a = g.sessions,
+                  "subscriptions"_a = g.subscriptions, "retained"_a = g.retained,
+                  "queued_messages"_a = g.queued_messages, "in_flight"_a = g.in_flight,
+                  "packets_received"_a = g.packets_received, "packets_sent"_a = g.packets_sent,
+                  "bytes_received"_a = g.bytes_received, "bytes_sent"_a = g.bytes_sent,
+                  "messages_received"_a = g.messages_received, "messages_sent"_a = g.messages_sent,
+                  "messages_dropped"_a = g.messages_dropped);
+}
+
+/// (verdicts, violations) as rows of mqttlab.result's classes.
+py::tuple judge(LabWorld& lab) {
+  static constexpr std::array statuses{"pass", "fail", "not_observable"};
+  const oracle::Oracle& oracle = lab.judge();
+  py::list verdicts, violations;
+  for (const oracle::Verdict& v : oracle.verdicts())
+    verdicts.append(py::make_tuple(v.invariant, statuses.at(static_cast<std::size_t>(v.status)),
+                                   v.checked, v.why));
+  for (const oracle::Violation& v : oracle.violations())
+    violations.append(py::make_tuple(v.invariant, v.statements, v.at, text(v.what), v.events));
+  return py::make_tuple(verdicts, violations);
+}
+
+}  // namespace
+
+void bind_client_events(py::module_& m) {
+  py::enum_<Misuse>(m, "Misuse")
+      .value("bad_topic", Misuse::bad_topic)
+      .value("too_large", Misuse::too_large)
+      .value("queue_full", Misuse::queue_full)
+      .value("not_connected", Misuse::not_connected)
+      .value("bad_argument", Misuse::bad_argument);
+  py::class_<Connected>(m, "Connected")
+      .def_readonly("session_present", &Connected::session_present);
+  py::class_<Refused>(m, "Refused")
+      .def_property_readonly("code", [](const Refused& r) { return static_cast<int>(r.code); })
+      .def_property_readonly("name", [](const Refused& r) { return name(r.code); });
+  py::class_<Disconnected>(m, "Disconnected")
+      .def_property_readonly("statement",
+                             [](const Disconnected& d) -> std::optional<std::string> {
+                               if (!d.violation) return std::nullopt;
+                               return std::string(d.violation->statement);
+                             })
+      .def_readonly("reason", &Disconnected::reason);
+  py::class_<Completed>(m, "Completed")
+      .def_readonly("token", &Completed::token)
+      .def_property_readonly("failed",
+                             [](const Completed& c) { return c.outcome == Outcome::failed; })
+      .def_readonly("codes", &Completed::codes);
+  py::class_<Received>(m, "Received")
+      .def_property_readonly("topic", [](const Received& r) { return text(r.topic.text()); })
+      .def_property_readonly("payload", [](const Received& r) { return bytes(r.payload); })
+      .def_property_readonly("qos", [](const Received& r) { return static_cast<int>(r.qos); })
+      .def_readonly("retain", &Received::retain)
+      .def_readonly("dup", &Received::dup);
+}
+
+void bind_world(py::module_& m) {
+  m.def(
+      "stamp",
+      [](std::string_view name, std::uint64_t sequence, Time now, std::uint32_t size) {
+        return bytes(sim::stamp(name, sequence, now, size));
+      },
+      "name"_a, "sequence"_a, "now"_a, "size"_a);
+  py::class_<sim::Fleet>(m, "Fleet")
+      .def("published", &sim::Fleet::published)
+      .def("refused", &sim::Fleet::refused);
+  // Members of the lab itself, then of the world in it.
+  py::class_<LabWorld> world(m, "World");
+  world
+      .def(py::init(&make_world), py::kw_only(), "seed"_a, "ipv6"_a = false, "tcp"_a = "linux-like",
+           "pcap_path"_a = "", "pcap_side"_a = "receiver",
+           "pcap_devices"_a = std::vector<std::string>{})
+      .def(
+          "add_broker",
+          [](LabWorld& lab, const std::string& name, const BrokerConfig& config,
+             std::optional<AccessTexts::Text> passwords, std::optional<AccessTexts::Text> acl,
+             bool anonymous) {
+            lab.add_broker(name, config, {passwords, acl, anonymous});
+          },
+          "name"_a, "config"_a, "passwords"_a = py::none(), "acl"_a = py::none(),
+          "anonymous"_a = true)
+      .def("add_client", &LabWorld::add_client, "device"_a, "config"_a)
+      .def("add_fleet", &LabWorld::add_fleet, "name"_a, "clients"_a, "config"_a,
+           py::return_value_policy::reference_internal)
+      .def("take", &LabWorld::take)
+      .def("judge", &judge)
+      .def("close", &LabWorld::close)
+      .def("run", &run, "until"_a, "keep_going"_a)
+      .def("publish", &publish, "client"_a, "topic"_a, "payload"_a, "qos"_a, "retain"_a)
+      .def("subscribe", &subscribe, "client"_a, "subscriptions"_a)
+      .def("unsubscribe", &unsubscribe, "client"_a, "filters"_a)
+      .def("events", &events)
+      .def("texts", &texts)
+      .def("actors", &actors)
+      .def("connects", &connects)
+      .def("filters", &filters)
+      .def("counters", &counters, "device"_a, "up"_a)
+      .def("gauges", &gauges);
+  world
+      .def("add_device",
+           [](LabWorld& lab, const std::string& name, const sim::LinkSpec& link) {
+             return lab.world().add_device(name, link);
+           })
+      .def("now", [](LabWorld& lab) { return lab.world().now(); })
+      .def("start", [](LabWorld& lab, sim::ClientId client) { lab.world().start(client); })
+      .def("stop", [](LabWorld& lab, sim::ClientId client) { lab.world().stop(client); })
+      .def("watch", [](LabWorld& lab, sim::ClientId client,
+                       bool watched) { lab.world().watch(client, watched); })
+      .def("connected", [](LabWorld& lab,
+                           sim::ClientId client) { return lab.world().client(client).connected(); })
+      .def("set_link",
+           [](LabWorld& lab, sim::DeviceId device, bool up) { lab.world().set_link(device, up); })
+      .def("stop_cycles", [](LabWorld& lab) { lab.world().stop_cycles(); })
+      .def("set_loss_free", [](LabWorld& lab) { lab.world().set_loss_free(); })
+      .def("die", [](LabWorld& lab, sim::DeviceId device,
+                     const std::string& how) { lab.world().die(device, death(how)); })
+      .def("phase", [](LabWorld& lab, const std::string& name) { lab.world().phase(name); })
+      .def("fingerprint", [](LabWorld& lab) { return lab.world().log().fingerprint(); })
+      .def("simulator_events", [](LabWorld& lab) { return lab.world().simulator_events(); });
+}
+
+}  // namespace mqttlab::bindings
