@@ -45,6 +45,7 @@ class Broker {
   /// `access` may be null: everybody may do everything. `log` may be null. Both must outlive the
   /// broker. The broker records in the log what the wire cannot show: messages dropped with their
   /// reason, sessions that ended.
+  /// Throws std::invalid_argument naming a field of `config` that cannot work.
   Broker(BrokerConfig config, std::uint64_t seed, Access* access, trace::Log* log,
          trace::Actor actor);
   ~Broker();

@@ -2,16 +2,42 @@
 
 #include <cassert>
 #include <cstdio>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
 #include "protocol/broker/sys_topics.h"
 
 namespace mqttlab {
+namespace {
+
+void require(bool valid, const char* field, const std::string& value, const char* remedy) {
+  if (valid) return;
+  throw std::invalid_argument("BrokerConfig: " + std::string(field) + " is " + value + "; " +
+                              remedy);
+}
+
+const BrokerConfig& checked(const BrokerConfig& config) {
+  using std::to_string;
+  require(config.max_packet_size >= 2, "max_packet_size", to_string(config.max_packet_size),
+          "the smallest packet has 2 bytes");
+  require(config.connect_timeout > 0, "connect_timeout", to_string(config.connect_timeout) + " ns",
+          "it must be positive");
+  require(config.keep_alive_factor >= 1.0 && config.keep_alive_factor <= 1e6, "keep_alive_factor",
+          to_string(config.keep_alive_factor), "it must be from 1 (the standard says 1.5) to 1e6");
+  require(config.window > 0, "window", "0", "at least one exchange must fit");
+  require(config.receive_window > 0, "receive_window", "0", "at least one exchange must fit");
+  require(config.outbox_bytes > 0, "outbox_bytes", "0", "nothing could be sent");
+  require(config.sys_interval >= 0, "sys_interval", to_string(config.sys_interval) + " ns",
+          "use 0 for no $SYS topics");
+  return config;
+}
+
+}  // namespace
 
 BrokerCore::BrokerCore(BrokerConfig config, std::uint64_t seed, Access* access, trace::Log* log,
                        trace::Actor actor)
-    : config_(config),
+    : config_(checked(config)),
       access_(access),
       random_(seed, "broker"),
       ledger_(log, actor),

@@ -1,0 +1,25 @@
+#include "protocol/broker/text_access.h"
+
+namespace mqttlab {
+
+Verdict TextAccess::ask(const AccessRequest& request) {
+  return granted(request) ? Verdict::granted : Verdict::denied;
+}
+
+bool TextAccess::granted(const AccessRequest& request) const {
+  AclFile::Client client{request.client_id, std::nullopt};
+  if (request.has_user_name) client.user_name = request.user_name;
+  switch (request.kind) {
+    case AccessRequest::Kind::authenticate:
+      if (!request.has_user_name) return anonymous_;
+      if (!passwords_) return true;
+      return request.has_password && passwords_->accepts(request.user_name, request.password);
+    case AccessRequest::Kind::publish:
+      return !acl_ || acl_->may_publish(client, request.topic);
+    case AccessRequest::Kind::subscribe:
+      return !acl_ || acl_->may_subscribe(client, request.topic);
+  }
+  return false;
+}
+
+}  // namespace mqttlab

@@ -1,0 +1,196 @@
+#include "tests/broker/scripted_peer.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace mqttlab::test {
+
+Slice slice(std::string_view text) { return Slice::copy_of(text); }
+
+std::string text_of(const Packet& packet) {
+  std::string text(name(type_of(packet)));
+  if (const auto* connack = std::get_if<Connack>(&packet)) {
+    text += " " + std::to_string(static_cast<int>(connack->code));
+    if (connack->session_present) text += " present";
+  } else if (const auto* publish = std::get_if<Publish>(&packet)) {
+    text += " " + std::string(publish->topic.text()) + "=" + std::string(publish->payload.text());
+    text += " q" + std::to_string(static_cast<int>(publish->qos));
+    if (publish->packet_id != 0) text += " id" + std::to_string(publish->packet_id);
+    if (publish->dup) text += " dup";
+    if (publish->retain) text += " retain";
+  } else if (const auto* suback = std::get_if<Suback>(&packet)) {
+    text += " " + std::to_string(suback->packet_id);
+    for (const int code : suback->codes) text += " " + std::to_string(code);
+  } else {
+    std::visit(
+        [&](const auto& other) {
+          if constexpr (requires { other.packet_id; })
+            text += " " + std::to_string(other.packet_id);
+        },
+        packet);
+  }
+  return text;
+}
+
+ScriptedPeer::ScriptedPeer(TestBroker& test, LinkId id)
+    : test_(test), id_(id), peer_(&test.broker.accept(id, test.now)) {}
+
+void ScriptedPeer::send(const Packet& packet) {
+  Outbox out;
+  encode(packet, ProtocolVersion::v3_1_1, out);
+  std::vector<std::uint8_t> bytes;
+  Bytes pieces[8];
+  while (!out.empty()) {
+    const std::size_t n = out.pending(pieces);
+    std::size_t total = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      bytes.insert(bytes.end(), pieces[i].begin(), pieces[i].end());
+      total += pieces[i].size();
+    }
+    out.sent(total);
+  }
+  send_bytes(bytes);
+}
+
+void ScriptedPeer::send_bytes(Bytes bytes) {
+  ASSERT_FALSE(closed_) << "the broker has closed link " << id_;
+  while (!bytes.empty()) {
+    const auto room = peer_->space();
+    if (room.empty()) return;  // the broker does not read: the bytes are lost with the link
+    const std::size_t n = std::min(room.size(), bytes.size());
+    std::copy_n(bytes.begin(), n, room.begin());
+    peer_->received(n, test_.now);
+    bytes = bytes.subspan(n);
+    test_.flush();
+    if (closed_) return;
+  }
+}
+
+bool ScriptedPeer::readable() { return !closed_ && !peer_->space().empty(); }
+
+Said ScriptedPeer::take() {
+  for (;;) {
+    auto frame = from_broker_.next();
+    EXPECT_TRUE(frame) << "the broker's stream cannot be framed";
+    if (!frame || !*frame) break;
+    const auto packet = decode(**frame, Sender::server, ProtocolVersion::v3_1_1);
+    EXPECT_TRUE(packet) << "the broker sent a malformed packet";
+    if (!packet) break;
+    said_.push_back(text_of(*packet));
+  }
+  return std::exchange(said_, {});
+}
+
+void ScriptedPeer::flush() {
+  while (!closed_ && reading_) {
+    Bytes piece[1];
+    if (peer_->pending(piece) == 0) break;
+    from_broker_.append(piece[0]);
+    peer_->sent(piece[0].size(), test_.now);
+  }
+  Bytes piece[1];
+  if (closed_ || !peer_->finished() || peer_->pending(piece) > 0) return;
+  peer_->closed(CloseCause::local, test_.now);
+  closed_ = true;
+  test_.broker.release(id_);
+}
+
+void ScriptedPeer::read_some(std::size_t n) {
+  Bytes piece[1];
+  while (n > 0 && peer_->pending(piece) > 0) {
+    const Bytes part = piece[0].first(std::min(n, piece[0].size()));
+    from_broker_.append(part);
+    n -= part.size();
+    peer_->sent(part.size(), test_.now);
+  }
+  test_.flush();
+}
+
+void ScriptedPeer::set_reading(bool on) {
+  reading_ = on;
+  flush();
+  test_.flush();
+}
+
+void ScriptedPeer::lose(CloseCause cause) {
+  if (closed_) return;
+  peer_->closed(cause, test_.now);
+  closed_ = true;
+  test_.broker.release(id_);
+  test_.flush();
+}
+
+Said ScriptedPeer::connect(std::string_view client_id, bool clean, std::uint16_t keep_alive_s) {
+  Connect packet;
+  packet.client_id = slice(client_id);
+  packet.clean_session = clean;
+  packet.keep_alive_s = keep_alive_s;
+  send(packet);
+  return take();
+}
+
+Said ScriptedPeer::subscribe(std::string_view filter, QoS qos, std::uint16_t id) {
+  send(Subscribe{id, {{slice(filter), qos}}});
+  return take();
+}
+
+void ScriptedPeer::publish(std::string_view topic, std::string_view payload, QoS qos,
+                           std::uint16_t id, bool retain, bool dup) {
+  send(Publish{slice(topic), slice(payload), qos, retain, dup, id});
+}
+
+TestBroker::TestBroker(BrokerConfig config, Access* access)
+    : broker(config, 1, access, &log, log.add_actor("broker")) {}
+
+ScriptedPeer& TestBroker::accept() {
+  peers_.push_back(std::make_unique<ScriptedPeer>(*this, static_cast<LinkId>(peers_.size() + 1)));
+  ScriptedPeer& peer = *peers_.back();
+  peer.flush();
+  return peer;
+}
+
+ScriptedPeer& TestBroker::connected(std::string_view client_id, bool clean,
+                                    std::uint16_t keep_alive_s) {
+  ScriptedPeer& peer = accept();
+  const Said said = peer.connect(client_id, clean, keep_alive_s);
+  EXPECT_TRUE(!said.empty() && said.front().starts_with("CONNACK 0")) << client_id;
+  return peer;
+}
+
+void TestBroker::until(Time when) {
+  while (broker.deadline() <= when) {
+    now = broker.deadline();
+    broker.advance(now);
+    flush();
+  }
+  now = when;
+}
+
+void TestBroker::flush() {
+  for (;;) {
+    const auto links = broker.touched();
+    if (links.empty()) return;
+    const std::vector<LinkId> ids(links.begin(), links.end());
+    touched.insert(touched.end(), ids.begin(), ids.end());
+    for (const LinkId id : ids) peers_[id - 1]->flush();
+  }
+}
+
+Said TestBroker::records() {
+  Said said;
+  for (; recorded_ < log.events().size(); ++recorded_) {
+    const trace::Event& event = log.events()[recorded_];
+    std::string text(trace::name(event.kind));
+    if (event.kind == trace::Kind::dropped)
+      text += " " + std::string(trace::name(static_cast<trace::DropReason>(event.code)));
+    text += " " + std::string(log.text(event.text));
+    if (event.kind == trace::Kind::dropped)
+      text += " q" + std::to_string(static_cast<int>(trace::qos_of(event)));
+    said.push_back(text);
+  }
+  return said;
+}
+
+}  // namespace mqttlab::test
