@@ -4,6 +4,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -19,9 +20,12 @@ class Digest {
   /// Appends a number, least significant byte first.
   template <std::unsigned_integral T>
   void add(T value) {
-    if (buffer_.size() - used_ < sizeof(T)) flush();
+    std::uint8_t bytes[sizeof(T)];
     for (std::size_t i = 0; i < sizeof(T); ++i)
-      buffer_[used_++] = static_cast<std::uint8_t>(value >> (8 * i));
+      bytes[i] = static_cast<std::uint8_t>(value >> (8 * i));
+    if (buffer_.size() - used_ < sizeof(T)) flush();
+    std::memcpy(buffer_.data() + used_, bytes, sizeof(T));
+    used_ += sizeof(T);
   }
   /// Appends length and bytes, so that no two sequences of strings look the same.
   void add(std::string_view text);
