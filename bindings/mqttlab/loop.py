@@ -313,6 +313,9 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self._check_closed()
         return Task(coro, loop=self, name=name, context=context)
 
+    def get_task_factory(self) -> None:
+        """None: every task is a Task."""
+
     # Errors.
 
     def get_exception_handler(self) -> Any:

@@ -1,0 +1,28 @@
+"""What the Python tests share: how to run a snippet in another process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+
+@pytest.fixture
+def in_process() -> Callable[..., str]:
+    """Runs Python code in a process of its own; gives what it printed.
+
+    `hash_seed` is its PYTHONHASHSEED: nothing that mqttlab prints may depend on it.
+    """
+
+    def run(code: str, hash_seed: int = 0) -> str:
+        environment = {**os.environ, "PYTHONHASHSEED": str(hash_seed)}
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
