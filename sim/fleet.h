@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -26,12 +27,18 @@ struct FleetConfig {
 [[nodiscard]] Slice stamp(std::string_view name, std::uint64_t sequence, Time now,
                           std::uint32_t bytes);
 
-/// Publishes from clients that exist already; starts them. Lives as long as the world runs.
+/// Publishes from clients that exist already; starts them. Its schedule lives as long as the world,
+/// whatever becomes of this object.
 class Fleet {
  public:
+  /// Throws std::invalid_argument naming the field.
   Fleet(World& world, std::string name, std::vector<ClientId> clients, FleetConfig config);
   [[nodiscard]] std::uint64_t published() const;
   [[nodiscard]] std::uint64_t refused() const;  ///< by a full offline queue
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
 };
 
 }  // namespace mqttlab::sim

@@ -53,6 +53,7 @@ class World {
   /// the run by returning false.
   Time run(Time until, const std::function<bool()>& keep_going = {});
   [[nodiscard]] Time now() const;
+  [[nodiscard]] std::uint64_t seed() const;
   /// Calls `what` at an instant, as an ns-3 event; exceptions leave run().
   void at(Time when, std::function<void()> what);
 
@@ -66,6 +67,8 @@ class World {
   std::variant<Token, Misuse> unsubscribe(ClientId client, std::vector<Slice> filters);
   std::optional<ClientEvent> poll(ClientId client);
   [[nodiscard]] const Client& client(ClientId client) const;
+  [[nodiscard]] DeviceId device_of(ClientId client) const;
+  [[nodiscard]] bool is_dead(ClientId client) const;  ///< its process ended by die()
   /// A watched client's events stop run(); one with a handler has them taken by the handler at
   /// once; otherwise they are taken and thrown away at once (a fleet's member that only counts in
   /// the trace).

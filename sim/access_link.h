@@ -1,0 +1,64 @@
+// AccessLink: the two pipes between a device and its front node, up or down, metered and captured.
+#pragma once
+
+#include <ns3/packet.h>
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "sim/link.h"
+#include "sim/pcap_writer.h"
+#include "sim/pipe.h"
+#include "sim/port.h"
+#include "sim/segment.h"
+#include "sim/world.h"
+
+namespace mqttlab::sim {
+
+enum class Way : std::uint8_t { up, down };  ///< from the device, to the device
+
+class AccessLink {
+ public:
+  AccessLink(std::uint64_t seed, const std::string& name, const LinkSpec& spec);
+  AccessLink(const AccessLink&) = delete;
+  AccessLink& operator=(const AccessLink&) = delete;
+
+  /// Where packets of this way come out.
+  void connect(Way way, ns3::Ptr<Port> port);
+  /// `writer` must outlive the link's traffic; null: no capture.
+  void capture(PcapWriter* writer, CaptureSide side);
+
+  void offer(Way way, ns3::Ptr<ns3::Packet> packet, std::uint16_t protocol,
+             const std::optional<Segment>& segment);
+  /// A down link drops what is offered to it and what would arrive, in both ways: bytes in the air
+  /// when a radio goes away do not come back with it. Its hosts are not told.
+  void set_up(bool up) { up_ = up; }
+  [[nodiscard]] bool is_up() const { return up_; }
+  void lose_nothing();
+  [[nodiscard]] const DirectionCounters& counters(Way way) const;
+
+ private:
+  struct Half {
+    Pipe pipe;
+    Meter meter;
+    ns3::Ptr<Port> out;
+  };
+  void arrive(Way way, ns3::Ptr<ns3::Packet> packet, std::uint16_t protocol);
+  void record(const ns3::Ptr<ns3::Packet>& packet);
+
+  std::array<Half, 2> halves_;
+  bool up_ = true;
+  PcapWriter* writer_ = nullptr;
+  CaptureSide side_ = CaptureSide::receiver;
+};
+
+/// The first bytes of a packet, enough for Segment::read.
+struct Head {
+  explicit Head(const ns3::Ptr<ns3::Packet>& packet);
+  [[nodiscard]] Bytes bytes() const { return {data.data(), size}; }
+  std::array<std::uint8_t, longest_headers> data;
+  std::size_t size;
+};
+
+}  // namespace mqttlab::sim

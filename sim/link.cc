@@ -1,0 +1,55 @@
+#include "sim/link.h"
+
+#include <limits>
+#include <stdexcept>
+
+namespace mqttlab::sim {
+namespace {
+
+[[noreturn]] void reject(const std::string& link, const std::string& field,
+                         const std::string& value, const std::string& range) {
+  throw std::invalid_argument("link '" + link + "': " + field + " is " + value + ", must be " +
+                              range);
+}
+
+void probability(const std::string& link, const std::string& field, double value) {
+  // Written so that NaN fails too.
+  if (!(value >= 0.0 && value <= 1.0)) reject(link, field, std::to_string(value), "in 0..1");
+}
+
+void not_negative(const std::string& link, const std::string& field, Time value) {
+  if (value < 0) reject(link, field, std::to_string(value) + " ns", "0 or more");
+}
+
+void check_direction(const std::string& link, const std::string& way, const Direction& direction) {
+  if (!(direction.rate_bps >= 0.0 && direction.rate_bps <= 1e12))
+    reject(link, way + ".rate_bps", std::to_string(direction.rate_bps), "in 0..1e12");
+  if (direction.rate_bps > 0.0 && direction.rate_bps < 1.0)
+    reject(link, way + ".rate_bps", std::to_string(direction.rate_bps), "0 (no limit) or from 1");
+  not_negative(link, way + ".delay", direction.delay);
+  not_negative(link, way + ".jitter", direction.jitter);
+  if (direction.queue_packets == 0) reject(link, way + ".queue_packets", "0", "1 or more");
+  probability(link, way + ".loss", direction.loss);
+  if (direction.burst) {
+    probability(link, way + ".burst.good_to_bad", direction.burst->good_to_bad);
+    probability(link, way + ".burst.bad_to_good", direction.burst->bad_to_good);
+    probability(link, way + ".burst.loss_good", direction.burst->loss_good);
+    probability(link, way + ".burst.loss_bad", direction.burst->loss_bad);
+  }
+  if (direction.capacity && direction.capacity->opportunities.empty())
+    reject(link, way + ".capacity", "a recording without opportunities", "at least one long");
+}
+
+}  // namespace
+
+void LinkSpec::check() const {
+  check_direction(name, "up", up);
+  check_direction(name, "down", down);
+  if (!cycle) return;
+  if (cycle->up <= 0) reject(name, "cycle.up", std::to_string(cycle->up) + " ns", "over 0");
+  if (cycle->down <= 0) reject(name, "cycle.down", std::to_string(cycle->down) + " ns", "over 0");
+  if (!(cycle->spread >= 0.0 && cycle->spread <= 1.0))
+    reject(name, "cycle.spread", std::to_string(cycle->spread), "in 0..1");
+}
+
+}  // namespace mqttlab::sim

@@ -1,0 +1,200 @@
+#include "sim/network.h"
+
+#include <ns3/boolean.h>
+#include <ns3/config.h>
+#include <ns3/inet-socket-address.h>
+#include <ns3/inet6-socket-address.h>
+#include <ns3/internet-stack-helper.h>
+#include <ns3/ipv4-static-routing-helper.h>
+#include <ns3/ipv4.h>
+#include <ns3/ipv6-static-routing-helper.h>
+#include <ns3/ipv6.h>
+#include <ns3/node-container.h>
+#include <ns3/rng-seed-manager.h>
+#include <ns3/simulator.h>
+
+#include <algorithm>
+#include <array>
+#include <stdexcept>
+
+namespace mqttlab::sim {
+namespace {
+
+constexpr std::uint16_t broker_port = 1883;
+constexpr std::uint32_t broker_host = 1;               // 10.0.0.1, fd00::1
+constexpr std::uint32_t first_device_host = 0x1'0001;  // 10.1.0.1, fd00::1:1
+constexpr std::uint32_t host_mask = 0xFF'FFFF;
+constexpr std::uint32_t network_v4 = 10U << 24;
+
+bool alive = false;  // ns-3's simulator is one per process, so this is too
+
+ns3::Ipv4Address ipv4(std::uint32_t host) { return ns3::Ipv4Address(network_v4 | host); }
+
+ns3::Ipv6Address ipv6(std::uint32_t host) {
+  std::array<std::uint8_t, 16> bytes{0xFD};
+  for (std::size_t i = 0; i < 3; ++i) bytes[15 - i] = static_cast<std::uint8_t>(host >> (8 * i));
+  return ns3::Ipv6Address(bytes.data());
+}
+
+std::uint32_t host_of(const ns3::Address& address) {
+  if (ns3::InetSocketAddress::IsMatchingType(address))
+    return ns3::InetSocketAddress::ConvertFrom(address).GetIpv4().Get() & host_mask;
+  std::array<std::uint8_t, 16> bytes{};
+  ns3::Inet6SocketAddress::ConvertFrom(address).GetIpv6().GetBytes(bytes.data());
+  return static_cast<std::uint32_t>(bytes[13]) << 16 | static_cast<std::uint32_t>(bytes[14]) << 8 |
+         bytes[15];
+}
+
+std::uint16_t port_of(const ns3::Address& address) {
+  if (ns3::InetSocketAddress::IsMatchingType(address))
+    return ns3::InetSocketAddress::ConvertFrom(address).GetPort();
+  return ns3::Inet6SocketAddress::ConvertFrom(address).GetPort();
+}
+
+ns3::Address endpoint(bool v6, std::uint32_t host, std::uint16_t port) {
+  if (v6) return ns3::Inet6SocketAddress(ipv6(host), port);
+  return ns3::InetSocketAddress(ipv4(host), port);
+}
+
+}  // namespace
+
+Network::Network(const WorldConfig& config) : config_(config) {
+  if (alive)
+    throw std::logic_error("a world exists already; ns-3 allows one at a time in a process");
+  if (config.devices_per_front == 0)
+    throw std::invalid_argument("devices_per_front is 0, must be 1 or more (16 is a good value)");
+  use_tcp_profile(config.tcp, config.ipv6);
+  if (!config.pcap_path.empty()) writer_ = std::make_unique<PcapWriter>(config.pcap_path);
+  // Nothing here draws from ns-3's generators; should a model ever do, it is seeded all the same.
+  ns3::RngSeedManager::SetSeed(static_cast<std::uint32_t>(config.seed % 4'294'967'086) + 1);
+  ns3::RngSeedManager::SetRun(config.seed);
+  // Duplicate address detection would delay every start by a second and draws random numbers.
+  ns3::Config::SetDefault("ns3::Icmpv6L4Protocol::DAD", ns3::BooleanValue(false));
+  alive = true;
+}
+
+Network::~Network() {
+  ns3::Simulator::Destroy();
+  devices_.clear();
+  fronts_.clear();
+  alive = false;
+}
+
+ns3::Ptr<ns3::Node> Network::add_node() {
+  auto node = ns3::CreateObject<ns3::Node>();
+  ns3::InternetStackHelper stack;
+  stack.SetIpv4StackInstall(!config_.ipv6);
+  stack.SetIpv6StackInstall(config_.ipv6);
+  if (config_.ipv6) {
+    stack.SetRoutingHelper(ns3::Ipv6StaticRoutingHelper());
+  } else {
+    stack.SetRoutingHelper(ns3::Ipv4StaticRoutingHelper());
+  }
+  stack.Install(node);
+  // Trap: ns-3 numbers unassigned streams on and on through the process, so a second world differs.
+  stack.AssignStreams(ns3::NodeContainer(node), 10 * std::int64_t{node->GetId()});
+  return node;
+}
+
+void Network::add_address(const ns3::Ptr<ns3::Node>& node, const ns3::Ptr<Port>& port,
+                          std::uint32_t host) const {
+  node->AddDevice(port);
+  if (config_.ipv6) {
+    const auto ip = node->GetObject<ns3::Ipv6>();
+    const std::uint32_t interface = ip->AddInterface(port);
+    ip->AddAddress(interface, ns3::Ipv6InterfaceAddress(ipv6(host), ns3::Ipv6Prefix(64)));
+    ip->SetUp(interface);
+    return;
+  }
+  const auto ip = node->GetObject<ns3::Ipv4>();
+  const std::uint32_t interface = ip->AddInterface(port);
+  ip->AddAddress(interface, ns3::Ipv4InterfaceAddress(ipv4(host), ns3::Ipv4Mask("/8")));
+  ip->SetUp(interface);
+}
+
+DeviceIndex Network::add_device(const std::string& name, const LinkSpec& spec) {
+  const auto index = static_cast<DeviceIndex>(devices_.size());
+  if (first_device_host + index >= host_mask)
+    throw std::length_error("device '" + name + "' is one too many: 16,711,678 fit the network");
+  if (index % config_.devices_per_front == 0) add_front();
+
+  Device device;
+  device.link = std::make_unique<AccessLink>(config_.seed, name, spec);
+  AccessLink& link = *device.link;
+  device.node = add_node();
+  device.port = ns3::CreateObject<Port>(
+      first_device_host + index, [&link](ns3::Ptr<ns3::Packet> packet, std::uint16_t protocol) {
+        const Head head(packet);
+        link.offer(Way::up, packet, protocol, Segment::read(head.bytes(), packet->GetSize()));
+      });
+  add_address(device.node, device.port, first_device_host + index);
+  link.connect(Way::up, fronts_.back().port);
+  link.connect(Way::down, device.port);
+  const auto& captured = config_.pcap_devices;
+  if (captured.empty() || std::find(captured.begin(), captured.end(), name) != captured.end())
+    link.capture(writer_.get(), config_.pcap_side);
+  devices_.push_back(std::move(device));
+  return index;
+}
+
+void Network::add_front() {
+  Front front;
+  front.node = add_node();
+  front.port =
+      ns3::CreateObject<Port>(static_cast<std::uint32_t>(fronts_.size()) | 1U << 31,
+                              [this](ns3::Ptr<ns3::Packet> packet, std::uint16_t protocol) {
+                                send_down(std::move(packet), protocol);
+                              });
+  add_address(front.node, front.port, broker_host);
+  fronts_.push_back(std::move(front));
+  // ns-3's sockets may only be used inside events; node set-up has happened by the first one.
+  const std::size_t index = fronts_.size() - 1;
+  ns3::Simulator::ScheduleWithContext(fronts_[index].node->GetId(), ns3::Time(0),
+                                      [this, index] { listen(fronts_[index]); });
+}
+
+void Network::listen(Front& front) {
+  front.listener = TcpSocket::create(front.node);
+  front.listener->Bind(endpoint(config_.ipv6, broker_host, broker_port));
+  front.listener->Listen();
+  front.listener->SetAcceptCallback(
+      ns3::MakeNullCallback<bool, ns3::Ptr<ns3::Socket>, const ns3::Address&>(),
+      ns3::MakeCallback(&Network::accept, this));
+}
+
+void Network::accept(ns3::Ptr<ns3::Socket> socket, const ns3::Address& from) {
+  const auto known = connections_.find({host_of(from) - first_device_host, port_of(from)});
+  const auto tcp = ns3::DynamicCast<TcpSocket>(socket);
+  if (known == connections_.end() || !accepted_) {
+    tcp->reset_and_forget();
+    return;
+  }
+  accepted_(tcp, known->second);
+}
+
+void Network::send_down(ns3::Ptr<ns3::Packet> packet, std::uint16_t protocol) {
+  const Head head(packet);
+  const auto segment = Segment::read(head.bytes(), packet->GetSize());
+  if (!segment) return;  // router advertisements and the like have no one device to go to
+  const std::uint32_t index = (segment->destination & host_mask) - first_device_host;
+  if (index < devices_.size())
+    devices_[index].link->offer(Way::down, std::move(packet), protocol, segment);
+}
+
+Dial Network::dial(DeviceIndex device) {
+  // Ports rise and wrap: none comes back before its last connection is forgotten everywhere.
+  constexpr std::uint16_t first_port = 49'152;
+  Dial dial;
+  dial.socket = TcpSocket::create(devices_[device].node);
+  for (int attempts = 0; attempts < 16'384 && dial.connection == 0; ++attempts) {
+    const auto port = static_cast<std::uint16_t>(first_port + last_port_++ % 16'384);
+    const auto local = endpoint(config_.ipv6, first_device_host + device, port);
+    if (dial.socket->Bind(local) != 0) continue;
+    dial.connection = ++last_connection_;
+    connections_[{device, port}] = dial.connection;
+  }
+  if (dial.connection != 0) dial.socket->Connect(endpoint(config_.ipv6, broker_host, broker_port));
+  return dial;
+}
+
+}  // namespace mqttlab::sim

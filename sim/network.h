@@ -1,0 +1,86 @@
+// Network: devices, their access links and the broker's site. The site is spread over front nodes
+// that know a few devices each and share the broker's address: they are not connected to each
+// other, so to every device there is one broker, and the cost of a packet does not grow with the
+// number of devices.
+#pragma once
+
+#include <ns3/address.h>
+#include <ns3/node.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sim/access_link.h"
+#include "sim/tcp_socket.h"
+#include "sim/world.h"
+
+namespace mqttlab::sim {
+
+/// Numbers devices from 0 in order of arrival.
+using DeviceIndex = std::uint32_t;
+
+/// A connection under way, seen from its device.
+struct Dial {
+  ns3::Ptr<TcpSocket> socket;
+  std::uint32_t connection = 0;  ///< its number, the same at both ends; 0: no port is free
+};
+
+class Network {
+ public:
+  using Accepted = std::function<void(ns3::Ptr<TcpSocket>, std::uint32_t connection)>;
+
+  /// Owns ns-3's global state from here to its destruction: one at a time, otherwise
+  /// std::logic_error.
+  explicit Network(const WorldConfig& config);
+  ~Network();
+  Network(const Network&) = delete;
+  Network& operator=(const Network&) = delete;
+
+  DeviceIndex add_device(const std::string& name, const LinkSpec& link);
+  [[nodiscard]] AccessLink& link(DeviceIndex device) { return *devices_[device].link; }
+  /// Throws std::runtime_error if the capture could not be written.
+  void flush_capture() {
+    if (writer_) writer_->flush();
+  }
+  [[nodiscard]] std::size_t devices() const { return devices_.size(); }
+
+  /// Who gets the connections that the site accepts. Before the first device.
+  void serve(Accepted accepted) { accepted_ = std::move(accepted); }
+  /// A socket on its way to the broker. Set its callbacks in the same event; only inside events.
+  [[nodiscard]] Dial dial(DeviceIndex device);
+
+ private:
+  struct Device {
+    ns3::Ptr<ns3::Node> node;
+    ns3::Ptr<Port> port;
+    std::unique_ptr<AccessLink> link;
+  };
+  struct Front {
+    ns3::Ptr<ns3::Node> node;
+    ns3::Ptr<Port> port;
+    ns3::Ptr<TcpSocket> listener;
+  };
+  [[nodiscard]] ns3::Ptr<ns3::Node> add_node();
+  void add_address(const ns3::Ptr<ns3::Node>& node, const ns3::Ptr<Port>& port,
+                   std::uint32_t host) const;
+  void add_front();
+  void listen(Front& front);
+  void accept(ns3::Ptr<ns3::Socket> socket, const ns3::Address& from);
+  void send_down(ns3::Ptr<ns3::Packet> packet, std::uint16_t protocol);
+
+  WorldConfig config_;
+  Accepted accepted_;
+  std::vector<Device> devices_;
+  std::vector<Front> fronts_;
+  std::map<std::pair<DeviceIndex, std::uint16_t>, std::uint32_t> connections_;  // by local port
+  std::uint32_t last_connection_ = 0;
+  std::uint32_t last_port_ = 0;
+  std::unique_ptr<PcapWriter> writer_;
+};
+
+}  // namespace mqttlab::sim

@@ -1,0 +1,93 @@
+#include "sim/pipe.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+namespace mqttlab::sim {
+namespace {
+
+constexpr std::uint32_t opportunity_bytes = 1'500;
+
+std::string stream(std::string_view name, std::string_view purpose) {
+  return std::string(name) + "/" + std::string(purpose);
+}
+
+}  // namespace
+
+Pipe::Pipe(const Direction& direction, std::uint64_t seed, std::string_view name, double phase)
+    : direction_(direction),
+      loss_(seed, stream(name, "loss")),
+      burst_(seed, stream(name, "burst")),
+      jitter_(seed, stream(name, "jitter")) {
+  if (!direction_.capacity) return;
+  // Whole milliseconds, as in the recording.
+  const auto laps_ms = static_cast<double>(direction_.capacity->length / millisecond);
+  offset_ = static_cast<Time>(phase * laps_ms) * millisecond;
+  left_ = opportunity_bytes;
+}
+
+Offer Pipe::offer(std::uint32_t bytes, Time now) {
+  while (!leaving_.empty() && leaving_.front() <= now) leaving_.pop_front();
+  if (leaving_.size() >= direction_.queue_packets) return {Fate::lost_queue, 0};
+
+  const Time departs = departure(bytes, now);
+  if (departs > now) leaving_.push_back(departs);
+  // A packet that the link loses has used the link all the same.
+  if (const Fate fate = draw(); fate != Fate::carried) return {fate, 0};
+
+  Time arrives = departs + direction_.delay;
+  if (direction_.jitter > 0)
+    arrives += static_cast<Time>(jitter_.below(static_cast<std::uint64_t>(direction_.jitter) + 1));
+  last_arrival_ = std::max(last_arrival_, arrives);  // no overtaking
+  return {Fate::carried, last_arrival_};
+}
+
+Time Pipe::departure(std::uint32_t bytes, Time now) {
+  if (direction_.capacity) return recorded_departure(bytes, now);
+  if (direction_.rate_bps <= 0.0) return now;
+  const double service_ns = static_cast<double>(bytes) * 8e9 / direction_.rate_bps;
+  free_at_ = std::max(free_at_, now) + static_cast<Time>(std::llround(service_ns));
+  return free_at_;
+}
+
+// Several packets may share an opportunity and one packet may need several; what an opportunity has
+// left when nothing is waiting is lost with it.
+Time Pipe::recorded_departure(std::uint32_t bytes, Time now) {
+  const auto& recording = *direction_.capacity;
+  const auto& at = recording.opportunities;
+  const auto instant = [&] { return lap_ * recording.length + at[index_] - offset_; };
+  if (instant() < now) {
+    const Time place = now + offset_;
+    lap_ = place / recording.length;
+    const auto next = std::lower_bound(at.begin(), at.end(), place % recording.length);
+    index_ = static_cast<std::size_t>(next - at.begin());  // the last one is at `length`: in range
+    left_ = opportunity_bytes;
+  }
+  for (std::uint32_t rest = bytes;;) {
+    if (left_ == 0) {
+      left_ = opportunity_bytes;
+      if (++index_ == at.size()) {
+        index_ = 0;
+        ++lap_;
+      }
+    }
+    const std::uint32_t taken = std::min(rest, left_);
+    left_ -= taken;
+    rest -= taken;
+    if (rest == 0) return instant();
+  }
+}
+
+Fate Pipe::draw() {
+  if (lossless_) return Fate::carried;
+  if (direction_.loss > 0.0 && loss_.uniform() < direction_.loss) return Fate::lost_random;
+  if (direction_.burst) {
+    const GilbertElliott& model = *direction_.burst;
+    if (burst_.uniform() < (bad_ ? model.bad_to_good : model.good_to_bad)) bad_ = !bad_;
+    if (burst_.uniform() < (bad_ ? model.loss_bad : model.loss_good)) return Fate::lost_burst;
+  }
+  return Fate::carried;
+}
+
+}  // namespace mqttlab::sim

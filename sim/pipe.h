@@ -1,0 +1,50 @@
+// Pipe: one direction of a link as arithmetic. It says when an offered packet arrives, or why it
+// never will; whoever owns it schedules the arrival. No ns-3 here.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string_view>
+
+#include "protocol/session/random.h"
+#include "sim/link.h"
+
+namespace mqttlab::sim {
+
+enum class Fate : std::uint8_t { carried, lost_random, lost_burst, lost_queue };
+
+struct Offer {
+  Fate fate = Fate::carried;
+  Time arrival = 0;  ///< if carried
+};
+
+class Pipe {
+ public:
+  /// Every draw comes from Random(seed, name + purpose), so that a change in one link moves nothing
+  /// in another. `phase` in [0, 1): where in a recording of capacity time 0 lies.
+  Pipe(const Direction& direction, std::uint64_t seed, std::string_view name, double phase);
+
+  [[nodiscard]] Offer offer(std::uint32_t bytes, Time now);
+  void lose_nothing() { lossless_ = true; }
+
+ private:
+  [[nodiscard]] Time departure(std::uint32_t bytes, Time now);
+  [[nodiscard]] Time recorded_departure(std::uint32_t bytes, Time now);
+  [[nodiscard]] Fate draw();
+
+  Direction direction_;
+  Random loss_, burst_, jitter_;
+  bool bad_ = false;
+  bool lossless_ = false;
+  std::deque<Time> leaving_;  // departures of the packets in the queue, the one in service included
+  Time free_at_ = 0;
+  Time last_arrival_ = 0;
+
+  // The opportunity that serves next: its lap, its index and what it has left.
+  Time offset_ = 0;
+  std::int64_t lap_ = 0;
+  std::size_t index_ = 0;
+  std::uint32_t left_ = 0;
+};
+
+}  // namespace mqttlab::sim

@@ -1,0 +1,128 @@
+#include "sim/stream.h"
+
+#include <ns3/packet.h>
+#include <ns3/simulator.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+#include <vector>
+
+namespace mqttlab::sim {
+
+Time virtual_now() { return ns3::Simulator::Now().GetNanoSeconds(); }
+
+Stream::Stream(ns3::Ptr<TcpSocket> socket, Peer& peer, trace::Tap tap, std::uint32_t connection,
+               StreamOwner& owner)
+    : socket_(std::move(socket)),
+      peer_(peer),
+      tap_(std::move(tap)),
+      connection_(connection),
+      owner_(owner) {
+  socket_->SetRecvCallback(ns3::MakeCallback(&Stream::on_readable, this));
+  socket_->SetSendCallback(ns3::MakeCallback(&Stream::on_writable, this));
+  socket_->SetCloseCallbacks(ns3::MakeCallback(&Stream::on_end, this),
+                             ns3::MakeCallback(&Stream::on_end, this));
+}
+
+Stream::~Stream() {
+  if (socket_) socket_->vanish();  // only a world that is being destroyed comes here
+}
+
+void Stream::pump() {
+  if (is_over()) return;
+  read();
+  if (!is_over()) write();
+}
+
+void Stream::read() {
+  while (const std::uint32_t available = socket_->GetRxAvailable()) {
+    const auto room = peer_.space();
+    if (room.empty()) return;  // back-pressure: the receive window closes, then the sender's
+    const auto most = static_cast<std::uint32_t>(std::min<std::size_t>(room.size(), available));
+    const auto packet = socket_->Recv(most, 0);
+    const std::uint32_t size = packet->CopyData(room.data(), most);
+    tap_.arrived(room.first(size), virtual_now());
+    peer_.received(size, virtual_now());
+  }
+  if (cause_) finish(*cause_);
+}
+
+void Stream::write() {
+  static std::vector<std::uint8_t> gathered;  // one simulator per process, so one buffer
+  std::array<Bytes, 16> pieces;
+  for (;;) {
+    const std::size_t count = peer_.pending(pieces);
+    if (count == 0) break;
+    const std::size_t room = socket_->GetTxAvailable();
+    if (room == 0) {
+      blocked_ = true;
+      return;
+    }
+    gathered.clear();
+    for (const Bytes& piece : std::span(pieces).first(count)) {
+      const std::size_t part = std::min(piece.size(), room - gathered.size());
+      gathered.insert(gathered.end(), piece.begin(), piece.begin() + static_cast<long>(part));
+    }
+    const auto size = static_cast<std::uint32_t>(gathered.size());
+    if (socket_->Send(ns3::Create<ns3::Packet>(gathered.data(), size), 0) < 0) return;
+    tap_.written(gathered, virtual_now());
+    peer_.sent(size, virtual_now());
+  }
+  if (peer_.finished()) finish(CloseCause::local);
+}
+
+// A reset or a timeout may come after bytes that nobody has read: they arrived, so they are given
+// to the peer before it learns of the end.
+void Stream::ended(CloseCause cause) {
+  cause_ = cause;
+  read();
+}
+
+void Stream::finish(CloseCause cause) {
+  const auto socket = std::exchange(socket_, nullptr);
+  tap_.closed(cause, virtual_now());
+  peer_.closed(cause, virtual_now());
+  if (cause == CloseCause::fin || cause == CloseCause::local) {
+    socket->close_and_forget();
+  } else {
+    socket->vanish();  // there is nobody left to say goodbye to
+  }
+}
+
+void Stream::die(trace::Death how) {
+  if (is_over()) return;
+  const auto socket = std::exchange(socket_, nullptr);
+  switch (how) {
+    case trace::Death::fin:
+      socket->close_and_forget();
+      break;
+    case trace::Death::reset:
+      socket->reset_and_forget();
+      break;
+    case trace::Death::silent:
+      socket->vanish();
+      break;
+  }
+  tap_.closed(CloseCause::local, virtual_now());
+}
+
+void Stream::on_readable(ns3::Ptr<ns3::Socket>) {
+  if (frozen_) return;
+  read();
+  owner_.active(*this);
+}
+
+void Stream::on_writable(ns3::Ptr<ns3::Socket>, std::uint32_t) {
+  if (frozen_ || !std::exchange(blocked_, false)) return;
+  write();
+  owner_.active(*this);
+}
+
+void Stream::on_end(ns3::Ptr<ns3::Socket>) {
+  if (frozen_) return;
+  ended(socket_->end_cause());
+  owner_.active(*this);
+}
+
+}  // namespace mqttlab::sim

@@ -1,0 +1,58 @@
+// TcpSocket: ns-3's TCP with what a host needs beside it: why a connection ended, a reset on
+// demand, a kernel that forgets orphans.
+#pragma once
+
+#include <ns3/tcp-socket-base.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "protocol/peer.h"
+
+namespace mqttlab::sim {
+
+class TcpSocket : public ns3::TcpSocketBase {
+ public:
+  [[nodiscard]] static ns3::TypeId GetTypeId();
+  /// A socket of the node, with the congestion control, recovery and RTT estimator that its
+  /// TcpL4Protocol names.
+  [[nodiscard]] static ns3::Ptr<TcpSocket> create(const ns3::Ptr<ns3::Node>& node);
+
+  TcpSocket() = default;
+  TcpSocket(const TcpSocket&) = default;
+
+  /// Valid inside a close callback: ns-3 reports a FIN and a received RST through the same one.
+  [[nodiscard]] CloseCause end_cause() const;
+  /// Valid inside a callback of a failed dial: no answer to any SYN, rather than a refusal.
+  [[nodiscard]] bool syn_given_up() const { return m_synCount == 0; }
+
+  // Ways to let go. None of them calls back any more.
+  void forget();            ///< it has ended by itself
+  void close_and_forget();  ///< close(2): FIN after what is buffered, RST if something is unread
+  void reset_and_forget();  ///< RST now
+  void vanish();            ///< power loss: not another packet
+
+ protected:
+  ns3::Ptr<ns3::TcpSocketBase> Fork() override;
+  void SendEmptyPacket(std::uint8_t flags) override;
+
+ private:
+  void reap();
+  void outlive_event() {}
+  std::uint32_t fins_ = 0;  // sent without data
+  bool drained_ = false;    // had nothing left to send at the last reap()
+};
+
+/// Sets the defaults of every socket made from now on. `profile`: "linux-like" or "ns3-default";
+/// otherwise throws std::invalid_argument. Defaults of an earlier world are undone first.
+void use_tcp_profile(const std::string& profile, bool ipv6);
+
+/// One attribute of the linux-like profile; the names are checked by a test, since ns-3 ends the
+/// process on a wrong one.
+struct TcpAttribute {
+  std::string type, name, value;
+};
+[[nodiscard]] std::vector<TcpAttribute> linux_like(bool ipv6);
+
+}  // namespace mqttlab::sim
