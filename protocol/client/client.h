@@ -29,17 +29,17 @@ struct Backoff {
 };
 
 struct ClientConfig {
-  std::string client_id;
+  std::string client_id = {};
   ProtocolVersion version = ProtocolVersion::v3_1_1;
   bool clean_session = true;
   std::uint16_t keep_alive_s = 60;  ///< 0: none
   Time ping_timeout = 10 * second;  ///< from PINGREQ written to PINGRESP; then the link is given up
   Time connect_timeout = 30 * second;  ///< from dial to CONNACK
-  std::optional<Will> will;
-  std::optional<std::string> user_name;
-  std::optional<std::string> password;
+  std::optional<Will> will = {};
+  std::optional<std::string> user_name = {};
+  std::optional<std::string> password = {};
   bool reconnect = true;
-  Backoff backoff;
+  Backoff backoff = {};
   std::uint16_t window = 20;  ///< exchanges in flight
   std::size_t queue_messages =
       1'000;  ///< accepted and not yet in flight, offline or behind a full window

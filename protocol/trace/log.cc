@@ -61,7 +61,11 @@ struct Log::Hash {
     add_name(actors, event.actor, log.actor_name(event.actor));
     add_name(texts, event.text, log.text(event.text));
     digest.add(static_cast<std::uint8_t>(event.detail != 0));
-    if (event.detail != 0) add(log.detail(event.detail), log);
+    if (event.kind == Kind::publish_called || event.kind == Kind::publish_completed) {
+      digest.add(event.detail);  // a token, not an index
+    } else if (event.detail != 0) {
+      add(log.detail(event.detail), log);
+    }
   }
 };
 

@@ -1,0 +1,143 @@
+#include <gtest/gtest.h>
+
+#include "tests/support/client_script.h"
+
+namespace mqttlab::testing {
+namespace {
+
+ClientConfig config(std::uint16_t keep_alive_s = 10, Time ping_timeout = 4 * second) {
+  return {.client_id = "c",
+          .clean_session = false,
+          .keep_alive_s = keep_alive_s,
+          .ping_timeout = ping_timeout};
+}
+
+TEST(KeepAlive, AnIdleClientPingsOncePerKeepAlive_MQTT_3_1_2_23) {
+  ClientScript lab(config());
+  lab.connect();
+  for (int i = 0; i < 5; ++i) {
+    lab.after(10 * second - 1);
+    lab.server().expect_nothing();
+    lab.after(1);
+    lab.server().expect<Pingreq>();
+    lab.server().expect_nothing();
+    lab.server().send(Pingresp{});
+  }
+  EXPECT_TRUE(lab.client().connected());
+}
+
+TEST(KeepAlive, WithoutPingrespTheLinkIsGivenUpOnTime) {
+  ClientScript lab(config());
+  lab.connect();
+  lab.after(10 * second);
+  lab.server().expect<Pingreq>();
+  lab.after(4 * second - 1);
+  EXPECT_FALSE(lab.server().wants_close());
+  lab.after(1);
+  EXPECT_TRUE(lab.server().wants_close());
+  EXPECT_EQ(lab.event<Disconnected>().reason, "no sign of life after PINGREQ within 4 s");
+  EXPECT_FALSE(lab.client().connected());
+}
+
+// KA-DETECT, for every instant of the last byte and any rhythm of writing.
+TEST(KeepAlive, ADeadLinkIsNoticedInTimeHoweverMuchThisEndWrites) {
+  for (const Time rhythm : {100 * millisecond, 1 * second, 3 * second, 9 * second, 11 * second}) {
+    for (Time last = 0; last <= 30 * second; last += 700 * millisecond) {
+      ClientScript lab(config());
+      lab.connect();
+      Time heard = 0;
+      while (lab.client().connected() && lab.now() < 100 * second) {
+        lab.publish("t", QoS::at_most_once);
+        for (const std::string& line : lab.server().rest()) {
+          if (lab.now() > last || line != describe(Pingreq{})) continue;
+          lab.server().send(Pingresp{});
+          heard = lab.now();
+        }
+        lab.until(std::min(lab.now() + rhythm, std::max(lab.client().deadline(), lab.now() + 1)));
+      }
+      ASSERT_LE(lab.now(), heard + 14 * second) << "rhythm " << rhythm << ", last " << last;
+      ASSERT_GE(lab.now(), heard + 4 * second) << "not before the ping timeout";
+    }
+  }
+}
+
+TEST(KeepAlive, TheGapBetweenPacketsNeverExceedsIt_MQTT_3_1_2_23) {
+  ClientScript lab(config(10, 60 * second));  // the answer may take longer than the keep alive
+  lab.connect();
+  for (int i = 0; i < 8; ++i) {
+    lab.after(10 * second);
+    EXPECT_FALSE(lab.server().rest().empty()) << "at " << lab.now();
+    if (i == 4) lab.server().send(Pingresp{});
+  }
+  EXPECT_TRUE(lab.client().connected());
+}
+
+TEST(KeepAlive, AnyByteIsASignOfLife) {
+  ClientScript lab(config());
+  lab.connect();
+  lab.after(10 * second);
+  lab.server().expect<Pingreq>();
+  // PINGRESP stands behind a PUBLISH that needs a minute on this link.
+  const auto bytes = bytes_of(Publish{text("t"), text(std::string(60, 'x'))});
+  for (const std::uint8_t& byte : bytes) {
+    lab.after(1 * second);
+    lab.server().send(Bytes(&byte, 1));
+  }
+  lab.server().send(Pingresp{});
+  EXPECT_TRUE(lab.client().connected());
+}
+
+TEST(KeepAlive, ZeroMeansNone) {
+  ClientScript lab(config(0));
+  lab.connect();
+  EXPECT_EQ(lab.client().deadline(), never);
+  lab.after(100'000 * second);
+  lab.server().expect_nothing();
+  EXPECT_TRUE(lab.client().connected());
+}
+
+TEST(KeepAlive, AnEndThatDoesNotReadDoesNotBlameTheServer) {
+  ClientConfig slow = config();
+  slow.inbox_messages = 1;
+  ClientScript lab(slow);
+  lab.connect();
+  lab.event<Connected>();
+  lab.server().send(Publish{text("a"), text("x")});
+  EXPECT_TRUE(lab.server().peer().space().empty());
+  for (int i = 0; i < 10; ++i) {
+    lab.after(10 * second);
+    lab.server().expect<Pingreq>();  // the server hears that this end lives
+  }
+  EXPECT_TRUE(lab.client().connected());
+  lab.event<Received>();
+  lab.after(4 * second - 1);
+  EXPECT_TRUE(lab.client().connected()) << "PINGRESP may be on its way";
+  lab.after(1);
+  EXPECT_FALSE(lab.client().connected());
+}
+
+TEST(KeepAlive, ABlockedTransportGetsOnePingNotMany) {
+  ClientScript lab(config(10, 1'000 * second));
+  lab.connect();
+  lab.after(100 * second);
+  EXPECT_EQ(lab.server().rest().size(), 1U);
+}
+
+TEST(KeepAlive, TimersEndWithTheirLink) {
+  ClientScript lab(config());
+  lab.connect();
+  lab.after(10 * second);  // PINGREQ waits for its answer
+  lab.server().close(CloseCause::reset);
+  lab.redial();
+  lab.client().dialing(lab.now());
+  lab.after(7 * second);  // past the old link's deadline
+  Script server(lab.client().dialed(lab.now()), Sender::server, lab.now());
+  server.expect<Connect>();
+  server.send(Connack{true});
+  lab.after(10 * second - 1);
+  EXPECT_TRUE(lab.client().connected());
+  server.expect_nothing();
+}
+
+}  // namespace
+}  // namespace mqttlab::testing
