@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+
 from mqttlab import trace
 from mqttlab.result import DeviceInfo, Result, Verdict, Violation
 from mqttlab.trace import CloseCause, Direction, End, Kind, Packet

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+
 from handmade import BROKER, Handmade
 from mqttlab.figures import UNEXPLAINED, Analysis, figures
 from mqttlab.figures.view import topic_matches

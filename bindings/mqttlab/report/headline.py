@@ -1,0 +1,66 @@
+"""The verdict in words: one title, one sentence, from the figures alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mqttlab.figures import UNEXPLAINED
+
+__all__ = ["Headline", "headline"]
+
+
+@dataclass(frozen=True)
+class Headline:
+    """What a reader sees first."""
+
+    status: str  # "pass", "fail" or "partial"
+    title: str
+    sentence: str
+
+
+def headline(found: Mapping[str, Any]) -> Headline:
+    """The verdict on a run's figures (as in run.json)."""
+    broken = [v["invariant"] for v in found["verdicts"] if v["status"] == "fail"]
+    broken = broken or sorted({v["invariant"] for v in found["violations"]})
+    if broken:
+        count = len(found["violations"])
+        return Headline(
+            "fail",
+            f"{', '.join(broken)} violated.",
+            f"{_number(count, 'finding')} in {found['virtual_s'] / 60:.1f} virtual minutes. "
+            + _promises(found),
+        )
+    if found["interrupted"]:
+        return Headline(
+            "partial",
+            "Interrupted, no violation so far.",
+            f"Stopped at {found['virtual_s']:.0f} s of {found['until_s']:.0f} s; what is "
+            "shown is valid up to there. " + _promises(found),
+        )
+    held = sum(v["status"] == "pass" for v in found["verdicts"])
+    return Headline("pass", f"No violation. {held} invariants hold.", _promises(found))
+
+
+def _promises(found: Mapping[str, Any]) -> str:
+    """What became of the messages at the persistent subscriber, else at the clean one."""
+    levels = found["qos"] or found["qos_clean_subscriber"]
+    if not levels:
+        return "Nobody subscribed to anything."
+    zero, one, two = (levels[level] for level in "012")
+    parts = [
+        f"QoS 1 lost {one['lost']:,} of {one['accepted']:,}",
+        f"QoS 2 lost {two['lost']:,} of {two['accepted']:,} and repeated {two['duplicates']:,}",
+    ]
+    if found["wills_due"]:
+        parts.append(f"{found['wills_delivered']:,} of {found['wills_due']:,} due wills came")
+    share = 100 * zero["lost"] / zero["published"] if zero["published"] else 0.0
+    open_ends = sum(level["lost_by_reason"].get(UNEXPLAINED, 0) for level in levels.values())
+    named = "each with a named reason" if not open_ends else f"{open_ends:,} losses are unexplained"
+    parts.append(f"QoS 0 lost {share:.1f} % of {zero['published']:,}")
+    return "; ".join(parts) + (f", {named}." if zero["lost"] or open_ends else ".")
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")

@@ -1,0 +1,209 @@
+"""report.html: one self-contained page, readable without scripts and without a network."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping
+from importlib import resources
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from mqttlab.figures import UNEXPLAINED, Analysis
+from mqttlab.figures.messages import Fate
+from mqttlab.report.charts import LAYER_NAMES, Curve, bytes_chart, latency_chart
+from mqttlab.report.headline import headline
+from mqttlab.report.invariants import MEANING
+from mqttlab.report.timeline import Timeline
+
+__all__ = ["command", "render"]
+
+_MOST_FINDINGS = 50  # shown; run.json has all
+_LEG_NAMES = {"publisher_leg": "device to broker", "subscriber_leg": "broker to subscriber"}
+
+
+def render(analysis: Analysis, found: Mapping[str, Any], name: str) -> str:
+    """The page as HTML. `found`: the figures of run.json; `name`: the scenario to run again."""
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters.update(
+        count=_count, seconds=_seconds, percent=_percent, size=_size, time=_time, link=_link
+    )
+    template = environment.from_string(_file("report.html.j2"))
+    fate = analysis.persistent or analysis.clean
+    return template.render(
+        run=found,
+        style=Markup(_file("style.css")),
+        headline=headline(found),
+        meaning=MEANING,
+        findings=found["violations"][:_MOST_FINDINGS],
+        more_findings=max(0, len(found["violations"]) - _MOST_FINDINGS),
+        links=list(_links(analysis, found, fate)),
+        subscribers=list(_subscribers(found)),
+        reasons=list(_reasons(found)),
+        layer_names=LAYER_NAMES,
+        bytes_chart=_bytes(found),
+        curves=_curves(analysis, fate) if fate else [],
+        timeline=Timeline(analysis),
+        command=command(found, name),
+        published=len(analysis.messages),
+        unexplained=UNEXPLAINED,
+    )
+
+
+def _file(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text("utf-8")
+
+
+def command(found: Mapping[str, Any], name: str) -> str:
+    """The command line that repeats a run."""
+    words = ["mqttlab", "run", name, "--seed", str(found["seed"])]
+    for key, value in found["parameters"].items():
+        if value is not None:
+            text = f"{value:g}" if isinstance(value, float) else str(value)
+            words += ["--set", f"{key}={text.lower() if isinstance(value, bool) else text}"]
+    words += ["--until", f"{found['until_s']:g}s"]
+    return shlex.join(words)
+
+
+def _subscribers(found: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The two points of view: each with its name and its figures per level."""
+    if found["qos"]:
+        yield {"name": found["subscriber"], "session": "persistent", "levels": found["qos"]}
+    if found["qos_clean_subscriber"]:
+        name = found["clean_subscriber"]
+        yield {"name": name, "session": "clean", "levels": found["qos_clean_subscriber"]}
+
+
+def _links(
+    analysis: Analysis, found: Mapping[str, Any], fate: Fate | None
+) -> Iterator[dict[str, Any]]:
+    """Each link's figures, with its description and the latency of what came over it."""
+    link_of = {device.actor: device.link for device in analysis.result.devices}
+    publisher_link = np.array([link_of.get(a, "") for a in analysis.messages.publisher.tolist()])
+    for name, figures in found["links"].items():
+        latency = fate.latency_s(publisher_link == name) if fate and len(publisher_link) else []
+        offered = {
+            direction: max(1, counters["packets"])
+            for direction, counters in figures["counters"].items()
+        }
+        yield {
+            **figures,
+            "description": analysis.result.links.get(name, {}),
+            "offered": offered,
+            "p50": float(np.quantile(latency, 0.5)) if len(latency) else None,
+            "p99": float(np.quantile(latency, 0.99)) if len(latency) else None,
+        }
+
+
+def _reasons(found: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Why messages were not delivered, per subscriber and level, the most frequent first."""
+    for subscriber in _subscribers(found):
+        for level, row in subscriber["levels"].items():
+            for reason, count in row["lost_by_reason"].items():
+                yield {
+                    "subscriber": subscriber["name"],
+                    "level": level,
+                    "reason": reason,
+                    "count": count,
+                    "share": count / row["published"],
+                }
+
+
+def _bytes(found: Mapping[str, Any]) -> Markup | None:
+    """Bars for each level and leg of the first subscriber; None if nothing was delivered."""
+    for subscriber in _subscribers(found):
+        bars = [
+            (f"QoS {level}, {'in' if leg == 'publisher_leg' else 'out'}", layers)
+            for level, row in subscriber["levels"].items()
+            if row["delivered"]
+            for leg, layers in row["wire_bytes_by_leg"].items()
+        ]
+        if bars:
+            return bytes_chart(bars, "Bytes on the wire per delivered message, by layer")
+    return None
+
+
+def _curves(analysis: Analysis, fate: Fate) -> list[dict[str, Any]]:
+    """Two charts of latency: by QoS level, and by the publisher's link."""
+    messages = analysis.messages
+    levels = [
+        Curve(f"QoS {level}", f"q{level}", fate.latency_s(messages.qos == level))
+        for level in range(3)
+    ]
+    by_link: dict[str, list[int]] = {}
+    for device in analysis.result.devices:
+        by_link.setdefault(device.link, []).append(device.actor)
+    links = [
+        Curve(name, f"link{index % 4}", fate.latency_s(np.isin(messages.publisher, actors)))
+        for index, (name, actors) in enumerate(by_link.items())
+        if np.isin(messages.publisher, actors).any()
+    ]
+    return [
+        {"title": title, "curves": curves, "svg": latency_chart(curves, f"Latency {title}")}
+        for title, curves in (("by QoS level", levels), ("by the publisher's link", links))
+    ]
+
+
+def _count(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def _seconds(value: float | None) -> str:
+    """A latency, with the digits that matter."""
+    if value is None:
+        return "–"
+    if value < 0.9995:
+        return f"{value * 1e3:.0f} ms"
+    return f"{value:.2f} s" if value < 99.5 else f"{value:.0f} s"
+
+
+def _time(value: float) -> str:
+    """A span of virtual time."""
+    if value < 100:
+        return f"{value:.3g} s"
+    if value < 6000:
+        return f"{value / 60:.3g} min"
+    return f"{value / 3600:,.1f} h"
+
+
+def _percent(value: float) -> str:
+    if value == 0:
+        return "0"
+    return f"{value * 100:.1f} %" if value >= 0.0005 else "< 0.1 %"
+
+
+def _size(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 0.5 else "0"
+
+
+def _link(description: Mapping[str, Any]) -> str:
+    """One line on what a link is set to do to packets."""
+    if not description:
+        return ""
+    up, down = description["up"], description["down"]
+    parts = []
+    if up["capacity"] or down["capacity"]:
+        parts.append(
+            f"recorded capacity {up['capacity']} / {down['capacity']}".replace("None", "–")
+        )
+    else:
+        parts.append(f"{_rate(up)} up, {_rate(down)} down")
+    parts.append(f"delay {up['delay_s'] * 1e3:g} + up to {up['jitter_s'] * 1e3:g} ms")
+    if up["loss"]:
+        parts.append(f"loss {up['loss'] * 100:g} %")
+    if up["burst"]:
+        parts.append("bursts of loss")
+    if cycle := description["cycle"]:
+        parts.append(f"up {cycle['up_s']:g} s, down {cycle['down_s']:g} s in turn")
+    return "; ".join(parts)
+
+
+def _rate(direction: Mapping[str, Any]) -> str:
+    rate = direction["rate_bps"]
+    if not rate:
+        return "any rate"
+    return f"{rate / 1e6:g} Mbit/s" if rate >= 1e6 else f"{rate / 1e3:g} kbit/s"

@@ -1,0 +1,61 @@
+"""The last lines on a terminal: the verdict, what each level cost, where the report is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from mqttlab.figures import Analysis, figures
+from mqttlab.report.headline import headline
+from mqttlab.result import Result
+
+__all__ = ["show"]
+
+_MOST_FINDINGS = 10
+
+
+def show(result: Result, page: Path, console: Console) -> None:
+    """Prints the summary of a run whose report has been written to `page`."""
+    found = figures(Analysis(result))
+    verdict = headline(found)
+    style = {"pass": "bold green", "fail": "bold red"}.get(verdict.status, "bold yellow")
+    console.print(f"[{style}]{verdict.title}[/] {verdict.sentence}", highlight=False)
+    for violation in result.violations[:_MOST_FINDINGS]:
+        console.print(
+            f"  {violation.at_s:10.3f} s  [bold]{violation.invariant}[/]  {violation.what}",
+            highlight=False,
+        )
+    if len(result.violations) > _MOST_FINDINGS:
+        console.print(f"  ... and {len(result.violations) - _MOST_FINDINGS} more in run.json")
+    for key in ("qos", "qos_clean_subscriber"):
+        if found[key]:
+            name = found["subscriber" if key == "qos" else "clean_subscriber"]
+            session = "persistent" if key == "qos" else "clean"
+            console.print(_levels(f"{name}, {session} session", found[key]))
+    console.print(
+        f"virtual {result.virtual_s:.0f} s in {result.wall_s:.1f} s, {len(result.events)} events, "
+        f"fingerprint {result.fingerprint[:16]}",
+        highlight=False,
+    )
+    if result.interrupted:
+        console.print(f"Interrupted: results are partial, valid up to {result.virtual_s:.0f} s.")
+    console.print(f"report: {page}", highlight=False, soft_wrap=True)
+
+
+def _levels(title: str, levels: dict) -> Table:
+    columns = ("published", "accepted", "delivered", "duplicates", "lost")
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    table.add_column("QoS")
+    for column in (*columns, "bytes/message", "p50", "p99"):
+        table.add_column(column, justify="right")
+    for level, row in levels.items():
+        latency = [row["latency_s"][name] for name in ("p50", "p99")]
+        table.add_row(
+            level,
+            *(str(row[column]) for column in columns),
+            f"{row['wire_bytes_per_message']['total']:.0f}" if row["delivered"] else "-",
+            *("-" if value is None else f"{value:.3f} s" for value in latency),
+        )
+    return table

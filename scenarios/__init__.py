@@ -1,0 +1,1 @@
+"""Scenarios of mqttlab: one file, one claim. `mqttlab list` names them."""

@@ -1,0 +1,123 @@
+"""Claim: on bad links MQTT keeps its promises. QoS 1 loses nothing, QoS 2 delivers exactly once,
+every due will goes out once, and QoS 0 loses messages only where a link or a process broke.
+
+Devices publish stamped readings over three bad links to two desks. Links come and go, some devices
+die, the desks lose their own links now and then. Then the faults end, and everything converges.
+
+Each device publishes at one QoS level, so that what a level cost on the publishers' links is an
+exact count and not an estimate.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from itertools import cycle
+from pathlib import Path
+
+import mqttlab
+from mqttlab import Device, Duration, Lab, Link, UsageError, Will
+
+READINGS = "site/{name}/reading"
+STATUS = "site/{name}/status"
+KEEP_ALIVE_S = 30
+
+
+@mqttlab.scenario(until="20min")
+async def field_trial(
+    lab: Lab,
+    *,
+    devices: int = 200,
+    trace: Path | None = None,
+    faults: Duration = Duration("10min"),
+    settle: Duration = Duration("3min"),
+    interval: Duration = Duration("15s"),
+    deaths: float = 0.15,
+) -> None:
+    """Devices on a lossy, a slow and an intermittent link, publishing at QoS 0, 1 and 2.
+
+    devices: how many publish, a third of them on each link.
+    trace: a mahimahi recording (FILE.up) in place of the intermittent link's cycles; the matching
+        .down beside it is used if there is one.
+    faults, settle: how long things break, and how long they may take to converge afterwards.
+    interval: between two readings of a device.
+    deaths: share of the devices that die without DISCONNECT during the faults.
+    """
+    if devices < 3:
+        raise UsageError(f"parameter devices: must be 3 or more, one for each link, got {devices}")
+    if not 0 <= deaths <= 1:
+        raise UsageError(f"parameter deaths: must be a share from 0 to 1, got {deaths}")
+
+    # What waits for the absent desk must fit: a full queue would excuse a loss.
+    await lab.broker("broker", queue_messages=100_000, queue_bytes="64MiB")
+    office = lab.link("wifi", name="office")
+    desk, wall = lab.device("desk", via=office), lab.device("wall", via=office)
+    meters = [
+        meter
+        for index, link in enumerate(bad_links(lab, trace))
+        for meter in lab.devices((devices + 2 - index) // 3, link.name + "-{:03d}", via=link)
+    ]
+    async with (
+        desk.client(clean_session=False, keep_alive_s=KEEP_ALIVE_S, drain=True) as archive,
+        wall.client(clean_session=True, keep_alive_s=KEEP_ALIVE_S, drain=True) as display,
+    ):
+        await archive.subscribe("site/#", qos=2)
+        await display.subscribe("site/#", qos=2)
+        publish_readings(lab, meters, interval, stop_at=lab.now() + faults)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(faults), asyncio.TaskGroup() as unrest:
+                unrest.create_task(lose_link_now_and_then(lab, desk))
+                unrest.create_task(lose_link_now_and_then(lab, wall))
+                unrest.create_task(let_some_die(lab, meters, deaths, faults))
+        lab.settle()
+        await asyncio.sleep(settle)
+
+
+def bad_links(lab: Lab, trace: Path | None) -> list[Link]:
+    """The three links that the devices share out."""
+    bursts = mqttlab.Burst(good_to_bad=0.002, bad_to_good=0.2, loss_bad=0.5)
+    lossy = lab.link("lte", name="lossy", loss="2%", burst=bursts)
+    slow = lab.link("gprs", name="slow")
+    if trace is None:
+        on_and_off = mqttlab.Cycle(up="90s", down="20s")
+        return [lossy, slow, lab.link("umts", name="intermittent", cycle=on_and_off)]
+    back = trace.with_suffix(".down")
+    down = {"trace": back if back.exists() else trace}
+    return [lossy, slow, lab.link("umts", name="recorded", up={"trace": trace}, down=down)]
+
+
+def publish_readings(lab: Lab, meters: list[Device], interval: Duration, stop_at: float) -> None:
+    """Six fleets, one for each QoS level and kind of session; each link has its share of all."""
+    kinds = [(qos, clean) for qos in (0, 1, 2) for clean in (False, True)]
+    for number, (qos, clean) in enumerate(kinds):
+        if members := meters[number :: len(kinds)]:
+            lab.fleet(
+                members,
+                name=f"qos {qos}, {'clean' if clean else 'persistent'} session",
+                topic=READINGS,
+                qos=qos,
+                interval=interval,
+                start_within=interval,
+                stop_at=stop_at,
+                clean_session=clean,
+                keep_alive_s=KEEP_ALIVE_S,
+                will=Will(STATUS, "gone", qos=2, retain=True),
+            )
+
+
+async def lose_link_now_and_then(lab: Lab, device: Device) -> None:
+    """Outages of 5 to 60 s: TCP survives the short ones, keep alive notices the long ones."""
+    while True:
+        await asyncio.sleep(lab.random.uniform(40, 100))
+        async with lab.outage(device):
+            await asyncio.sleep(lab.random.uniform(5, 60))
+
+
+async def let_some_die(lab: Lab, meters: list[Device], share: float, within: Duration) -> None:
+    """Half of the deaths are a crashed process (FIN or RST), half are a power loss (silence)."""
+    doomed = lab.random.sample(meters, round(share * len(meters)))
+    moments = sorted(lab.random.uniform(0, within) for _ in doomed)
+    start = lab.now()
+    for device, moment, how in zip(doomed, moments, cycle(["fin", "silent", "reset", "silent"])):
+        await asyncio.sleep(start + moment - lab.now())
+        device.die(how)
