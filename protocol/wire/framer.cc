@@ -69,12 +69,13 @@ Result<std::optional<Slice>> Framer::next() {
   return frame;
 }
 
-// Bytes that are buffered move to the front of the block if no slice shares it and it is large
-// enough, or else to a new block. Twice what has arrived is enough for growth to be geometric.
+// Bytes that are buffered move to the front of the block if no slice shares it and its size fits,
+// or else to a new block. Twice what has arrived is enough for growth to be geometric; a block that
+// is four times too large was grown for packets that are gone.
 void Framer::make_room() {
   const std::size_t live = buffered();
   const std::size_t wanted = std::max(initial_block, 2 * live);
-  if (block_.use_count() == 1 && capacity_ >= wanted) {
+  if (block_.use_count() == 1 && capacity_ >= wanted && capacity_ <= 4 * wanted) {
     std::memmove(block_.get(), block_.get() + begin_, live);
   } else {
     auto block = std::make_shared_for_overwrite<std::uint8_t[]>(wanted);

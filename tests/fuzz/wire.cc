@@ -43,6 +43,7 @@ struct Outcome {
 Outcome cut(Bytes stream, std::uint32_t max_packet_size, std::uint32_t split) {
   Framer framer(max_packet_size);
   Outcome outcome;
+  std::size_t most_buffered = 0;
   while (!stream.empty() && !outcome.broken) {
     const auto room = framer.space();
     require(!room.empty(), "space() is never empty");
@@ -54,7 +55,8 @@ Outcome cut(Bytes stream, std::uint32_t max_packet_size, std::uint32_t split) {
     std::copy_n(stream.begin(), n, room.begin());
     framer.received(n);
     stream = stream.subspan(n);
-    require(framer.capacity() <= std::max<std::size_t>(2'048, 2 * framer.buffered()),
+    most_buffered = std::max(most_buffered, framer.buffered());
+    require(framer.capacity() <= std::max<std::size_t>(2'048, 2 * most_buffered),
             "memory grows with what has arrived");
     for (;;) {
       auto frame = framer.next();

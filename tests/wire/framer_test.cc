@@ -202,6 +202,23 @@ TEST(Framer, ASilentLinkHoldsNoMemoryAndALargePacketLeavesNone) {
   EXPECT_EQ(framer.capacity(), 0u);
 }
 
+// The end of the large packet came together with the front of the next: the link never runs empty.
+TEST(Framer, AStreamThatGoesOnAfterALargePacketGivesItsMemoryBack) {
+  Framer framer(no_limit);
+  framer.append(
+      encoded(Publish{slice("t"), slice(std::string(1 << 20, 'x')), {}, false, false, 0}));
+  const Buffer torn = {0x40, 0x02, 0x00};
+  framer.append(torn);
+  EXPECT_TRUE(*framer.next());
+  const std::size_t grown = framer.capacity();
+  EXPECT_GT(grown, 1u << 20);
+  for (std::size_t arrived = 0; arrived <= grown; arrived += 4) {
+    framer.append(Buffer{0x01, 0x40, 0x02, 0x00});
+    EXPECT_TRUE(*framer.next());
+  }
+  EXPECT_EQ(framer.capacity(), 2'048u);
+}
+
 TEST(Framer, OneBlockServesAStreamWhoseFramesAreNotKept) {
   Framer framer(no_limit);
   const std::uint8_t* block = framer.space().data();
