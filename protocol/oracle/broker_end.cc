@@ -1,0 +1,213 @@
+#include "protocol/oracle/broker_end.h"
+
+#include <utility>
+
+namespace mqttlab::oracle {
+
+void BrokerEnd::closed(Connection& connection) {
+  finish(connection);
+  if (connection.connect_at_broker && !connection.broker.connack) {
+    // What came in before CONNACK could be written may have been acted on, or not.
+    for (const auto& [early, index] : std::exchange(connection.early, {})) {
+      if (early.packet != PacketType::publish) continue;
+      accepts(connection, early);
+      delivery_.unacknowledged(early.message);
+      retained_.doubt(early.message);
+    }
+    wills_.accepted(connection);
+    if (connection.will == WillState::armed)
+      delivery_.unacknowledged(connection.connect->will_message);
+  }
+  sessions_.closed(connection);
+  wills_.closed(connection);
+}
+
+// The connection is over, or the run is.
+void BrokerEnd::finish(Connection& connection) {
+  Session* session = model_.session(connection.session);
+  if (!session || connection.broker.closed) return;
+  if (session->connection == connection.number)
+    exchanges_.over({connection, End::broker, session->out, session});
+  for (const std::uint64_t id : session->in.keys()) {
+    const Inbound& inbound = *session->in.find(id);
+    if (inbound.acknowledged || inbound.connection != connection.number) continue;
+    delivery_.unacknowledged(inbound.message);
+    retained_.doubt(inbound.message);
+    if (inbound.qos == QoS::at_least_once) session->in.erase(id);
+  }
+}
+
+void BrokerEnd::written(Connection& connection, const Event& event) {
+  if (event.packet == PacketType::connack) return connack(connection, event);
+  Session* session = model_.session(connection.session);
+  if (!session) return;
+  const Sending sending{connection, End::broker, session->out, session};
+  switch (event.packet) {
+    case PacketType::publish:
+      delivery_.sent(*session, event, exchanges_.publish_written(sending, event));
+      break;
+    case PacketType::pubrel:
+      exchanges_.pubrel_written(sending, event);
+      break;
+    case PacketType::puback:
+    case PacketType::pubrec:
+      acknowledged(*session, event);
+      break;
+    case PacketType::suback:
+    case PacketType::unsuback:
+      answered(connection, *session, event);
+      break;
+    default:
+      break;
+  }
+}
+
+void BrokerEnd::connack(Connection& connection, const Event& event) {
+  sessions_.connack_written(connection, event);
+  connection.broker.connack = true;
+  connection.broker.connack_at = event.at;
+  connection.broker.connack_event = model_.event_index;
+  const auto early = std::exchange(connection.early, {});
+  if (!connection.accepted()) return;  // MQTT-3.1.4-5
+  wills_.accepted(connection);
+  const std::uint64_t present = model_.event_index;
+  for (const auto& [packet, index] : early) {
+    model_.event_index = index;
+    handles(connection, packet);
+  }
+  model_.event_index = present;
+}
+
+void BrokerEnd::arrived(Connection& connection, const Event& event) {
+  if (event.packet == PacketType::connect && !connection.connect_at_broker) {
+    sessions_.connect_arrived(connection, event);
+  } else if (!connection.broker.connack) {
+    connection.early.emplace_back(event, model_.event_index);
+  } else if (connection.accepted()) {
+    handles(connection, event);
+  }
+}
+
+void BrokerEnd::handles(Connection& connection, const Event& event) {
+  Session* session = model_.session(connection.session);
+  switch (event.packet) {
+    case PacketType::connect:
+      connection.broker.malformed_in = true;  // a second one: the broker must close (MQTT-3.1.0-2)
+      break;
+    case PacketType::disconnect:
+      wills_.disconnected(connection);
+      connection.broker.ended = true;
+      sessions_.detach(connection);
+      break;
+    case PacketType::publish:
+      accepts(connection, event);
+      break;
+    case PacketType::pubrel:
+      if (session) session->in.erase(event.packet_id);
+      break;
+    case PacketType::puback:
+    case PacketType::pubrec:
+    case PacketType::pubcomp:
+      if (session) exchanges_.acknowledged(session->out, event);
+      break;
+    case PacketType::subscribe:
+      if (session) subscribe(connection, *session, event);
+      break;
+    case PacketType::unsubscribe:
+      if (session) unsubscribe(connection, *session, event);
+      break;
+    default:
+      break;
+  }
+}
+
+// A QoS 2 PUBLISH whose id waits for PUBREL is the same message again (MQTT-4.3.3-2); any other
+// PUBLISH is a new one, whatever its DUP says (MQTT-4.3.2-2).
+void BrokerEnd::accepts(Connection& connection, const Event& event) {
+  const QoS qos = trace::qos_of(event);
+  if (Session* session = model_.session(connection.session); session && qos != QoS::at_most_once) {
+    Inbound& inbound = session->in[event.packet_id];
+    const bool repeat = qos == QoS::exactly_once && inbound.qos == QoS::exactly_once;
+    if (!repeat) inbound = {event.message, qos, false, 0};
+    inbound.connection = connection.number;
+    if (repeat) return;
+  }
+  if (model_.system_topic(event.text)) return;
+  delivery_.accept({.message = event.message,
+                    .topic = event.text,
+                    .publisher = connection.client_id,
+                    .qos = qos,
+                    .dup = trace::dup_of(event)});
+  if (trace::retain_of(event))
+    retained_.store(event.text, event.message, event.payload_bytes == 0, qos);
+}
+
+void BrokerEnd::acknowledged(Session& session, const Event& event) {
+  Inbound* inbound = session.in.find(event.packet_id);
+  if (!inbound) return;
+  delivery_.acknowledged(inbound->message);
+  inbound->acknowledged = true;
+  if (event.packet == PacketType::puback && inbound->qos == QoS::at_least_once)
+    session.in.erase(event.packet_id);
+}
+
+void BrokerEnd::subscribe(Connection& connection, Session& session, const Event& event) {
+  connection.at_broker.push_back({event.packet_id, event.detail, model_.event_index, true});
+  for (const trace::FilterDetail& wanted : model_.log->detail(event.detail).filters) {
+    const std::uint32_t filter = model_.filter_index(wanted.filter);
+    Subscriber* subscriber = model_.subscriber(filter, session.id);
+    if (!subscriber) {
+      subscriber = &model_.filter(filter).subscribers.emplace_back();
+      subscriber->session = session.id;
+      session.filters.push_back(filter);
+    }
+    subscriber->asked = wanted.qos;
+    retained_.subscribed(session, filter, wanted.qos);
+  }
+}
+
+void BrokerEnd::unsubscribe(Connection& connection, Session& session, const Event& event) {
+  connection.at_broker.push_back({event.packet_id, event.detail, model_.event_index, false});
+  for (const trace::FilterDetail& unwanted : model_.log->detail(event.detail).filters) {
+    const std::uint32_t filter = model_.filter_index(unwanted.filter);
+    if (Subscriber* subscriber = model_.subscriber(filter, session.id)) subscriber->leaving = true;
+  }
+}
+
+// SUBACK or UNSUBACK was written.
+void BrokerEnd::answered(Connection& connection, Session& session, const Event& event) {
+  auto& open = connection.at_broker;
+  for (auto request = open.begin(); request != open.end(); ++request) {
+    if (request->packet_id != event.packet_id) continue;
+    if (request->subscribe) {
+      suback(session, *request, event);
+    } else {
+      for (const trace::FilterDetail& unwanted : model_.log->detail(request->detail).filters)
+        model_.unsubscribe(session, model_.filter_index(unwanted.filter));  // MQTT-3.10.4-2
+    }
+    open.erase(request);
+    return;
+  }
+}
+
+void BrokerEnd::suback(Session& session, const Connection::Request& request, const Event& event) {
+  const auto& wanted = model_.log->detail(request.detail).filters;
+  const auto& codes = model_.log->detail(event.detail).filters;
+  for (std::size_t i = 0; i < wanted.size() && i < codes.size(); ++i) {
+    const std::uint32_t filter = model_.filter_index(wanted[i].filter);
+    Subscriber* subscriber = model_.subscriber(filter, session.id);
+    if (!subscriber) continue;
+    subscriber->asked = Subscriber::none;
+    if (codes[i].qos == suback_failure || codes[i].qos == 0) retained_.not_owed(session, filter);
+    if (codes[i].qos <= 2) {
+      if (subscriber->granted == Subscriber::none || subscriber->leaving)
+        subscriber->since = model_.now;
+      subscriber->granted = codes[i].qos;
+      subscriber->leaving = false;
+    } else if (subscriber->granted == Subscriber::none) {
+      model_.unsubscribe(session, filter);
+    }
+  }
+}
+
+}  // namespace mqttlab::oracle

@@ -1,0 +1,47 @@
+// BrokerEnd: what the packets at the broker's end of the wire tell the model.
+#pragma once
+
+#include "protocol/oracle/delivery.h"
+#include "protocol/oracle/exchange.h"
+#include "protocol/oracle/model.h"
+#include "protocol/oracle/retained.h"
+#include "protocol/oracle/session.h"
+#include "protocol/oracle/will.h"
+
+namespace mqttlab::oracle {
+
+class BrokerEnd {
+ public:
+  BrokerEnd(Model& model, Exchanges& exchanges, Sessions& sessions, Wills& wills,
+            Retained& retained, Delivery& delivery)
+      : model_(model),
+        exchanges_(exchanges),
+        sessions_(sessions),
+        wills_(wills),
+        retained_(retained),
+        delivery_(delivery) {}
+
+  void written(Connection& connection, const Event& event);
+  void arrived(Connection& connection, const Event& event);
+  void closed(Connection& connection);
+  void finish(Connection& connection);
+
+ private:
+  void handles(Connection& connection, const Event& event);
+  void accepts(Connection& connection, const Event& event);
+  void connack(Connection& connection, const Event& event);
+  void acknowledged(Session& session, const Event& event);
+  void subscribe(Connection& connection, Session& session, const Event& event);
+  void unsubscribe(Connection& connection, Session& session, const Event& event);
+  void answered(Connection& connection, Session& session, const Event& event);
+  void suback(Session& session, const Connection::Request& request, const Event& event);
+
+  Model& model_;
+  Exchanges& exchanges_;
+  Sessions& sessions_;
+  Wills& wills_;
+  Retained& retained_;
+  Delivery& delivery_;
+};
+
+}  // namespace mqttlab::oracle

@@ -1,0 +1,57 @@
+// Delivery: what each session may and must get, and what its application got. Judges
+// NO-FABRICATION, Q0-ATMOST, Q1-NOLOSS, Q2-ONCE, and the deliveries of wills (WILL-IFF, WILL-ONCE).
+#pragma once
+
+#include "protocol/oracle/model.h"
+#include "protocol/oracle/order.h"
+
+namespace mqttlab::oracle {
+
+class Retained;
+class Wills;
+
+/// A message that the broker has taken over for distribution: a client's PUBLISH, or a will.
+struct Acceptance {
+  std::uint64_t message = 0;
+  Text topic = 0;
+  Text publisher = 0;  ///< client id
+  QoS qos{};
+  bool dup = false;
+  bool will = false;
+};
+
+class Delivery {
+ public:
+  Delivery(Model& model, Wills& wills, Retained& retained)
+      : model_(model), order_(model), wills_(wills), retained_(retained) {}
+
+  /// Returns the number of sessions that a matching subscription entitles to the message.
+  std::size_t accept(const Acceptance& acceptance);
+  /// A QoS 1 PUBLISH's or 2's connection ended before the broker acknowledged it: nobody is owed.
+  void unacknowledged(std::uint64_t message) { unacknowledged_[message] = true; }
+  void acknowledged(std::uint64_t message) {
+    if (!unacknowledged_.empty()) unacknowledged_.erase(message);
+  }
+  void dropped(const Event& event);
+  /// The broker wrote a PUBLISH; `begins`: not as the repeat of an exchange.
+  void sent(Session& session, const Event& event, bool begins);
+  void arrived(Client& client, const Connection& connection, const Event& event);
+  void delivered(const Event& event);
+  void finish(const Deadline& deadline);
+
+ private:
+  void judge_live(Session& session, const Event& event);
+  void not_permitted(const Session& session, const Record* record, const Event& event);
+  void check_qos(const Session& session, const Record& record, const Event& event);
+  void never_arrived(Actor actor, const Event& event);
+  void lost(const Session& session, std::uint64_t message, const Record& record);
+  [[nodiscard]] std::string message(const Event& event) const;
+
+  Model& model_;
+  Order order_;
+  Wills& wills_;
+  Retained& retained_;
+  Table<bool> unacknowledged_;  // by message
+};
+
+}  // namespace mqttlab::oracle

@@ -1,0 +1,190 @@
+#include "protocol/oracle/exchange.h"
+
+#include <algorithm>
+
+namespace mqttlab::oracle {
+namespace {
+
+// A sender that has written other packets for so long after a resume, and after the last exchange
+// that it continued, is quiet: what it has not sent again by now it will not.
+constexpr Time quiet_after = 10 * second;
+
+std::string publish(const Exchange& exchange, const Model& model, std::uint64_t packet_id) {
+  return "PUBLISH id " + std::to_string(packet_id) + " (QoS " +
+         std::to_string(static_cast<int>(exchange.qos)) + ", topic " +
+         model.quoted(exchange.topic) + ", first written at " + seconds(exchange.begun_at) + ")";
+}
+
+}  // namespace
+
+std::string Exchanges::sender(const Sending& sending) const {
+  const std::string client = model_.who(sending.connection);
+  return sending.end == End::client ? client : "the broker, to " + client + ",";
+}
+
+bool Exchanges::publish_written(const Sending& sending, const Event& event) {
+  model_.report.checked(Rule::dup_rule);
+  if (trace::qos_of(event) == QoS::at_most_once) {
+    if (trace::dup_of(event)) {  // MQTT-3.3.1-2
+      model_.report.broken(Rule::dup_rule, model_.now,
+                           sender(sending) + " wrote a QoS 0 PUBLISH with DUP 1 on topic " +
+                               model_.quoted(event.text) + " at " + seconds(model_.now),
+                           {model_.event_index});
+    }
+    return true;
+  }
+  Exchange* exchange = sending.out.find(event.packet_id);
+  if (exchange && exchange->message == event.message) {
+    repeat(sending, event, *exchange);
+    return false;
+  }
+  model_.report.checked(Rule::pid_unique);
+  if (exchange) {  // MQTT-2.3.1-2, MQTT-2.3.1-4
+    model_.report.broken(
+        Rule::pid_unique, model_.now,
+        sender(sending) + " began a PUBLISH on topic " + model_.quoted(event.text) +
+            " under packet id " + std::to_string(event.packet_id) + " at " + seconds(model_.now) +
+            " while that id was held by " + publish(*exchange, model_, event.packet_id),
+        {exchange->event, model_.event_index});
+  }
+  first_send(sending, event);
+  return true;
+}
+
+void Exchanges::first_send(const Sending& sending, const Event& event) {
+  if (sending.end == End::client) {
+    for (const auto& request : sending.connection.at_client) {
+      if (request.packet_id != event.packet_id) continue;
+      model_.report.broken(Rule::pid_unique, model_.now,
+                           sender(sending) + " began a PUBLISH on topic " +
+                               model_.quoted(event.text) + " under packet id " +
+                               std::to_string(event.packet_id) + " at " + seconds(model_.now) +
+                               " while a SUBSCRIBE or UNSUBSCRIBE held that id",
+                           {request.event, model_.event_index});
+    }
+  }
+  if (trace::dup_of(event) && !may_be_a_repeat(sending, event)) {
+    model_.report.broken(Rule::dup_rule, model_.now,
+                         sender(sending) + " wrote PUBLISH id " + std::to_string(event.packet_id) +
+                             " on topic " + model_.quoted(event.text) + " with DUP 1 at " +
+                             seconds(model_.now) + " although it had never tried to send it before",
+                         {model_.event_index});
+  }
+  sending.out[event.packet_id] = {.message = event.message,
+                                  .event = model_.event_index,
+                                  .begun_at = model_.now,
+                                  .topic = event.text,
+                                  .connection = sending.connection.number,
+                                  .qos = trace::qos_of(event)};
+}
+
+// A first PUBLISH that was cut before its last byte was written left no event, and a client may
+// mark what it had stored before it was connected: DUP 1 is wrong only if no earlier connection can
+// have carried the message.
+bool Exchanges::may_be_a_repeat(const Sending& sending, const Event& event) {
+  const Side& side = sending.side();
+  if (sending.session) {
+    if (!side.resumed) return false;
+    const Record* record = sending.session->records.find(event.message);
+    return !record || record->accepted_at < side.connack_at;
+  }
+  const auto called = calls_.called_at(event.actor, event.message);
+  if (called) return !side.connack || *called < side.connack_at;
+  const Client* client = model_.client_of(sending.connection);
+  return client && client->lost_at != 0;
+}
+
+void Exchanges::repeat(const Sending& sending, const Event& event, Exchange& exchange) {
+  if (exchange.stage == Exchange::Stage::pubrel_written) {  // MQTT-4.3.3-1
+    model_.report.broken(Rule::q2_no_republish, model_.now,
+                         sender(sending) + " wrote " + publish(exchange, model_, event.packet_id) +
+                             " again at " + seconds(model_.now) +
+                             " after it had written PUBREL for it",
+                         {exchange.event, model_.event_index});
+  } else if (!trace::dup_of(event)) {  // MQTT-3.3.1-1
+    model_.report.broken(Rule::dup_rule, model_.now,
+                         sender(sending) + " wrote " + publish(exchange, model_, event.packet_id) +
+                             " again with DUP 0 at " + seconds(model_.now),
+                         {exchange.event, model_.event_index});
+  }
+  continued(sending, exchange);
+}
+
+void Exchanges::continued(const Sending& sending, Exchange& exchange) {
+  if (exchange.connection == sending.connection.number) return;
+  exchange.connection = sending.connection.number;
+  sending.side().resent_at = model_.now;
+  model_.report.checked(exchange.qos == QoS::at_least_once ? Rule::q1_resume : Rule::q2_resume);
+}
+
+void Exchanges::pubrel_written(const Sending& sending, const Event& event) {
+  Exchange* exchange = sending.out.find(event.packet_id);
+  if (!exchange || exchange->qos != QoS::exactly_once) return;  // an answer to a late PUBREC
+  if (exchange->stage == Exchange::Stage::publish) {
+    model_.report.broken(Rule::q2_resume, model_.now,
+                         sender(sending) + " wrote PUBREL for " +
+                             publish(*exchange, model_, event.packet_id) + " at " +
+                             seconds(model_.now) + " although no PUBREC had arrived",
+                         {exchange->event, model_.event_index});
+  }
+  if (exchange->stage != Exchange::Stage::pubrel_written)
+    model_.report.checked(Rule::q2_no_republish);
+  exchange->stage = Exchange::Stage::pubrel_written;
+  continued(sending, *exchange);
+}
+
+void Exchanges::acknowledged(Table<Exchange>& out, const Event& event) {
+  Exchange* exchange = out.find(event.packet_id);
+  if (!exchange) return;
+  const bool qos1 = exchange->qos == QoS::at_least_once;
+  if (event.packet == PacketType::puback && qos1) {
+    out.erase(event.packet_id);
+  } else if (event.packet == PacketType::pubrec && !qos1) {
+    if (exchange->stage == Exchange::Stage::publish)
+      exchange->stage = Exchange::Stage::pubrec_arrived;
+  } else if (event.packet == PacketType::pubcomp && !qos1 &&
+             exchange->stage != Exchange::Stage::publish) {
+    out.erase(event.packet_id);
+  }
+}
+
+// SUBSCRIBE, UNSUBSCRIBE and a client's PUBLISH share the ids (MQTT-2.3.1-2); the first two hold
+// theirs for one connection.
+void Exchanges::request_written(const Sending& sending, const Event& event) {
+  model_.report.checked(Rule::pid_unique);
+  const Exchange* exchange = sending.out.find(event.packet_id);
+  const auto& requests = sending.connection.at_client;
+  const Connection::Request* request = nullptr;
+  for (const auto& open : requests)
+    if (open.packet_id == event.packet_id) request = &open;
+  if (!exchange && !request) return;
+  model_.report.broken(
+      Rule::pid_unique, model_.now,
+      sender(sending) + " wrote " + std::string(name(event.packet)) + " under packet id " +
+          std::to_string(event.packet_id) + " at " + seconds(model_.now) +
+          " while that id was held by " +
+          (exchange ? publish(*exchange, model_, event.packet_id)
+                    : std::string("a SUBSCRIBE or UNSUBSCRIBE without its answer")),
+      {exchange ? exchange->event : request->event, model_.event_index});
+}
+
+void Exchanges::over(const Sending& sending) {
+  const Side& side = sending.side();
+  if (!side.resumed || side.wrote_at < std::max(side.connack_at, side.resent_at) + quiet_after)
+    return;
+  for (const std::uint64_t id : sending.out.keys()) {
+    Exchange& exchange = *sending.out.find(id);
+    if (exchange.connection == sending.connection.number || exchange.reported) continue;
+    exchange.reported = true;
+    const bool released = exchange.stage == Exchange::Stage::pubrel_written;
+    const bool qos1 = exchange.qos == QoS::at_least_once;
+    model_.report.broken(qos1 ? Rule::q1_resume : Rule::q2_resume, model_.now,
+                         sender(sending) + " resumed its session at " + seconds(side.connack_at) +
+                             " and went on until " + seconds(side.wrote_at) + " without sending " +
+                             (released ? "PUBREL of " : "") + publish(exchange, model_, id) +
+                             " again",
+                         {exchange.event, side.connack_event});
+  }
+}
+
+}  // namespace mqttlab::oracle

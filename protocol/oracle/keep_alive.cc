@@ -1,0 +1,119 @@
+#include "protocol/oracle/keep_alive.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace mqttlab::oracle {
+namespace {
+
+// The trace shows packets, not bytes. A packet that does not fit one segment may have been arriving
+// for long: the time before it is not known to be silence.
+constexpr std::uint32_t one_segment = 1'000;
+
+Time last_heard(const Side& side, Time connected_at) {
+  return std::max({side.heard_at, side.connack_at, connected_at});
+}
+
+}  // namespace
+
+Time KeepAlive::enforced_after(const Connection& connection) const {
+  return std::llround(model_.settings.keep_alive_factor * connection.connect->keep_alive_s *
+                      static_cast<double>(second));
+}
+
+bool KeepAlive::dead(const Connection& connection) const {
+  const Client* client = model_.client_of(connection);
+  return client && client->dead;
+}
+
+void KeepAlive::heard(const Connection& connection, const Event& event) {
+  if (event.bytes > one_segment) return;
+  if (event.end == End::broker) {
+    enforce(connection, event.at, true);
+  } else {
+    detect(connection, event.at, true);
+  }
+}
+
+void KeepAlive::closed(const Connection& connection, const Event& event) {
+  if (event.end == End::broker) {
+    if (!connection.broker.tail_in) enforce(connection, event.at, false);
+    fair(connection, event);
+  } else if (!connection.client.tail_in) {
+    detect(connection, event.at, false);
+  }
+}
+
+// MQTT-3.1.2-24
+void KeepAlive::enforce(const Connection& connection, Time until, bool still_open) {
+  const Side& side = connection.broker;
+  if (!connection.accepted() || connection.connect->keep_alive_s == 0 || side.ended) return;
+  if (!still_open) model_.report.checked(Rule::ka_enforce);
+  const Time since = last_heard(side, connection.connect_at);
+  const Time allowed = enforced_after(connection) + model_.settings.keep_alive_slack;
+  if (until - since <= allowed) return;
+  model_.report.broken(
+      Rule::ka_enforce, since + allowed,
+      "the broker heard nothing of " + model_.who(connection) + " from " + seconds(since) + " to " +
+          seconds(until) + ", more than " + seconds(enforced_after(connection)) + " (keep alive " +
+          std::to_string(connection.connect->keep_alive_s) + " s), and " +
+          (still_open ? "had not closed the connection" : "closed the connection only then"),
+      {connection.connect_event, model_.event_index});
+}
+
+// Only a close of the broker's own that nothing else explains is put down to keep alive.
+void KeepAlive::fair(const Connection& connection, const Event& event) {
+  const Side& side = connection.broker;
+  if (!connection.accepted()) return;
+  model_.report.checked(Rule::ka_fair);
+  const Time since = last_heard(side, connection.connect_at);
+  const bool explained = event.code != static_cast<std::uint8_t>(CloseCause::local) || side.ended ||
+                         side.malformed_in || connection.challenged || since == event.at;
+  const Time allowed = enforced_after(connection);
+  if (explained || (allowed > 0 && event.at - since >= allowed)) return;
+  const std::string limit = allowed == 0
+                                ? std::string("had asked for no keep alive")
+                                : "may be silent for " + seconds(allowed) + " (keep alive " +
+                                      std::to_string(connection.connect->keep_alive_s) + " s)";
+  model_.report.broken(Rule::ka_fair, event.at,
+                       "the broker closed " + model_.who(connection) + " at " + seconds(event.at) +
+                           ", " + seconds(event.at - since) +
+                           " after its last packet and for no reason to be seen; the client " +
+                           limit,
+                       {connection.connect_event, model_.event_index});
+}
+
+void KeepAlive::detect(const Connection& connection, Time until, bool still_open) {
+  const Side& side = connection.client;
+  if (!side.connack || !connection.connect || connection.connect->keep_alive_s == 0 || side.ended)
+    return;
+  if (dead(connection)) return;
+  if (!still_open) model_.report.checked(Rule::ka_detect);
+  const Time since = last_heard(side, 0);
+  const Time allowed = connection.connect->keep_alive_s * second + model_.settings.ping_timeout;
+  if (until - since <= allowed + model_.settings.keep_alive_slack) return;
+  model_.report.broken(
+      Rule::ka_detect, since + allowed,
+      model_.who(connection) + " heard nothing from " + seconds(since) + " to " + seconds(until) +
+          ", longer than keep alive and ping timeout together (" + seconds(allowed) + "), and " +
+          (still_open ? "held on to the connection" : "let go of the connection only then"),
+      {connection.client.connack_event, model_.event_index});
+}
+
+void KeepAlive::finish(Time end) {
+  for (const Connection* connection : model_.connections()) {
+    if (connection->broker.opened && !connection->broker.closed) {
+      enforce(*connection, end, true);
+      if (connection->accepted()) model_.report.checked(Rule::ka_fair);
+      if (connection->accepted() && connection->connect->keep_alive_s > 0)
+        model_.report.checked(Rule::ka_enforce);
+    }
+    if (connection->client.opened && !connection->client.closed) {
+      detect(*connection, end, true);
+      if (connection->client.connack && connection->connect->keep_alive_s > 0)
+        model_.report.checked(Rule::ka_detect);
+    }
+  }
+}
+
+}  // namespace mqttlab::oracle

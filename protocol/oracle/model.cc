@@ -1,0 +1,186 @@
+#include "protocol/oracle/model.h"
+
+#include <algorithm>
+
+#include "protocol/wire/topic.h"
+
+namespace mqttlab::oracle {
+namespace {
+
+// A client without an id is whoever is on its connection: its numbers lie above all texts.
+std::uint64_t identity_key(const Connection& connection) {
+  return connection.client_id != 0 ? connection.client_id
+                                   : (std::uint64_t{1} << 32 | connection.number);
+}
+
+bool settled(const Record& record) { return record.delivered + record.excused >= record.required; }
+
+}  // namespace
+
+Connection& Model::connection(std::uint32_t number) {
+  std::unique_ptr<Connection>& slot = connections_[number];
+  if (!slot) {
+    slot = std::make_unique<Connection>();
+    slot->number = number;
+  }
+  return *slot;
+}
+
+Connection* Model::find_connection(std::uint32_t number) {
+  if (number == 0) return nullptr;
+  const auto* slot = connections_.find(number);
+  return slot ? slot->get() : nullptr;
+}
+
+void Model::forget_connection(std::uint32_t number) { connections_.erase(number); }
+
+std::vector<Connection*> Model::connections() {
+  std::vector<Connection*> all;
+  for (const std::uint64_t number : connections_.keys())
+    all.push_back(connections_.find(number)->get());
+  return all;
+}
+
+Identity& Model::identity(const Connection& connection) {
+  std::uint32_t& index = identity_index_[identity_key(connection)];
+  if (index == 0) {
+    identities_.emplace_back();
+    index = static_cast<std::uint32_t>(identities_.size());
+  }
+  return identities_[index - 1];
+}
+
+Identity* Model::find_identity(Text client_id) {
+  if (client_id == 0) return nullptr;
+  const std::uint32_t* index = identity_index_.find(client_id);
+  return index ? &identities_[*index - 1] : nullptr;
+}
+
+Session* Model::session(std::uint32_t id) { return id == 0 ? nullptr : sessions_[id - 1].get(); }
+
+Session& Model::begin_session(Identity& identity, Text client_id, bool clean) {
+  sessions_.push_back(std::make_unique<Session>());
+  Session& session = *sessions_.back();
+  session.id = static_cast<std::uint32_t>(sessions_.size());
+  session.client_id = client_id;
+  session.clean = clean;
+  identity.session = session.id;
+  return session;
+}
+
+void Model::end_session(std::uint32_t id) {
+  if (!session(id)) return;
+  for (const std::uint32_t filter : std::vector(session(id)->filters))
+    unsubscribe(*session(id), filter);
+  sessions_[id - 1].reset();
+}
+
+std::vector<Session*> Model::sessions() {
+  std::vector<Session*> alive;
+  for (const auto& session : sessions_)
+    if (session) alive.push_back(session.get());
+  return alive;
+}
+
+// At-most-once can only be judged by what is remembered. A session remembers its last messages and
+// every one that is still due; a repeat of something older would be called a fabrication.
+Record& Model::record(Session& session, std::uint64_t message) {
+  const std::size_t before = session.records.size();
+  if (Record& record = session.records[message]; session.records.size() == before) return record;
+  session.history.push_back(message);
+  if (session.history.size() > remembered) {
+    const std::uint64_t oldest = session.history.front();
+    session.history.pop_front();
+    const Record* record = session.records.find(oldest);
+    if (record && settled(*record)) {
+      session.records.erase(oldest);
+    } else if (record) {
+      session.history.push_back(oldest);
+    }
+  }
+  return session.records[message];
+}
+
+Client& Model::client(Actor actor, const Connection& connection) {
+  const std::uint64_t key = (std::uint64_t{actor} + 1) << 33 | identity_key(connection);
+  std::uint32_t& index = client_index_[key];
+  if (index == 0) {
+    clients_.emplace_back();
+    index = static_cast<std::uint32_t>(clients_.size());
+    Client& client = clients_.back();
+    client.id = index;
+    client.actor = actor;
+    client.client_id = connection.client_id;
+    if (clients_of_.size() <= actor) clients_of_.resize(actor + 1);
+    clients_of_[actor].push_back(index);
+  }
+  return clients_[index - 1];
+}
+
+Client* Model::client_of(const Connection& connection) {
+  return connection.client_index == 0 ? nullptr : &clients_[connection.client_index - 1];
+}
+
+const std::vector<std::uint32_t>& Model::clients_of(Actor actor) {
+  static const std::vector<std::uint32_t> nobody;
+  return actor < clients_of_.size() ? clients_of_[actor] : nobody;
+}
+
+Model::Topic& Model::topic(Text text) {
+  if (topics_.size() <= text) topics_.resize(std::max<std::size_t>(text + 1, topics_.size() * 2));
+  Topic& topic = topics_[text];
+  if (!topic.known) {
+    topic.known = true;
+    topic.system = log->text(text).starts_with("$SYS/");
+  }
+  return topic;
+}
+
+const std::vector<std::uint32_t>& Model::matching(Text text) {
+  Topic& found = topic(text);
+  for (; found.examined < filters_.size(); ++found.examined)
+    if (matches(filters_[found.examined].text, text)) found.filters.push_back(found.examined);
+  return found.filters;
+}
+
+bool Model::system_topic(Text text) { return topic(text).system; }
+
+std::uint32_t Model::filter_index(Text text) {
+  std::uint32_t& index = filter_index_[std::uint64_t{text} + 1];
+  if (index == 0) {
+    filters_.push_back({text, {}});
+    index = static_cast<std::uint32_t>(filters_.size());
+  }
+  return index - 1;
+}
+
+Subscriber* Model::subscriber(std::uint32_t filter, std::uint32_t session) {
+  for (Subscriber& subscriber : filters_[filter].subscribers)
+    if (subscriber.session == session) return &subscriber;
+  return nullptr;
+}
+
+void Model::unsubscribe(Session& session, std::uint32_t filter) {
+  std::erase_if(filters_[filter].subscribers,
+                [&](const Subscriber& subscriber) { return subscriber.session == session.id; });
+  std::erase(session.filters, filter);
+}
+
+bool Model::matches(Text filter, Text topic) const {
+  return mqttlab::matches(log->text(filter), log->text(topic));
+}
+
+std::string Model::quoted(Text text) const { return "'" + std::string(log->text(text)) + "'"; }
+
+std::string Model::who(const Connection& connection) const {
+  std::string words = "client " + quoted(connection.client_id);
+  if (connection.client_id == 0) words = "a client without an id";
+  return words + " (connection " + std::to_string(connection.number) + ")";
+}
+
+std::string Model::who(Text client_id, Actor device) const {
+  if (client_id != 0) return "client " + quoted(client_id);
+  return "a client without an id on '" + std::string(log->actor_name(device)) + "'";
+}
+
+}  // namespace mqttlab::oracle

@@ -1,0 +1,261 @@
+// Model: the oracle's own picture of a run, from the wire alone. Sessions as the broker must hold
+// them, clients as their bytes show them, connections with what has passed at either end.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "protocol/oracle/report.h"
+#include "protocol/oracle/table.h"
+#include "protocol/trace/log.h"
+
+namespace mqttlab::oracle {
+
+using trace::Actor;
+using trace::End;
+using trace::Event;
+using trace::Kind;
+using trace::Text;
+
+/// How late the broker's host may be with what the broker has decided already: closing a link.
+inline constexpr Time host_grace = 100 * millisecond;
+
+/// One QoS 1 or 2 message under way from a sender, from the first PUBLISH that was written whole.
+struct Exchange {
+  /// How far the wire has shown it to be.
+  enum class Stage : std::uint8_t { publish, pubrec_arrived, pubrel_written };
+  std::uint64_t message = 0;
+  std::uint64_t event = 0;  ///< index of the first PUBLISH
+  Time begun_at = 0;
+  Text topic = 0;
+  std::uint32_t connection = 0;  ///< the last one that carried PUBLISH or PUBREL
+  QoS qos{};
+  Stage stage = Stage::publish;
+  bool reported = false;  ///< as never continued; one finding is enough
+};
+
+/// A PUBLISH that a receiver has got and its sender has not finished with.
+struct Inbound {
+  std::uint64_t message = 0;
+  QoS qos{};
+  bool acknowledged = false;     ///< PUBACK or PUBREC was written
+  std::uint32_t connection = 0;  ///< the last one that carried it
+};
+
+/// What one session may and must get of one message (topic and payload). Counts, because publishers
+/// that do not stamp their payloads make equal messages.
+struct Record {
+  Time accepted_at = 0;
+  std::uint64_t accepted = 0;       ///< event index of the first acceptance for this session
+  std::uint64_t last_accepted = 0;  ///< of the last
+  std::uint64_t last_required = 0;  ///< of the last that obliges
+  Text topic = 0, publisher = 0;    ///< publisher: client id
+  std::uint32_t distinct = 0;       ///< acceptances that are no repeats of one message
+  std::uint32_t permitted = 0;      ///< copies the broker may send: acceptances x matching filters
+  std::uint32_t required = 0;       ///< messages the broker must deliver at QoS 1 or 2
+  std::uint32_t excused = 0;        ///< of them dropped for a legal reason that was logged
+  std::uint32_t begun = 0;          ///< copies the broker has begun to send
+  std::uint32_t delivered = 0;      ///< handed to the application
+  std::uint32_t retained_permitted = 0, retained_begun = 0;  ///< copies due to subscribing
+  std::uint8_t qos_mask = 0;  ///< bit q: min(published, granted) may be q
+  QoS qos{};                  ///< at which it must be delivered
+  QoS published{};
+  bool will = false;  ///< accepted as a will, by nobody's PUBLISH
+};
+
+/// A subscription of one session to one filter. From SUBSCRIBE to SUBACK it may be in force
+/// already, from UNSUBSCRIBE to UNSUBACK it may still be: what is due must be due in any case, what
+/// is allowed may be allowed in any.
+struct Subscriber {
+  static constexpr std::uint8_t none = 0xFF;
+  std::uint32_t session = 0;
+  std::uint8_t granted = none;  ///< by SUBACK
+  std::uint8_t asked = none;    ///< by a SUBSCRIBE without SUBACK yet
+  bool leaving = false;         ///< UNSUBSCRIBE has arrived
+  Time since = 0;               ///< when SUBACK was written
+};
+struct Filter {
+  Text text = 0;
+  std::vector<Subscriber> subscribers;
+};
+
+/// A retained message that a new subscription is owed.
+struct RetainedDue {
+  Text topic = 0;
+  std::uint64_t message = 0;
+  std::uint64_t event = 0;  ///< index of SUBSCRIBE
+  Time at = 0;
+  std::uint32_t filter = 0;
+};
+
+/// A session as the broker must hold it; from CONNACK until it ends.
+struct Session {
+  std::uint32_t id = 0;
+  Text client_id = 0;
+  bool clean = true;
+  std::uint32_t connection = 0;       ///< 0: the client is away
+  Table<Record> records;              ///< by message
+  std::deque<std::uint64_t> history;  ///< messages in order of their records
+  std::vector<std::uint32_t> filters;
+  std::vector<RetainedDue> retained_due;
+  Table<Exchange> out;             ///< by packet id, broker to client
+  Table<Inbound> in;               ///< by packet id, client to broker
+  Table<std::uint64_t> delivered;  ///< by publisher, topic, QoS: last first delivery's acceptance
+};
+
+/// What has arrived at a client and was not handed to the application yet.
+struct Arrival {
+  std::uint32_t waiting[3] = {0, 0, 0};  ///< by QoS; at QoS 2 without repeats of one exchange
+  std::uint32_t session = 0;             ///< it came through
+};
+
+/// A client as its end of the wire shows it: one client id on one device.
+struct Client {
+  std::uint32_t id = 0;
+  Actor actor = 0;
+  Text client_id = 0;
+  std::uint32_t connection = 0;  ///< the last one
+  bool dead = false;             ///< its process has died
+  bool content = false;          ///< it said DISCONNECT or was refused: it need not come back
+  Time lost_at = 0;              ///< when its last connection ended
+  std::uint64_t lost_event = 0;
+  Table<Exchange> out;      ///< by packet id, client to broker
+  Table<std::uint64_t> in;  ///< QoS 2 packet ids that wait for PUBREL: the message
+  Table<Arrival> arrivals;  ///< by message
+};
+
+/// What one end of a connection has shown.
+struct Side {
+  bool opened = false, closed = false;
+  Time wrote_at = 0;   ///< last packet written
+  Time heard_at = 0;   ///< last packet arrived
+  Time resent_at = 0;  ///< last packet that continued an exchange of an earlier connection
+  std::uint64_t written = 0, arrived = 0;  ///< packets
+  bool malformed_in = false, malformed_out = false;
+  bool tail_in = false;  ///< bytes of a packet that is not whole had arrived
+  bool ended = false;    ///< DISCONNECT written (client) or arrived (broker)
+  bool connack = false;  ///< written (broker) or arrived (client)
+  Time connack_at = 0;
+  std::uint64_t connack_event = 0;
+  bool resumed = false;  ///< with session present 1
+
+  [[nodiscard]] bool open() const { return opened && !closed; }
+};
+
+enum class WillState : std::uint8_t { none, armed, cancelled, due };
+
+struct Connection {
+  std::uint32_t number = 0;
+  Side client, broker;
+  const trace::ConnectDetail* connect = nullptr;
+  bool connect_at_broker = false;
+  Time connect_at = 0;  ///< CONNECT arrived at the broker
+  std::uint64_t connect_event = 0;
+  Text client_id = 0;
+  Actor device = 0;
+  std::uint32_t client_index = 0;  ///< 1-based; 0: no CONNECT written yet
+  std::uint32_t session = 0;       ///< at the broker; 0: none (yet)
+  std::uint8_t code = 0xFF;        ///< CONNACK's
+  WillState will = WillState::none;
+  Time will_seen_at = 0;  ///< published before the broker's host had closed the link
+  std::uint64_t will_event = 0;
+  bool will_justified = false;    ///< the broker had a visible reason to end this connection
+  bool challenged = false;        ///< a later CONNECT with this client id has arrived
+  std::uint32_t replaced_by = 0;  ///< the connection that took over: its CONNECT was accepted
+  Time replaced_at = 0;
+  std::uint64_t replaced_event = 0;
+  struct Request {
+    std::uint16_t packet_id;
+    std::uint32_t detail;
+    std::uint64_t event;
+    bool subscribe;
+  };
+  std::vector<Request> at_client, at_broker;           ///< SUBSCRIBE and UNSUBSCRIBE without answer
+  std::vector<std::pair<Event, std::uint64_t>> early;  ///< arrived before CONNACK was written
+
+  [[nodiscard]] Side& side(End end) { return end == End::client ? client : broker; }
+  [[nodiscard]] bool accepted() const { return connect && broker.connack && code == 0; }
+};
+
+/// What the broker must know of a client id.
+struct Identity {
+  std::uint32_t session = 0;
+  bool doubtful = false;  ///< a CONNECT was not answered: there may or may not be a session now
+  std::uint32_t connecting = 0;  ///< the connection of the last CONNECT that arrived
+};
+
+/// When unfinished business counts as a failure: what began before `before` and has not ended.
+struct Deadline {
+  bool known = false;
+  Time before = 0;
+};
+
+class Model {
+ public:
+  Model(const Settings& given, Report& sink) : settings(given), report(sink) {}
+
+  const Settings& settings;
+  Report& report;
+  const trace::Log* log = nullptr;
+  Time now = 0;
+  std::uint64_t event_index = 0;  ///< of the present event
+
+  [[nodiscard]] Connection& connection(std::uint32_t number);
+  [[nodiscard]] Connection* find_connection(std::uint32_t number);
+  void forget_connection(std::uint32_t number);
+  [[nodiscard]] std::vector<Connection*> connections();  ///< those not forgotten, by number
+
+  [[nodiscard]] Identity& identity(const Connection& connection);
+  [[nodiscard]] Identity* find_identity(Text client_id);
+  [[nodiscard]] Session* session(std::uint32_t id);  ///< null: ended
+  Session& begin_session(Identity& identity, Text client_id, bool clean);
+  void end_session(std::uint32_t id);
+  [[nodiscard]] std::vector<Session*> sessions();  ///< alive, oldest first
+  [[nodiscard]] Record& record(Session& session, std::uint64_t message);
+
+  [[nodiscard]] Client& client(Actor actor, const Connection& connection);
+  [[nodiscard]] Client* client_of(const Connection& connection);
+  [[nodiscard]] const std::vector<std::uint32_t>& clients_of(Actor actor);
+  [[nodiscard]] Client& client_at(std::uint32_t index) { return clients_[index - 1]; }
+  [[nodiscard]] std::deque<Client>& clients() { return clients_; }
+
+  /// Filters that match the topic, whoever subscribed to them.
+  [[nodiscard]] const std::vector<std::uint32_t>& matching(Text topic);
+  [[nodiscard]] bool system_topic(Text topic);
+  [[nodiscard]] Filter& filter(std::uint32_t index) { return filters_[index]; }
+  [[nodiscard]] std::uint32_t filter_index(Text text);
+  [[nodiscard]] Subscriber* subscriber(std::uint32_t filter, std::uint32_t session);
+  void unsubscribe(Session& session, std::uint32_t filter);
+
+  [[nodiscard]] bool matches(Text filter, Text topic) const;
+
+  // Words for violations.
+  [[nodiscard]] std::string quoted(Text text) const;
+  [[nodiscard]] std::string who(const Connection& connection) const;  ///< client 'meter-007'
+  [[nodiscard]] std::string who(Text client_id, Actor device) const;
+
+ private:
+  static constexpr std::size_t remembered = 65'536;  // messages per session, delivered or not
+  struct Topic {
+    std::vector<std::uint32_t> filters;
+    std::uint32_t examined = 0;
+    bool known = false, system = false;
+  };
+  Topic& topic(Text text);
+
+  Table<std::unique_ptr<Connection>> connections_;
+  std::deque<Identity> identities_;
+  Table<std::uint32_t> identity_index_;             // client id + 1, or connection: 1-based
+  std::vector<std::unique_ptr<Session>> sessions_;  // by id - 1; null: ended
+  std::deque<Client> clients_;
+  Table<std::uint32_t> client_index_;  // actor and client id: 1-based
+  std::vector<std::vector<std::uint32_t>> clients_of_;
+  std::vector<Filter> filters_;
+  Table<std::uint32_t> filter_index_;  // text + 1: 1-based
+  std::vector<Topic> topics_;          // by text
+};
+
+}  // namespace mqttlab::oracle

@@ -1,0 +1,156 @@
+#include "protocol/oracle/oracle.h"
+
+#include "protocol/oracle/broker_end.h"
+#include "protocol/oracle/client_end.h"
+#include "protocol/oracle/converge.h"
+#include "protocol/oracle/keep_alive.h"
+#include "protocol/oracle/stream.h"
+
+namespace mqttlab::oracle {
+
+/// Takes each event to those whom it concerns: first to the rules that need the model as it was
+/// before the event, then to the end of the wire that changes it.
+struct Oracle::State {
+  explicit State(Settings given) : settings(given) { wills.connect(delivery, retained); }
+
+  void on(const Event& event);
+  void finish(Time end);
+
+  const Settings settings;
+  Report report;
+  Model model{settings, report};
+  Calls calls{model};
+  Exchanges exchanges{model, calls};
+  Wills wills{model};
+  Retained retained{model};
+  Delivery delivery{model, wills, retained};
+  Sessions sessions{model};
+  ClientEnd client_end{model, calls, exchanges, delivery};
+  BrokerEnd broker_end{model, exchanges, sessions, wills, retained, delivery};
+  KeepAlive keep_alive{model};
+  Streams streams{model};
+  Converge converge{model, calls};
+
+ private:
+  void on_connection(const Event& event, Connection& connection, Side& side);
+  void closed(const Event& event, Connection& connection, Side& side);
+};
+
+Oracle::Oracle(Settings settings) : state_(std::make_unique<State>(settings)) {}
+Oracle::~Oracle() = default;
+
+void Oracle::on(const Event& event, const trace::Log& log) {
+  state_->model.log = &log;
+  state_->on(event);
+}
+
+void Oracle::finish(Time end, const trace::Log& log) {
+  state_->model.log = &log;
+  state_->finish(end);
+}
+
+const std::vector<Violation>& Oracle::violations() const { return state_->report.violations(); }
+std::vector<Verdict> Oracle::verdicts() const { return state_->report.verdicts(); }
+
+void Oracle::State::on(const Event& event) {
+  model.now = event.at;
+  switch (event.kind) {
+    case Kind::opened:
+    case Kind::closed:
+    case Kind::written:
+    case Kind::arrived:
+    case Kind::malformed:
+    case Kind::tail: {
+      Connection& connection = model.connection(event.connection);
+      on_connection(event, connection, connection.side(event.end));
+      break;
+    }
+    case Kind::publish_called:
+      calls.called(event);
+      break;
+    case Kind::publish_completed:
+      calls.completed(event);
+      break;
+    case Kind::delivered:
+      delivery.delivered(event);
+      break;
+    case Kind::dropped:
+      delivery.dropped(event);
+      retained.dropped(event);
+      break;
+    case Kind::session_ended:
+      sessions.ended(event);
+      break;
+    case Kind::died:
+      client_end.died(event.actor);
+      break;
+    case Kind::phase:
+      converge.phase(event);
+      break;
+    case Kind::publish_refused:
+    case Kind::link_down:
+    case Kind::link_up:
+      break;
+  }
+  ++model.event_index;
+}
+
+void Oracle::State::on_connection(const Event& event, Connection& connection, Side& side) {
+  const bool client = event.end == End::client;
+  switch (event.kind) {
+    case Kind::opened:
+      side.opened = true;
+      if (client) connection.device = event.actor;
+      break;
+    case Kind::written:
+      streams.written(connection, event);
+      client ? client_end.written(connection, event) : broker_end.written(connection, event);
+      side.wrote_at = event.at;
+      ++side.written;
+      break;
+    case Kind::arrived:
+      streams.arrived(connection, event);
+      keep_alive.heard(connection, event);
+      side.heard_at = event.at;
+      ++side.arrived;
+      client ? client_end.arrived(connection, event) : broker_end.arrived(connection, event);
+      break;
+    case Kind::malformed:
+      streams.malformed(connection, event);
+      (event.flags != 0 ? side.malformed_in : side.malformed_out) = true;
+      break;
+    case Kind::tail:
+      side.tail_in = side.tail_in || event.flags != 0;
+      break;
+    case Kind::closed:
+      if (!side.closed) closed(event, connection, side);
+      break;
+    default:
+      break;
+  }
+}
+
+void Oracle::State::closed(const Event& event, Connection& connection, Side& side) {
+  keep_alive.closed(connection, event);
+  event.end == End::client ? client_end.closed(connection) : broker_end.closed(connection);
+  side.closed = true;
+  if (connection.client.open() || connection.broker.open()) return;
+  model.forget_connection(event.connection);
+}
+
+void Oracle::State::finish(Time end) {
+  model.now = end;
+  const Deadline deadline = converge.deadline(end);
+  for (Connection* connection : model.connections()) {
+    client_end.finish(*connection);
+    broker_end.finish(*connection);
+  }
+  sessions.finish(end);
+  wills.finish(end);
+  keep_alive.finish(end);
+  delivery.finish(deadline);
+  retained.finish(deadline);
+  converge.finish(deadline);
+}
+
+}  // namespace mqttlab::oracle

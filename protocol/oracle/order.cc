@@ -1,0 +1,32 @@
+#include "protocol/oracle/order.h"
+
+namespace mqttlab::oracle {
+
+void Order::first_delivery(Session& session, const Record& record) {
+  // Equal messages cannot be told apart, and of one that was dropped once it is not known which
+  // acceptance this delivery stems from.
+  if (record.will || record.publisher == 0 || record.distinct != 1 || record.excused > 0) return;
+  const std::uint64_t key = std::uint64_t{record.publisher} << 32 |
+                            std::uint64_t{record.topic} << 2 |
+                            static_cast<std::uint64_t>(record.published);
+  std::uint64_t& last = session.delivered[key];  // acceptance's index + 1; 0: none yet
+  if (last == 0) {
+    last = record.accepted + 1;
+    return;
+  }
+  model_.report.checked(Rule::ord_topic);
+  if (record.accepted + 1 < last) {
+    model_.report.broken(
+        Rule::ord_topic, model_.now,
+        "the application of client " + model_.quoted(session.client_id) + " got at " +
+            seconds(model_.now) + " a QoS " + std::to_string(static_cast<int>(record.published)) +
+            " message of publisher " + model_.quoted(record.publisher) + " on topic " +
+            model_.quoted(record.topic) + " that the broker had accepted at " +
+            seconds(record.accepted_at) + ", after one that was accepted later",
+        {record.accepted, last - 1, model_.event_index});
+    return;
+  }
+  last = record.accepted + 1;
+}
+
+}  // namespace mqttlab::oracle

@@ -1,0 +1,68 @@
+// Report: what has been checked and what was found, rule by rule.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocol/oracle/oracle.h"
+
+namespace mqttlab::oracle {
+
+/// The invariants, in report order.
+enum class Rule : std::uint8_t {
+  no_fabrication,
+  q0_atmost,
+  q1_noloss,
+  q1_resume,
+  q2_once,
+  q2_no_republish,
+  q2_resume,
+  dup_rule,
+  pid_unique,
+  ord_topic,
+  sp_truth,
+  one_conn,
+  will_iff,
+  will_once,
+  ret_converge,
+  ka_enforce,
+  ka_fair,
+  ka_detect,
+  stream_ok,
+  converge,
+};
+inline constexpr std::size_t rules = static_cast<std::size_t>(Rule::converge) + 1;
+[[nodiscard]] std::string_view name(Rule rule);
+
+class Report {
+ public:
+  /// Violations of one rule that are kept; the rest are counted. A broken broker breaks a rule with
+  /// every message.
+  static constexpr std::uint64_t kept_per_rule = 100;
+
+  /// The rule applied and held, so far.
+  void checked(Rule rule, std::uint64_t times = 1) { checked_[index(rule)] += times; }
+  /// The rule applied and was broken. `what` is one sentence; event indices in rising order.
+  void broken(Rule rule, Time at, std::string what, std::vector<std::uint64_t> events);
+  /// Why the rule could not be judged although a run would usually show it.
+  void not_observable(Rule rule, std::string why) { why_[index(rule)] = std::move(why); }
+
+  [[nodiscard]] const std::vector<Violation>& violations() const { return violations_; }
+  [[nodiscard]] std::vector<Verdict> verdicts() const;
+
+ private:
+  [[nodiscard]] static constexpr std::size_t index(Rule rule) {
+    return static_cast<std::size_t>(rule);
+  }
+  std::array<std::uint64_t, rules> checked_{}, broken_{};
+  std::array<std::string, rules> why_;
+  std::vector<Violation> violations_;
+};
+
+/// "12.345678 s"; shorter when the digits are 0.
+[[nodiscard]] std::string seconds(Time time);
+
+}  // namespace mqttlab::oracle

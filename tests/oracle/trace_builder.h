@@ -1,0 +1,148 @@
+// TraceBuilder: traces by hand, one readable line per thing that happens, for the oracle to judge.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocol/oracle/oracle.h"
+#include "protocol/trace/log.h"
+
+namespace mqttlab::oracle_test {
+
+/// A packet as a trace event shows it.
+struct Packet {
+  PacketType type{};
+  std::uint16_t id = 0;
+  std::string topic{}, payload{};
+  int qos = 0;
+  bool dup = false, retain = false;
+  std::vector<trace::FilterDetail> filters{};
+  std::uint32_t bytes = 20;
+
+  [[nodiscard]] Packet again() const {
+    Packet packet = *this;
+    packet.dup = true;
+    return packet;
+  }
+  [[nodiscard]] Packet retained() const {
+    Packet packet = *this;
+    packet.retain = true;
+    return packet;
+  }
+  [[nodiscard]] Packet size(std::uint32_t n) const {
+    Packet packet = *this;
+    packet.bytes = n;
+    return packet;
+  }
+};
+Packet publish(std::string topic, std::string payload, int qos, std::uint16_t id = 0);
+Packet puback(std::uint16_t id);
+Packet pubrec(std::uint16_t id);
+Packet pubrel(std::uint16_t id);
+Packet pubcomp(std::uint16_t id);
+Packet pingreq();
+Packet pingresp();
+Packet disconnect();
+
+struct ConnectOptions {
+  bool clean = false;
+  std::uint16_t keep_alive_s = 0;
+  std::string will_topic{};  ///< empty: no will
+  int will_qos = 2;
+  bool will_retain = false;
+  int present =
+      -1;  ///< session present in CONNACK; -1: 1 from the second connection on, unless clean
+  int code = 0;
+  ProtocolVersion version = ProtocolVersion::v3_1_1;
+};
+
+class TraceBuilder;
+
+/// A client on a device of the same name, and its present connection.
+class Client {
+ public:
+  Client(TraceBuilder& trace, std::string name, trace::Actor actor);
+
+  void connect(ConnectOptions options = {});  ///< dials, CONNECT and CONNACK cross
+  void opens();                               ///< a new connection, at both ends
+  void sends_connect(const ConnectOptions& options);
+  void gets_connack(const ConnectOptions& options);
+  void subscribe(const std::string& filter, int qos, int granted = -1);
+  void unsubscribe(const std::string& filter);
+
+  void sends(const Packet& packet);    ///< written here, arrived at the broker
+  void writes(const Packet& packet);   ///< written here
+  void reaches(const Packet& packet);  ///< arrived at the broker
+  void gets(const Packet& packet);     ///< written by the broker, arrived here
+  void is_sent(const Packet& packet);  ///< written by the broker
+  void hears(const Packet& packet);    ///< arrived here
+
+  /// The application publishes; the message reaches the broker and is acknowledged to the end.
+  void publishes(const std::string& topic, const std::string& payload, int qos,
+                 std::uint16_t id = 1, bool retain = false);
+  /// The broker sends the message, it is handed to the application and acknowledged to the end.
+  void receives(const std::string& topic, const std::string& payload, int qos, std::uint16_t id = 1,
+                bool retain = false);
+  void calls(const std::string& topic, const std::string& payload, int qos,
+             std::uint32_t token = 1);
+  void completes(std::uint32_t token = 1);
+  void is_handed(const std::string& topic, const std::string& payload, int qos,
+                 bool retain = false);
+
+  void closes(CloseCause cause = CloseCause::local);     ///< this end
+  void is_closed(CloseCause cause = CloseCause::local);  ///< the broker's end
+  void cut();                                            ///< both ends, by reset
+  void leaves();                                         ///< DISCONNECT, and both ends close
+  void dies(trace::Death how = trace::Death::silent);
+
+  [[nodiscard]] std::uint32_t connection() const { return connection_; }
+  void use(std::uint32_t connection) { connection_ = connection; }
+
+ private:
+  TraceBuilder& trace_;
+  std::string name_;
+  trace::Actor actor_;
+  std::uint32_t connection_ = 0;
+  int connected_ = 0;
+  std::uint16_t request_ = 60'000;
+};
+
+class TraceBuilder {
+ public:
+  TraceBuilder();
+
+  Client client(const std::string& name);
+  void wait(double seconds) { now_ += static_cast<Time>(seconds * 1e9); }
+  void drops(const std::string& client_id, const Packet& message, trace::DropReason reason);
+  void ends_session(const std::string& client_id);
+  void malformed(std::uint32_t connection, End end, bool arrived, const std::string& statement);
+  void tail(std::uint32_t connection, End end, bool arrived);
+  void settle();  ///< faults stop, and time passes until everything must be done
+
+  void event(trace::Event event);  ///< a millisecond after the last
+  void packet(trace::Kind kind, trace::End end, trace::Actor actor, std::uint32_t connection,
+              const Packet& packet);
+  [[nodiscard]] trace::Log& log() { return log_; }
+  [[nodiscard]] Time now() const { return now_; }
+  [[nodiscard]] trace::Actor broker() const { return broker_; }
+  [[nodiscard]] std::uint32_t next_connection() { return ++connections_; }
+  [[nodiscard]] static oracle::Settings settings();
+
+  /// The invariants that are broken, each once, in the order of their first violation.
+  [[nodiscard]] std::string broken();
+  [[nodiscard]] std::vector<oracle::Violation> violations();
+  [[nodiscard]] oracle::Verdict verdict(std::string_view invariant);
+
+ private:
+  using End = trace::End;
+  [[nodiscard]] std::unique_ptr<oracle::Oracle> judged();
+
+  trace::Log log_;
+  trace::Actor broker_;
+  Time now_ = 0;
+  std::uint32_t connections_ = 0;
+};
+
+}  // namespace mqttlab::oracle_test
