@@ -176,6 +176,8 @@ class Client:
         asked = [topics] if isinstance(topics, str) else list(topics)
         pairs = [(one, qos) if isinstance(one, str) else (one[0], one[1]) for one in asked]
         wanted = [(text(name, where), qos_level(level, where)) for name, level in pairs]
+        if not wanted:
+            raise UsageError(f"{where}: names no filter; give one or more")
         token = self._lab.world.subscribe(self._id, wanted)
         names = ", ".join(name for name, _ in wanted)
         if isinstance(token, _sim.Misuse):
@@ -194,6 +196,8 @@ class Client:
         where = f"unsubscribe by {self.client_id!r}"
         self._check_open(where)
         names = [topics] if isinstance(topics, str) else [text(one, where) for one in topics]
+        if not names:
+            raise UsageError(f"{where}: names no filter; give one or more")
         token = self._lab.world.unsubscribe(self._id, names)
         if isinstance(token, _sim.Misuse):
             raise _misuse(token, f"{where} from {', '.join(names)}", SubscribeError)
