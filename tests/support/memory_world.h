@@ -60,6 +60,10 @@ class MemoryWorld {
 
   void run(Time duration);
   void cut(Index client);  ///< both ends are reset now
+  /// From now on the client's connection swallows what is written in these directions.
+  void stall(Index client, bool up, bool down);
+  /// The client's process ends for good: its connection is closed, reset, or just falls silent.
+  void die(Index client, trace::Death how);
   void phase(const std::string& name);
   [[nodiscard]] Time now() const { return now_; }
   [[nodiscard]] Client& client(Index client) { return *devices_[client].client; }
@@ -70,6 +74,10 @@ class MemoryWorld {
   [[nodiscard]] std::pair<std::uint64_t, std::uint64_t> arrived(Index client, int connection) const;
   /// Ends the run: the oracle's findings, one line each; empty if there are none.
   std::string findings();
+  /// The same, after findings().
+  [[nodiscard]] const std::vector<oracle::Violation>& violations() const {
+    return oracle_.violations();
+  }
 
  private:
   struct Direction {
@@ -91,6 +99,7 @@ class MemoryWorld {
     Wires wires;
     std::vector<LinkId> connections;
     bool held = false;
+    bool dead = false;
     std::vector<ClientEvent> events;
   };
   enum End : std::size_t { at_client, at_broker };
@@ -201,7 +210,8 @@ inline std::pair<std::uint64_t, std::uint64_t> MemoryWorld::arrived(Index client
 
 inline Time MemoryWorld::deadline() const {
   Time next = std::min(timers_.deadline(), broker_->deadline());
-  for (const Device& device : devices_) next = std::min(next, device.client->deadline());
+  for (const Device& device : devices_)
+    if (!device.dead) next = std::min(next, device.client->deadline());
   return next;
 }
 
@@ -212,7 +222,8 @@ inline void MemoryWorld::run(Time duration) {
     // What has arrived is read before timers look at the clock, as peer.h asks of every host.
     while (auto due = timers_.pop(now_)) (*due)();
     broker_->advance(now_);
-    for (Device& device : devices_) device.client->advance(now_);
+    for (Device& device : devices_)
+      if (!device.dead) device.client->advance(now_);
     settle();
   }
   now_ = until;
@@ -220,6 +231,33 @@ inline void MemoryWorld::run(Time duration) {
 
 inline void MemoryWorld::cut(Index client) {
   if (!devices_[client].connections.empty()) reset(devices_[client].connections.back());
+  settle();
+}
+
+inline void MemoryWorld::stall(Index client, bool up, bool down) {
+  if (devices_[client].connections.empty()) return;
+  Connection& connection = connections_.at(devices_[client].connections.back());
+  for (const End to : {at_client, at_broker}) {
+    Direction& direction = connection.to[to];
+    if (to == at_broker ? up : down)
+      direction.stall_at = std::min(direction.stall_at, direction.written);
+  }
+}
+
+inline void MemoryWorld::die(Index client, trace::Death how) {
+  Device& device = devices_[client];
+  if (std::exchange(device.dead, true)) return;
+  trace::Event event;
+  event.at = now_;
+  event.kind = trace::Kind::died;
+  event.code = static_cast<std::uint8_t>(how);
+  event.actor = device.actor;
+  log_.append(event);
+  if (device.connections.empty()) return;
+  const LinkId link = device.connections.back();
+  if (how == trace::Death::silent) stall(client, true, true);
+  close(link, at_client, CloseCause::local);
+  if (how == trace::Death::reset) close(link, at_broker, CloseCause::reset);
   settle();
 }
 
@@ -253,6 +291,7 @@ inline void MemoryWorld::settle() {
 
 inline void MemoryWorld::settle_client(Index client) {
   Device& device = devices_[client];
+  if (device.dead) return;
   const auto take_events = [&] {
     while (!device.held && device.client->has_events()) {
       device.events.push_back(*device.client->poll(now_));
@@ -275,6 +314,7 @@ inline void MemoryWorld::dial(Index client) {
   const Wire wire = devices_[client].wires(number);
   timers_.set(now_ + wire.latency, [this, client, wire] {
     Device& device = devices_[client];
+    if (device.dead) return;
     const LinkId link = next_link_++;
     device.connections.push_back(link);
     Connection& connection = connections_[link];
@@ -354,9 +394,10 @@ inline void MemoryWorld::arrive(LinkId link, End at, const Buffer& bytes) {
 inline void MemoryWorld::deliver(LinkId link, End at) {
   Connection& connection = connections_.at(link);
   auto& arrived = connection.to[at].arrived;
+  if (arrived.empty()) return;
   while (connection.ends[at] && !arrived.empty()) {
     const auto room = connection.ends[at]->space();
-    if (room.empty()) return;
+    if (room.empty()) break;
     const std::size_t n = std::min(room.size(), arrived.size());
     const auto end = arrived.begin() + static_cast<std::ptrdiff_t>(n);
     std::copy(arrived.begin(), end, room.begin());
@@ -364,6 +405,7 @@ inline void MemoryWorld::deliver(LinkId link, End at) {
     connection.taps[at]->arrived(room.first(n), now_);
     connection.ends[at]->received(n, now_);
   }
+  flush(link, at == at_client ? at_broker : at_client);  // the wire has room again
 }
 
 inline void MemoryWorld::reset(LinkId link) {
@@ -376,12 +418,12 @@ inline void MemoryWorld::close(LinkId link, End at, CloseCause cause) {
   Peer* peer = std::exchange(connection.ends[at], nullptr);
   if (!peer) return;
   connection.taps[at]->closed(cause, now_);
-  peer->closed(cause, now_);
+  if (at == at_broker || !devices_[connection.client].dead) peer->closed(cause, now_);
   if (at == at_broker) broker_->release(link);
   if (cause != CloseCause::local) return;
   const End other = at == at_client ? at_broker : at_client;
   const Direction& direction = connection.to[other];
-  if (direction.written > direction.stall_at) return;  // the stall swallows the FIN too
+  if (direction.written >= direction.stall_at) return;  // the stall swallows the FIN too
   timers_.set(now_ + connection.wire.latency, [this, link, other] {
     deliver(link, other);
     close(link, other, CloseCause::fin);

@@ -1,0 +1,58 @@
+// Trial: one randomised run of a broker and its clients in memory, drawn whole from one seed.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "protocol/session/random.h"
+#include "tests/support/memory_world.h"
+
+namespace mqttlab::mutants {
+
+/// A minute of faults and then half a minute without any, in which everything must converge.
+/// Nothing happens to `watch`, which subscribes to everything and so makes wills and retained
+/// messages visible. The units publish and subscribe while their links are cut at a byte, fall
+/// silent, stop, and while some of their processes die. A twin with a clean session may take a
+/// unit's place for a while. `audit` asks for the retained messages at the end.
+class Trial {
+ public:
+  explicit Trial(std::uint64_t seed);
+  /// What the oracle found, in order of the findings.
+  [[nodiscard]] const std::vector<oracle::Violation>& run();
+
+ private:
+  using Index = testing::MemoryWorld::Index;
+  struct Unit {
+    Index index;
+    bool dead = false;
+  };
+
+  [[nodiscard]] std::uint64_t draw(std::uint64_t bound) { return random_.below(bound); }
+  [[nodiscard]] bool chance(double probability) { return random_.uniform() < probability; }
+  template <typename T>
+  [[nodiscard]] T one_of(std::initializer_list<T> choices) {
+    return *(choices.begin() + draw(choices.size()));
+  }
+
+  [[nodiscard]] static BrokerConfig broker(Random& random);
+  [[nodiscard]] ClientConfig client(std::string client_id, bool clean_session);
+  [[nodiscard]] testing::Wire wire();
+  void add_unit(int number);
+  void act();
+  void publish(Index unit, int messages);
+  void subscribe(Index unit);
+  void fault(Unit& unit);
+  void twin();
+  void settle();
+
+  Random random_;
+  BrokerConfig broker_;
+  testing::MemoryWorld world_;
+  Index watch_ = 0, twin_ = 0;
+  std::vector<Unit> units_;
+  std::uint64_t published_ = 0;
+  bool faults_ = true;
+};
+
+}  // namespace mqttlab::mutants
