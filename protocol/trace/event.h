@@ -75,8 +75,9 @@ struct Event {
   std::uint32_t connection = 0;  ///< the same number at both ends; 0: none
   std::uint32_t bytes = 0;       ///< of the packet on the wire, or of a tail
   Text text = 0;                 ///< topic, client id, statement, phase
-  std::uint32_t detail =
-      0;  ///< written/arrived CONNECT, SUBSCRIBE, SUBACK, UNSUBSCRIBE: index in Log's details
+  /// written/arrived CONNECT, SUBSCRIBE, SUBACK, UNSUBSCRIBE: index in Log's details;
+  /// publish_called, publish_completed: the token
+  std::uint32_t detail = 0;
   std::uint32_t payload_bytes = 0;
 };
 static_assert(sizeof(Event) == 48);

@@ -187,6 +187,20 @@ TEST(Fingerprint, EveryFieldOfADetailCounts) {
   EXPECT_EQ(seen.size(), changes.size());
 }
 
+// In `detail` these two kinds carry a token, which is no index of a Detail.
+TEST(Fingerprint, TokensOfPublishEventsCount) {
+  std::set<std::string> seen;
+  for (const Kind kind : {Kind::publish_called, Kind::publish_completed}) {
+    for (const std::uint32_t token : {1u, 2u, 4'000'000'000u}) {
+      seen.insert(fingerprint_with([&](Event& event, Log&) {
+        event.kind = kind;
+        event.detail = token;
+      }));
+    }
+  }
+  EXPECT_EQ(seen.size(), 6u);
+}
+
 TEST(Fingerprint, ObserversChangeNothing) {
   const auto plain = fingerprint_with([](Event& e, Log& log) { e.text = log.intern("late"); });
   const auto observed = fingerprint_with([](Event& e, Log& log) {
