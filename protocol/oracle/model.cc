@@ -170,7 +170,12 @@ bool Model::matches(Text filter, Text topic) const {
   return mqttlab::matches(log->text(filter), log->text(topic));
 }
 
-std::string Model::quoted(Text text) const { return "'" + std::string(log->text(text)) + "'"; }
+std::string Model::quoted(Text text) const {
+  std::string words(1, '\'');
+  words += log->text(text);
+  words += '\'';
+  return words;
+}
 
 std::string Model::who(const Connection& connection) const {
   std::string words = "client " + quoted(connection.client_id);

@@ -117,8 +117,9 @@ class TraceBuilder {
   void wait(double seconds) { now_ += static_cast<Time>(seconds * 1e9); }
   void drops(const std::string& client_id, const Packet& message, trace::DropReason reason);
   void ends_session(const std::string& client_id);
-  void malformed(std::uint32_t connection, End end, bool arrived, const std::string& statement);
-  void tail(std::uint32_t connection, End end, bool arrived);
+  void malformed(std::uint32_t connection, trace::End end, bool arrived,
+                 const std::string& statement);
+  void tail(std::uint32_t connection, trace::End end, bool arrived);
   void settle();  ///< faults stop, and time passes until everything must be done
 
   void event(trace::Event event);  ///< a millisecond after the last
@@ -136,7 +137,6 @@ class TraceBuilder {
   [[nodiscard]] oracle::Verdict verdict(std::string_view invariant);
 
  private:
-  using End = trace::End;
   [[nodiscard]] std::unique_ptr<oracle::Oracle> judged();
 
   trace::Log log_;
