@@ -25,6 +25,13 @@ void ClientHost::wake() {
   if (!dead_) woken_.set(virtual_now());
 }
 
+void ClientHost::stop() {
+  if (dead_) return;
+  client_.stop(virtual_now());
+  dial_until_ = virtual_now();
+  wake();
+}
+
 void ClientHost::active(Stream&) { settle(); }
 
 void ClientHost::settle() {
@@ -38,6 +45,7 @@ void ClientHost::settle() {
   }
   if (client_.has_events()) ready_();
   if (stream_ && stream_->is_over()) stream_.reset();
+  if (virtual_now() >= dial_until_) drop_dial();
   if (client_.wants_link() && !stream_) dial();
   alarm_.set(client_.deadline());
 }
@@ -53,6 +61,8 @@ void ClientHost::give_events() {
 void ClientHost::dial() {
   drop_dial();  // given up by the client
   client_.dialing(virtual_now());
+  const Time patience = client_.config().connect_timeout;
+  dial_until_ = patience < never - virtual_now() ? virtual_now() + patience : never;
   dialing_ = network_.dial(device_);
   if (dialing_.connection == 0) {  // every local port is still in use
     client_.dial_failed(CloseCause::local, virtual_now());
@@ -66,11 +76,13 @@ void ClientHost::dial() {
 void ClientHost::drop_dial() {
   if (dialing_.socket) dialing_.socket->vanish();
   dialing_ = {};
+  dial_until_ = never;
 }
 
 void ClientHost::connected(ns3::Ptr<ns3::Socket>) {
   if (dead_) return;
   const Dial dial = std::exchange(dialing_, {});
+  dial_until_ = never;
   trace::Tap tap(log_, trace::End::client, actor_, dial.connection, virtual_now());
   Peer& peer = client_.dialed(virtual_now());
   stream_ = std::make_unique<Stream>(dial.socket, peer, std::move(tap), dial.connection, *this);
@@ -80,6 +92,7 @@ void ClientHost::connected(ns3::Ptr<ns3::Socket>) {
 void ClientHost::not_connected(ns3::Ptr<ns3::Socket>) {
   if (dead_) return;
   const Dial dial = std::exchange(dialing_, {});
+  dial_until_ = never;
   const bool unanswered = dial.socket->syn_given_up();
   dial.socket->forget();
   client_.dial_failed(unanswered ? CloseCause::timeout : CloseCause::reset, virtual_now());

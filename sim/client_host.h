@@ -34,6 +34,8 @@ class ClientHost : public StreamOwner {
 
   /// The application has called the client: goes on in an event at now().
   void wake();
+  /// DISCONNECT; a dial under way is given up.
+  void stop();
   /// The process ends now: the client does not act again. Its sockets close in an event at now().
   void die(trace::Death how);
 
@@ -59,6 +61,7 @@ class ClientHost : public StreamOwner {
   bool dead_ = false;
   trace::Death death_{};
   Dial dialing_;
+  Time dial_until_ = never;  // the client waits no longer
   std::unique_ptr<Stream> stream_;
   Alarm alarm_, woken_, burial_;
 };

@@ -70,6 +70,8 @@ Network::Network(const WorldConfig& config) : config_(config) {
   ns3::RngSeedManager::SetRun(config.seed);
   // Duplicate address detection would delay every start by a second and draws random numbers.
   ns3::Config::SetDefault("ns3::Icmpv6L4Protocol::DAD", ns3::BooleanValue(false));
+  // Routers do not solicit routers: nothing but TCP is on the links.
+  ns3::Config::SetDefault("ns3::Ipv6::IpForward", ns3::BooleanValue(true));
   alive = true;
 }
 

@@ -198,12 +198,7 @@ void World::start(ClientId client) {
   host.wake();
 }
 
-void World::stop(ClientId client) {
-  ClientHost& host = *state_->client(client).host;
-  if (host.is_dead()) return;
-  host.client().stop(now());
-  host.wake();
-}
+void World::stop(ClientId client) { state_->client(client).host->stop(); }
 
 std::variant<Token, Misuse> World::publish(ClientId client, Slice topic, Slice payload, QoS qos,
                                            bool retain) {

@@ -1,0 +1,33 @@
+// Bench: what MQTT, hosts and trace cost beside the simulator itself, in wall time per message.
+#pragma once
+
+#include <cstdint>
+
+#include "protocol/peer.h"
+
+namespace mqttlab::sim {
+
+struct BenchConfig {
+  std::uint32_t devices = 100;  ///< publishers at QoS 1; one more device subscribes at QoS 1
+  std::uint64_t seed = 1;
+  std::uint64_t messages = 20'000;  ///< about so many are measured, after the connecting
+  std::uint32_t payload_bytes = 64;
+  Time interval = 30 * second;    ///< between publishes of one device
+  Time delay = 25 * millisecond;  ///< one way
+  double loss = 0.02;             ///< independent, each way
+  std::uint32_t rounds = 3;       ///< both sides run so often, in turn; the fastest of each counts
+};
+
+struct BenchResult {
+  std::uint32_t devices = 0;
+  std::uint64_t messages = 0;      ///< delivered to the subscriber in one round
+  std::uint64_t raw_messages = 0;  ///< the same for bare ns-3
+  double us_per_message = 0;       ///< wall time, trace on
+  double raw_us_per_message = 0;   ///< wall time of bare ns-3 moving the same bytes
+  double ratio = 0;
+};
+
+/// Builds worlds of its own: no other may exist. Throws std::invalid_argument naming the field.
+[[nodiscard]] BenchResult run_bench(const BenchConfig& config);
+
+}  // namespace mqttlab::sim
