@@ -118,6 +118,8 @@ void bind_configs(py::module_& m) {
       .def_readwrite("outbox_bytes", &BrokerConfig::outbox_bytes)
       .def_readwrite("max_retained", &BrokerConfig::max_retained)
       .def_readwrite("max_subscriptions", &BrokerConfig::max_subscriptions)
+      .def_readwrite("max_filter_levels", &BrokerConfig::max_filter_levels)
+      .def_readwrite("max_sessions", &BrokerConfig::max_sessions)
       .def_readwrite("sys_interval", &BrokerConfig::sys_interval);
   using sim::FleetConfig;
   py::class_<FleetConfig>(m, "FleetConfig")

@@ -41,7 +41,7 @@ class LabWorld {
   void close();
 
  private:
-  oracle::Settings settings_;
+  oracle::Settings settings_{.ping_timeout = 0};  // of its clients the longest
   std::unique_ptr<oracle::Oracle> oracle_;
   std::unique_ptr<Access> access_;  // the broker's in world_, so before it
   std::unique_ptr<sim::World> world_;

@@ -14,4 +14,5 @@ PYBIND11_MODULE(_sim, m) {
   bind_configs(m);
   bind_client_events(m);
   bind_world(m);
+  bind_bench(m);
 }

@@ -28,6 +28,8 @@ class BrokerOptions(TypedDict, total=False):
     outbox_bytes: int | str  # per link; above it QoS 0 is dropped
     max_retained: int
     max_subscriptions: int  # per session
+    max_filter_levels: int  # of a topic filter; a deeper one is refused
+    max_sessions: int  # then new client ids are refused with return code 3
     sys_interval: float | str  # $SYS topics are published so often; 0: not at all
     passwords: str | os.PathLike[str]  # file of mosquitto_passwd; absent: everybody may connect
     acl: str | os.PathLike[str]  # access control file in mosquitto's format
@@ -87,6 +89,8 @@ _FIELDS: dict[str, Callable[[object, str], Any]] = {
     "outbox_bytes": units.size,
     "max_retained": units.count,
     "max_subscriptions": units.count,
+    "max_filter_levels": units.count,
+    "max_sessions": units.count,
     "sys_interval": units.duration_ns,
 }
 

@@ -1,0 +1,35 @@
+#include "sim/bench.h"
+
+#include "bindings/world.h"
+
+namespace py = pybind11;
+using namespace py::literals;
+
+namespace mqttlab::bindings {
+
+void bind_bench(py::module_& m) {
+  using sim::BenchResult;
+  py::class_<BenchResult>(m, "BenchResult")
+      .def_readonly("devices", &BenchResult::devices)
+      .def_readonly("messages", &BenchResult::messages)
+      .def_readonly("raw_messages", &BenchResult::raw_messages)
+      .def_readonly("us_per_message", &BenchResult::us_per_message)
+      .def_readonly("raw_us_per_message", &BenchResult::raw_us_per_message)
+      .def_readonly("ratio", &BenchResult::ratio);
+  const sim::BenchConfig defaults;
+  m.def(
+      "run_bench",
+      [](std::uint32_t devices, std::uint64_t seed, std::uint64_t messages, std::uint32_t rounds) {
+        const py::gil_scoped_release unlocked;
+        sim::BenchConfig config;
+        config.devices = devices;
+        config.seed = seed;
+        config.messages = messages;
+        config.rounds = rounds;
+        return sim::run_bench(config);
+      },
+      "devices"_a, "seed"_a = defaults.seed, "messages"_a = defaults.messages,
+      "rounds"_a = defaults.rounds);
+}
+
+}  // namespace mqttlab::bindings
