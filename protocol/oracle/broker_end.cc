@@ -1,5 +1,6 @@
 #include "protocol/oracle/broker_end.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace mqttlab::oracle {
@@ -11,15 +12,16 @@ void BrokerEnd::closed(Connection& connection) {
     for (const auto& [early, index] : std::exchange(connection.early, {})) {
       if (early.packet != PacketType::publish) continue;
       accepts(connection, early);
-      delivery_.unacknowledged(early.message);
+      delivery_.unacknowledged(early.message, model_.event_index);
       retained_.doubt(early.message);
     }
     wills_.accepted(connection);
-    if (connection.will == WillState::armed)
-      delivery_.unacknowledged(connection.connect->will_message);
   }
+  const bool due = connection.will == WillState::armed;
   sessions_.closed(connection);
   wills_.closed(connection);
+  if (due && !connection.broker.connack)
+    delivery_.unacknowledged(connection.connect->will_message, model_.event_index);
 }
 
 // The connection is over, or the run is.
@@ -29,9 +31,10 @@ void BrokerEnd::finish(Connection& connection) {
   if (session->connection == connection.number)
     exchanges_.over({connection, End::broker, session->out, session});
   for (const std::uint64_t id : session->in.keys()) {
-    const Inbound& inbound = *session->in.find(id);
+    Inbound& inbound = *session->in.find(id);
     if (inbound.acknowledged || inbound.connection != connection.number) continue;
-    delivery_.unacknowledged(inbound.message);
+    inbound.waived = true;
+    delivery_.unacknowledged(inbound.message, inbound.event);
     retained_.doubt(inbound.message);
     if (inbound.qos == QoS::at_least_once) session->in.erase(id);
   }
@@ -128,7 +131,7 @@ void BrokerEnd::accepts(Connection& connection, const Event& event) {
   if (Session* session = model_.session(connection.session); session && qos != QoS::at_most_once) {
     Inbound& inbound = session->in[event.packet_id];
     const bool repeat = qos == QoS::exactly_once && inbound.qos == QoS::exactly_once;
-    if (!repeat) inbound = {event.message, qos, false, 0};
+    if (!repeat) inbound = {.message = event.message, .qos = qos, .event = model_.event_index};
     inbound.connection = connection.number;
     if (repeat) return;
   }
@@ -145,7 +148,8 @@ void BrokerEnd::accepts(Connection& connection, const Event& event) {
 void BrokerEnd::acknowledged(Session& session, const Event& event) {
   Inbound* inbound = session.in.find(event.packet_id);
   if (!inbound) return;
-  delivery_.acknowledged(inbound->message);
+  if (std::exchange(inbound->waived, false))
+    delivery_.acknowledged(inbound->message, inbound->event);
   inbound->acknowledged = true;
   if (event.packet == PacketType::puback && inbound->qos == QoS::at_least_once)
     session.in.erase(event.packet_id);
@@ -182,10 +186,13 @@ void BrokerEnd::answered(Connection& connection, Session& session, const Event& 
     if (request->subscribe) {
       suback(session, *request, event);
     } else {
-      for (const trace::FilterDetail& unwanted : model_.log->detail(request->detail).filters)
-        model_.unsubscribe(session, model_.filter_index(unwanted.filter));  // MQTT-3.10.4-2
+      unsuback(connection, session, *request);
     }
+    const std::uint32_t detail = request->detail;
     open.erase(request);
+    for (const trace::FilterDetail& named : model_.log->detail(detail).filters)
+      if (Subscriber* subscriber = model_.subscriber(model_.filter_index(named.filter), session.id))
+        reconsider(connection, *subscriber, named.filter);
     return;
   }
 }
@@ -197,15 +204,53 @@ void BrokerEnd::suback(Session& session, const Connection::Request& request, con
     const std::uint32_t filter = model_.filter_index(wanted[i].filter);
     Subscriber* subscriber = model_.subscriber(filter, session.id);
     if (!subscriber) continue;
-    subscriber->asked = Subscriber::none;
     if (codes[i].qos == suback_failure || codes[i].qos == 0) retained_.not_owed(session, filter);
     if (codes[i].qos <= 2) {
       if (subscriber->granted == Subscriber::none || subscriber->leaving)
         subscriber->since = model_.now;
       subscriber->granted = codes[i].qos;
-      subscriber->leaving = false;
     } else if (subscriber->granted == Subscriber::none) {
       model_.unsubscribe(session, filter);
+    }
+  }
+}
+
+// MQTT-3.10.4-2. A SUBSCRIBE that came behind the UNSUBSCRIBE, before its answer could be written,
+// begins the subscription anew.
+void BrokerEnd::unsuback(const Connection& connection, Session& session,
+                         const Connection::Request& request) {
+  for (const trace::FilterDetail& unwanted : model_.log->detail(request.detail).filters) {
+    const std::uint32_t filter = model_.filter_index(unwanted.filter);
+    const bool again = std::any_of(
+        connection.at_broker.begin(), connection.at_broker.end(), [&](const auto& later) {
+          return later.subscribe && later.event > request.event && names(later, unwanted.filter);
+        });
+    if (!again) {
+      model_.unsubscribe(session, filter);
+    } else if (Subscriber* subscriber = model_.subscriber(filter, session.id)) {
+      subscriber->granted = Subscriber::none;
+    }
+  }
+}
+
+bool BrokerEnd::names(const Connection::Request& request, Text filter) const {
+  const auto& filters = model_.log->detail(request.detail).filters;
+  return std::any_of(filters.begin(), filters.end(),
+                     [&](const trace::FilterDetail& named) { return named.filter == filter; });
+}
+
+// What the requests that wait for their answers want of a subscription: the last SUBSCRIBE counts.
+void BrokerEnd::reconsider(const Connection& connection, Subscriber& subscriber, Text filter) {
+  subscriber.asked = Subscriber::none;
+  subscriber.leaving = false;
+  for (const Connection::Request& request : connection.at_broker) {
+    for (const trace::FilterDetail& named : model_.log->detail(request.detail).filters) {
+      if (named.filter != filter) continue;
+      if (request.subscribe) {
+        subscriber.asked = named.qos;
+      } else {
+        subscriber.leaving = true;
+      }
     }
   }
 }

@@ -35,6 +35,9 @@ class BrokerEnd {
   void unsubscribe(Connection& connection, Session& session, const Event& event);
   void answered(Connection& connection, Session& session, const Event& event);
   void suback(Session& session, const Connection::Request& request, const Event& event);
+  void unsuback(const Connection& connection, Session& session, const Connection::Request& request);
+  [[nodiscard]] bool names(const Connection::Request& request, Text filter) const;
+  void reconsider(const Connection& connection, Subscriber& subscriber, Text filter);
 
   Model& model_;
   Exchanges& exchanges_;

@@ -74,21 +74,47 @@ std::size_t Delivery::accept(const Acceptance& accepted) {
       record.qos = std::max(record.qos, static_cast<QoS>(least));
       const bool counted =
           record.required > 0 && (record.last_required == model_.event_index || accepted.dup);
-      if (!counted) ++record.required;
+      if (counted) continue;
+      ++record.required;
       record.last_required = model_.event_index;
+      record.waived = false;
     }
   }
   return entitled;
 }
 
+void Delivery::unacknowledged(std::uint64_t message, std::uint64_t acceptance) {
+  for (Session* session : model_.sessions()) {
+    Record* record = session->records.find(message);
+    if (!record || record->last_required != acceptance || record->waived) continue;
+    record->waived = true;
+    --record->required;
+  }
+}
+
+void Delivery::acknowledged(std::uint64_t message, std::uint64_t acceptance) {
+  for (Session* session : model_.sessions()) {
+    Record* record = session->records.find(message);
+    if (!record || record->last_required != acceptance || !record->waived) continue;
+    record->waived = false;
+    ++record->required;
+  }
+}
+
 void Delivery::dropped(const Event& event) {
   const auto reason = static_cast<trace::DropReason>(event.code);
-  if (reason == trace::DropReason::not_authorised) unacknowledged(event.message);
+  if (reason == trace::DropReason::not_authorised) {
+    // Acknowledged all the same (MQTT-3.3.5-2), and for nobody.
+    for (Session* every : model_.sessions())
+      if (Record* record = every->records.find(event.message)) ++record->excused;
+  }
   Identity* identity = model_.find_identity(event.text);
   Session* session = identity ? model_.session(identity->session) : nullptr;
   if (!session || !excuses(reason, trace::qos_of(event))) return;
   const Record* known = session->records.find(event.message);
-  if (!known || known->excused >= known->permitted) wills_.seen(event.message);
+  if (reason != trace::DropReason::session_ended &&
+      (!known || known->excused >= known->permitted + known->retained_permitted))
+    wills_.seen(event.message);
   ++model_.record(*session, event.message).excused;
   std::erase_if(session->retained_due,
                 [&](const RetainedDue& due) { return due.message == event.message; });
@@ -202,7 +228,7 @@ void Delivery::delivered(const Event& event) {
                                                             : Rule::q2_once;
       model_.report.checked(rule);
     }
-    if (record->delivered == 1) order_.first_delivery(*session, *record);
+    if (record->delivered == 1) order_.first_delivery(*session, *record, trace::qos_of(event));
     return;
   }
   never_arrived(event.actor, event);
@@ -245,7 +271,7 @@ void Delivery::finish(const Deadline& deadline) {
     for (const std::uint64_t message : session->records.keys()) {
       const Record& record = *session->records.find(message);
       if (record.delivered + record.excused >= record.required) continue;
-      if (record.accepted_at > deadline.before || unacknowledged_.find(message)) continue;
+      if (record.accepted_at > deadline.before) continue;
       if (!under_way.find(message)) suspects.emplace_back(record.accepted, message);
     }
     std::sort(suspects.begin(), suspects.end());

@@ -28,10 +28,10 @@ class Delivery {
   /// Returns the number of sessions that a matching subscription entitles to the message.
   std::size_t accept(const Acceptance& acceptance);
   /// A QoS 1 PUBLISH's or 2's connection ended before the broker acknowledged it: nobody is owed.
-  void unacknowledged(std::uint64_t message) { unacknowledged_[message] = true; }
-  void acknowledged(std::uint64_t message) {
-    if (!unacknowledged_.empty()) unacknowledged_.erase(message);
-  }
+  /// `acceptance`: index of the event that accepted it.
+  void unacknowledged(std::uint64_t message, std::uint64_t acceptance);
+  /// On a later connection it did: what was waived is owed again.
+  void acknowledged(std::uint64_t message, std::uint64_t acceptance);
   void dropped(const Event& event);
   /// The broker wrote a PUBLISH; `begins`: not as the repeat of an exchange.
   void sent(Session& session, const Event& event, bool begins);
@@ -51,7 +51,6 @@ class Delivery {
   Order order_;
   Wills& wills_;
   Retained& retained_;
-  Table<bool> unacknowledged_;  // by message
 };
 
 }  // namespace mqttlab::oracle

@@ -43,6 +43,8 @@ struct Inbound {
   QoS qos{};
   bool acknowledged = false;     ///< PUBACK or PUBREC was written
   std::uint32_t connection = 0;  ///< the last one that carried it
+  std::uint64_t event = 0;       ///< index of its acceptance
+  bool waived = false;           ///< a connection ended before it was acknowledged
 };
 
 /// What one session may and must get of one message (topic and payload). Counts, because publishers
@@ -52,6 +54,7 @@ struct Record {
   std::uint64_t accepted = 0;       ///< event index of the first acceptance for this session
   std::uint64_t last_accepted = 0;  ///< of the last
   std::uint64_t last_required = 0;  ///< of the last that obliges
+  bool waived = false;              ///< it does not: its connection ended before it was answered
   Text topic = 0, publisher = 0;    ///< publisher: client id
   std::uint32_t distinct = 0;       ///< acceptances that are no repeats of one message
   std::uint32_t permitted = 0;      ///< copies the broker may send: acceptances x matching filters
@@ -74,7 +77,7 @@ struct Subscriber {
   std::uint32_t session = 0;
   std::uint8_t granted = none;  ///< by SUBACK
   std::uint8_t asked = none;    ///< by a SUBSCRIBE without SUBACK yet
-  bool leaving = false;         ///< UNSUBSCRIBE has arrived
+  bool leaving = false;         ///< UNSUBSCRIBE has arrived, UNSUBACK was not written yet
   Time since = 0;               ///< when SUBACK was written
 };
 struct Filter {

@@ -2,13 +2,14 @@
 
 namespace mqttlab::oracle {
 
-void Order::first_delivery(Session& session, const Record& record) {
+void Order::first_delivery(Session& session, const Record& record, QoS delivered) {
   // Equal messages cannot be told apart, and of one that was dropped once it is not known which
   // acceptance this delivery stems from.
   if (record.will || record.publisher == 0 || record.distinct != 1 || record.excused > 0) return;
-  const std::uint64_t key = std::uint64_t{record.publisher} << 32 |
-                            std::uint64_t{record.topic} << 2 |
-                            static_cast<std::uint64_t>(record.published);
+  // A subscription may change its QoS: then order is owed among the messages of either QoS.
+  const std::uint64_t key =
+      std::uint64_t{record.publisher} << 36 | std::uint64_t{record.topic} << 4 |
+      static_cast<std::uint64_t>(record.published) << 2 | static_cast<std::uint64_t>(delivered);
   std::uint64_t& last = session.delivered[key];  // acceptance's index + 1; 0: none yet
   if (last == 0) {
     last = record.accepted + 1;
