@@ -3,7 +3,7 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <optional>
 #include <string_view>
 
@@ -107,7 +107,7 @@ class BrokerLink final : public Peer {
     std::uint64_t end;
     std::uint64_t identity;
   };
-  std::deque<UnsentQos0> unsent_qos0_;
+  std::list<UnsentQos0> unsent_qos0_;
   std::uint64_t sent_bytes_ = 0;
 };
 

@@ -44,7 +44,7 @@ std::uint8_t Router::subscribe(Session& session, const Subscription& subscriptio
     const auto separators = std::count(filter.begin(), filter.end(), '/');
     if (static_cast<std::size_t>(separators) >= config_.max_filter_levels) return suback_failure;
   }
-  const auto added = index_.add(filter, session.slot(), subscription.qos);
+  const auto added = index_.add(filter, {session.slot(), subscription.qos});
   if (added.fresh) session.add_filter(added.filter);
   return static_cast<std::uint8_t>(subscription.qos);
 }

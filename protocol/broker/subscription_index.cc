@@ -1,7 +1,6 @@
 #include "protocol/broker/subscription_index.h"
 
 #include <algorithm>
-#include <cassert>
 
 namespace mqttlab {
 namespace {
@@ -16,32 +15,17 @@ void for_each_level(std::string_view filter, Each each) {
   }
 }
 
-template <typename Subscribers>
-auto position(Subscribers& subscribers, SubscriptionIndex::Subscriber subscriber) {
-  return std::lower_bound(subscribers.begin(), subscribers.end(), subscriber,
-                          [](const SubscriptionIndex::Match& match, std::uint32_t slot) {
-                            return match.subscriber < slot;
-                          });
-}
-
 }  // namespace
 
-SubscriptionIndex::Added SubscriptionIndex::add(std::string_view filter, Subscriber subscriber,
-                                                QoS qos) {
+SubscriptionIndex::Added SubscriptionIndex::add(std::string_view filter, Subscriber subscriber) {
   std::uint32_t node = root;
   for_each_level(filter, [&](std::string_view level) {
     node = add_child(node, level);
     return true;
   });
-  auto& subscribers = nodes_[node].subscribers;
-  const auto at = position(subscribers, subscriber);
-  if (at != subscribers.end() && at->subscriber == subscriber) {
-    at->qos = qos;
-    return {node, false};
-  }
-  subscribers.insert(at, {subscriber, qos});
-  ++size_;
-  return {node, true};
+  const bool fresh = nodes_[node].subscribers.put(subscriber);
+  if (fresh) ++size_;
+  return {node, fresh};
 }
 
 std::optional<SubscriptionIndex::FilterId> SubscriptionIndex::find(std::string_view filter) const {
@@ -61,19 +45,15 @@ std::optional<SubscriptionIndex::FilterId> SubscriptionIndex::find(std::string_v
   return node;
 }
 
-void SubscriptionIndex::remove(FilterId filter, Subscriber subscriber) {
-  auto& subscribers = nodes_[filter].subscribers;
-  const auto at = position(subscribers, subscriber);
-  assert(at != subscribers.end() && at->subscriber == subscriber);
-  subscribers.erase(at);
-  if (subscribers.empty()) subscribers.shrink_to_fit();
+void SubscriptionIndex::remove(FilterId filter, std::uint32_t slot) {
+  if (!nodes_[filter].subscribers.remove(slot)) return;
   --size_;
   prune(filter);
 }
 
 // Depth first, the exact child before the one for +: the same order in every run. A stack of our
 // own, because a topic may have tens of thousands of levels.
-const std::vector<SubscriptionIndex::Match>& SubscriptionIndex::match(std::string_view topic) {
+const std::vector<Subscriber>& SubscriptionIndex::match(std::string_view topic) {
   found_.clear();
   topic_levels_.clear();
   topic_taken_ = lists_ = 0;
@@ -97,17 +77,17 @@ const std::vector<SubscriptionIndex::Match>& SubscriptionIndex::match(std::strin
     if (child != none) stack_.push_back({child, visit.depth + 1});
   }
   if (lists_ > 1) {
-    std::sort(found_.begin(), found_.end(), [](const Match& a, const Match& b) {
-      return a.subscriber != b.subscriber ? a.subscriber < b.subscriber : a.qos > b.qos;
+    std::sort(found_.begin(), found_.end(), [](const Subscriber& a, const Subscriber& b) {
+      return a.slot != b.slot ? a.slot < b.slot : a.qos > b.qos;
     });
-    const auto same = [](const Match& a, const Match& b) { return a.subscriber == b.subscriber; };
+    const auto same = [](const Subscriber& a, const Subscriber& b) { return a.slot == b.slot; };
     found_.erase(std::unique(found_.begin(), found_.end(), same), found_.end());
   }
   return found_;
 }
 
 void SubscriptionIndex::collect(std::uint32_t node) {
-  const auto& subscribers = nodes_[node].subscribers;
+  const auto subscribers = nodes_[node].subscribers.all();
   if (subscribers.empty()) return;
   ++lists_;
   found_.insert(found_.end(), subscribers.begin(), subscribers.end());

@@ -8,21 +8,18 @@
 #include <vector>
 
 #include "protocol/broker/id_table.h"
+#include "protocol/broker/subscriber_list.h"
 #include "protocol/wire/packet.h"
 
 namespace mqttlab {
 
 /// A tree of topic levels. Levels are interned and the tree's edges live in one flat hash table, so
-/// a match costs one look-up per level and branch, and a filter some 200 bytes. Filters and topics
-/// must be valid; whether a filter is acceptable is the caller's business.
+/// a match costs one look-up per level and branch, and a filter some 220 bytes (100,000 filters of
+/// three levels). Filters and topics must be valid; whether a filter is acceptable is the caller's
+/// business.
 class SubscriptionIndex {
  public:
-  using Subscriber = std::uint32_t;  ///< slot of a session
-  using FilterId = std::uint32_t;    ///< names a filter as long as somebody subscribes to it
-  struct Match {
-    Subscriber subscriber;
-    QoS qos;
-  };
+  using FilterId = std::uint32_t;  ///< names a filter as long as somebody subscribes to it
   struct Added {
     FilterId filter;
     bool fresh;  ///< false: the subscriber had this filter already, and its QoS has been replaced
@@ -30,15 +27,15 @@ class SubscriptionIndex {
 
   explicit SubscriptionIndex(std::uint64_t seed) : seed_(seed) { nodes_.emplace_back(); }
 
-  Added add(std::string_view filter, Subscriber subscriber, QoS qos);
+  Added add(std::string_view filter, Subscriber subscriber);
   /// The id of an identical filter, character by character (MQTT-3.10.4-1), of any subscriber.
   [[nodiscard]] std::optional<FilterId> find(std::string_view filter) const;
   /// The subscriber must have the filter.
-  void remove(FilterId filter, Subscriber subscriber);
+  void remove(FilterId filter, std::uint32_t slot);
 
   /// Every subscriber with a matching filter, once, with the highest QoS among its matching filters
   /// (MQTT-3.3.5-1), by rising slot. The list is valid until the next call.
-  [[nodiscard]] const std::vector<Match>& match(std::string_view topic);
+  [[nodiscard]] const std::vector<Subscriber>& match(std::string_view topic);
 
   [[nodiscard]] std::size_t size() const { return size_; }  ///< subscriptions
 
@@ -51,7 +48,7 @@ class SubscriptionIndex {
     std::uint32_t parent = none, level = none;
     std::uint32_t plus = none, hash = none;  // the children for + and #
     std::uint32_t children = 0;              // all of them
-    std::vector<Match> subscribers;          // by rising slot
+    SubscriberList subscribers;
   };
   struct Level {
     std::string text;
@@ -87,7 +84,7 @@ class SubscriptionIndex {
   std::vector<std::uint32_t> topic_levels_;
   std::size_t topic_taken_ = 0;  // bytes of the topic that are split
   std::size_t lists_ = 0;        // subscriber lists that went into found_
-  std::vector<Match> found_;
+  std::vector<Subscriber> found_;
 };
 
 }  // namespace mqttlab

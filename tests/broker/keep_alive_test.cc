@@ -41,6 +41,17 @@ TEST(KeepAlive, EveryControlPacketCountsAndOnlyAWholeOne) {
   EXPECT_TRUE(peer.closed()) << "bytes that are no packet yet do not count";
 }
 
+TEST(KeepAlive, APacketAnInstantAfterConnectMovesTheEndByAnInstant) {
+  TestBroker test;
+  ScriptedPeer& peer = test.connected("c", true, 10);
+  test.until(1);
+  peer.send(Pingreq{});
+  test.until(15 * second);
+  EXPECT_FALSE(peer.closed());
+  test.until(15 * second + 1);
+  EXPECT_TRUE(peer.closed());
+}
+
 TEST(KeepAlive, WhatTheBrokerSendsDoesNotCount) {
   TestBroker test;
   ScriptedPeer& peer = test.connected("c", true, 10);

@@ -13,7 +13,7 @@
 namespace mqttlab {
 namespace {
 
-using Matches = std::map<SubscriptionIndex::Subscriber, QoS>;
+using Matches = std::map<std::uint32_t, QoS>;
 
 // Every text of 1 to `most` levels out of `levels`.
 std::vector<std::string> combinations(const std::vector<std::string>& levels, int most) {
@@ -31,7 +31,7 @@ std::vector<std::string> combinations(const std::vector<std::string>& levels, in
 // The index's answer, which must be in rising order and without repetition.
 Matches found(SubscriptionIndex& index, const std::string& topic) {
   Matches result;
-  SubscriptionIndex::Subscriber last = 0;
+  std::uint32_t last = 0;
   for (const auto& [subscriber, qos] : index.match(topic)) {
     EXPECT_TRUE(result.empty() || subscriber > last) << topic;
     last = subscriber;
@@ -41,7 +41,7 @@ Matches found(SubscriptionIndex& index, const std::string& topic) {
 }
 
 struct Model {
-  std::map<std::pair<std::string, SubscriptionIndex::Subscriber>, QoS> subscriptions;
+  std::map<std::pair<std::string, std::uint32_t>, QoS> subscriptions;
   [[nodiscard]] Matches match(const std::string& topic) const {
     Matches result;
     for (const auto& [key, qos] : subscriptions) {
@@ -65,11 +65,11 @@ TEST(SubscriptionIndex, AgreesWithTheDefinitionOnEverySmallFilterAndTopic) {
   SubscriptionIndex all(7);
   for (std::size_t i = 0; i < filters.size(); ++i) {
     SubscriptionIndex one(7);
-    one.add(filters[i], 5, QoS::at_least_once);
+    one.add(filters[i], {5, QoS::at_least_once});
     for (const auto& topic : topics)
       EXPECT_EQ(!one.match(topic).empty(), matches(filters[i], topic))
           << filters[i] << " " << topic;
-    all.add(filters[i], static_cast<std::uint32_t>(i), QoS::at_least_once);
+    all.add(filters[i], {static_cast<std::uint32_t>(i), QoS::at_least_once});
   }
   for (const auto& topic : topics) {
     Matches expected;
@@ -94,7 +94,7 @@ TEST(SubscriptionIndex, AgreesWithTheDefinitionThroughRandomChanges) {
       const auto known = model.subscriptions.find({filter, subscriber});
       if (random.below(3) != 0) {
         const auto qos = static_cast<QoS>(random.below(3));
-        const auto added = index.add(filter, subscriber, qos);
+        const auto added = index.add(filter, {subscriber, qos});
         EXPECT_EQ(added.fresh, known == model.subscriptions.end());
         model.subscriptions[{filter, subscriber}] = qos;
       } else if (known != model.subscriptions.end()) {
@@ -118,7 +118,7 @@ TEST(SubscriptionIndex, FindsOneFilterAmongManyThousand) {
   SubscriptionIndex index(3);
   constexpr std::uint32_t devices = 20'000;
   const auto topic = [](std::uint32_t i) { return "site/device-" + std::to_string(i) + "/kwh"; };
-  for (std::uint32_t i = 0; i < devices; ++i) index.add(topic(i), i, QoS::exactly_once);
+  for (std::uint32_t i = 0; i < devices; ++i) index.add(topic(i), {i, QoS::exactly_once});
   for (std::uint32_t i = 0; i < devices; i += 2) index.remove(*index.find(topic(i)), i);
   for (std::uint32_t i = 0; i < devices; ++i) EXPECT_EQ(index.match(topic(i)).size(), i % 2) << i;
   EXPECT_EQ(index.size(), devices / 2);
@@ -126,8 +126,8 @@ TEST(SubscriptionIndex, FindsOneFilterAmongManyThousand) {
 
 TEST(SubscriptionIndex, TakesTopicsAsDeepAsTheyCome) {
   SubscriptionIndex index(3);
-  index.add("a/#", 1, QoS::at_most_once);
-  index.add("a/+/+/+/z", 2, QoS::at_most_once);
+  index.add("a/#", {1, QoS::at_most_once});
+  index.add("a/+/+/+/z", {2, QoS::at_most_once});
   const std::string deep = "a" + std::string(65'534, '/');
   EXPECT_EQ(found(index, deep), (Matches{{1, QoS::at_most_once}}));
 }
