@@ -20,7 +20,7 @@ from mqttlab import Device, Duration, Lab, Link, UsageError, Will
 
 READINGS = "site/{name}/reading"
 STATUS = "site/{name}/status"
-KEEP_ALIVE_S = 30
+PULSE = {"keep_alive_s": 20, "ping_timeout": "5s"}  # a dead link is noticed within 25 s
 
 
 @mqttlab.scenario(until="20min")
@@ -43,23 +43,22 @@ async def field_trial(
     interval: between two readings of a device.
     deaths: share of the devices that die without DISCONNECT during the faults.
     """
-    if devices < 3:
-        raise UsageError(f"parameter devices: must be 3 or more, one for each link, got {devices}")
-    if not 0 <= deaths <= 1:
-        raise UsageError(f"parameter deaths: must be a share from 0 to 1, got {deaths}")
+    check("devices", devices >= 3, f"must be 3 or more, one for each link, got {devices}")
+    check("deaths", 0 <= deaths <= 1, f"must be a share from 0 to 1, got {deaths}")
+    check("interval", interval > 0, "must be over 0, got 0; 15s is the default")
 
     # What waits for the absent desk must fit: a full queue would excuse a loss.
     await lab.broker("broker", queue_messages=100_000, queue_bytes="64MiB")
     office = lab.link("wifi", name="office")
-    desk, wall = lab.device("desk", via=office), lab.device("wall", via=office)
+    desk, wall, audit = (lab.device(name, via=office) for name in ("desk", "wall", "audit"))
     meters = [
         meter
         for index, link in enumerate(bad_links(lab, trace))
         for meter in lab.devices((devices + 2 - index) // 3, link.name + "-{:03d}", via=link)
     ]
     async with (
-        desk.client(clean_session=False, keep_alive_s=KEEP_ALIVE_S, drain=True) as archive,
-        wall.client(clean_session=True, keep_alive_s=KEEP_ALIVE_S, drain=True) as display,
+        desk.client(clean_session=False, drain=True, **PULSE) as archive,
+        wall.client(clean_session=True, drain=True, **PULSE) as display,
     ):
         await archive.subscribe("site/#", qos=2)
         await display.subscribe("site/#", qos=2)
@@ -71,6 +70,15 @@ async def field_trial(
                 unrest.create_task(let_some_die(lab, meters, deaths, faults))
         lab.settle()
         await asyncio.sleep(settle)
+        async with audit.client(drain=True) as fresh:  # sees what the broker has retained
+            await fresh.subscribe("site/+/status", qos=1)
+            await asyncio.sleep(10)
+
+
+def check(parameter: str, holds: bool, remedy: str) -> None:
+    """Refuses a parameter's value with one line that says how to do better."""
+    if not holds:
+        raise UsageError(f"parameter {parameter}: {remedy}")
 
 
 def bad_links(lab: Lab, trace: Path | None) -> list[Link]:
@@ -100,17 +108,17 @@ def publish_readings(lab: Lab, meters: list[Device], interval: Duration, stop_at
                 start_within=interval,
                 stop_at=stop_at,
                 clean_session=clean,
-                keep_alive_s=KEEP_ALIVE_S,
                 will=Will(STATUS, "gone", qos=2, retain=True),
+                **PULSE,
             )
 
 
 async def lose_link_now_and_then(lab: Lab, device: Device) -> None:
-    """Outages of 5 to 60 s: TCP survives the short ones, keep alive notices the long ones."""
+    """Outages around 8 s, which TCP survives, and around 45 s, which end the connection."""
     while True:
-        await asyncio.sleep(lab.random.uniform(40, 100))
+        await asyncio.sleep(lab.random.uniform(60, 150))
         async with lab.outage(device):
-            await asyncio.sleep(lab.random.uniform(5, 60))
+            await asyncio.sleep(lab.random.choice([8, 45]) * lab.random.uniform(0.7, 1.3))
 
 
 async def let_some_die(lab: Lab, meters: list[Device], share: float, within: Duration) -> None:

@@ -60,9 +60,9 @@ def _execute(path: Path) -> types.ModuleType:
         raise ScenarioFileError(f"{error.filename}:{error.lineno}: {error.msg}") from error
     except Exception as error:
         frames = traceback.extract_tb(error.__traceback__)
-        line = next((f.lineno for f in reversed(frames) if f.filename == str(path)), None)
+        own = [frame.lineno for frame in frames if Path(frame.filename).resolve() == path.resolve()]
         reason = f"{type(error).__name__}: {error}"
-        raise ScenarioFileError(f"{path}:{line or 1}: {reason}") from error
+        raise ScenarioFileError(f"{path}:{own[-1] if own else 1}: {reason}") from error
     return module
 
 

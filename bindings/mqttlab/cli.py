@@ -7,6 +7,7 @@ Ctrl-C (the partial results are valid and written). Errors are one line on stder
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import tempfile
 import traceback
@@ -35,6 +36,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Runs one command and leaves with its exit code."""
     try:
         code = _commands.main(arguments, prog_name="mqttlab", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        print(error.format_message(), file=sys.stderr)
+        sys.exit(USAGE)
     except click.UsageError as error:
         hint = f"; see `{error.ctx.command_path} --help`" if error.ctx else ""
         _fail(USAGE, error.format_message().rstrip(".") + hint)
@@ -44,6 +48,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         _fail(INTERRUPTED, "interrupted; nothing was written")
     except UsageError as error:
         _fail(USAGE, str(error))
+    except ImportError as error:
+        _fail(TROUBLE, f"cannot load {error.name or 'a module'}: {error}; build again: .ci/setup")
     except (Error, OSError) as error:
         _fail(TROUBLE, str(error))
     except BrokenPipeError:
@@ -164,7 +170,7 @@ def _run(
 
     parameters = _parameters(settings, devices)
     function = catalog.load(scenario)
-    directory = out or Path("out") / Path(scenario.partition(":")[0]).stem
+    directory = out or Path("out") / Path(_file(scenario)).stem
     _check_writable(directory)
     with _progress() as progress, _located(scenario):
         result = mqttlab.run(
@@ -178,7 +184,7 @@ def _run(
         )
     from mqttlab import report
 
-    page = report.write(result, directory, name=scenario)
+    page = report.write(result, directory, command=_again(scenario, seed, until, parameters))
     summary.show(result, page, _console())
     if result.interrupted:
         return INTERRUPTED
@@ -200,6 +206,15 @@ def _parameters(settings: tuple[str, ...], devices: int | None) -> dict[str, obj
             raise UsageError("--devices and --set devices=: give one of them")
         values["devices"] = devices
     return values
+
+
+def _again(scenario: str, seed: int, until: str | None, parameters: Mapping[str, object]) -> str:
+    """The command line that repeats a run."""
+    words = ["mqttlab", "run", scenario, "--seed", str(seed)]
+    words += ["--until", until] if until is not None else []
+    for key, value in parameters.items():
+        words += ["--set", f"{key}={value}"]
+    return shlex.join(words)
 
 
 def _check_writable(directory: Path) -> None:
@@ -225,17 +240,18 @@ def _located(scenario: str) -> Iterator[None]:
         cause: BaseException = error
         while isinstance(cause, BaseExceptionGroup):
             cause = cause.exceptions[0]
-        path = scenario.partition(":")[0]
-        if isinstance(cause, UsageError) and not path.endswith(".py"):
-            raise cause from None
-        place = _place(cause, path)
+        if isinstance(cause, UsageError) and not _file(scenario).endswith(".py"):
+            raise cause from None  # about a parameter: the place in an installed file says nothing
+        place = _place(cause, _file(scenario))
         if isinstance(cause, Error):
-            raise type(cause)(f"{place}{cause}") if _simple(cause) else cause from None
+            kind = UsageError if isinstance(cause, UsageError) else Error
+            raise kind(f"{place}{cause}") from error
         raise Error(f"{place}{type(cause).__name__}: {cause}") from error
 
 
-def _simple(error: Error) -> bool:
-    return type(error).__init__ is Exception.__init__
+def _file(scenario: str) -> str:
+    """The file's part of FILE.py or FILE.py:function."""
+    return scenario.partition(":")[0]
 
 
 def _place(error: BaseException, path: str) -> str:

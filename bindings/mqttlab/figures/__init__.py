@@ -102,13 +102,14 @@ def figures(analysis: Analysis) -> dict[str, Any]:
     result, connections = analysis.result, analysis.connections
     persistent, clean = analysis.persistent, analysis.clean
     connects, reconnects = connections.established()
+    listening = {subscriber.actor for subscriber in analysis.subscribers}
     wills = connections.wills(persistent.subscriber if persistent else None)
     return {
         "schema": 1,
         "scenario": result.scenario,
         "parameters": {name: _plain(value) for name, value in result.parameters.items()},
         "seed": result.seed,
-        "devices": len(result.devices),
+        "devices": len({device.actor for device in result.devices} - listening),
         "until_s": result.until_s,
         "virtual_s": result.virtual_s,
         "wall_s": round(result.wall_s, 3),

@@ -17,7 +17,7 @@ LOSSES = ("lost_random", "lost_burst", "lost_queue", "lost_down")
 
 @dataclass(frozen=True)
 class Outages:
-    """Spans in which a device's link was down, in order of their start."""
+    """Spans in which a living device's link was down, by device."""
 
     actor: Indices
     start_s: np.ndarray
@@ -52,8 +52,13 @@ def outages(view: TraceView) -> Outages:
     down = view.events["kind"][both] == Kind.LINK_DOWN
     again = np.append(actor[1:] == actor[:-1], False)
     end = np.where(again, np.append(at[1:], 0.0), view.result.virtual_s)
-    # A second LINK_DOWN of a link that is down already only continues the outage.
-    return Outages(actor[down], at[down], end[down])
+    # A second LINK_DOWN of a link that is down already only continues the outage. What happens to
+    # the link of a dead device is part of its death.
+    died_s = np.full(len(view.result.actors), view.result.virtual_s)
+    died = view.of(Kind.DIED)
+    died_s[view.events["actor"][died]] = view.events["at"][died] / 1e9
+    down &= at < died_s[actor]
+    return Outages(actor[down], at[down], np.minimum(end, died_s[actor])[down])
 
 
 def link_figures(view: TraceView, messages: Messages) -> list[LinkFigures]:

@@ -169,9 +169,9 @@ def _reasons(
     cut = _next_close(view, subscriber, accepted)
     cases: list[tuple[NDArray[np.bool_], str]] = [
         (delivered, ""),
-        ((accepted == size) & messages.given_up, "publisher's session ended"),
         ((sent == size) & messages.publisher_died, "publisher died before it was sent"),
         ((sent == size) & (messages.qos == 0), "publisher offline"),
+        ((accepted == size) & messages.given_up & (messages.qos > 0), "publisher's session ended"),
         ((accepted == size) & messages.publisher_died, "publisher died on the way to the broker"),
         ((accepted == size) & (messages.qos == 0), "cut on the way to the broker"),
         ((accepted < subscriber.first), "accepted before the subscription"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 from mqttlab.errors import UsageError
@@ -12,10 +13,10 @@ from mqttlab.result import Result
 __all__ = ["write"]
 
 
-def write(result: Result, directory: Path, *, name: str | None = None) -> Path:
+def write(result: Result, directory: Path, *, command: str | None = None) -> Path:
     """Writes a run's results into `directory`, made if it is missing; returns report.html's path.
 
-    `name`: how the scenario was named on the command line, for the report's last section.
+    `command`: the command line that repeats the run; made from the result if absent.
     Errors: UsageError if the directory cannot be written.
     """
     from mqttlab.report.page import render
@@ -30,7 +31,7 @@ def write(result: Result, directory: Path, *, name: str | None = None) -> Path:
             json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8"
         )
         write_tables(analysis, found, directory)
-        page.write_text(render(analysis, found, name or _name(result)), "utf-8")
+        page.write_text(render(analysis, found, command or _command(result)), "utf-8")
     except OSError as error:
         raise UsageError(
             f"results: cannot write {str(error.filename or directory)!r}: {error.strerror}; "
@@ -39,10 +40,15 @@ def write(result: Result, directory: Path, *, name: str | None = None) -> Path:
     return page
 
 
-def _name(result: Result) -> str:
-    """What `mqttlab run` would call the scenario: its installed name, or its file."""
+def _command(result: Result) -> str:
+    """`mqttlab run` with every parameter; the scenario by its installed name, or by its file."""
     from mqttlab import catalog
 
-    if result.scenario in catalog.installed() or result.source is None:
-        return result.scenario
-    return f"{result.source}:{result.scenario}"
+    known = result.scenario in catalog.installed() or result.source is None
+    words = ["mqttlab", "run", result.scenario if known else f"{result.source}:{result.scenario}"]
+    words += ["--seed", str(result.seed), "--until", f"{result.until_s:g}s"]
+    for key, value in result.parameters.items():
+        if value is not None:
+            text = str(value).lower() if isinstance(value, bool) else str(value)
+            words += ["--set", f"{key}={text}"]
+    return shlex.join(words)

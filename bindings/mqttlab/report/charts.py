@@ -40,7 +40,7 @@ def survival(latency_s: np.ndarray) -> list[tuple[float, float]]:
 def latency_chart(curves: Sequence[Curve], label: str) -> Markup:
     """Share of messages that took at least so long, both axes logarithmic."""
     canvas = Canvas(520, 300, label)
-    left, right, top, bottom = 54.0, 508.0, 12.0, 252.0
+    left, right, top, bottom = 54.0, 498.0, 12.0, 252.0
     drawn = [curve for curve in curves if len(curve.latency_s)]
     if not drawn:
         canvas.text(260, 150, "nothing was delivered", "axis", "middle")

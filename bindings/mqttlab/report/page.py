@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,19 +18,25 @@ from mqttlab.report.headline import headline
 from mqttlab.report.invariants import MEANING
 from mqttlab.report.timeline import Timeline
 
-__all__ = ["command", "render"]
+__all__ = ["render"]
 
 _MOST_FINDINGS = 50  # shown; run.json has all
 _LEG_NAMES = {"publisher_leg": "device to broker", "subscriber_leg": "broker to subscriber"}
 
 
-def render(analysis: Analysis, found: Mapping[str, Any], name: str) -> str:
-    """The page as HTML. `found`: the figures of run.json; `name`: the scenario to run again."""
+def render(analysis: Analysis, found: Mapping[str, Any], command: str) -> str:
+    """The page as HTML. `found`: the figures of run.json; `command`: what repeats the run."""
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters.update(
-        count=_count, seconds=_seconds, percent=_percent, size=_size, time=_time, link=_link
+        count=_count,
+        seconds=_seconds,
+        percent=_percent,
+        size=_size,
+        time=_time,
+        link=_link,
+        capitalize_first=lambda text: text[:1].upper() + text[1:],
     )
     template = environment.from_string(_file("report.html.j2"))
     fate = analysis.persistent or analysis.clean
@@ -48,7 +54,7 @@ def render(analysis: Analysis, found: Mapping[str, Any], name: str) -> str:
         bytes_chart=_bytes(found),
         curves=_curves(analysis, fate) if fate else [],
         timeline=Timeline(analysis),
-        command=command(found, name),
+        command=command,
         published=len(analysis.messages),
         unexplained=UNEXPLAINED,
     )
@@ -56,17 +62,6 @@ def render(analysis: Analysis, found: Mapping[str, Any], name: str) -> str:
 
 def _file(name: str) -> str:
     return resources.files(__package__).joinpath(name).read_text("utf-8")
-
-
-def command(found: Mapping[str, Any], name: str) -> str:
-    """The command line that repeats a run."""
-    words = ["mqttlab", "run", name, "--seed", str(found["seed"])]
-    for key, value in found["parameters"].items():
-        if value is not None:
-            text = f"{value:g}" if isinstance(value, float) else str(value)
-            words += ["--set", f"{key}={text.lower() if isinstance(value, bool) else text}"]
-    words += ["--until", f"{found['until_s']:g}s"]
-    return shlex.join(words)
 
 
 def _subscribers(found: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -137,10 +132,14 @@ def _curves(analysis: Analysis, fate: Fate) -> list[dict[str, Any]]:
     by_link: dict[str, list[int]] = {}
     for device in analysis.result.devices:
         by_link.setdefault(device.link, []).append(device.actor)
+    publishing = {
+        name: chosen
+        for name, actors in by_link.items()
+        if (chosen := np.isin(messages.publisher, actors)).any()
+    }
     links = [
-        Curve(name, f"link{index % 4}", fate.latency_s(np.isin(messages.publisher, actors)))
-        for index, (name, actors) in enumerate(by_link.items())
-        if np.isin(messages.publisher, actors).any()
+        Curve(name, f"link{index % 4}", fate.latency_s(chosen))
+        for index, (name, chosen) in enumerate(publishing.items())
     ]
     return [
         {"title": title, "curves": curves, "svg": latency_chart(curves, f"Latency {title}")}
@@ -155,7 +154,7 @@ def _count(value: float) -> str:
 def _seconds(value: float | None) -> str:
     """A latency, with the digits that matter."""
     if value is None:
-        return "–"
+        return "-"
     if value < 0.9995:
         return f"{value * 1e3:.0f} ms"
     return f"{value:.2f} s" if value < 99.5 else f"{value:.0f} s"
@@ -187,9 +186,8 @@ def _link(description: Mapping[str, Any]) -> str:
     up, down = description["up"], description["down"]
     parts = []
     if up["capacity"] or down["capacity"]:
-        parts.append(
-            f"recorded capacity {up['capacity']} / {down['capacity']}".replace("None", "–")
-        )
+        names = [Path(str(side["capacity"] or "-")).name for side in (up, down)]
+        parts.append("recorded capacity: " + ", ".join(dict.fromkeys(names)))
     else:
         parts.append(f"{_rate(up)} up, {_rate(down)} down")
     parts.append(f"delay {up['delay_s'] * 1e3:g} + up to {up['jitter_s'] * 1e3:g} ms")

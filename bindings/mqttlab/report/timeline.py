@@ -80,13 +80,15 @@ class Timeline:
             canvas.line(at, 0, at, bottom, "phase")
             name = self.analysis.result.texts[row["text"]]
             said = "faults end" if name == "settle" else name
-            canvas.text(at + 5, 9, said, "phase-name")
+            late = at > _RIGHT - 80
+            canvas.text(at + (-5 if late else 5), 9, said, "phase-name", "end" if late else "start")
 
     def _deliveries(self, canvas: Canvas) -> None:
         """Stacked columns of first deliveries per second at the subscriber, by QoS level."""
         fate = self.analysis.persistent or self.analysis.clean
-        canvas.text(_LEFT - 10, 26, "deliveries", "name", "end")
-        canvas.text(_LEFT - 10, 41, "per second", "axis", "end")
+        middle = _DELIVERIES / 2
+        canvas.text(_LEFT - 34, middle + 8, "deliveries", "name", "end")
+        canvas.text(_LEFT - 34, middle + 23, "per second", "axis", "end")
         if fate is None:
             return
         edges = np.linspace(0, self.end_s, _BINS + 1)
@@ -97,7 +99,7 @@ class Timeline:
         total = np.sum(rates, axis=0)
         y = linear(0, float(total.max()) or 1.0, _DELIVERIES, 16)
         for mark in ticks(float(total.max()), 3):
-            canvas.text(_LEFT - 10, y(mark) + 4, f"{mark:g}", "axis", "end")
+            canvas.text(_LEFT - 8, y(mark) + 4, f"{mark:g}", "axis", "end")
             canvas.line(_LEFT, y(mark), _RIGHT, y(mark), "grid")
         base = np.zeros(_BINS)
         for level, rate in enumerate(rates):
