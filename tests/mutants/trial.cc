@@ -155,7 +155,7 @@ void Trial::twin() {
 
 void Trial::settle() {
   faults_ = false;
-  world_.stop(twin_);
+  world_.die(twin_, trace::Death::fin);
   world_.run(5 * second);  // what is on its way to a twin is gone before its unit comes back
   for (const Unit& unit : units_) {
     if (unit.dead) continue;

@@ -356,6 +356,7 @@ inline void MemoryWorld::flush(LinkId link, End from) {
     connection.taps[from]->written(taken, now_);
     peer->sent(taken.size(), now_);
     fly(link, to, std::move(taken));
+    deliver(link, from);  // a peer whose outbox was full reads on
   }
 }
 
