@@ -41,6 +41,11 @@ def test_durations_in_nanoseconds_are_exact(nanoseconds: int) -> None:
     assert units.duration_ns(f"{nanoseconds}ns", "x") == nanoseconds
 
 
+@given(st.integers(0, 10**9))
+def test_durations_in_microseconds_are_exact(microseconds: int) -> None:
+    assert units.duration_ns(f"{microseconds}us", "x") == microseconds * 1_000
+
+
 @pytest.mark.parametrize(
     "value", ["", "ms", "-1s", "10 parsecs", "1:30", -1, float("nan"), float("inf"), True, None, []]
 )

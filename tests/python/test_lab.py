@@ -26,10 +26,12 @@ from mqttlab import (
     _core,
     trace,
 )
+from mqttlab.host import WorldHost
 from mqttlab.loop import VirtualTimeError
 from mqttlab.trace import Kind, Packet
 
 Scenario = Callable[[Lab], Any]
+LOST_RANDOM = (trace.COUNTERS.names or ()).index("lost_random") - 2
 
 
 def run(scenario: Scenario, until: str = "10min", **options: Any) -> Result:
@@ -181,6 +183,29 @@ def test_a_fleet_publishes_without_python() -> None:
     assert [c.fleet for c in result.clients].count("fleet-1") == 10
 
 
+def test_a_draining_client_wakes_python_only_while_something_is_awaited(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scenario(lab: Lab) -> None:
+        await lab.broker()
+        async with lab.device("desk").client(drain=True) as reader:
+            await reader.subscribe("fleet/#")
+            lab.fleet(lab.devices(10), interval="1s")
+            wakes.clear()
+            await asyncio.sleep(100)
+
+    def deliver(host: WorldHost) -> None:
+        wakes.append(host.now())
+        original(host)
+
+    wakes: list[int] = []
+    original = WorldHost.deliver
+    monkeypatch.setattr(WorldHost, "deliver", deliver)
+    result = run(scenario)
+    assert len(kinds(result, Kind.DELIVERED)) > 500
+    assert len(wakes) < 5
+
+
 def test_an_outage_is_a_scope_and_the_client_comes_back() -> None:
     async def scenario(lab: Lab) -> None:
         await lab.broker()
@@ -204,21 +229,29 @@ def test_an_outage_is_a_scope_and_the_client_comes_back() -> None:
 def test_settle_ends_all_faults() -> None:
     async def scenario(lab: Lab) -> None:
         await lab.broker()
-        on_and_off = lab.link("wifi", cycle=mqttlab.Cycle("20s", "20s"), loss="5%")
+        on_and_off = lab.link("wifi", cycle=mqttlab.Cycle("20s", "20s"), loss="30%")
         meters = lab.devices(5, via=on_and_off)
-        lab.fleet(meters, interval="5s", stop_at="100s", clean_session=False)
-        async with lab.device("desk").client(drain=True) as desk, lab.outage(meters[0]):
+        cut = lab.device("cut", via="lte")
+        lab.fleet([*meters, cut], interval="5s", stop_at="100s", clean_session=False)
+        async with lab.device("desk").client(drain=True) as desk:
             await desk.subscribe("#", qos=1)
-            await asyncio.sleep(100)
-            lab.settle()
-            await asyncio.sleep(200)
+            async with lab.outage(cut):
+                await asyncio.sleep(100)
+                lab.settle()
+                lost.append(sum(lab.world.counters(m.actor, True)[LOST_RANDOM] for m in meters))
+                await asyncio.sleep(200)
 
+    lost: list[int] = []
     result = run(scenario)
     settled = kinds(result, Kind.PHASE)
     assert [result.texts[text] for text in settled["text"]] == ["settle"]
     downs = kinds(result, Kind.LINK_DOWN)
     assert len(downs) > 5
     assert downs["at"].max() <= settled["at"][0]
+    lifted = kinds(result, Kind.LINK_UP)
+    actor = result.actors.index("cut")
+    assert list(lifted["at"][lifted["actor"] == actor]) == [settled["at"][0]]
+    assert 0 < lost[0] == result.counters["lost_random"][:10:2].sum()
     result.check("CONVERGE", "Q1-NOLOSS")
 
 
@@ -442,6 +475,8 @@ def test_until_ends_a_scenario_that_goes_on() -> None:
             async with lab.device("a").client():
                 await asyncio.get_running_loop().create_future()
         finally:
+            with pytest.raises(Error, match="the run is over"):
+                lab.device("late")
             cleaned.append(lab.now())
 
     result = run(scenario, until="90s")
@@ -598,7 +633,8 @@ def test_the_module_random_repeats_and_is_given_back() -> None:
     random.seed(1)
     before = random.getstate()
     run(scenario, seed=3)
+    assert random.getstate() == before
+    random.seed(2)
     run(scenario, seed=3)
     run(scenario, seed=4)
-    assert random.getstate() == before
     assert drawn[0] == drawn[1] != drawn[2]

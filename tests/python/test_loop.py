@@ -297,6 +297,19 @@ def test_standing_still_is_an_error(loop: VirtualLoop, monkeypatch: pytest.Monke
         complete(loop, spin())
 
 
+def test_many_callbacks_are_no_standstill_if_time_passes(
+    loop: VirtualLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mqttlab.loop._STALLED_AFTER", 100)
+
+    async def walk() -> None:
+        for _ in range(1_000):
+            await asyncio.sleep(0.001)
+
+    complete(loop, walk())
+    assert loop.time() == 1.0
+
+
 def test_an_interrupt_ends_the_run_between_callbacks(loop: VirtualLoop, world: ClockWorld) -> None:
     def interrupt() -> None:
         world.interrupted = True
