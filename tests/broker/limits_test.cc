@@ -40,6 +40,23 @@ TEST(Limits, TheQueueIsLimitedInBytesToo) {
   EXPECT_EQ(test.broker.gauges().queued_messages, 2u);
 }
 
+TEST(Limits, BytesAreGivenBackWhenMessagesLeave) {
+  BrokerConfig config;
+  config.queue_bytes = 250;
+  TestBroker test(config);
+  test.connected("c", false).subscribe("t", qos1);
+  ScriptedPeer& publisher = test.connected("p");
+  for (std::uint16_t round = 1; round <= 5; ++round) {
+    ScriptedPeer& peer = test.connected("c", false);
+    peer.lose();
+    publisher.publish("t", std::string(200, 'x'), qos1, round);
+    ScriptedPeer& back = test.connected("c", false);
+    back.send(Puback{round});
+    EXPECT_EQ(test.broker.gauges().in_flight, 0u) << round;
+    EXPECT_EQ(test.records(), Said{}) << round;
+  }
+}
+
 TEST(Limits, TheQueueBehindAWindowIsTheSameQueue) {
   BrokerConfig config;
   config.window = 1;

@@ -9,27 +9,38 @@ namespace mqttlab::test {
 
 Slice slice(std::string_view text) { return Slice::copy_of(text); }
 
+namespace {
+
+void add(std::string& text, std::string_view label, std::string_view value) {
+  text += label;
+  text += value;
+}
+void add(std::string& text, std::string_view label, int value) {
+  add(text, label, std::to_string(value));
+}
+
+}  // namespace
+
 std::string text_of(const Packet& packet) {
   std::string text(name(type_of(packet)));
   if (const auto* connack = std::get_if<Connack>(&packet)) {
-    text += " " + std::to_string(static_cast<int>(connack->code));
+    add(text, " ", static_cast<int>(connack->code));
     if (connack->session_present) text += " present";
   } else if (const auto* publish = std::get_if<Publish>(&packet)) {
-    text += " " + std::string(publish->topic.text()) + "=" + std::string(publish->payload.text());
-    text += " q" + std::to_string(static_cast<int>(publish->qos));
-    if (publish->packet_id != 0) text += " id" + std::to_string(publish->packet_id);
+    add(text, " ", publish->topic.text());
+    add(text, "=", publish->payload.text());
+    add(text, " q", static_cast<int>(publish->qos));
+    if (publish->packet_id != 0) add(text, " id", publish->packet_id);
     if (publish->dup) text += " dup";
     if (publish->retain) text += " retain";
   } else if (const auto* suback = std::get_if<Suback>(&packet)) {
-    text += " " + std::to_string(suback->packet_id);
-    for (const int code : suback->codes) text += " " + std::to_string(code);
+    add(text, " ", suback->packet_id);
+    for (const int code : suback->codes) add(text, " ", code);
   } else {
-    std::visit(
-        [&](const auto& other) {
-          if constexpr (requires { other.packet_id; })
-            text += " " + std::to_string(other.packet_id);
-        },
-        packet);
+    const auto add_id = [&](const auto& other) {
+      if constexpr (requires { other.packet_id; }) add(text, " ", other.packet_id);
+    };
+    std::visit(add_id, packet);
   }
   return text;
 }
@@ -182,12 +193,11 @@ Said TestBroker::records() {
   Said said;
   for (; recorded_ < log.events().size(); ++recorded_) {
     const trace::Event& event = log.events()[recorded_];
+    const bool dropped = event.kind == trace::Kind::dropped;
     std::string text(trace::name(event.kind));
-    if (event.kind == trace::Kind::dropped)
-      text += " " + std::string(trace::name(static_cast<trace::DropReason>(event.code)));
-    text += " " + std::string(log.text(event.text));
-    if (event.kind == trace::Kind::dropped)
-      text += " q" + std::to_string(static_cast<int>(trace::qos_of(event)));
+    if (dropped) add(text, " ", trace::name(static_cast<trace::DropReason>(event.code)));
+    add(text, " ", log.text(event.text));
+    if (dropped) add(text, " q", static_cast<int>(trace::qos_of(event)));
     said.push_back(text);
   }
   return said;

@@ -41,6 +41,26 @@ TEST(Session, MQTT_3_1_2_6_CleanSessionWipesAKeptOne) {
   EXPECT_EQ(test.records(), (Said{"dropped session_ended c q1", "session_ended c"}));
 }
 
+TEST(Session, ItsEndNamesEveryMessageThatTheClientMayNotHave) {
+  BrokerConfig config;
+  config.window = 3;
+  TestBroker test(config);
+  ScriptedPeer& peer = test.connected("c");
+  peer.subscribe("t", QoS::exactly_once);
+  ScriptedPeer& publisher = test.connected("p");
+  publisher.publish("t", "acknowledged", QoS::at_least_once, 1);
+  publisher.publish("t", "received", QoS::exactly_once, 2);
+  publisher.publish("t", "open", QoS::exactly_once, 3);
+  publisher.publish("t", "open", QoS::at_least_once, 4);
+  publisher.publish("t", "queued", QoS::at_least_once, 5);
+  peer.take();
+  peer.send(Puback{1});
+  peer.send(Pubrec{2});
+  peer.lose();
+  EXPECT_EQ(test.records(), (Said{"dropped session_ended c q2", "dropped session_ended c q1",
+                                  "dropped session_ended c q1", "session_ended c"}));
+}
+
 TEST(Session, MQTT_3_1_2_5_MessagesWaitForAnAbsentSession) {
   TestBroker test;
   ScriptedPeer& first = test.connected("c", false);
@@ -190,7 +210,8 @@ TEST(Session, EveryRunOfSomeConnectionsGivesTheSameRecords) {
   const auto run = [] {
     TestBroker test;
     for (int i = 0; i < 50; ++i) {
-      ScriptedPeer& peer = test.connected(i % 3 == 0 ? "" : "c" + std::to_string(i % 7), i % 6 < 4);
+      const std::string client_id = i % 3 == 0 ? std::string() : std::to_string(i % 7);
+      ScriptedPeer& peer = test.connected(client_id, i % 6 < 4);
       peer.subscribe("t/" + std::to_string(i % 5), QoS::at_least_once);
       peer.publish("t/" + std::to_string((i + 1) % 5), "x");
       if (i % 4 == 0) peer.lose();
