@@ -108,13 +108,21 @@ TEST_F(OutboundFlowTest, NewLinkRepeatsEachAtItsStageInOrder_MQTT_4_4_0_1_MQTT_4
   take(out);
   for (int link = 0; link < 3; ++link) {
     flow.new_link();
-    EXPECT_FALSE(flow.can_send()) << "nothing younger overtakes";
     EXPECT_TRUE(flow.resend(out, 1'000));
     EXPECT_EQ(take(out), (Lines{"PUBREL 1", "PUBLISH 2 dup", "PUBLISH 3 dup"}));
     EXPECT_TRUE(flow.resend(out, 1'000));
     EXPECT_EQ(take(out), Lines{}) << "once per link";
   }
   EXPECT_EQ(flow.puback(2), 2U);
+  EXPECT_TRUE(flow.can_send());
+}
+
+TEST_F(OutboundFlowTest, NothingYoungerOvertakesWhatIsToBeSentAgain_MQTT_4_6_0_1) {
+  flow.send(message(1, QoS::at_least_once), out);  // the window has room for two more
+  take(out);
+  flow.new_link();
+  EXPECT_FALSE(flow.can_send());
+  EXPECT_TRUE(flow.resend(out, 1'000));
   EXPECT_TRUE(flow.can_send());
 }
 
