@@ -7,6 +7,7 @@
 
 namespace mqttlab::oracle {
 
+class Intake;
 class Retained;
 class Wills;
 
@@ -18,12 +19,17 @@ struct Acceptance {
   QoS qos{};
   bool dup = false;
   bool will = false;
+  /// The broker handles only now what arrived with the event `arrived`: it is no further message.
+  bool late = false;
+  std::uint64_t arrived = 0;
 };
 
 class Delivery {
  public:
   Delivery(Model& model, Wills& wills, Retained& retained)
       : model_(model), order_(model), wills_(wills), retained_(retained) {}
+
+  void connect(Intake& intake) { intake_ = &intake; }
 
   /// Returns the number of sessions that a matching subscription entitles to the message.
   std::size_t accept(const Acceptance& acceptance);
@@ -40,6 +46,8 @@ class Delivery {
   void finish(const Deadline& deadline);
 
  private:
+  [[nodiscard]] Record& entitle(Session& session, const Acceptance& accepted);
+  void owe(Record& record, const Acceptance& accepted, QoS qos);
   void judge_live(Session& session, const Event& event);
   void not_permitted(const Session& session, const Record* record, const Event& event);
   void check_qos(const Session& session, const Record& record, const Event& event);
@@ -51,6 +59,7 @@ class Delivery {
   Order order_;
   Wills& wills_;
   Retained& retained_;
+  Intake* intake_ = nullptr;
 };
 
 }  // namespace mqttlab::oracle

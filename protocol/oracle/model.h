@@ -37,14 +37,16 @@ struct Exchange {
   bool reported = false;  ///< as never continued; one finding is enough
 };
 
-/// A PUBLISH that a receiver has got and its sender has not finished with.
+/// A PUBLISH that the broker has got and its sender has not finished with.
 struct Inbound {
   std::uint64_t message = 0;
-  QoS qos{};
-  bool acknowledged = false;     ///< PUBACK or PUBREC was written
+  std::uint64_t event = 0;  ///< index of its arrival; of the last repeat, until it is acknowledged
+  Text topic = 0;
   std::uint32_t connection = 0;  ///< the last one that carried it
-  std::uint64_t event = 0;       ///< index of its acceptance
-  bool waived = false;           ///< a connection ended before it was acknowledged
+  QoS qos{};
+  bool retain = false, empty = false;
+  bool acknowledged = false;  ///< PUBACK or PUBREC was written
+  bool waived = false;        ///< nobody is owed it until it is acknowledged
 };
 
 /// What one session may and must get of one message (topic and payload). Counts, because publishers
@@ -54,7 +56,7 @@ struct Record {
   std::uint64_t accepted = 0;       ///< event index of the first acceptance for this session
   std::uint64_t last_accepted = 0;  ///< of the last
   std::uint64_t last_required = 0;  ///< of the last that obliges
-  bool waived = false;              ///< it does not: its connection ended before it was answered
+  bool waived = false;              ///< it does not: it was not acknowledged
   Text topic = 0, publisher = 0;    ///< publisher: client id
   std::uint32_t distinct = 0;       ///< acceptances that are no repeats of one message
   std::uint32_t permitted = 0;      ///< copies the broker may send: acceptances x matching filters
@@ -206,6 +208,12 @@ class Model {
   Time now = 0;
   std::uint64_t event_index = 0;  ///< of the present event
 
+  /// A packet arrived at the broker's end of a connection.
+  void broker_heard(std::uint32_t connection);
+  /// Whether, since the event of that index, the broker has heard other connections too: then it
+  /// may have handled what came in another order.
+  [[nodiscard]] bool broker_heard_others(std::uint32_t connection, std::uint64_t since) const;
+
   [[nodiscard]] Connection& connection(std::uint32_t number);
   [[nodiscard]] Connection* find_connection(std::uint32_t number);
   void forget_connection(std::uint32_t number);
@@ -249,6 +257,11 @@ class Model {
   };
   Topic& topic(Text text);
 
+  struct Heard {
+    std::uint32_t connection = 0;
+    std::uint64_t event = 0;
+  };
+  Heard heard_last_, heard_before_;  // on two connections
   Table<std::unique_ptr<Connection>> connections_;
   std::deque<Identity> identities_;
   Table<std::uint32_t> identity_index_;             // client id + 1, or connection: 1-based

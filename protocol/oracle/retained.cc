@@ -4,22 +4,29 @@
 
 namespace mqttlab::oracle {
 
-void Retained::store(Text topic, std::uint64_t message, bool empty, QoS qos) {
+void Retained::store(Text topic, std::uint64_t message, bool empty, QoS qos, bool sure) {
   if (model_.system_topic(topic)) return;
   const std::size_t before = values_.size();
   Value& value = values_[std::uint64_t{topic} + 1];
   if (values_.size() != before) topics_.push_back(topic);
-  value.previous = value.message;
-  value.message = empty ? 0 : message;
+  const std::uint64_t now = empty ? 0 : message;
+  if (value.message != now) value.previous = value.message;
+  value.message = now;
+  value.stored = message;
   value.event = model_.event_index;
   value.qos = qos;
-  value.sure = true;
+  value.sure = sure;
+}
+
+void Retained::confirm(Text topic, std::uint64_t message) {
+  Value* value = values_.find(std::uint64_t{topic} + 1);
+  if (value && value->stored == message) value->sure = true;
 }
 
 void Retained::doubt(std::uint64_t message) {
   for (const Text topic : topics_) {
     Value& value = *values_.find(std::uint64_t{topic} + 1);
-    if (value.message == message || value.message == 0) value.sure = false;
+    if (value.stored == message) value.sure = false;
   }
 }
 
@@ -48,7 +55,6 @@ void Retained::owe(Session& session, std::uint32_t filter, std::uint8_t asked, T
     Record& record = model_.record(session, message);
     ++record.retained_permitted;
     record.topic = topic;
-    record.qos_mask = 7;  // SUBACK has not said yet what is granted
   };
   permit(value.message);
   if (!value.sure) permit(value.previous);
@@ -68,7 +74,8 @@ bool Retained::sent(Session& session, const Event& event) {
   const bool owed = std::any_of(session.retained_due.begin(), session.retained_due.end(), due);
   // Read at SUBSCRIBE or when its turn to be sent comes: both are right.
   const bool right = (record && record->retained_begun < record->retained_permitted) ||
-                     (owed && value && value->message == event.message);
+                     (owed && value && value->message == event.message) ||
+                     (value && !value->sure && value->previous == event.message);
   if (right) {
     model_.report.checked(Rule::ret_converge);
     ++model_.record(session, event.message).retained_begun;

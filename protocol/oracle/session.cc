@@ -29,7 +29,7 @@ void Sessions::connack_written(Connection& connection, const Event& event) {
   // From here on the broker is taken at its word, so that one wrong answer is one finding.
   const bool resumed = tells ? event.flags != 0 && !clean : expected;
   if (!resumed || !session || session->clean) {
-    model_.end_session(identity.session);
+    end(identity.session);
     session = &model_.begin_session(identity, connection.client_id, clean);
   }
   connection.broker.resumed = resumed;
@@ -50,6 +50,11 @@ void Sessions::check_present(const Connection& connection, const Event& event, b
                            (expected ? "it must still have a session of this client id"
                                      : "no session can have been continued"),
                        {connection.connect_event, model_.event_index});
+}
+
+void Sessions::end(std::uint32_t id) {
+  if (Session* session = model_.session(id)) intake_.give_up(*session, 0);
+  model_.end_session(id);
 }
 
 // MQTT-3.1.4-2
@@ -76,7 +81,7 @@ void Sessions::detach(Connection& connection) {
   Session* session = model_.session(connection.session);
   if (!session || session->connection != connection.number) return;
   session->connection = 0;
-  if (session->clean) model_.end_session(session->id);  // MQTT-3.1.2-6
+  if (session->clean) end(session->id);  // MQTT-3.1.2-6
 }
 
 void Sessions::closed(Connection& connection) {
@@ -92,7 +97,7 @@ void Sessions::ended(const Event& event) {
   Session* session = identity ? model_.session(identity->session) : nullptr;
   if (!session) return;
   if (session->clean) {
-    model_.end_session(session->id);
+    end(session->id);
   } else if (session->connection == 0) {
     // Nothing is owed any more. That the session may end is another question: SP-TRUTH asks it.
     session->records.clear();
