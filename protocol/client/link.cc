@@ -119,6 +119,7 @@ void Link::accepted(Time now) {
 std::size_t Link::pending(std::span<Bytes> pieces) const { return outbox_.pending(pieces); }
 
 void Link::sent(std::size_t n, Time now) {
+  if (!reading()) keep_alive_.heard(now);  // the server takes bytes: the only sign of life for now
   outbox_.sent(n);
   sent_bytes_ += n;
   keep_alive_.wrote(now);
@@ -189,7 +190,9 @@ void Link::advance(Time now) {
 }
 
 void Link::keep_alive(Time now) {
-  if (!reading()) keep_alive_.stop_reading();
+  // A full outbox stops reading as well, but excuses nobody: a server that takes nothing for so
+  // long is as dead as one that says nothing.
+  if (!owner_.may_read()) keep_alive_.stop_reading();
   if (now >= keep_alive_.dead_at()) {
     return give_up(
         Disconnected{std::nullopt, within("no sign of life after PINGREQ", config_.ping_timeout)},

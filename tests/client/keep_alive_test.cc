@@ -116,6 +116,27 @@ TEST(KeepAlive, AnEndThatDoesNotReadDoesNotBlameTheServer) {
   EXPECT_FALSE(lab.client().connected());
 }
 
+TEST(KeepAlive, AServerThatTakesNothingIsGivenUpEvenBehindAFullOutbox) {
+  ClientConfig narrow = config();
+  narrow.outbox_bytes = 100;
+  for (const Time taken_after : {never, 12 * second}) {
+    ClientScript lab(narrow);
+    lab.connect();
+    lab.publish("a", QoS::at_least_once, std::string(300, 'x'));
+    EXPECT_TRUE(lab.server().peer().space().empty()) << "its answers would find no room";
+    Time dead_at = 14 * second;
+    if (taken_after != never) {
+      lab.until(taken_after);
+      lab.server().peer().sent(1, lab.now());
+      dead_at = taken_after + 4 * second;
+    }
+    lab.until(dead_at - 1);
+    EXPECT_TRUE(lab.client().connected());
+    lab.until(dead_at);
+    EXPECT_FALSE(lab.client().connected());
+  }
+}
+
 TEST(KeepAlive, ABlockedTransportGetsOnePingNotMany) {
   ClientScript lab(config(10, 1'000 * second));
   lab.connect();

@@ -56,7 +56,7 @@ ClientConfig Trial::client(std::string client_id, bool clean_session) {
   config.connect_timeout = 3 * second;
   config.backoff = {.initial = 200 * millisecond, .maximum = 2 * second, .stable = 5 * second};
   config.window = one_of<std::uint16_t>({1, 3, 20});
-  if (chance(0.25)) config.outbox_bytes = 400;
+  if (chance(0.25)) config.outbox_bytes = 2'000;
   if (chance(0.6)) {
     config.will = Will{Slice::copy_of("will/" + client_id), Slice::copy_of("will of " + client_id),
                        static_cast<QoS>(draw(3)), chance(0.3)};
@@ -118,7 +118,7 @@ void Trial::publish(Index unit, int messages) {
   for (int i = 0; i < messages; ++i) {
     const bool retain = chance(0.2);
     std::string payload = "message " + std::to_string(++published_);
-    if (chance(0.05)) payload.resize(200 + draw(2'000), '.');
+    if (chance(0.05)) payload.resize(100 + draw(700), '.');
     if (retain && chance(0.3)) payload.clear();
     world_.publish(unit, topic, payload, static_cast<QoS>(draw(3)), retain);
   }
