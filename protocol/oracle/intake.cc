@@ -49,7 +49,15 @@ void Intake::arrived(Connection& connection, const Event& event) {
                     .dup = trace::dup_of(event)});
   if (trace::retain_of(event))
     retained_.store(event.text, event.message, event.payload_bytes == 0, qos,
-                    qos == QoS::at_most_once);
+                    qos == QoS::at_most_once && !behind(session));
+}
+
+// Whether something that came earlier has not been handled for certain.
+bool Intake::behind(Session* session) {
+  if (!session) return true;
+  for (const std::uint64_t id : session->in.keys())
+    if (!session->in.find(id)->acknowledged) return true;
+  return false;
 }
 
 // Not when it first arrived, but now: who is owed it now was owed it then, and others may get it.
@@ -70,7 +78,8 @@ void Intake::acknowledged(Session& session, const Event& event) {
   if (!inbound->acknowledged && !at_once) handled_now(session, *inbound);
   if (std::exchange(inbound->waived, false))
     delivery_.acknowledged(inbound->message, inbound->event);
-  if (inbound->retain && at_once) retained_.confirm(inbound->topic, inbound->message);
+  if (inbound->retain && at_once)
+    retained_.confirm(inbound->topic, inbound->message, inbound->empty);
   inbound->acknowledged = true;
   if (event.packet == PacketType::puback && inbound->qos == QoS::at_least_once)
     session.in.erase(event.packet_id);

@@ -25,6 +25,7 @@ class Intake {
   bool under_way(std::uint64_t message);
 
  private:
+  [[nodiscard]] static bool behind(Session* session);
   void handled_now(Session& session, Inbound& inbound);
 
   Model& model_;

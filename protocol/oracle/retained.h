@@ -11,9 +11,9 @@ class Retained {
   explicit Retained(Model& model) : model_(model) {}
 
   /// A PUBLISH with RETAIN 1, or a will, was accepted. An empty payload clears (MQTT-3.3.1-10).
-  /// Not `sure`: the broker may not have handled it yet, and the value before may stand.
+  /// Not `sure`: the broker may not have handled it yet, or not last; what was there may stand.
   void store(Text topic, std::uint64_t message, bool empty, QoS qos, bool sure);
-  void confirm(Text topic, std::uint64_t message);  ///< acknowledged as it arrived
+  void confirm(Text topic, std::uint64_t message, bool empty);  ///< acknowledged as it arrived
   void dropped(const Event& event);
   void subscribed(Session& session, std::uint32_t filter, std::uint8_t asked);
   /// SUBACK refused the filter or granted QoS 0: nothing is owed.
@@ -24,12 +24,12 @@ class Retained {
 
  private:
   struct Value {
-    std::uint64_t message = 0;   // 0: none
-    std::uint64_t previous = 0;  // the value before
-    std::uint64_t stored = 0;    // the message that made it so; differs if it cleared
+    std::uint64_t last = 0;                // the last message that arrived for it
+    std::vector<std::uint64_t> may_be{0};  // messages that may be in force; 0: none
     std::uint64_t event = 0;
     QoS qos{};
-    bool sure = true;  // false: the previous value may still be in force, or none
+    bool sure = true;  // may_be is one
+    [[nodiscard]] bool may_be_in_force(std::uint64_t message) const;
   };
   void doubt(std::uint64_t message);
   void owe(Session& session, std::uint32_t filter, std::uint8_t asked, Text topic,
