@@ -84,7 +84,9 @@ def test_every_folder_says_what_it_is() -> None:
         readme = next((r for r in readmes if r.exists()), None)
         assert readme, f"{folder.relative_to(ROOT)} has no README.md"
         if readme.parent != ROOT:
-            assert len(readme.read_text().splitlines()) <= 30, f"{readme.relative_to(ROOT)}: over 30 lines"
+            assert len(readme.read_text().splitlines()) <= 30, (
+                f"{readme.relative_to(ROOT)}: over 30 lines"
+            )
 
 
 def test_no_sleep_in_any_test() -> None:
