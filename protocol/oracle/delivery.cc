@@ -78,7 +78,8 @@ Record& Delivery::entitle(Session& session, const Acceptance& accepted) {
   if (accepted.late && !first && !same) return record;
   if (first || !same) {
     record.will = record.will && accepted.will;
-    if (!accepted.dup || first) ++record.distinct;
+    const bool repeat = accepted.again && accepted.publisher == record.publisher;
+    if (first || !repeat) ++record.distinct;
   }
   record.last_accepted = model_.event_index;
   ++record.permitted;
@@ -92,7 +93,8 @@ void Delivery::owe(Record& record, const Acceptance& accepted, QoS qos) {
     return;
   }
   record.qos = std::max(record.qos, qos);
-  const bool counted = record.last_required == model_.event_index || accepted.dup;
+  const bool repeat = accepted.again && accepted.publisher == record.publisher;
+  const bool counted = record.last_required == model_.event_index || repeat;
   if (record.required > 0 && counted) return;
   ++record.required;
   record.last_required = model_.event_index;

@@ -17,7 +17,7 @@ struct Acceptance {
   Text topic = 0;
   Text publisher = 0;  ///< client id
   QoS qos{};
-  bool dup = false;
+  bool again = false;  ///< QoS 1 with DUP 1: perhaps accepted before, and now once more
   bool will = false;
   /// The broker handles only now what arrived with the event `arrived`: it is no further message.
   bool late = false;

@@ -46,7 +46,7 @@ void Intake::arrived(Connection& connection, const Event& event) {
                     .topic = event.text,
                     .publisher = connection.client_id,
                     .qos = qos,
-                    .dup = trace::dup_of(event)});
+                    .again = qos == QoS::at_least_once && trace::dup_of(event)});
   if (trace::retain_of(event))
     retained_.store(event.text, event.message, event.payload_bytes == 0, qos,
                     qos == QoS::at_most_once && !behind(session));
@@ -76,9 +76,9 @@ void Intake::acknowledged(Session& session, const Event& event) {
   if (!inbound) return;
   const bool at_once = !model_.broker_heard_others(inbound->connection, inbound->event);
   if (!inbound->acknowledged && !at_once) handled_now(session, *inbound);
-  if (std::exchange(inbound->waived, false))
-    delivery_.acknowledged(inbound->message, inbound->event);
-  if (inbound->retain && at_once)
+  const bool waived = std::exchange(inbound->waived, false);
+  if (waived) delivery_.acknowledged(inbound->message, inbound->event);
+  if (inbound->retain && at_once && !waived)
     retained_.confirm(inbound->topic, inbound->message, inbound->empty);
   inbound->acknowledged = true;
   if (event.packet == PacketType::puback && inbound->qos == QoS::at_least_once)
