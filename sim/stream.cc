@@ -73,10 +73,12 @@ void Stream::write() {
 }
 
 // A reset or a timeout may come after bytes that nobody has read: they arrived, so they are given
-// to the peer before it learns of the end.
+// to the peer before it learns of the end. A peer that takes no more of them is not waited for:
+// what it has to write, which is what it waits to be rid of, can go nowhere.
 void Stream::ended(CloseCause cause) {
   cause_ = cause;
   read();
+  if (!is_over() && cause != CloseCause::fin) finish(cause);
 }
 
 void Stream::finish(CloseCause cause) {
