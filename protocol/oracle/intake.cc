@@ -78,8 +78,7 @@ void Intake::acknowledged(Session& session, const Event& event) {
   if (!inbound->acknowledged && !at_once) handled_now(session, *inbound);
   const bool waived = std::exchange(inbound->waived, false);
   if (waived) delivery_.acknowledged(inbound->message, inbound->event);
-  if (inbound->retain && at_once && !waived)
-    retained_.confirm(inbound->topic, inbound->message, inbound->empty);
+  if (inbound->retain && at_once && !waived) retained_.confirm(inbound->topic, inbound->event);
   inbound->acknowledged = true;
   if (event.packet == PacketType::puback && inbound->qos == QoS::at_least_once)
     session.in.erase(event.packet_id);

@@ -140,9 +140,10 @@ struct Side {
   Time resent_at = 0;  ///< last packet that continued an exchange of an earlier connection
   std::uint64_t written = 0, arrived = 0;  ///< packets
   bool malformed_in = false, malformed_out = false;
-  bool tail_in = false;  ///< bytes of a packet that is not whole had arrived
-  bool ended = false;    ///< DISCONNECT written (client) or arrived (broker)
-  bool connack = false;  ///< written (broker) or arrived (client)
+  bool tail_out = false;  ///< bytes of a packet that is not whole were written
+  bool tail_in = false;   ///< bytes of a packet that is not whole had arrived
+  bool ended = false;     ///< DISCONNECT written (client) or arrived (broker)
+  bool connack = false;   ///< written (broker) or arrived (client)
   Time connack_at = 0;
   std::uint64_t connack_event = 0;
   bool resumed = false;  ///< with session present 1

@@ -124,7 +124,7 @@ void Oracle::State::on_connection(const Event& event, Connection& connection, Si
       (event.flags != 0 ? side.malformed_in : side.malformed_out) = true;
       break;
     case Kind::tail:
-      side.tail_in = side.tail_in || event.flags != 0;
+      (event.flags != 0 ? side.tail_in : side.tail_out) = true;
       break;
     case Kind::closed:
       if (!side.closed) closed(event, connection, side);

@@ -1,5 +1,7 @@
 #include "protocol/oracle/order.h"
 
+#include <algorithm>
+
 namespace mqttlab::oracle {
 
 void Order::first_delivery(Session& session, const Record& record, QoS delivered) {
@@ -16,7 +18,8 @@ void Order::first_delivery(Session& session, const Record& record, QoS delivered
     return;
   }
   model_.report.checked(Rule::ord_topic);
-  if (record.accepted + 1 < last) {
+  // Of a message that was accepted again any copy may be the one.
+  if (record.last_accepted + 1 < last) {
     model_.report.broken(
         Rule::ord_topic, model_.now,
         "the application of client " + model_.quoted(session.client_id) + " got at " +
@@ -27,7 +30,7 @@ void Order::first_delivery(Session& session, const Record& record, QoS delivered
         {record.accepted, last - 1, model_.event_index});
     return;
   }
-  last = record.accepted + 1;
+  last = std::max(last, record.accepted + 1);
 }
 
 }  // namespace mqttlab::oracle

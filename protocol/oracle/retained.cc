@@ -20,7 +20,8 @@ void Retained::store(Text topic, std::uint64_t message, bool empty, QoS qos, boo
   if (values_.size() != before) topics_.push_back(topic);
   if (sure) value.may_be.clear();
   const std::uint64_t now = empty ? 0 : message;
-  if (!value.may_be_in_force(now)) value.may_be.push_back(now);
+  std::erase(value.may_be, now);
+  value.may_be.push_back(now);  // the likeliest is the last
   if (value.may_be.size() > remembered) value.may_be.erase(value.may_be.begin());
   value.last = message;
   value.event = model_.event_index;
@@ -28,9 +29,11 @@ void Retained::store(Text topic, std::uint64_t message, bool empty, QoS qos, boo
   value.sure = sure;
 }
 
-void Retained::confirm(Text topic, std::uint64_t message, bool empty) {
-  const Value* value = values_.find(std::uint64_t{topic} + 1);
-  if (value && value->last == message) store(topic, message, empty, value->qos, true);
+void Retained::confirm(Text topic, std::uint64_t event) {
+  Value* value = values_.find(std::uint64_t{topic} + 1);
+  if (!value || value->event != event || value->last == 0) return;
+  value->may_be = {value->may_be.back()};
+  value->sure = true;
 }
 
 void Retained::doubt(std::uint64_t message) {

@@ -13,7 +13,8 @@ class Retained {
   /// A PUBLISH with RETAIN 1, or a will, was accepted. An empty payload clears (MQTT-3.3.1-10).
   /// Not `sure`: the broker may not have handled it yet, or not last; what was there may stand.
   void store(Text topic, std::uint64_t message, bool empty, QoS qos, bool sure);
-  void confirm(Text topic, std::uint64_t message, bool empty);  ///< acknowledged as it arrived
+  /// The message that arrived with the event was acknowledged before anything else came in.
+  void confirm(Text topic, std::uint64_t event);
   void dropped(const Event& event);
   void subscribed(Session& session, std::uint32_t filter, std::uint8_t asked);
   /// SUBACK refused the filter or granted QoS 0: nothing is owed.
