@@ -10,6 +10,9 @@ namespace mqttlab::oracle {
 namespace {
 
 constexpr std::uint8_t bit(std::uint8_t qos) { return static_cast<std::uint8_t>(1U << qos); }
+std::uint8_t qos_bit(const Event& event) {
+  return bit(static_cast<std::uint8_t>(trace::qos_of(event)));
+}
 constexpr std::uint8_t up_to(std::uint8_t qos) {
   return static_cast<std::uint8_t>((1U << (qos + 1)) - 1);
 }
@@ -68,7 +71,7 @@ Record& Delivery::entitle(Session& session, const Acceptance& accepted) {
   const bool first = record.permitted == 0 && record.distinct == 0;
   if (first) {
     record.accepted_at = model_.now;
-    record.accepted = model_.event_index;
+    record.accepted = accepted.late ? accepted.arrived : model_.event_index;
     record.topic = accepted.topic;
     record.publisher = accepted.publisher;
     record.published = accepted.qos;
@@ -156,10 +159,11 @@ void Delivery::sent(Session& session, const Event& event, bool begins) {
 
 void Delivery::judge_live(Session& session, const Event& event) {
   Record* record = session.records.find(event.message);
-  if ((!record || record->begun >= record->permitted) &&
-      (wills_.seen(event.message) || intake_->under_way(event.message)))
+  const auto permitted = [&] { return record && record->begun < record->permitted; };
+  const bool expected = permitted() && (record->qos_mask & qos_bit(event)) != 0;
+  if (!expected && (wills_.seen(event.message) || intake_->under_way(event.message)))
     record = session.records.find(event.message);
-  if (!record || record->begun >= record->permitted) {
+  if (!permitted()) {
     not_permitted(session, record, event);
     if (record) ++record->begun;
     return;
@@ -204,8 +208,7 @@ void Delivery::not_permitted(const Session& session, const Record* record, const
 
 // MQTT-3.8.4-6, MQTT-3.3.5-1
 void Delivery::check_qos(const Session& session, const Record& record, const Event& event) {
-  const auto qos = static_cast<std::uint8_t>(trace::qos_of(event));
-  if ((record.qos_mask & bit(qos)) != 0) return;
+  if ((record.qos_mask & qos_bit(event)) != 0) return;
   model_.report.broken(Rule::no_fabrication, model_.now,
                        "the broker sent client " + model_.quoted(session.client_id) + " at " +
                            seconds(model_.now) + " " + message(event) + ", published at QoS " +
