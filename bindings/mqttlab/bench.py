@@ -36,6 +36,7 @@ def show(sizes: Sequence[int], seed: int, console: Console) -> bool:
     for devices in sizes:
         with console.status(f"{devices} devices"):
             results.append(_sim.run_bench(devices, seed))
+    console.print("[bold]Wall time per delivered QoS 1 message, trace on[/]", highlight=False)
     console.print(_table(results))
     failures = judge(results)
     for failure in failures:
@@ -66,13 +67,7 @@ def judge(results: Sequence[BenchResult]) -> list[str]:
 
 
 def _table(results: Sequence[BenchResult]) -> Table:
-    table = Table(
-        title="Wall time per delivered QoS 1 message, trace on",
-        title_justify="left",
-        box=None,
-        pad_edge=False,
-        header_style="bold",
-    )
+    table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("devices", "messages", "mqttlab", "bare ns-3", "ratio"):
         table.add_column(column, justify="right")
     for one in results:

@@ -52,6 +52,18 @@ def test_a_message_that_arrives_is_counted_once_with_its_latency(trial: tuple) -
     assert level(run, 2)["latency_s"]["p50"] is None
 
 
+def test_what_another_subscriber_got_does_not_count(trial: tuple) -> None:
+    run, outward, inward = trial
+    wall = run.device("wall")
+    elsewhere = run.open(1.0, wall)
+    run.subscribe(1.5, elsewhere, "site/#")
+    run.call(2.0, run.owner[outward], "m", 1)
+    run.publish(2.0, outward, "m", 1, up=True)
+    run.publish(2.3, elsewhere, "m", 1, up=False)
+    run.deliver(2.5, wall, "m", 1)
+    assert (level(run, 1)["delivered"], level(run, 1)["lost"]) == (0, 1)
+
+
 def test_a_retained_copy_for_a_new_subscription_is_no_duplicate(trial: tuple) -> None:
     run, outward, inward = trial
     through(run, outward, inward, "m", 1)
