@@ -53,7 +53,7 @@ def test_a_message_that_arrives_is_counted_once_with_its_latency(trial: tuple) -
 
 
 def test_what_another_subscriber_got_does_not_count(trial: tuple) -> None:
-    run, outward, inward = trial
+    run, outward, _ = trial
     wall = run.device("wall")
     elsewhere = run.open(1.0, wall)
     run.subscribe(1.5, elsewhere, "site/#")
