@@ -147,6 +147,13 @@ TEST_F(ClientReceive, AServerThatTakesNoAnswersIsNotReadWithoutEnd) {
     other.server().send(Pubrel{1});
   }
   EXPECT_EQ(other.server().rest().size(), 50U) << "200 bytes of PUBCOMP";
+  std::vector<std::uint8_t> burst;
+  for (int i = 0; i < 200; ++i) {
+    const auto pubrel = bytes_of(Pubrel{1});
+    burst.insert(burst.end(), pubrel.begin(), pubrel.end());
+  }
+  other.server().send(Bytes(burst));
+  EXPECT_EQ(other.server().rest().size(), 200U) << "what had arrived is answered as room comes";
   EXPECT_FALSE(other.server().peer().space().empty());
 }
 
