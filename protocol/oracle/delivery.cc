@@ -133,8 +133,7 @@ void Delivery::dropped(const Event& event) {
   Session* session = identity ? model_.session(identity->session) : nullptr;
   if (!session || !excuses(reason, trace::qos_of(event))) return;
   const Record* known = session->records.find(event.message);
-  if (reason != trace::DropReason::session_ended &&
-      (!known || known->excused >= known->permitted + known->retained_permitted))
+  if (!known || known->excused >= known->permitted + known->retained_permitted)
     wills_.seen(event.message);
   ++model_.record(*session, event.message).excused;
   std::erase_if(session->retained_due,

@@ -282,5 +282,36 @@ TEST_F(Retained, A_will_with_RETAIN_becomes_the_value) {
   EXPECT_EQ(t.broken(), "RET-CONVERGE");
 }
 
+TEST_F(Retained, A_value_that_was_replaced_before_it_was_sent_is_not_missed) {
+  a.connect();
+  retains("old");
+  sub.connect();
+  sub.subscribe("r/1", 1);
+  retains("new");
+  sub.receives("r/1", "new", 1);
+  t.settle();
+  EXPECT_EQ(t.broken(), "");
+}
+
+TEST_F(Retained, A_value_that_was_never_acknowledged_is_not_missed) {
+  a.connect();
+  a.sends(publish("r/1", "new", 1, 2).retained());
+  a.cut();
+  a.connect({.clean = true});
+  sub.connect();
+  sub.subscribe("r/1", 1);
+  t.settle();
+  EXPECT_EQ(t.broken(), "");
+}
+
+TEST_F(Sessions, SpTruth_a_clean_session_is_not_continued_by_a_takeover) {
+  a.connect({.clean = true});
+  const auto old = a.connection();
+  a.connect({.present = 1});
+  a.use(old);
+  a.cut();
+  EXPECT_EQ(t.broken(), "SP-TRUTH");
+}
+
 }  // namespace
 }  // namespace mqttlab::oracle_test
