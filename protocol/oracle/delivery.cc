@@ -38,14 +38,12 @@ std::string Delivery::message(const Event& event) const {
          model_.quoted(event.text);
 }
 
-std::size_t Delivery::accept(const Acceptance& accepted) {
-  std::size_t entitled = 0;
+void Delivery::accept(const Acceptance& accepted) {
   const auto published = static_cast<std::uint8_t>(accepted.qos);
   for (const std::uint32_t filter : model_.matching(accepted.topic)) {
     for (const Subscriber& subscriber : model_.filter(filter).subscribers) {
       Session& session = *model_.session(subscriber.session);
       Record& record = entitle(session, accepted);
-      ++entitled;
       std::uint8_t least = published;
       if (subscriber.asked != Subscriber::none) {
         record.qos_mask |= up_to(std::min(subscriber.asked, published));
@@ -62,13 +60,12 @@ std::size_t Delivery::accept(const Acceptance& accepted) {
       if (owed) owe(record, accepted, static_cast<QoS>(least));
     }
   }
-  return entitled;
 }
 
 // One more copy for one more matching filter.
 Record& Delivery::entitle(Session& session, const Acceptance& accepted) {
   Record& record = model_.record(session, accepted.message);
-  const bool first = record.permitted == 0 && record.distinct == 0;
+  const bool first = record.permitted == 0;
   if (first) {
     record.accepted_at = model_.now;
     record.accepted = accepted.late ? accepted.arrived : model_.event_index;
@@ -79,11 +76,7 @@ Record& Delivery::entitle(Session& session, const Acceptance& accepted) {
   }
   const bool same = record.last_accepted == model_.event_index;  // through another filter
   if (accepted.late && !first && !same) return record;
-  if (first || !same) {
-    record.will = record.will && accepted.will;
-    const bool repeat = accepted.again && accepted.publisher == record.publisher;
-    if (first || !repeat) ++record.distinct;
-  }
+  record.will = record.will && accepted.will;
   record.last_accepted = model_.event_index;
   ++record.permitted;
   return record;

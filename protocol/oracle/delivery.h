@@ -31,8 +31,8 @@ class Delivery {
 
   void connect(Intake& intake) { intake_ = &intake; }
 
-  /// Returns the number of sessions that a matching subscription entitles to the message.
-  std::size_t accept(const Acceptance& acceptance);
+  /// Every session with a matching subscription may get the message, and most must.
+  void accept(const Acceptance& acceptance);
   /// A QoS 1 PUBLISH's or 2's connection ended before the broker acknowledged it: nobody is owed.
   /// `acceptance`: index of the event that accepted it.
   void unacknowledged(std::uint64_t message, std::uint64_t acceptance);

@@ -29,8 +29,6 @@ void Intake::arrived(Connection& connection, const Event& event) {
     const bool repeat = qos == QoS::exactly_once && inbound.qos == QoS::exactly_once;
     if (repeat) {
       inbound.connection = connection.number;
-      // If the first was lost unhandled, this one is the message.
-      if (!inbound.acknowledged) handled_now(*session, inbound);
       return;
     }
     inbound = {.message = event.message,

@@ -58,7 +58,6 @@ struct Record {
   std::uint64_t last_required = 0;  ///< of the last that obliges
   bool waived = false;              ///< it does not: it was not acknowledged
   Text topic = 0, publisher = 0;    ///< publisher: client id
-  std::uint32_t distinct = 0;       ///< acceptances that are no repeats of one message
   std::uint32_t permitted = 0;      ///< copies the broker may send: acceptances x matching filters
   std::uint32_t required = 0;       ///< messages the broker must deliver at QoS 1 or 2
   std::uint32_t excused = 0;        ///< of them dropped for a legal reason that was logged

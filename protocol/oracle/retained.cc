@@ -118,8 +118,7 @@ void Retained::finish(const Deadline& deadline) {
     for (const RetainedDue& due : session->retained_due) {
       const Value* value = values_.find(std::uint64_t{due.topic} + 1);
       const Subscriber* subscriber = model_.subscriber(due.filter, session->id);
-      if (!value->sure || !value->may_be_in_force(due.message) || value->event > due.event)
-        continue;
+      if (!value->sure || !value->may_be_in_force(due.message)) continue;
       if (!subscriber || subscriber->granted == Subscriber::none || due.at > deadline.before)
         continue;
       model_.report.broken(
