@@ -1,5 +1,6 @@
 #include "protocol/client/link.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <utility>
 
@@ -144,7 +145,7 @@ void Link::disconnect(Time now) {
   if (finished()) return;
   encode(Disconnect{}, config_.version, outbox_);  // and nothing after it (MQTT-3.14.4-2)
   phase_ = Phase::draining;
-  give_up_at_ = now + config_.ping_timeout;
+  give_up_at_ = std::min(now + config_.ping_timeout, keep_alive_.dead_at());
 }
 
 void Link::give_up(ClientEvent how, Time now) {

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "tests/support/client_script.h"
 
 namespace mqttlab::testing {
@@ -135,6 +137,19 @@ TEST(KeepAlive, AServerThatTakesNothingIsGivenUpEvenBehindAFullOutbox) {
     lab.until(dead_at);
     EXPECT_FALSE(lab.client().connected());
   }
+}
+
+TEST(KeepAlive, StoppingDoesNotProlongADeadLink) {
+  ClientScript lab(config());
+  lab.connect();
+  lab.until(13 * second);  // PINGREQ is due at 10 s, and nothing is taken
+  lab.client().stop(lab.now());
+  lab.until(14 * second - 1);
+  std::array<Bytes, 8> pieces;
+  EXPECT_NE(lab.server().peer().pending(pieces), 0U) << "DISCONNECT may still get through";
+  lab.until(14 * second);
+  EXPECT_EQ(lab.server().peer().pending(pieces), 0U);
+  EXPECT_TRUE(lab.server().peer().finished());
 }
 
 TEST(KeepAlive, ABlockedTransportGetsOnePingNotMany) {
