@@ -224,6 +224,19 @@ TEST_F(Exchange, DUP_1_on_a_message_whose_first_PUBLISH_was_cut_before_its_last_
   EXPECT_EQ(t.broken(), "");
 }
 
+TEST_F(Exchange, DUP_1_on_a_retained_copy_that_was_cut_is_legal_though_an_equal_message_is_new) {
+  pub.connect();
+  pub.publishes("a/b", "m", 1, 1, true);
+  sub.connect();
+  sub.subscribe("a/b", 1);
+  t.tail(sub.connection(), trace::End::broker, false);
+  sub.cut();
+  sub.connect();
+  pub.publishes("a/b", "m", 1);
+  sub.is_sent(publish("a/b", "m", 1, 1).retained().again());
+  EXPECT_EQ(t.broken(), "");
+}
+
 TEST_F(Exchange, PidUnique_a_second_message_under_an_open_id) {
   begin(1);
   pub.writes(publish("a/b", "1", 1, 1));
