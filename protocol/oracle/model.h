@@ -169,6 +169,7 @@ struct Connection {
   std::uint64_t will_event = 0;
   bool will_justified = false;    ///< the broker had a visible reason to end this connection
   bool challenged = false;        ///< a later CONNECT with this client id has arrived
+  bool challenger = false;        ///< its CONNECT found an older connection with its client id
   std::uint32_t replaced_by = 0;  ///< the connection that took over: its CONNECT was accepted
   Time replaced_at = 0;
   std::uint64_t replaced_event = 0;

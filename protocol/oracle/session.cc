@@ -11,7 +11,10 @@ void Sessions::connect_arrived(Connection& connection, const Event& event) {
   Identity& identity = model_.identity(connection);
   const Session* session = model_.session(identity.session);
   if (!session || session->connection == 0) return;
-  if (Connection* older = model_.find_connection(session->connection)) older->challenged = true;
+  if (Connection* older = model_.find_connection(session->connection)) {
+    older->challenged = true;
+    connection.challenger = true;
+  }
 }
 
 void Sessions::connack_written(Connection& connection, const Event& event) {
@@ -20,6 +23,7 @@ void Sessions::connack_written(Connection& connection, const Event& event) {
   if (event.code != 0) return check_present(connection, event, false);
   Identity& identity = model_.identity(connection);
   Session* session = model_.session(identity.session);
+  if (connection.challenger) model_.report.checked(Rule::one_conn);
   if (session && session->connection != 0) take_over(connection, *session);
   const bool clean = connection.connect->clean_session;
   const bool expected = session && !session->clean && !clean;
@@ -61,7 +65,6 @@ void Sessions::end(std::uint32_t id) {
 void Sessions::take_over(Connection& connection, Session& session) {
   Connection* older = model_.find_connection(session.connection);
   if (!older || older->broker.closed || older->number == connection.number) return;
-  model_.report.checked(Rule::one_conn);
   older->replaced_by = connection.number;
   older->replaced_at = model_.now;
   older->replaced_event = model_.event_index;

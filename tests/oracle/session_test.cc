@@ -92,6 +92,22 @@ TEST_F(Sessions, A_takeover_closes_the_half_open_link) {
   EXPECT_EQ(t.verdict("ONE-CONN").checked, 1U);
 }
 
+TEST_F(Sessions, A_takeover_counts_if_the_older_link_is_closed_before_CONNACK) {
+  a.connect();
+  const auto old = a.connection();
+  a.closes(CloseCause::timeout);
+  a.opens();
+  a.sends_connect({});
+  const auto fresh = a.connection();
+  a.use(old);
+  a.is_closed();
+  a.use(fresh);
+  a.gets_connack({});
+  t.wait(5);
+  EXPECT_EQ(t.broken(), "");
+  EXPECT_EQ(t.verdict("ONE-CONN").checked, 1U);
+}
+
 TEST_F(Sessions, WillIff_a_will_that_is_due_and_never_published) {
   observed();
   a.connect(with_will);
