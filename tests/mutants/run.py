@@ -121,6 +121,8 @@ def prepare(mutant: Mutant) -> tuple[set[str], str]:
     if not patch.exists():
         return set(), f"{patch.relative_to(ROOT)} is not there"
     patched = set(re.findall(r"^\+\+\+ b/(\S+)", patch.read_text(), re.MULTILINE))
+    if not patched:
+        return set(), f"{mutant.patch} changes no file"
     for name in patched:
         if not name.startswith("protocol/") or not (ROOT / name).exists():
             return set(), f"{mutant.patch} patches {name}, which is no file of protocol/"
