@@ -20,7 +20,8 @@ needs_tshark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark
 
 def captured(directory: Path, **options: object) -> mqttlab.Result:
     pcap = directory / "capture.pcap"
-    return mqttlab.run("field_trial", seed=11, parameters={"devices": 60}, pcap=pcap, **options)  # type: ignore[arg-type]
+    chosen: dict = {"parameters": {"devices": 60}, "pcap": pcap, **options}
+    return mqttlab.run("field_trial", seed=11, **chosen)
 
 
 @needs_tshark
