@@ -169,6 +169,12 @@ void BrokerLink::authenticating(RequestId request) {
   state_ = State::authenticating;
 }
 
+void BrokerLink::undecided(Time now) {
+  if (state_ != State::authenticating) return;
+  core_.forget(request_);
+  refused(ConnectReturn::server_unavailable, now);
+}
+
 void BrokerLink::accepted(Session& session, bool session_present, Time now) {
   request_ = 0;
   state_ = State::connected;
