@@ -90,7 +90,8 @@ class Messages:
 
     def _token(self, events: Indices) -> NDArray[np.uint64]:
         actor = self.view.events["actor"][events].astype(np.uint64)
-        return (actor << np.uint64(32)) | self.view.events["detail"][events]
+        token: NDArray[np.uint64] = (actor << np.uint64(32)) | self.view.events["detail"][events]
+        return token
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,8 @@ class Fate:
     def lost(self) -> NDArray[np.bool_]:
         """QoS 1 and 2: accepted while subscribed and never delivered. QoS 0: never delivered."""
         promised = (self.messages.qos == 0) | self.covered
-        return promised & ~self.arrived
+        lost: NDArray[np.bool_] = promised & ~self.arrived
+        return lost
 
     def count_reasons(self, chosen: NDArray[np.bool_]) -> dict[str, int]:
         """How many of the chosen messages ended for which reason, the most frequent first."""
@@ -191,4 +193,5 @@ def _next_close(view: TraceView, subscriber: Subscriber, events: Indices) -> Ind
     closed = view.of(Kind.CLOSED, end=End.BROKER)
     closed = np.append(closed[view.device(closed) == subscriber.actor], view.size)
     place = np.searchsorted(closed, events, side="right").clip(max=len(closed) - 1)
-    return closed[place]
+    following: Indices = closed[place]
+    return following

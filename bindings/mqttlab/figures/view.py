@@ -66,11 +66,13 @@ class TraceView:
 
     def device(self, events: Indices) -> Indices:
         """The device that each event of a connection concerns, whichever end recorded it."""
-        return self.device_of[self.events["connection"][events]]
+        device: Indices = self.device_of[self.events["connection"][events]]
+        return device
 
     def qos(self, events: Indices) -> Indices:
         """QoS level in the flags of PUBLISH-like events."""
-        return ((self.events["flags"][events] >> 1) & 3).astype(np.int64)
+        level: Indices = ((self.events["flags"][events] >> 1) & 3).astype(np.int64)
+        return level
 
     def first_per_connection(self, events: Indices) -> Indices:
         """For each connection the first of `events`, or `size` if there is none."""
