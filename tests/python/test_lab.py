@@ -363,7 +363,19 @@ def test_a_full_offline_queue_is_an_error() -> None:
         (lambda lab: lab.fleet([lab.device("a")], qos=4), "fleet 'fleet-1': qos: QoS is 0, 1 or 2"),
         (lambda lab: lab.fleet([lab.device("a")], interval=0), "an interval over 0"),
         (lambda lab: lab.fleet([lab.device("a")], payload_bytes=-1), "payload_bytes: must be 0"),
+        (lambda lab: lab.fleet(["a"]), "fleet 'fleet-1': 'a' is no device"),
+        (lambda lab: lab.fleet([lab.device("a")], name=5), "fleet: the name: 5 is no text"),
+        (lambda lab: lab.fleet([lab.device("a")], qos=None), "QoS is 0, 1 or 2, got None"),
+        (lambda lab: lab.fleet([lab.device("a")], topic=5), "fleet-1': topic: 5 is no text"),
+        (lambda lab: lab.fleet([lab.device("a")], topic="a/#"), "topic: 'a/#' is no topic name"),
+        (lambda lab: lab.fleet([lab.device("a")], retain="no"), "retain: 'no' is neither True"),
         (lambda lab: lab.stamp(-1), "stamp: size"),
+        (lambda lab: lab.stamp(name="\ud800"), "stamp: name: .* has a lone surrogate"),
+        (lambda lab: lab.link(5), "link: the profile: 5 is no text"),
+        (lambda lab: lab.link(name="\ud800"), "link: the name: .* has a lone surrogate"),
+        (lambda lab: lab.device("\ud800"), "device: the name: .* has a lone surrogate"),
+        (lambda lab: lab.phase(5), "phase: the name: 5 is no text"),
+        (lambda lab: lab.device("a").client(will=Will("a", retain=3)), "retain: 3 is neither"),
     ],
 )  # fmt: skip
 def test_wrong_calls_name_value_place_and_remedy(call: Callable[[Lab], Any], message: str) -> None:
@@ -420,6 +432,13 @@ def test_a_bad_line_of_a_recording_is_named(tmp_path: Path, content: str, messag
         (lambda c: c.subscribe([("a", 7)]), UsageError, "QoS is 0, 1 or 2, got 7"),
         (lambda c: c.subscribe([]), UsageError, "names no filter"),
         (lambda c: c.unsubscribe(["a", 3]), UsageError, "3 is no text"),
+        (lambda c: c.publish("\ud800"), UsageError, "lone surrogate"),
+        (lambda c: c.publish("a", "\ud800"), UsageError, "payload: .* lone surrogate"),
+        (lambda c: c.publish("a", retain=1), UsageError, "retain: 1 is neither True nor False"),
+        (lambda c: c.subscribe(3), UsageError, "3 is neither a filter nor a list of filters"),
+        (lambda c: c.subscribe(("a", 1)), UsageError, "1 is no filter and no pair"),
+        (lambda c: c.subscribe([("a",)]), UsageError, "is no filter and no pair such as"),
+        (lambda c: c.unsubscribe(3), UsageError, "3 is neither a filter nor a list of filters"),
     ],
 )  # fmt: skip
 def test_wrong_client_calls_are_named(
@@ -431,6 +450,16 @@ def test_wrong_client_calls_are_named(
             await call(client)
 
     with pytest.raises(error, match=message):
+        run(scenario)
+
+
+@pytest.mark.parametrize("hit", ["a", 5, ["a"]])
+def test_an_outage_is_of_devices(hit: Any) -> None:
+    async def scenario(lab: Lab) -> None:
+        async with lab.outage(hit):
+            pass
+
+    with pytest.raises(UsageError, match=r"outage: .* is no device"):
         run(scenario)
 
 
@@ -577,6 +606,11 @@ def test_an_exception_of_the_progress_hook_comes_out() -> None:
         ({"pcap_side": "middle"}, "pcap_side='middle' is neither"),
         ({"pcap": "/no/such/directory/a.pcap"}, "/no/such/directory/a.pcap"),
         ({"parameters": {"count": "x"}}, "parameter count: 'x' is no int"),
+        ({"parameters": 5}, "parameters: 5 is no mapping"),
+        ({"tcp": 5}, "run: tcp: 5 is no text"),
+        ({"pcap": 5}, "run: pcap=5 is no path"),
+        ({"pcap_devices": "desk"}, "run: pcap_devices='desk' is no list of names"),
+        ({"pcap": "/dev/null", "pcap_devices": ["nobody"]}, "pcap_devices names 'nobody'"),
     ],
 )
 def test_wrong_arguments_of_run_are_named(options: dict[str, Any], message: str) -> None:
