@@ -67,9 +67,8 @@ Link::Link(LinkOwner& owner, const ClientConfig& config, std::uint64_t number)
       keep_alive_(0, config.ping_timeout, 0) {}
 
 bool Link::reading() const {
-  // Twice the limit: answers to the server go out above it, but not without any bound.
   if (phase_ == Phase::connecting) return true;
-  return owner_.may_read() && outbox_.size() < 2 * config_.outbox_bytes;
+  return owner_.may_read() && outbox_.takes_answers(config_.outbox_bytes);
 }
 
 std::span<std::uint8_t> Link::space() {
@@ -120,7 +119,6 @@ void Link::accepted(Time now) {
 std::size_t Link::pending(std::span<Bytes> pieces) const { return outbox_.pending(pieces); }
 
 void Link::sent(std::size_t n, Time now) {
-  if (!reading()) keep_alive_.heard(now);  // the server takes bytes: the only sign of life for now
   outbox_.sent(n);
   sent_bytes_ += n;
   keep_alive_.wrote(now);

@@ -53,6 +53,7 @@ class Writer {
   }
   void raw(const Slice& bytes) { out_.append(bytes); }
   void raw(Bytes bytes) { out_.append(bytes); }
+  void publish_ends() { out_.publish_ends(); }
 
  private:
   Outbox& out_;
@@ -124,6 +125,7 @@ void write(Writer out, const Publish& packet, ProtocolVersion) {
   out.field(packet.topic);
   if (packet.qos != QoS::at_most_once) out.u16(packet.packet_id);
   out.raw(packet.payload);
+  out.publish_ends();
 }
 
 void write_acknowledgement(Writer out, PacketType type, std::uint16_t packet_id) {
@@ -214,6 +216,7 @@ void EncodedPublish::append_to(Outbox& out, std::uint16_t packet_id, bool dup, b
   writer.raw(head_.part(1, head_.size() - 1));
   if (qos_ != QoS::at_most_once) writer.u16(packet_id);
   writer.raw(payload_);
+  writer.publish_ends();
 }
 
 }  // namespace mqttlab
