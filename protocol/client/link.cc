@@ -94,6 +94,7 @@ void Link::process(bool to_the_end, Time now) {
     if (!packet) return violated(packet.violation(), now);
     handle(std::move(*packet), now);
   }
+  keep_alive_.within_packet(framer_.buffered() > 0);
 }
 
 void Link::handle(Packet packet, Time now) {
@@ -193,8 +194,12 @@ void Link::keep_alive(Time now) {
   // long is as dead as one that says nothing.
   if (!owner_.may_read()) keep_alive_.stop_reading();
   if (now >= keep_alive_.dead_at()) {
+    const bool silent = now >= keep_alive_.silent_at();
     return give_up(
-        Disconnected{std::nullopt, within("no sign of life after PINGREQ", config_.ping_timeout)},
+        Disconnected{
+            std::nullopt,
+            silent ? within("no sign of life after PINGREQ", config_.ping_timeout)
+                   : within("no PINGRESP", config_.keep_alive_s * second + config_.ping_timeout)},
         now);
   }
   if (now < keep_alive_.ping_at()) return;

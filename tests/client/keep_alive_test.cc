@@ -89,6 +89,18 @@ TEST(KeepAlive, AnyByteIsASignOfLife) {
   EXPECT_TRUE(lab.client().connected());
 }
 
+// MQTT-3.12.4-1: PINGRESP is owed, and other packets are no substitute for it.
+TEST(KeepAlive, AServerThatTalksButNeverAnswersAPingIsGivenUp) {
+  ClientScript lab(config());
+  lab.connect();
+  while (lab.client().connected() && lab.now() < 100 * second) {
+    lab.after(500 * millisecond);
+    if (lab.client().connected()) lab.server().send(Publish{text("t"), text("x")});
+  }
+  EXPECT_EQ(lab.now(), 24 * second) << "PINGREQ at 10 s, then keep alive and ping timeout";
+  EXPECT_EQ(lab.event<Disconnected>().reason, "no PINGRESP within 14 s");
+}
+
 TEST(KeepAlive, ZeroMeansNone) {
   ClientScript lab(config(0));
   lab.connect();
