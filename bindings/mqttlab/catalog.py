@@ -58,7 +58,7 @@ def _execute(path: Path) -> types.ModuleType:
         spec.loader.exec_module(module)
     except SyntaxError as error:
         raise ScenarioFileError(f"{error.filename}:{error.lineno}: {error.msg}") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a file that leaves is broken as well
         frames = traceback.extract_tb(error.__traceback__)
         own = [frame.lineno for frame in frames if Path(frame.filename).resolve() == path.resolve()]
         reason = f"{type(error).__name__}: {error}"

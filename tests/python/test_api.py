@@ -179,6 +179,7 @@ def test_scenario_files(tmp_path: Path) -> None:
         ("import mqttlab\nasync def f(lab:\n", r"broken\.py:2: '\(' was never closed"),
         ("import math\n\nx = 1 / 0\n", r"broken\.py:3: ZeroDivisionError: division by zero"),
         ("import no_such_module_anywhere\n", r"broken\.py:1: ModuleNotFoundError"),
+        ("x = 1\nraise SystemExit(1)\n", r"broken\.py:2: SystemExit: 1"),
     ],
 )
 def test_a_broken_scenario_file_is_named_with_line_and_reason(
