@@ -15,6 +15,7 @@ pytest.importorskip("mqttlab._sim")
 import mqttlab
 from mqttlab import Error, Lab, Result
 from mqttlab.loop import VirtualTimeError
+from mqttlab.trace import Packet
 
 Scenario = Callable[[Lab], Any]
 
