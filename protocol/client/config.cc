@@ -10,6 +10,8 @@ namespace mqttlab::client {
 namespace {
 
 constexpr std::size_t longest_string = 65'535;
+// 31 years: added to any instant of a run it does not overflow.
+constexpr Time longest_time = 1'000'000'000 * second;
 
 void require(bool holds, const std::string& field, const std::string& trouble) {
   if (!holds) throw std::invalid_argument("ClientConfig." + field + ": " + trouble);
@@ -20,7 +22,8 @@ std::string seconds(Time time) {
 }
 
 void require_positive(Time time, const std::string& field) {
-  require(time > 0, field, seconds(time) + "; give a time above 0");
+  require(time > 0 && time <= longest_time, field,
+          seconds(time) + "; give a time above 0, up to 1e9 s");
 }
 
 void check_text(const std::string& text, const std::string& field, const std::string& statement) {
@@ -51,6 +54,7 @@ void check_will(const Will& will) {
 
 void check_backoff(const Backoff& backoff) {
   require_positive(backoff.initial, "backoff.initial");
+  require_positive(backoff.maximum, "backoff.maximum");
   require(backoff.maximum >= backoff.initial, "backoff.maximum",
           seconds(backoff.maximum) + " is less than backoff.initial, " + seconds(backoff.initial));
   require(backoff.factor >= 1.0 && backoff.factor <= 1e6, "backoff.factor",

@@ -236,6 +236,9 @@ TEST(ClientConfigCheck, NamesFieldAndRemedy) {
   names({.client_id = "c", .password = "p"}, "password");
   names({.client_id = "c", .ping_timeout = 0}, "ping_timeout");
   names({.client_id = "c", .connect_timeout = -1}, "connect_timeout");
+  names({.client_id = "c", .connect_timeout = never}, "connect_timeout");
+  names({.client_id = "c", .ping_timeout = never}, "ping_timeout");
+  names({.client_id = "c", .backoff = {.maximum = never}}, "backoff.maximum");
   names({.client_id = "c", .backoff = {.initial = 0}}, "backoff.initial");
   names({.client_id = "c", .backoff = {.maximum = 1}}, "backoff.maximum");
   names({.client_id = "c", .backoff = {.factor = 0.5}}, "backoff.factor");
