@@ -21,15 +21,17 @@ const BrokerConfig& checked(const BrokerConfig& config) {
   using std::to_string;
   require(config.max_packet_size >= 2, "max_packet_size", to_string(config.max_packet_size),
           "the smallest packet has 2 bytes");
-  require(config.connect_timeout > 0, "connect_timeout", to_string(config.connect_timeout) + " ns",
-          "it must be positive");
+  // 31 years: added to any instant of a run it does not overflow.
+  constexpr Time longest_time = 1'000'000'000 * second;
+  require(config.connect_timeout > 0 && config.connect_timeout <= longest_time, "connect_timeout",
+          to_string(config.connect_timeout) + " ns", "it must be positive, up to 1e9 s");
   require(config.keep_alive_factor >= 1.0 && config.keep_alive_factor <= 1e6, "keep_alive_factor",
           to_string(config.keep_alive_factor), "it must be from 1 (the standard says 1.5) to 1e6");
   require(config.window > 0, "window", "0", "at least one exchange must fit");
   require(config.receive_window > 0, "receive_window", "0", "at least one exchange must fit");
   require(config.outbox_bytes > 0, "outbox_bytes", "0", "nothing could be sent");
-  require(config.sys_interval >= 0, "sys_interval", to_string(config.sys_interval) + " ns",
-          "use 0 for no $SYS topics");
+  require(config.sys_interval >= 0 && config.sys_interval <= longest_time, "sys_interval",
+          to_string(config.sys_interval) + " ns", "use 0 for no $SYS topics, or up to 1e9 s");
   return config;
 }
 

@@ -167,6 +167,11 @@ TEST(Connect, AConfigurationThatCannotWorkIsNamed) {
   } catch (const std::invalid_argument& error) {
     EXPECT_STREQ(error.what(), "BrokerConfig: window is 0; at least one exchange must fit");
   }
+  for (const auto time : {&BrokerConfig::connect_timeout, &BrokerConfig::sys_interval}) {
+    BrokerConfig endless;
+    endless.*time = never;
+    EXPECT_THROW(TestBroker{endless}, std::invalid_argument) << "added to the clock it overflows";
+  }
 }
 
 TEST(Connect, AnySplitOfTheStreamIsEqual) {
