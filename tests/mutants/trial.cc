@@ -58,7 +58,7 @@ ClientConfig Trial::client(std::string client_id, bool clean_session) {
   config.connect_timeout = 3 * second;
   config.backoff = {.initial = 200 * millisecond, .maximum = 2 * second, .stable = 5 * second};
   config.window = one_of<std::uint16_t>({1, 3, 20});
-  if (chance(0.5)) config.outbox_bytes = 2'000;
+  if (chance(0.5)) config.outbox_bytes = 400;
   if (chance(0.6)) {
     config.will = Will{Slice::copy_of("will/" + client_id), Slice::copy_of("will of " + client_id),
                        static_cast<QoS>(draw(3)), chance(0.3)};
