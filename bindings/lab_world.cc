@@ -26,6 +26,12 @@ void LabWorld::add_broker(const std::string& name, BrokerConfig config, const Ac
 
 sim::ClientId LabWorld::add_client(sim::DeviceId device, ClientConfig config) {
   settings_.ping_timeout = std::max(settings_.ping_timeout, config.ping_timeout);
+  // What a client may need once the faults are over: to notice that its link died during them, to
+  // dial at the next turn of its back-off, and to finish what is open.
+  constexpr Time finish = 20 * second;
+  const Time converge =
+      config.keep_alive_s * second + config.ping_timeout + config.backoff.maximum + finish;
+  settings_.converge_within = std::max(settings_.converge_within, converge);
   return world().add_client(device, std::move(config));
 }
 

@@ -48,7 +48,7 @@ class ClientOptions(TypedDict, total=False):
     client_id: str  # the device's name if absent
     clean_session: bool  # default True
     keep_alive_s: int  # 0..65535, default 60; 0: none
-    ping_timeout: float | str  # from PINGREQ to PINGRESP, default "10s"
+    ping_timeout: float | str  # from PINGREQ to a sign of life, default "10s"
     connect_timeout: float | str  # from dial to CONNACK, default "30s"
     will: Will | None
     user_name: str | None

@@ -278,8 +278,9 @@ class Lab:
     def settle(self) -> None:
         """Ends all faults: cycles and outages end, links come up, nothing is lost from now on.
 
-        Records the phase "settle": the oracle expects everything to converge after it. Rates and
-        delays stay; dead devices stay dead.
+        Records the phase "settle": the oracle expects everything to converge after it, and judges
+        that if the run leaves it time: the longest keep alive + ping timeout + back-off of any
+        client + 20 s. Rates and delays stay; dead devices stay dead.
         """
         self.check_live()
         for device in self.devices_made:
