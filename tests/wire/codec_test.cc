@@ -12,31 +12,36 @@ namespace {
 using namespace test;
 
 TEST(Codec, SamplesCoverEveryPacketType) {
-  std::set<PacketType> types;
+  std::set<PacketType> types, types_5;
   for (const Sample& sample : samples()) types.insert(type_of(sample.packet));
-  EXPECT_EQ(types.size(), std::variant_size_v<Packet>);
+  for (const Sample& sample : samples_5()) types_5.insert(type_of(sample.packet));
+  EXPECT_EQ(types.size(), 14u);
+  EXPECT_EQ(types_5.size(), 15u);
+  EXPECT_EQ(std::variant_size_v<Packet>, 15u);
 }
 
 TEST(Codec, EveryPacketHasTheBytesOfTheStandard) {
-  for (const Sample& sample : samples())
-    EXPECT_EQ(encoded(sample.packet), sample.bytes) << describe(sample.packet);
+  for (const Sample& sample : samples_of_both())
+    EXPECT_EQ(encoded(sample.packet, sample.version), sample.bytes) << describe(sample.packet);
 }
 
 TEST(Codec, EveryPacketIsReadFromTheBytesOfTheStandard) {
-  for (const Sample& sample : samples()) {
-    const auto packet = decoded(sample.bytes, sample.sender);
+  for (const Sample& sample : samples_of_both()) {
+    const auto packet = decoded(sample.bytes, sample.sender, sample.version);
     ASSERT_TRUE(packet) << describe(sample.packet) << packet.violation().statement;
     EXPECT_EQ(*packet, sample.packet) << describe(*packet);
   }
 }
 
 TEST(Codec, RandomPacketsRoundTrip) {
-  Generator random(1);
-  for (int i = 0; i < 20'000; ++i) {
-    const Sample sample = random_sample(random);
-    const auto packet = decoded(sample.bytes, sample.sender);
-    ASSERT_TRUE(packet) << describe(sample.packet) << packet.violation().statement;
-    ASSERT_EQ(*packet, sample.packet);
+  for (const auto version : {ProtocolVersion::v3_1_1, ProtocolVersion::v5_0}) {
+    Generator random(1);
+    for (int i = 0; i < 20'000; ++i) {
+      const Sample sample = random_sample(random, version);
+      const auto packet = decoded(sample.bytes, sample.sender, version);
+      ASSERT_TRUE(packet) << describe(sample.packet) << packet.violation().statement;
+      ASSERT_EQ(*packet, sample.packet);
+    }
   }
 }
 
@@ -107,14 +112,15 @@ TEST(Codec, NamesAndDescriptionsAreOneLine) {
   EXPECT_EQ(name(PacketType::connect), "CONNECT");
   EXPECT_EQ(name(PacketType::disconnect), "DISCONNECT");
   EXPECT_EQ(name(static_cast<PacketType>(0)), "?");
-  EXPECT_EQ(name(static_cast<PacketType>(15)), "?");
+  EXPECT_EQ(name(PacketType::auth), "AUTH");
+  EXPECT_EQ(name(static_cast<PacketType>(16)), "?");
   EXPECT_EQ(name(static_cast<PacketType>(200)), "?");
   EXPECT_EQ(describe(Publish{slice("a/b"), slice("12345"), QoS::at_least_once, false, true, 7}),
             "PUBLISH qos 1 dup id 7 topic a/b 5 B");
   EXPECT_EQ(describe(Publish{slice("a\nb"), {}, {}, true, false, 0}),
             "PUBLISH qos 0 retain topic a\\x0Ab 0 B");
   EXPECT_EQ(describe(Suback{3, {1, 128}}), "SUBACK id 3 codes 1 128");
-  for (const Sample& sample : samples())
+  for (const Sample& sample : samples_of_both())
     EXPECT_EQ(describe(sample.packet).rfind(name(type_of(sample.packet)), 0), 0u);
 }
 
