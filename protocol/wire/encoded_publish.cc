@@ -34,16 +34,18 @@ EncodedPublish::EncodedPublish(const Slice& topic, const Slice& payload, QoS qos
 
 void EncodedPublish::append_to(Outbox& out, std::uint16_t packet_id, bool dup, bool retain) const {
   assert(!head_.empty() && (packet_id != 0) == (qos_ != QoS::at_most_once));
-  const std::uint8_t first = first_byte(PacketType::publish, publish_flags(qos_, dup, retain));
-  out.append(Bytes(&first, 1));
-  out.append(head_.part(1, id_at_ - 1));
-  if (qos_ != QoS::at_most_once) {
-    const std::uint8_t id[] = {static_cast<std::uint8_t>(packet_id >> 8),
-                               static_cast<std::uint8_t>(packet_id)};
-    out.append(Bytes(id));
-  }
-  if (id_at_ < head_.size()) out.append(head_.part(id_at_, head_.size() - id_at_));
-  out.append(payload_);
+  Writer writer(out, ProtocolVersion::v5_0);
+  const auto head = [&](std::size_t from, std::size_t to) {
+    if (to - from < Outbox::share_from)
+      writer.raw(head_.bytes().subspan(from, to - from));
+    else
+      writer.raw(head_.part(from, to - from));
+  };
+  writer.u8(first_byte(PacketType::publish, publish_flags(qos_, dup, retain)));
+  head(1, id_at_);
+  if (qos_ != QoS::at_most_once) writer.u16(packet_id);
+  if (id_at_ < head_.size()) head(id_at_, head_.size());
+  writer.raw(payload_);
 }
 
 }  // namespace mqttlab

@@ -110,7 +110,8 @@ class Reader {
   }
   [[nodiscard]] std::size_t left() const { return frame_.size() - position_; }
   [[nodiscard]] bool ok() const { return !violation_; }
-  [[nodiscard]] const Violation& violation() const { return *violation_; }
+  /// The first failure, if any.
+  [[nodiscard]] const std::optional<Violation>& outcome() const { return violation_; }
 
  private:
   bool take(std::size_t n, const Statement& missing) {
