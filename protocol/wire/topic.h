@@ -9,7 +9,7 @@
 namespace mqttlab {
 
 /// Well-formed UTF-8 without surrogates or U+0000; U+FEFF is a character like any other
-/// (MQTT-1.5.3-1 to -3).
+/// (MQTT-1.5.3-1 to -3; in 5.0 MQTT-1.5.4-1, MQTT-1.5.4-2 and MQTT-1.5.4-3).
 [[nodiscard]] bool valid_utf8(std::string_view text);
 /// 1 to 65,535 bytes of valid UTF-8 without wildcards (MQTT-3.3.2-2, MQTT-4.7.1-1, MQTT-4.7.3-1 to
 /// -3).
