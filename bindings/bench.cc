@@ -14,22 +14,19 @@ void bind_bench(py::module_& m) {
       .def_readonly("messages", &BenchResult::messages)
       .def_readonly("raw_messages", &BenchResult::raw_messages)
       .def_readonly("us_per_message", &BenchResult::us_per_message)
-      .def_readonly("raw_us_per_message", &BenchResult::raw_us_per_message)
-      .def_readonly("ratio", &BenchResult::ratio);
+      .def_readonly("raw_us_per_message", &BenchResult::raw_us_per_message);
   const sim::BenchConfig defaults;
   m.def(
       "run_bench",
-      [](std::uint32_t devices, std::uint64_t seed, std::uint64_t messages, std::uint32_t rounds) {
+      [](std::uint32_t devices, std::uint64_t seed, std::uint64_t messages) {
         const py::gil_scoped_release unlocked;
         sim::BenchConfig config;
         config.devices = devices;
         config.seed = seed;
         config.messages = messages;
-        config.rounds = rounds;
         return sim::run_bench(config);
       },
-      "devices"_a, "seed"_a = defaults.seed, "messages"_a = defaults.messages,
-      "rounds"_a = defaults.rounds);
+      "devices"_a, "seed"_a = defaults.seed, "messages"_a = defaults.messages);
 }
 
 }  // namespace mqttlab::bindings

@@ -1,5 +1,6 @@
 #include "bindings/world.h"
 
+#include <pybind11/native_enum.h>
 #include <pybind11/stl.h>
 
 #include <array>
@@ -183,12 +184,13 @@ py::tuple judge(LabWorld& lab) {
 }  // namespace
 
 void bind_client_events(py::module_& m) {
-  py::enum_<Misuse>(m, "Misuse")
+  py::native_enum<Misuse>(m, "Misuse", "enum.Enum")
       .value("bad_topic", Misuse::bad_topic)
       .value("too_large", Misuse::too_large)
       .value("queue_full", Misuse::queue_full)
       .value("not_connected", Misuse::not_connected)
-      .value("bad_argument", Misuse::bad_argument);
+      .value("bad_argument", Misuse::bad_argument)
+      .finalize();
   py::class_<Connected>(m, "Connected")
       .def_readonly("session_present", &Connected::session_present);
   py::class_<Refused>(m, "Refused")

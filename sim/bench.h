@@ -15,19 +15,18 @@ struct BenchConfig {
   Time interval = 30 * second;    ///< between publishes of one device
   Time delay = 25 * millisecond;  ///< one way
   double loss = 0.02;             ///< independent, each way
-  std::uint32_t rounds = 3;       ///< both sides run so often, in turn; the fastest of each counts
 };
 
 struct BenchResult {
   std::uint32_t devices = 0;
-  std::uint64_t messages = 0;      ///< delivered to the subscriber in one round
+  std::uint64_t messages = 0;      ///< delivered to the subscriber
   std::uint64_t raw_messages = 0;  ///< the same for bare ns-3
   double us_per_message = 0;       ///< wall time, trace on
   double raw_us_per_message = 0;   ///< wall time of bare ns-3 moving the same bytes
-  double ratio = 0;
 };
 
-/// Builds worlds of its own: no other may exist. Throws std::invalid_argument naming the field.
+/// One measurement of each side, one after the other. Builds worlds of its own: no other may exist.
+/// Throws std::invalid_argument naming the field.
 [[nodiscard]] BenchResult run_bench(const BenchConfig& config);
 
 }  // namespace mqttlab::sim

@@ -49,6 +49,7 @@ struct Fleet::State : std::enable_shared_from_this<State> {
   };
 
   State(World& of, FleetConfig given) : world(of), config(std::move(given)) {}
+  void begin(std::size_t index);
   void publish(std::size_t index);
   void plan(std::size_t index);
   [[nodiscard]] std::string topic(const Member& member, QoS qos) const;
@@ -71,11 +72,16 @@ Fleet::Fleet(World& world, std::string name, std::vector<ClientId> clients, Flee
     State::Member& member = state_->members[index];
     const double within = static_cast<double>(state_->config.start_within);
     const Time first = world.now() + static_cast<Time>(within * member.random.uniform());
-    world.at(first, [state = state_, index] {
-      state->world.start(state->members[index].client);
-      state->publish(index);
-    });
+    world.at(first, [state = state_, index] { state->begin(index); });
   }
+}
+
+// A device has something to say once it is there: who has yet to connect waits for one interval.
+void Fleet::State::begin(std::size_t index) {
+  const ClientId client = members[index].client;
+  if (world.client(client).connected()) return publish(index);
+  world.start(client);
+  plan(index);
 }
 
 void Fleet::State::publish(std::size_t index) {

@@ -27,7 +27,8 @@ struct FleetConfig {
 [[nodiscard]] Slice stamp(std::string_view name, std::uint64_t sequence, Time now,
                           std::uint32_t bytes);
 
-/// Publishes from clients that exist already; starts them. Its schedule lives as long as the world,
+/// Publishes from clients that exist already; starts them, and gives those that were not connected
+/// yet one interval before their first publish. Its schedule lives as long as the world,
 /// whatever becomes of this object.
 class Fleet {
  public:

@@ -29,10 +29,12 @@ Stream::~Stream() {
   if (socket_) socket_->vanish();  // only a world that is being destroyed comes here
 }
 
+// What is written may make room to read again, and what is read may be answered.
 void Stream::pump() {
-  if (is_over()) return;
-  read();
-  if (!is_over()) write();
+  for (bool wrote = true; wrote && !is_over();) {
+    read();
+    wrote = !is_over() && write();
+  }
 }
 
 void Stream::read() {
@@ -48,7 +50,8 @@ void Stream::read() {
   if (cause_) finish(*cause_);
 }
 
-void Stream::write() {
+bool Stream::write() {
+  bool wrote = false;
   static std::vector<std::uint8_t> gathered;  // one simulator per process, so one buffer
   std::array<Bytes, 16> pieces;
   for (;;) {
@@ -57,7 +60,7 @@ void Stream::write() {
     const std::size_t room = socket_->GetTxAvailable();
     if (room == 0) {
       blocked_ = true;
-      return;
+      return wrote;
     }
     gathered.clear();
     for (const Bytes& piece : std::span(pieces).first(count)) {
@@ -65,18 +68,22 @@ void Stream::write() {
       gathered.insert(gathered.end(), piece.begin(), piece.begin() + static_cast<long>(part));
     }
     const auto size = static_cast<std::uint32_t>(gathered.size());
-    if (socket_->Send(ns3::Create<ns3::Packet>(gathered.data(), size), 0) < 0) return;
+    if (socket_->Send(ns3::Create<ns3::Packet>(gathered.data(), size), 0) < 0) return wrote;
+    wrote = true;
     tap_.written(gathered, virtual_now());
     peer_.sent(size, virtual_now());
   }
   if (peer_.finished()) finish(CloseCause::local);
+  return wrote;
 }
 
 // A reset or a timeout may come after bytes that nobody has read: they arrived, so they are given
-// to the peer before it learns of the end.
+// to the peer before it learns of the end. A peer that takes no more of them is not waited for:
+// what it has to write, which is what it waits to be rid of, can go nowhere.
 void Stream::ended(CloseCause cause) {
   cause_ = cause;
   read();
+  if (!is_over() && cause != CloseCause::fin) finish(cause);
 }
 
 void Stream::finish(CloseCause cause) {
@@ -115,7 +122,7 @@ void Stream::on_readable(ns3::Ptr<ns3::Socket>) {
 
 void Stream::on_writable(ns3::Ptr<ns3::Socket>, std::uint32_t) {
   if (frozen_ || !std::exchange(blocked_, false)) return;
-  write();
+  pump();
   owner_.active(*this);
 }
 

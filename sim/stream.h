@@ -41,7 +41,7 @@ class Stream {
 
  private:
   void read();
-  void write();
+  bool write();  // true if anything went out
   void ended(CloseCause cause);
   void finish(CloseCause cause);
   void on_readable(ns3::Ptr<ns3::Socket> socket);

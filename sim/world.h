@@ -68,7 +68,8 @@ class World {
   std::optional<ClientEvent> poll(ClientId client);
   [[nodiscard]] const Client& client(ClientId client) const;
   [[nodiscard]] DeviceId device_of(ClientId client) const;
-  [[nodiscard]] bool is_dead(ClientId client) const;  ///< its process ended by die()
+  /// Its process ended by die(): calls do nothing and return Misuse::not_connected.
+  [[nodiscard]] bool is_dead(ClientId client) const;
   /// A watched client's events stop run(); one with a handler has them taken by the handler at
   /// once; otherwise they are taken and thrown away at once (a fleet's member that only counts in
   /// the trace).

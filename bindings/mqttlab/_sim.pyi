@@ -141,9 +141,8 @@ class BenchResult:
     raw_messages: int
     us_per_message: float
     raw_us_per_message: float
-    ratio: float
 
-def run_bench(devices: int, seed: int = 1, messages: int = 20_000, rounds: int = 3) -> BenchResult:
+def run_bench(devices: int, seed: int = 1, messages: int = 20_000) -> BenchResult:
     """Wall time per delivered QoS 1 message, trace on, beside bare ns-3 moving the same bytes.
 
     Builds worlds of its own: no other may exist.

@@ -199,9 +199,10 @@ class Lab:
 
         `topic`: {name} is the device's name, {qos} the message's level. `qos`: a level, or levels
         taken in turn by each member. `interval`: between two publishes of a member, stretched by
-        1 +- interval_spread. `start_within`: members begin at instants uniform in it. `stop_at`:
-        an instant of virtual time; nothing is published at or after it. Payloads are stamped and
-        padded to `payload_bytes`.
+        1 +- interval_spread, the first being one interval after it began to connect.
+        `start_within`: members begin at instants uniform in it. `stop_at`: an instant of virtual
+        time; nothing is published at or after it. Payloads are stamped and padded to
+        `payload_bytes`.
         Options: see ClientOptions; in a will's topic {name} is the device's name.
         """
         self.check_live()

@@ -38,6 +38,8 @@ class SubscriptionIndex {
   [[nodiscard]] const std::vector<Subscriber>& match(std::string_view topic);
 
   [[nodiscard]] std::size_t size() const { return size_; }  ///< subscriptions
+  /// Nodes of the tree in use, the root included: what memory follows.
+  [[nodiscard]] std::size_t nodes() const { return nodes_.size() - free_nodes_.size(); }
 
  private:
   static constexpr std::uint32_t none = IdTable::none;

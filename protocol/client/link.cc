@@ -1,5 +1,6 @@
 #include "protocol/client/link.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <utility>
 
@@ -119,6 +120,7 @@ void Link::accepted(Time now) {
 std::size_t Link::pending(std::span<Bytes> pieces) const { return outbox_.pending(pieces); }
 
 void Link::sent(std::size_t n, Time now) {
+  if (!reading()) keep_alive_.heard(now);  // the server takes bytes: the only sign of life for now
   outbox_.sent(n);
   sent_bytes_ += n;
   keep_alive_.wrote(now);
@@ -143,7 +145,7 @@ void Link::disconnect(Time now) {
   if (finished()) return;
   encode(Disconnect{}, config_.version, outbox_);  // and nothing after it (MQTT-3.14.4-2)
   phase_ = Phase::draining;
-  give_up_at_ = now + config_.ping_timeout;
+  give_up_at_ = std::min(now + config_.ping_timeout, keep_alive_.dead_at());
 }
 
 void Link::give_up(ClientEvent how, Time now) {
@@ -189,7 +191,9 @@ void Link::advance(Time now) {
 }
 
 void Link::keep_alive(Time now) {
-  if (!reading()) keep_alive_.stop_reading();
+  // A full outbox stops reading as well, but excuses nobody: a server that takes nothing for so
+  // long is as dead as one that says nothing.
+  if (!owner_.may_read()) keep_alive_.stop_reading();
   if (now >= keep_alive_.dead_at()) {
     return give_up(
         Disconnected{std::nullopt, within("no sign of life after PINGREQ", config_.ping_timeout)},

@@ -90,7 +90,6 @@ void Subscriptions::session_lost() {
     ids_.release(std::exchange(id_of(request), std::uint16_t{0}));
     request.written = false;
   }
-  std::erase_if(requests_, [](const Request& request) { return request.token == 0; });
   resubscribe();
 }
 

@@ -11,9 +11,8 @@ void BrokerEnd::closed(Connection& connection) {
     // What came in before CONNACK could be written may have been acted on, or not.
     for (const auto& [early, index] : std::exchange(connection.early, {})) {
       if (early.packet != PacketType::publish) continue;
-      accepts(connection, early);
+      intake_.arrived(connection, early);
       delivery_.unacknowledged(early.message, model_.event_index);
-      retained_.doubt(early.message);
     }
     wills_.accepted(connection);
   }
@@ -30,14 +29,7 @@ void BrokerEnd::finish(Connection& connection) {
   if (!session || connection.broker.closed) return;
   if (session->connection == connection.number)
     exchanges_.over({connection, End::broker, session->out, session});
-  for (const std::uint64_t id : session->in.keys()) {
-    Inbound& inbound = *session->in.find(id);
-    if (inbound.acknowledged || inbound.connection != connection.number) continue;
-    inbound.waived = true;
-    delivery_.unacknowledged(inbound.message, inbound.event);
-    retained_.doubt(inbound.message);
-    if (inbound.qos == QoS::at_least_once) session->in.erase(id);
-  }
+  intake_.give_up(*session, connection.number);
 }
 
 void BrokerEnd::written(Connection& connection, const Event& event) {
@@ -54,7 +46,7 @@ void BrokerEnd::written(Connection& connection, const Event& event) {
       break;
     case PacketType::puback:
     case PacketType::pubrec:
-      acknowledged(*session, event);
+      intake_.acknowledged(*session, event);
       break;
     case PacketType::suback:
     case PacketType::unsuback:
@@ -82,6 +74,7 @@ void BrokerEnd::connack(Connection& connection, const Event& event) {
 }
 
 void BrokerEnd::arrived(Connection& connection, const Event& event) {
+  model_.broker_heard(connection.number);
   if (event.packet == PacketType::connect && !connection.connect_at_broker) {
     sessions_.connect_arrived(connection, event);
   } else if (!connection.broker.connack) {
@@ -103,7 +96,7 @@ void BrokerEnd::handles(Connection& connection, const Event& event) {
       sessions_.detach(connection);
       break;
     case PacketType::publish:
-      accepts(connection, event);
+      intake_.arrived(connection, event);
       break;
     case PacketType::pubrel:
       if (session) session->in.erase(event.packet_id);
@@ -122,37 +115,6 @@ void BrokerEnd::handles(Connection& connection, const Event& event) {
     default:
       break;
   }
-}
-
-// A QoS 2 PUBLISH whose id waits for PUBREL is the same message again (MQTT-4.3.3-2); any other
-// PUBLISH is a new one, whatever its DUP says (MQTT-4.3.2-2).
-void BrokerEnd::accepts(Connection& connection, const Event& event) {
-  const QoS qos = trace::qos_of(event);
-  if (Session* session = model_.session(connection.session); session && qos != QoS::at_most_once) {
-    Inbound& inbound = session->in[event.packet_id];
-    const bool repeat = qos == QoS::exactly_once && inbound.qos == QoS::exactly_once;
-    if (!repeat) inbound = {.message = event.message, .qos = qos, .event = model_.event_index};
-    inbound.connection = connection.number;
-    if (repeat) return;
-  }
-  if (model_.system_topic(event.text)) return;
-  delivery_.accept({.message = event.message,
-                    .topic = event.text,
-                    .publisher = connection.client_id,
-                    .qos = qos,
-                    .dup = trace::dup_of(event)});
-  if (trace::retain_of(event))
-    retained_.store(event.text, event.message, event.payload_bytes == 0, qos);
-}
-
-void BrokerEnd::acknowledged(Session& session, const Event& event) {
-  Inbound* inbound = session.in.find(event.packet_id);
-  if (!inbound) return;
-  if (std::exchange(inbound->waived, false))
-    delivery_.acknowledged(inbound->message, inbound->event);
-  inbound->acknowledged = true;
-  if (event.packet == PacketType::puback && inbound->qos == QoS::at_least_once)
-    session.in.erase(event.packet_id);
 }
 
 void BrokerEnd::subscribe(Connection& connection, Session& session, const Event& event) {

@@ -3,6 +3,7 @@
 
 #include "protocol/oracle/delivery.h"
 #include "protocol/oracle/exchange.h"
+#include "protocol/oracle/intake.h"
 #include "protocol/oracle/model.h"
 #include "protocol/oracle/retained.h"
 #include "protocol/oracle/session.h"
@@ -13,12 +14,13 @@ namespace mqttlab::oracle {
 class BrokerEnd {
  public:
   BrokerEnd(Model& model, Exchanges& exchanges, Sessions& sessions, Wills& wills,
-            Retained& retained, Delivery& delivery)
+            Retained& retained, Intake& intake, Delivery& delivery)
       : model_(model),
         exchanges_(exchanges),
         sessions_(sessions),
         wills_(wills),
         retained_(retained),
+        intake_(intake),
         delivery_(delivery) {}
 
   void written(Connection& connection, const Event& event);
@@ -28,9 +30,7 @@ class BrokerEnd {
 
  private:
   void handles(Connection& connection, const Event& event);
-  void accepts(Connection& connection, const Event& event);
   void connack(Connection& connection, const Event& event);
-  void acknowledged(Session& session, const Event& event);
   void subscribe(Connection& connection, Session& session, const Event& event);
   void unsubscribe(Connection& connection, Session& session, const Event& event);
   void answered(Connection& connection, Session& session, const Event& event);
@@ -44,6 +44,7 @@ class BrokerEnd {
   Sessions& sessions_;
   Wills& wills_;
   Retained& retained_;
+  Intake& intake_;
   Delivery& delivery_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "protocol/oracle/intake.h"
 #include "protocol/oracle/retained.h"
 #include "protocol/oracle/will.h"
 
@@ -9,6 +10,9 @@ namespace mqttlab::oracle {
 namespace {
 
 constexpr std::uint8_t bit(std::uint8_t qos) { return static_cast<std::uint8_t>(1U << qos); }
+std::uint8_t qos_bit(const Event& event) {
+  return bit(static_cast<std::uint8_t>(trace::qos_of(event)));
+}
 constexpr std::uint8_t up_to(std::uint8_t qos) {
   return static_cast<std::uint8_t>((1U << (qos + 1)) - 1);
 }
@@ -34,29 +38,12 @@ std::string Delivery::message(const Event& event) const {
          model_.quoted(event.text);
 }
 
-std::size_t Delivery::accept(const Acceptance& accepted) {
-  std::size_t entitled = 0;
+void Delivery::accept(const Acceptance& accepted) {
   const auto published = static_cast<std::uint8_t>(accepted.qos);
   for (const std::uint32_t filter : model_.matching(accepted.topic)) {
     for (const Subscriber& subscriber : model_.filter(filter).subscribers) {
       Session& session = *model_.session(subscriber.session);
-      Record& record = model_.record(session, accepted.message);
-      const bool first = record.permitted == 0 && record.distinct == 0;
-      if (first) {
-        record.accepted_at = model_.now;
-        record.accepted = model_.event_index;
-        record.topic = accepted.topic;
-        record.publisher = accepted.publisher;
-        record.published = accepted.qos;
-        record.will = accepted.will;
-      }
-      if (first || record.last_accepted != model_.event_index) {
-        ++entitled;
-        record.will = record.will && accepted.will;
-        if (!accepted.dup || first) ++record.distinct;
-      }
-      record.last_accepted = model_.event_index;
-      ++record.permitted;
+      Record& record = entitle(session, accepted);
       std::uint8_t least = published;
       if (subscriber.asked != Subscriber::none) {
         record.qos_mask |= up_to(std::min(subscriber.asked, published));
@@ -70,17 +57,44 @@ std::size_t Delivery::accept(const Acceptance& accepted) {
       const bool owed = least > 0 && !subscriber.leaving &&
                         !(accepted.will && (session.client_id == accepted.publisher ||
                                             subscriber.since + host_grace > model_.now));
-      if (!owed) continue;
-      record.qos = std::max(record.qos, static_cast<QoS>(least));
-      const bool counted =
-          record.required > 0 && (record.last_required == model_.event_index || accepted.dup);
-      if (counted) continue;
-      ++record.required;
-      record.last_required = model_.event_index;
-      record.waived = false;
+      if (owed) owe(record, accepted, static_cast<QoS>(least));
     }
   }
-  return entitled;
+}
+
+// One more copy for one more matching filter.
+Record& Delivery::entitle(Session& session, const Acceptance& accepted) {
+  Record& record = model_.record(session, accepted.message);
+  const bool first = record.permitted == 0;
+  if (first) {
+    record.accepted_at = model_.now;
+    record.accepted = accepted.late ? accepted.arrived : model_.event_index;
+    record.topic = accepted.topic;
+    record.publisher = accepted.publisher;
+    record.published = accepted.qos;
+    record.will = accepted.will;
+  }
+  const bool same = record.last_accepted == model_.event_index;  // through another filter
+  if (accepted.late && !first && !same) return record;
+  record.will = record.will && accepted.will;
+  record.last_accepted = model_.event_index;
+  ++record.permitted;
+  return record;
+}
+
+void Delivery::owe(Record& record, const Acceptance& accepted, QoS qos) {
+  if (accepted.late) {
+    if (record.waived && record.last_required == accepted.arrived)
+      record.last_required = model_.event_index;
+    return;
+  }
+  record.qos = std::max(record.qos, qos);
+  const bool repeat = accepted.again && accepted.publisher == record.publisher;
+  const bool counted = record.last_required == model_.event_index || repeat;
+  if (record.required > 0 && counted) return;
+  ++record.required;
+  record.last_required = model_.event_index;
+  record.waived = false;
 }
 
 void Delivery::unacknowledged(std::uint64_t message, std::uint64_t acceptance) {
@@ -112,8 +126,7 @@ void Delivery::dropped(const Event& event) {
   Session* session = identity ? model_.session(identity->session) : nullptr;
   if (!session || !excuses(reason, trace::qos_of(event))) return;
   const Record* known = session->records.find(event.message);
-  if (reason != trace::DropReason::session_ended &&
-      (!known || known->excused >= known->permitted + known->retained_permitted))
+  if (!known || known->excused >= known->permitted + known->retained_permitted)
     wills_.seen(event.message);
   ++model_.record(*session, event.message).excused;
   std::erase_if(session->retained_due,
@@ -138,9 +151,11 @@ void Delivery::sent(Session& session, const Event& event, bool begins) {
 
 void Delivery::judge_live(Session& session, const Event& event) {
   Record* record = session.records.find(event.message);
-  if ((!record || record->begun >= record->permitted) && wills_.seen(event.message))
+  const auto permitted = [&] { return record && record->begun < record->permitted; };
+  const bool expected = permitted() && (record->qos_mask & qos_bit(event)) != 0;
+  if (!expected && (wills_.seen(event.message) || intake_->under_way(event.message)))
     record = session.records.find(event.message);
-  if (!record || record->begun >= record->permitted) {
+  if (!permitted()) {
     not_permitted(session, record, event);
     if (record) ++record->begun;
     return;
@@ -185,8 +200,7 @@ void Delivery::not_permitted(const Session& session, const Record* record, const
 
 // MQTT-3.8.4-6, MQTT-3.3.5-1
 void Delivery::check_qos(const Session& session, const Record& record, const Event& event) {
-  const auto qos = static_cast<std::uint8_t>(trace::qos_of(event));
-  if ((record.qos_mask & bit(qos)) != 0) return;
+  if ((record.qos_mask & qos_bit(event)) != 0) return;
   model_.report.broken(Rule::no_fabrication, model_.now,
                        "the broker sent client " + model_.quoted(session.client_id) + " at " +
                            seconds(model_.now) + " " + message(event) + ", published at QoS " +
@@ -265,13 +279,17 @@ void Delivery::finish(const Deadline& deadline) {
     const Connection* connection = model_.find_connection(session->connection);
     if (!connection || !connection->client.connack || connection->client.closed) continue;
     Table<bool> under_way;
-    for (const std::uint64_t id : session->out.keys())
-      under_way[session->out.find(id)->message] = true;
+    bool stuck = false;  // behind exchanges that do not end: Converge reports those
+    for (const std::uint64_t id : session->out.keys()) {
+      const Exchange& exchange = *session->out.find(id);
+      under_way[exchange.message] = true;
+      stuck = stuck || exchange.begun_at <= deadline.before;
+    }
     std::vector<std::pair<std::uint64_t, std::uint64_t>> suspects;  // by order of acceptance
     for (const std::uint64_t message : session->records.keys()) {
       const Record& record = *session->records.find(message);
       if (record.delivered + record.excused >= record.required) continue;
-      if (record.accepted_at > deadline.before) continue;
+      if (record.accepted_at > deadline.before || (stuck && record.begun == 0)) continue;
       if (!under_way.find(message)) suspects.emplace_back(record.accepted, message);
     }
     std::sort(suspects.begin(), suspects.end());

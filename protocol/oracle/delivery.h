@@ -7,6 +7,7 @@
 
 namespace mqttlab::oracle {
 
+class Intake;
 class Retained;
 class Wills;
 
@@ -16,8 +17,11 @@ struct Acceptance {
   Text topic = 0;
   Text publisher = 0;  ///< client id
   QoS qos{};
-  bool dup = false;
+  bool again = false;  ///< QoS 1 with DUP 1: perhaps accepted before, and now once more
   bool will = false;
+  /// The broker handles only now what arrived with the event `arrived`: it is no further message.
+  bool late = false;
+  std::uint64_t arrived = 0;
 };
 
 class Delivery {
@@ -25,8 +29,10 @@ class Delivery {
   Delivery(Model& model, Wills& wills, Retained& retained)
       : model_(model), order_(model), wills_(wills), retained_(retained) {}
 
-  /// Returns the number of sessions that a matching subscription entitles to the message.
-  std::size_t accept(const Acceptance& acceptance);
+  void connect(Intake& intake) { intake_ = &intake; }
+
+  /// Every session with a matching subscription may get the message, and most must.
+  void accept(const Acceptance& acceptance);
   /// A QoS 1 PUBLISH's or 2's connection ended before the broker acknowledged it: nobody is owed.
   /// `acceptance`: index of the event that accepted it.
   void unacknowledged(std::uint64_t message, std::uint64_t acceptance);
@@ -40,6 +46,8 @@ class Delivery {
   void finish(const Deadline& deadline);
 
  private:
+  [[nodiscard]] Record& entitle(Session& session, const Acceptance& accepted);
+  void owe(Record& record, const Acceptance& accepted, QoS qos);
   void judge_live(Session& session, const Event& event);
   void not_permitted(const Session& session, const Record* record, const Event& event);
   void check_qos(const Session& session, const Record& record, const Event& event);
@@ -51,6 +59,7 @@ class Delivery {
   Order order_;
   Wills& wills_;
   Retained& retained_;
+  Intake* intake_ = nullptr;
 };
 
 }  // namespace mqttlab::oracle

@@ -39,7 +39,8 @@ void KeepAlive::closed(const Connection& connection, const Event& event) {
   if (event.end == End::broker) {
     if (!connection.broker.tail_in) enforce(connection, event.at, false);
     fair(connection, event);
-  } else if (!connection.client.tail_in) {
+  } else if (!connection.client.tail_in && !connection.client.tail_out) {
+    // With a packet stuck halfway out it may not have read: then the silence is its own.
     detect(connection, event.at, false);
   }
 }

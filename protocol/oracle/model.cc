@@ -17,6 +17,16 @@ bool settled(const Record& record) { return record.delivered + record.excused >=
 
 }  // namespace
 
+void Model::broker_heard(std::uint32_t connection) {
+  if (heard_last_.connection != connection) heard_before_ = heard_last_;
+  heard_last_ = {connection, event_index};
+}
+
+bool Model::broker_heard_others(std::uint32_t connection, std::uint64_t since) const {
+  const Heard& other = heard_last_.connection == connection ? heard_before_ : heard_last_;
+  return other.connection != 0 && other.event > since;
+}
+
 Connection& Model::connection(std::uint32_t number) {
   std::unique_ptr<Connection>& slot = connections_[number];
   if (!slot) {

@@ -37,14 +37,16 @@ struct Exchange {
   bool reported = false;  ///< as never continued; one finding is enough
 };
 
-/// A PUBLISH that a receiver has got and its sender has not finished with.
+/// A PUBLISH that the broker has got and its sender has not finished with.
 struct Inbound {
   std::uint64_t message = 0;
-  QoS qos{};
-  bool acknowledged = false;     ///< PUBACK or PUBREC was written
+  std::uint64_t event = 0;  ///< index of its arrival; of the last repeat, until it is acknowledged
+  Text topic = 0;
   std::uint32_t connection = 0;  ///< the last one that carried it
-  std::uint64_t event = 0;       ///< index of its acceptance
-  bool waived = false;           ///< a connection ended before it was acknowledged
+  QoS qos{};
+  bool retain = false, empty = false;
+  bool acknowledged = false;  ///< PUBACK or PUBREC was written
+  bool waived = false;        ///< nobody is owed it until it is acknowledged
 };
 
 /// What one session may and must get of one message (topic and payload). Counts, because publishers
@@ -54,9 +56,8 @@ struct Record {
   std::uint64_t accepted = 0;       ///< event index of the first acceptance for this session
   std::uint64_t last_accepted = 0;  ///< of the last
   std::uint64_t last_required = 0;  ///< of the last that obliges
-  bool waived = false;              ///< it does not: its connection ended before it was answered
+  bool waived = false;              ///< it does not: it was not acknowledged
   Text topic = 0, publisher = 0;    ///< publisher: client id
-  std::uint32_t distinct = 0;       ///< acceptances that are no repeats of one message
   std::uint32_t permitted = 0;      ///< copies the broker may send: acceptances x matching filters
   std::uint32_t required = 0;       ///< messages the broker must deliver at QoS 1 or 2
   std::uint32_t excused = 0;        ///< of them dropped for a legal reason that was logged
@@ -138,9 +139,10 @@ struct Side {
   Time resent_at = 0;  ///< last packet that continued an exchange of an earlier connection
   std::uint64_t written = 0, arrived = 0;  ///< packets
   bool malformed_in = false, malformed_out = false;
-  bool tail_in = false;  ///< bytes of a packet that is not whole had arrived
-  bool ended = false;    ///< DISCONNECT written (client) or arrived (broker)
-  bool connack = false;  ///< written (broker) or arrived (client)
+  bool tail_out = false;  ///< bytes of a packet that is not whole were written
+  bool tail_in = false;   ///< bytes of a packet that is not whole had arrived
+  bool ended = false;     ///< DISCONNECT written (client) or arrived (broker)
+  bool connack = false;   ///< written (broker) or arrived (client)
   Time connack_at = 0;
   std::uint64_t connack_event = 0;
   bool resumed = false;  ///< with session present 1
@@ -167,6 +169,7 @@ struct Connection {
   std::uint64_t will_event = 0;
   bool will_justified = false;    ///< the broker had a visible reason to end this connection
   bool challenged = false;        ///< a later CONNECT with this client id has arrived
+  bool challenger = false;        ///< its CONNECT found an older connection with its client id
   std::uint32_t replaced_by = 0;  ///< the connection that took over: its CONNECT was accepted
   Time replaced_at = 0;
   std::uint64_t replaced_event = 0;
@@ -205,6 +208,12 @@ class Model {
   const trace::Log* log = nullptr;
   Time now = 0;
   std::uint64_t event_index = 0;  ///< of the present event
+
+  /// A packet arrived at the broker's end of a connection.
+  void broker_heard(std::uint32_t connection);
+  /// Whether, since the event of that index, the broker has heard other connections too: then it
+  /// may have handled what came in another order.
+  [[nodiscard]] bool broker_heard_others(std::uint32_t connection, std::uint64_t since) const;
 
   [[nodiscard]] Connection& connection(std::uint32_t number);
   [[nodiscard]] Connection* find_connection(std::uint32_t number);
@@ -249,6 +258,11 @@ class Model {
   };
   Topic& topic(Text text);
 
+  struct Heard {
+    std::uint32_t connection = 0;
+    std::uint64_t event = 0;
+  };
+  Heard heard_last_, heard_before_;  // on two connections
   Table<std::unique_ptr<Connection>> connections_;
   std::deque<Identity> identities_;
   Table<std::uint32_t> identity_index_;             // client id + 1, or connection: 1-based

@@ -11,7 +11,10 @@ namespace mqttlab::oracle {
 /// Takes each event to those whom it concerns: first to the rules that need the model as it was
 /// before the event, then to the end of the wire that changes it.
 struct Oracle::State {
-  explicit State(Settings given) : settings(given) { wills.connect(delivery, retained); }
+  explicit State(Settings given) : settings(given) {
+    wills.connect(delivery, retained);
+    delivery.connect(intake);
+  }
 
   void on(const Event& event);
   void finish(Time end);
@@ -24,9 +27,10 @@ struct Oracle::State {
   Wills wills{model};
   Retained retained{model};
   Delivery delivery{model, wills, retained};
-  Sessions sessions{model};
+  Intake intake{model, delivery, retained};
+  Sessions sessions{model, intake};
   ClientEnd client_end{model, calls, exchanges, delivery};
-  BrokerEnd broker_end{model, exchanges, sessions, wills, retained, delivery};
+  BrokerEnd broker_end{model, exchanges, sessions, wills, retained, intake, delivery};
   KeepAlive keep_alive{model};
   Streams streams{model};
   Converge converge{model, calls};
@@ -120,7 +124,7 @@ void Oracle::State::on_connection(const Event& event, Connection& connection, Si
       (event.flags != 0 ? side.malformed_in : side.malformed_out) = true;
       break;
     case Kind::tail:
-      side.tail_in = side.tail_in || event.flags != 0;
+      (event.flags != 0 ? side.tail_in : side.tail_out) = true;
       break;
     case Kind::closed:
       if (!side.closed) closed(event, connection, side);

@@ -1,11 +1,11 @@
 #include "protocol/oracle/order.h"
 
+#include <algorithm>
+
 namespace mqttlab::oracle {
 
 void Order::first_delivery(Session& session, const Record& record, QoS delivered) {
-  // Equal messages cannot be told apart, and of one that was dropped once it is not known which
-  // acceptance this delivery stems from.
-  if (record.will || record.publisher == 0 || record.distinct != 1 || record.excused > 0) return;
+  if (record.will || record.publisher == 0) return;
   // A subscription may change its QoS: then order is owed among the messages of either QoS.
   const std::uint64_t key =
       std::uint64_t{record.publisher} << 36 | std::uint64_t{record.topic} << 4 |
@@ -16,7 +16,8 @@ void Order::first_delivery(Session& session, const Record& record, QoS delivered
     return;
   }
   model_.report.checked(Rule::ord_topic);
-  if (record.accepted + 1 < last) {
+  // Of a message that was accepted again, or of equal ones, any copy may be the one.
+  if (record.last_accepted + 1 < last) {
     model_.report.broken(
         Rule::ord_topic, model_.now,
         "the application of client " + model_.quoted(session.client_id) + " got at " +
@@ -27,7 +28,7 @@ void Order::first_delivery(Session& session, const Record& record, QoS delivered
         {record.accepted, last - 1, model_.event_index});
     return;
   }
-  last = record.accepted + 1;
+  last = std::max(last, record.accepted + 1);
 }
 
 }  // namespace mqttlab::oracle

@@ -11,9 +11,10 @@ class Retained {
   explicit Retained(Model& model) : model_(model) {}
 
   /// A PUBLISH with RETAIN 1, or a will, was accepted. An empty payload clears (MQTT-3.3.1-10).
-  void store(Text topic, std::uint64_t message, bool empty, QoS qos);
-  /// It is not known whether the broker took the message in.
-  void doubt(std::uint64_t message);
+  /// Not `sure`: the broker may not have handled it yet, or not last; what was there may stand.
+  void store(Text topic, std::uint64_t message, bool empty, QoS qos, bool sure);
+  /// The message that arrived with the event was acknowledged before anything else came in.
+  void confirm(Text topic, std::uint64_t event);
   void dropped(const Event& event);
   void subscribed(Session& session, std::uint32_t filter, std::uint8_t asked);
   /// SUBACK refused the filter or granted QoS 0: nothing is owed.
@@ -24,12 +25,14 @@ class Retained {
 
  private:
   struct Value {
-    std::uint64_t message = 0;   // 0: none
-    std::uint64_t previous = 0;  // the value before
+    std::uint64_t last = 0;                // the last message that arrived for it
+    std::vector<std::uint64_t> may_be{0};  // messages that may be in force; 0: none
     std::uint64_t event = 0;
     QoS qos{};
-    bool sure = true;  // false: the previous value may still be in force, or none
+    bool sure = true;  // may_be is one
+    [[nodiscard]] bool may_be_in_force(std::uint64_t message) const;
   };
+  void doubt(std::uint64_t message);
   void owe(Session& session, std::uint32_t filter, std::uint8_t asked, Text topic,
            const Value& value);
 

@@ -11,7 +11,10 @@ void Sessions::connect_arrived(Connection& connection, const Event& event) {
   Identity& identity = model_.identity(connection);
   const Session* session = model_.session(identity.session);
   if (!session || session->connection == 0) return;
-  if (Connection* older = model_.find_connection(session->connection)) older->challenged = true;
+  if (Connection* older = model_.find_connection(session->connection)) {
+    older->challenged = true;
+    connection.challenger = true;
+  }
 }
 
 void Sessions::connack_written(Connection& connection, const Event& event) {
@@ -20,6 +23,7 @@ void Sessions::connack_written(Connection& connection, const Event& event) {
   if (event.code != 0) return check_present(connection, event, false);
   Identity& identity = model_.identity(connection);
   Session* session = model_.session(identity.session);
+  if (connection.challenger) model_.report.checked(Rule::one_conn);
   if (session && session->connection != 0) take_over(connection, *session);
   const bool clean = connection.connect->clean_session;
   const bool expected = session && !session->clean && !clean;
@@ -29,7 +33,7 @@ void Sessions::connack_written(Connection& connection, const Event& event) {
   // From here on the broker is taken at its word, so that one wrong answer is one finding.
   const bool resumed = tells ? event.flags != 0 && !clean : expected;
   if (!resumed || !session || session->clean) {
-    model_.end_session(identity.session);
+    end(identity.session);
     session = &model_.begin_session(identity, connection.client_id, clean);
   }
   connection.broker.resumed = resumed;
@@ -52,11 +56,15 @@ void Sessions::check_present(const Connection& connection, const Event& event, b
                        {connection.connect_event, model_.event_index});
 }
 
+void Sessions::end(std::uint32_t id) {
+  if (Session* session = model_.session(id)) intake_.give_up(*session, 0);
+  model_.end_session(id);
+}
+
 // MQTT-3.1.4-2
 void Sessions::take_over(Connection& connection, Session& session) {
   Connection* older = model_.find_connection(session.connection);
   if (!older || older->broker.closed || older->number == connection.number) return;
-  model_.report.checked(Rule::one_conn);
   older->replaced_by = connection.number;
   older->replaced_at = model_.now;
   older->replaced_event = model_.event_index;
@@ -76,7 +84,7 @@ void Sessions::detach(Connection& connection) {
   Session* session = model_.session(connection.session);
   if (!session || session->connection != connection.number) return;
   session->connection = 0;
-  if (session->clean) model_.end_session(session->id);  // MQTT-3.1.2-6
+  if (session->clean) end(session->id);  // MQTT-3.1.2-6
 }
 
 void Sessions::closed(Connection& connection) {
@@ -92,7 +100,7 @@ void Sessions::ended(const Event& event) {
   Session* session = identity ? model_.session(identity->session) : nullptr;
   if (!session) return;
   if (session->clean) {
-    model_.end_session(session->id);
+    end(session->id);
   } else if (session->connection == 0) {
     // Nothing is owed any more. That the session may end is another question: SP-TRUTH asks it.
     session->records.clear();

@@ -3,13 +3,14 @@
 // clean, or by a CONNECT that asks for a clean one.
 #pragma once
 
+#include "protocol/oracle/intake.h"
 #include "protocol/oracle/model.h"
 
 namespace mqttlab::oracle {
 
 class Sessions {
  public:
-  explicit Sessions(Model& model) : model_(model) {}
+  Sessions(Model& model, Intake& intake) : model_(model), intake_(intake) {}
 
   void connect_arrived(Connection& connection, const Event& event);
   /// CONNACK was written; if it accepts, the connection has its session from here on.
@@ -21,11 +22,13 @@ class Sessions {
   void finish(Time end);
 
  private:
+  void end(std::uint32_t session);
   void take_over(Connection& connection, Session& session);
   void check_replaced(const Connection& connection, Time until, bool still_open);
   void check_present(const Connection& connection, const Event& event, bool expected);
 
   Model& model_;
+  Intake& intake_;
 };
 
 }  // namespace mqttlab::oracle

@@ -58,7 +58,7 @@ void Wills::fire(Connection& connection) {
   delivery_->accept(acceptance);
   if (connect.will_retain)
     retained_->store(connect.will_topic, connect.will_message, connect.will_payload_empty,
-                     connect.will_qos);
+                     connect.will_qos, true);
 }
 
 bool Wills::justified(const Connection& connection) const {

@@ -177,6 +177,7 @@ TEST(AclFile, FiltersAreComparedByTheTopicsThatTheyMatch) {
       EXPECT_TRUE(covered || !contained || wildcards) << pair;
     }
   }
+  EXPECT_TRUE(covers("+/#", "#")) << "every topic has a first level";
 }
 
 Connect as_user(std::string_view client_id, std::string_view user, std::string_view password) {

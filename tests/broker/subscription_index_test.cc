@@ -109,6 +109,7 @@ TEST(SubscriptionIndex, AgreesWithTheDefinitionThroughRandomChanges) {
     const auto subscriptions = model.subscriptions;
     for (const auto& [key, qos] : subscriptions) index.remove(*index.find(key.first), key.second);
     EXPECT_EQ(index.size(), 0u);
+    EXPECT_EQ(index.nodes(), 1u) << "branches that lead nowhere are given back";
     for (const auto& topic : topics) EXPECT_TRUE(index.match(topic).empty());
     for (const auto& filter : filters) EXPECT_FALSE(index.find(filter)) << filter;
   }

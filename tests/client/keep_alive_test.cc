@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "tests/support/client_script.h"
 
 namespace mqttlab::testing {
@@ -114,6 +116,40 @@ TEST(KeepAlive, AnEndThatDoesNotReadDoesNotBlameTheServer) {
   EXPECT_TRUE(lab.client().connected()) << "PINGRESP may be on its way";
   lab.after(1);
   EXPECT_FALSE(lab.client().connected());
+}
+
+TEST(KeepAlive, AServerThatTakesNothingIsGivenUpEvenBehindAFullOutbox) {
+  ClientConfig narrow = config();
+  narrow.outbox_bytes = 100;
+  for (const Time taken_after : {never, 12 * second}) {
+    ClientScript lab(narrow);
+    lab.connect();
+    lab.publish("a", QoS::at_least_once, std::string(300, 'x'));
+    EXPECT_TRUE(lab.server().peer().space().empty()) << "its answers would find no room";
+    Time dead_at = 14 * second;
+    if (taken_after != never) {
+      lab.until(taken_after);
+      lab.server().peer().sent(1, lab.now());
+      dead_at = taken_after + 4 * second;
+    }
+    lab.until(dead_at - 1);
+    EXPECT_TRUE(lab.client().connected());
+    lab.until(dead_at);
+    EXPECT_FALSE(lab.client().connected());
+  }
+}
+
+TEST(KeepAlive, StoppingDoesNotProlongADeadLink) {
+  ClientScript lab(config());
+  lab.connect();
+  lab.until(13 * second);  // PINGREQ is due at 10 s, and nothing is taken
+  lab.client().stop(lab.now());
+  lab.until(14 * second - 1);
+  std::array<Bytes, 8> pieces;
+  EXPECT_NE(lab.server().peer().pending(pieces), 0U) << "DISCONNECT may still get through";
+  lab.until(14 * second);
+  EXPECT_EQ(lab.server().peer().pending(pieces), 0U);
+  EXPECT_TRUE(lab.server().peer().finished());
 }
 
 TEST(KeepAlive, ABlockedTransportGetsOnePingNotMany) {

@@ -133,6 +133,9 @@ TEST(ClientPublish, OfflineQueueIsBoundedByMessagesAndBytes) {
   EXPECT_EQ(lab.client().queued(), 0U);
   EXPECT_TRUE(std::holds_alternative<Token>(publish("12345678901")))
       << "the limit is the queue's: what goes out at once does not count";
+  lab.server().close(CloseCause::reset);
+  EXPECT_TRUE(std::holds_alternative<Token>(publish("123456789")))
+      << "sent messages gave room back";
 }
 
 TEST(ClientPublish, AQueueLargerThanTheWindowDrainsCompletelyAndInOrder) {
@@ -214,6 +217,8 @@ TEST(ClientResume, NewMessagesFollowThoseSentAgainAndANewCutLosesNone) {
   lab.publish("5", QoS::at_least_once);
   std::array<Bytes, 8> pieces;
   ASSERT_EQ(lab.server().peer().pending(pieces), 1U);  // "1" again; cut in the middle of the resume
+  EXPECT_EQ(pieces[0].size(),
+            bytes_of(Publish{text("1"), text("x"), QoS::at_least_once, false, true, 1}).size());
   lab.reconnect(true);
   std::string order;
   for (int i = 0; i < 4; ++i) order += lab.server().expect<Publish>().topic.text();

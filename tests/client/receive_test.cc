@@ -127,6 +127,36 @@ TEST_F(ClientReceive, AFullInboxStopsReadingAndTakingStartsItAgain) {
   EXPECT_EQ(lab.server().rest().size(), 8U);
 }
 
+TEST_F(ClientReceive, TheInboxIsBoundedInBytesToo) {
+  ClientScript other({.client_id = "c", .inbox_bytes = 100});
+  other.connect();
+  other.event<Connected>();
+  other.server().send(Publish{text("t"), text(std::string(98, 'x'))});
+  EXPECT_FALSE(other.server().peer().space().empty());
+  other.server().send(Publish{text("t"), text("")});
+  EXPECT_TRUE(other.server().peer().space().empty());
+  other.event<Received>();
+  EXPECT_FALSE(other.server().peer().space().empty());
+}
+
+TEST_F(ClientReceive, AServerThatTakesNoAnswersIsNotReadWithoutEnd) {
+  ClientScript other({.client_id = "c", .outbox_bytes = 100});
+  other.connect();
+  for (int i = 0; !other.server().peer().space().empty(); ++i) {
+    ASSERT_LT(i, 100);
+    other.server().send(Pubrel{1});
+  }
+  EXPECT_EQ(other.server().rest().size(), 50U) << "200 bytes of PUBCOMP";
+  std::vector<std::uint8_t> burst;
+  for (int i = 0; i < 200; ++i) {
+    const auto pubrel = bytes_of(Pubrel{1});
+    burst.insert(burst.end(), pubrel.begin(), pubrel.end());
+  }
+  other.server().send(Bytes(burst));
+  EXPECT_EQ(other.server().rest().size(), 200U) << "what had arrived is answered as room comes";
+  EXPECT_FALSE(other.server().peer().space().empty());
+}
+
 TEST_F(ClientReceive, AnySplitOfTheStreamIsEqual) {
   std::vector<std::uint8_t> stream;
   for (std::uint16_t id = 1; id <= 40; ++id) {

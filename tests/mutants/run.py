@@ -1,10 +1,11 @@
 """Breaks client and broker on purpose, one small patch at a time: the oracle must notice each.
 
-    .venv/bin/python tests/mutants/run.py            all mutants, and the unmutated tree, which must be silent
+    .venv/bin/python tests/mutants/run.py            all mutants; without a fault nothing may break
     .venv/bin/python tests/mutants/run.py M19 N05    only these
 
-Everything is built in build/mutants: the tree once, and for each mutant the files that its patch touches, in an
-overlay that lies before the tree in the include path. Results go to build/mutants/table.md.
+Everything is built in build/mutants: the tree once, and for each mutant the files that its patch
+touches, in an overlay that lies before the tree in the include path. Results go to
+build/mutants/table.md.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,7 +41,7 @@ rule link
 
 @dataclass
 class Mutant:
-    """One fault. A survivor carries the reason why no invariant of today's oracle has to notice it."""
+    """One fault. A survivor carries the reason why no invariant has to notice it yet."""
 
     id: str
     component: str
@@ -83,7 +85,8 @@ def load(ids: list[str]) -> list[Mutant]:
         mutants = [Mutant(**entry) for entry in tomllib.load(file)["mutant"]]
     known = {mutant.id for mutant in mutants}
     if unknown := sorted(set(ids) - known):
-        sys.exit(f"run.py: no mutant {', '.join(unknown)}; mutants.toml has {', '.join(sorted(known))}")
+        names = ", ".join(sorted(known))
+        sys.exit(f"run.py: no mutant {', '.join(unknown)}; mutants.toml has {names}")
     for mutant in mutants:
         mutant.patch = mutant.patch or f"{mutant.id}.patch"
     named = {mutant.patch for mutant in mutants}
@@ -111,28 +114,32 @@ def includes(file: str) -> set[str]:
 
 
 def prepare(mutant: Mutant) -> tuple[set[str], str]:
-    """Fills the overlay with patched files; returns their names, and what went wrong if something did."""
+    """Fills the overlay with patched files; returns their names, and what went wrong, if so."""
     shutil.rmtree(mutant.overlay / "protocol", ignore_errors=True)
     mutant.probe.unlink(missing_ok=True)
     patch = HERE / mutant.patch
     if not patch.exists():
         return set(), f"{patch.relative_to(ROOT)} is not there"
     patched = set(re.findall(r"^\+\+\+ b/(\S+)", patch.read_text(), re.MULTILINE))
+    if not patched:
+        return set(), f"{mutant.patch} changes no file"
     for name in patched:
         if not name.startswith("protocol/") or not (ROOT / name).exists():
             return set(), f"{mutant.patch} patches {name}, which is no file of protocol/"
         (mutant.overlay / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, mutant.overlay / name)
-    outside = {**os.environ, "GIT_CEILING_DIRECTORIES": str(BUILD)}  # or git looks at the tree around it
+    # Otherwise git would take the paths for those of the repository around the overlay.
+    outside = {**os.environ, "GIT_CEILING_DIRECTORIES": str(BUILD)}
     git = ["git", "apply", "--whitespace=nowarn", str(patch)]
     done = subprocess.run(git, cwd=mutant.overlay, env=outside, capture_output=True, text=True)
     if done.returncode != 0:
-        return set(), f"{mutant.patch} no longer applies; make it anew: {' '.join(done.stderr.split())}"
+        why = " ".join(done.stderr.split())
+        return set(), f"{mutant.patch} no longer applies; make it anew: {why}"
     return patched, ""
 
 
 def ninja_file(patched: dict[str, set[str]]) -> str:
-    """The build of the unmutated probe, and of a probe for each mutant, from its id and patched files."""
+    """Builds the unmutated probe, and a probe for each mutant from its patched files."""
     cxx = os.environ.get("CXX", "g++")
     launcher = "ccache " if shutil.which("ccache") else ""
     lines = [RULES.format(cxx=launcher + cxx, linker=cxx, root=ROOT)]
@@ -187,8 +194,9 @@ def judge(mutant: Mutant, trouble: str) -> Outcome:
         outcome.verdict, outcome.note = "failed", f"is listed as a survivor, but broke {others}"
     else:
         wanted = " or ".join(mutant.expected)
+        found = others or "nothing"
         outcome.verdict = "failed"
-        outcome.note = f"survived seeds {mutant.seeds}: expected {wanted}, found {others or 'nothing'}"
+        outcome.note = f"survived seeds {mutant.seeds}: expected {wanted}, found {found}"
     return outcome
 
 
@@ -205,12 +213,15 @@ def unmutated() -> Outcome:
 
 
 def table(outcomes: list[Outcome]) -> str:
-    rows = ["| mutant | component | fault | killed by | seed | first finding |", "| --- | --- | --- | --- | ---: | --- |"]
+    rows = [
+        "| mutant | component | fault | killed by | seed | first finding |",
+        "| --- | --- | --- | --- | ---: | --- |",
+    ]
     for outcome in outcomes:
         killer, mutant = outcome.killer, outcome.mutant
         by, seed = (killer.invariant, str(killer.seed)) if killer else (outcome.verdict, "")
-        note = outcome.note.replace("|", "\\|")
-        rows.append(f"| {mutant.id} | {mutant.component} | {mutant.fault} | {by} | {seed} | {note} |")
+        cells = [mutant.id, mutant.component, mutant.fault, by, seed, outcome.note]
+        rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(rows) + "\n"
 
 
@@ -221,7 +232,9 @@ def line(outcome: Outcome) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Every deliberate fault must break an invariant that it is meant to.")
+    parser = argparse.ArgumentParser(
+        description="Every deliberate fault must break an invariant that it is meant to."
+    )
     parser.add_argument("ids", nargs="*", metavar="ID", help="mutants to run; default: all")
     mutants = load(parser.parse_args().ids)
     if not shutil.which("ninja"):
@@ -240,7 +253,7 @@ def main() -> int:
             outcomes.append(run.result())
             print(line(outcomes[-1]), flush=True)
     (BUILD / "table.md").write_text(table(outcomes))
-    counts = {verdict: sum(o.verdict == verdict for o in outcomes) for verdict in ("passed", "failed", "skipped")}
+    counts = Counter(outcome.verdict for outcome in outcomes)
     skipped = f", {counts['skipped']} skipped" if counts["skipped"] else ""
     print(f"{counts['passed']} passed, {counts['failed']} failed{skipped}")
     return 1 if counts["failed"] else 0

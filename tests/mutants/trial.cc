@@ -24,6 +24,8 @@ oracle::Settings settings(const BrokerConfig& broker) {
 
 Trial::Trial(std::uint64_t seed)
     : random_(seed, "trial"), broker_(broker(random_)), world_(broker_, seed, settings(broker_)) {
+  long_payloads_ = one_of({0.03, 0.4});
+  slow_ = chance(0.3);
   ClientConfig watch = client("watch", false);
   watch.keep_alive_s = 0;
   watch.will.reset();
@@ -44,7 +46,7 @@ BrokerConfig Trial::broker(Random& random) {
   config.window = windows[random.below(4)];
   config.connect_timeout = 5 * second;
   config.queue_qos0 = random.below(2) == 0;
-  if (random.below(4) == 0) config.outbox_bytes = 400;
+  if (random.below(2) == 0) config.outbox_bytes = 400;
   return config;
 }
 
@@ -56,7 +58,7 @@ ClientConfig Trial::client(std::string client_id, bool clean_session) {
   config.connect_timeout = 3 * second;
   config.backoff = {.initial = 200 * millisecond, .maximum = 2 * second, .stable = 5 * second};
   config.window = one_of<std::uint16_t>({1, 3, 20});
-  if (chance(0.25)) config.outbox_bytes = 400;
+  if (chance(0.5)) config.outbox_bytes = 2'000;
   if (chance(0.6)) {
     config.will = Will{Slice::copy_of("will/" + client_id), Slice::copy_of("will of " + client_id),
                        static_cast<QoS>(draw(3)), chance(0.3)};
@@ -75,6 +77,7 @@ testing::Wire Trial::wire() {
   if (chance(0.2)) wire.cut_down = draw(1'500);
   if (chance(0.05)) wire.stall_up = draw(1'500);
   if (chance(0.05)) wire.stall_down = draw(1'500);
+  if (chance(0.03)) wire.stall_down = draw(4);  // within CONNACK
   return wire;
 }
 
@@ -109,17 +112,20 @@ void Trial::act() {
     return;
   }
   if (dice < 79) return twin();
+  if (dice < 82) return world_.hold(unit.index, slow_ && chance(0.5));
   fault(unit);
 }
 
-// Payloads are all different, but for the empty ones that clear a retained message.
+// Payloads are all different, but for the empty ones that clear a retained message. Where an
+// application may take its messages late, after its session has changed, nobody could tell those
+// apart.
 void Trial::publish(Index unit, int messages) {
   const std::string_view topic = topics[draw(topics.size())];
   for (int i = 0; i < messages; ++i) {
     const bool retain = chance(0.2);
     std::string payload = "message " + std::to_string(++published_);
-    if (chance(0.05)) payload.resize(200 + draw(2'000), '.');
-    if (retain && chance(0.3)) payload.clear();
+    if (chance(long_payloads_)) payload.resize(100 + draw(700), '.');
+    if (retain && !slow_ && chance(0.3)) payload.clear();
     world_.publish(unit, topic, payload, static_cast<QoS>(draw(3)), retain);
   }
 }
@@ -129,15 +135,15 @@ void Trial::subscribe(Index unit) {
 }
 
 void Trial::fault(Unit& unit) {
-  const auto dice = draw(21);
-  if (dice < 9) {
+  const auto dice = draw(18);
+  if (dice < 7) {
     world_.cut(unit.index);
-  } else if (dice < 14) {
+  } else if (dice < 11) {
     const auto way = draw(3);
     world_.stall(unit.index, way != 1, way != 0);
-  } else if (dice < 17) {
+  } else if (dice < 14) {
     world_.stop(unit.index);
-  } else if (dice < 20) {
+  } else if (dice < 17) {
     world_.start(unit.index);
   } else {
     unit.dead = true;
@@ -159,7 +165,9 @@ void Trial::settle() {
   world_.run(5 * second);  // what is on its way to a twin is gone before its unit comes back
   for (const Unit& unit : units_) {
     if (unit.dead) continue;
-    world_.cut(unit.index);  // the next wire is a good one
+    world_.hold(unit.index, false);
+    // The next wire is a good one; whoever has a keep alive can find out without help.
+    if (world_.client(unit.index).config().keep_alive_s == 0 || chance(0.5)) world_.cut(unit.index);
     world_.start(unit.index);
   }
   world_.phase("settle");

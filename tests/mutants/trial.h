@@ -52,6 +52,8 @@ class Trial {
   Index watch_ = 0, twin_ = 0;
   std::vector<Unit> units_;
   std::uint64_t published_ = 0;
+  double long_payloads_ = 0;  // which part of all
+  bool slow_ = false;         // applications take their messages late now and then
   bool faults_ = true;
 };
 

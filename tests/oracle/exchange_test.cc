@@ -224,6 +224,19 @@ TEST_F(Exchange, DUP_1_on_a_message_whose_first_PUBLISH_was_cut_before_its_last_
   EXPECT_EQ(t.broken(), "");
 }
 
+TEST_F(Exchange, DUP_1_on_a_retained_copy_that_was_cut_is_legal_though_an_equal_message_is_new) {
+  pub.connect();
+  pub.publishes("a/b", "m", 1, 1, true);
+  sub.connect();
+  sub.subscribe("a/b", 1);
+  t.tail(sub.connection(), trace::End::broker, false);
+  sub.cut();
+  sub.connect();
+  pub.publishes("a/b", "m", 1);
+  sub.is_sent(publish("a/b", "m", 1, 1).retained().again());
+  EXPECT_EQ(t.broken(), "");
+}
+
 TEST_F(Exchange, PidUnique_a_second_message_under_an_open_id) {
   begin(1);
   pub.writes(publish("a/b", "1", 1, 1));
@@ -283,6 +296,72 @@ TEST_F(Exchange, A_lost_SUBSCRIBE_frees_its_id_with_the_connection) {
   pub.gets(puback(4));
   sub.receives("a/b", "m", 1);
   t.settle();
+  EXPECT_EQ(t.broken(), "");
+}
+
+TEST_F(Exchange, A_resent_message_may_wait_for_its_acknowledgement_as_long_as_it_likes) {
+  begin(1);
+  pub.calls("a/b", "m", 1);
+  pub.writes(publish("a/b", "m", 1, 1));
+  pub.cut();
+  pub.connect();
+  pub.writes(publish("a/b", "m", 1, 1).again());
+  goes_on(pub);
+  pub.cut();
+  EXPECT_EQ(t.broken(), "");
+}
+
+TEST_F(Exchange, DupRule_on_a_resumed_session_too) {
+  begin(1);
+  sub.cut();
+  sub.connect();
+  pub.publishes("a/b", "m", 1);
+  sub.is_sent(publish("a/b", "m", 1, 1).again());
+  EXPECT_EQ(t.broken(), "DUP-RULE");
+}
+
+TEST_F(Exchange, DupRule_a_retained_message_on_a_new_session) {
+  pub.connect();
+  pub.publishes("a/b", "m", 1, 1, true);
+  sub.connect();
+  sub.subscribe("a/b", 1);
+  sub.is_sent(publish("a/b", "m", 1, 1).retained().again());
+  EXPECT_EQ(t.broken(), "DUP-RULE");
+}
+
+TEST_F(Exchange, DupRule_a_call_made_after_a_reconnect) {
+  begin(1);
+  pub.cut();
+  pub.connect();
+  pub.calls("a/b", "m", 1);
+  pub.writes(publish("a/b", "m", 1, 1).again());
+  EXPECT_EQ(t.broken(), "DUP-RULE");
+}
+
+TEST_F(Exchange, PUBACK_does_not_end_a_QoS_2_exchange) {
+  begin(1);
+  pub.writes(publish("a/b", "1", 2, 1));
+  pub.hears(puback(1));
+  pub.writes(publish("a/b", "2", 2, 1));
+  EXPECT_NE(t.broken().find("PID-UNIQUE"), std::string::npos);
+}
+
+TEST_F(Exchange, Session_present_0_frees_the_ids_of_the_session_that_was_lost) {
+  begin(1);
+  pub.writes(publish("a/b", "1", 1, 1));
+  pub.cut();
+  pub.connect({.present = 0});
+  pub.writes(publish("a/b", "2", 1, 1));
+  EXPECT_EQ(t.broken(), "SP-TRUTH");
+}
+
+TEST_F(Exchange, A_clean_CONNECT_frees_the_ids_before_it_is_answered) {
+  begin(1);
+  pub.writes(publish("a/b", "1", 1, 1));
+  pub.cut();
+  pub.opens();
+  pub.sends_connect({.clean = true});
+  pub.writes(publish("a/b", "2", 1, 1));
   EXPECT_EQ(t.broken(), "");
 }
 

@@ -248,5 +248,12 @@ TEST_F(Liveness, A_run_that_stops_too_early_says_so) {
   EXPECT_NE(t.verdict("CONVERGE").why.find("15 s"), std::string::npos);
 }
 
+TEST_F(Liveness, A_call_made_just_before_the_end_is_not_late) {
+  a.connect();
+  t.settle();
+  a.calls("x", "m", 1);
+  EXPECT_EQ(t.broken(), "");
+}
+
 }  // namespace
 }  // namespace mqttlab::oracle_test

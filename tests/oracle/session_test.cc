@@ -92,6 +92,22 @@ TEST_F(Sessions, A_takeover_closes_the_half_open_link) {
   EXPECT_EQ(t.verdict("ONE-CONN").checked, 1U);
 }
 
+TEST_F(Sessions, A_takeover_counts_if_the_older_link_is_closed_before_CONNACK) {
+  a.connect();
+  const auto old = a.connection();
+  a.closes(CloseCause::timeout);
+  a.opens();
+  a.sends_connect({});
+  const auto fresh = a.connection();
+  a.use(old);
+  a.is_closed();
+  a.use(fresh);
+  a.gets_connack({});
+  t.wait(5);
+  EXPECT_EQ(t.broken(), "");
+  EXPECT_EQ(t.verdict("ONE-CONN").checked, 1U);
+}
+
 TEST_F(Sessions, WillIff_a_will_that_is_due_and_never_published) {
   observed();
   a.connect(with_will);
@@ -280,6 +296,37 @@ TEST_F(Retained, A_will_with_RETAIN_becomes_the_value) {
   sub.subscribe("r/1", 1);
   sub.receives("r/1", "birth", 1, 1, true);
   EXPECT_EQ(t.broken(), "RET-CONVERGE");
+}
+
+TEST_F(Retained, A_value_that_was_replaced_before_it_was_sent_is_not_missed) {
+  a.connect();
+  retains("old");
+  sub.connect();
+  sub.subscribe("r/1", 1);
+  retains("new");
+  sub.receives("r/1", "new", 1);
+  t.settle();
+  EXPECT_EQ(t.broken(), "");
+}
+
+TEST_F(Retained, A_value_that_was_never_acknowledged_is_not_missed) {
+  a.connect();
+  a.sends(publish("r/1", "new", 1, 2).retained());
+  a.cut();
+  a.connect({.clean = true});
+  sub.connect();
+  sub.subscribe("r/1", 1);
+  t.settle();
+  EXPECT_EQ(t.broken(), "");
+}
+
+TEST_F(Sessions, SpTruth_a_clean_session_is_not_continued_by_a_takeover) {
+  a.connect({.clean = true});
+  const auto old = a.connection();
+  a.connect({.present = 1});
+  a.use(old);
+  a.cut();
+  EXPECT_EQ(t.broken(), "SP-TRUTH");
 }
 
 }  // namespace

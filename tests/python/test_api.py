@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
+import importlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -250,6 +252,35 @@ def test_the_layout_of_an_event_is_the_compilers() -> None:
 def test_names_are_the_cores(enumeration: Any, names: list[str]) -> None:
     simple = [name.lower().replace(" ", "_").replace("-", "_") for name in names]
     assert [one.name.lower() for one in enumeration] == simple
+
+
+@pytest.mark.parametrize("name", ["_core", "_sim"])
+def test_stubs_name_what_the_modules_have(name: str) -> None:
+    module = importlib.import_module(f"mqttlab.{name}")
+    package = Path(__file__).parents[2] / "bindings" / "mqttlab"
+    stub = ast.parse((package / f"{name}.pyi").read_text())
+    named = set()
+    for node in stub.body:
+        for one in _named(node):
+            named.add(one)
+            if isinstance(node, ast.ClassDef):
+                members = {member for child in node.body for member in _named(child)}
+                assert members - {"__init__"} == _public(getattr(module, one)), one
+    assert named - {"ClientEvent"} == _public(module)
+
+
+def _named(node: ast.stmt) -> list[str]:
+    """What a statement of a stub defines."""
+    match node:
+        case ast.FunctionDef() | ast.ClassDef():
+            return [node.name]
+        case ast.AnnAssign(target=ast.Name(id=name)) | ast.Assign(targets=[ast.Name(id=name)]):
+            return [name]
+    return []
+
+
+def _public(of: object) -> set[str]:
+    return {name for name in vars(of) if not name.startswith("_")}
 
 
 def test_the_core_describes_packets_and_names_the_broken_statement() -> None:

@@ -186,14 +186,7 @@ def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Usage: mqttlab" in capsys.readouterr().err
 
 
-@dataclass
-class Measured:
-    devices: int
-    us_per_message: float
-    ratio: float
-
-
 def test_bench_names_each_bound_that_is_broken() -> None:
-    fine = [Measured(100, 40.0, 1.4), Measured(1000, 59.0, 1.5)]
+    fine = [bench.Cost(100, 1, 42.0, 30.0), bench.Cost(1000, 1, 60.0, 40.0)]
     assert bench.judge(fine) == []
-    assert len(bench.judge([*fine, Measured(300, 61.0, 1.51)])) == 2
+    assert len(bench.judge([*fine, bench.Cost(300, 1, 64.0, 42.0)])) == 2

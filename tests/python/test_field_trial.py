@@ -10,6 +10,7 @@ pytest.importorskip("mqttlab._sim")
 
 import mqttlab
 from mqttlab.figures import UNEXPLAINED, Analysis, figures
+from mqttlab.report.headline import headline
 from mqttlab.result import Result
 from mqttlab.trace import Death, Kind
 
@@ -85,3 +86,14 @@ def test_the_smallest_trials_run_too(devices: int) -> None:
     result = trial(1, devices=devices, deaths=0.0)
     assert result.passed
     assert figures(Analysis(result))["devices"] == devices
+
+
+def the_long_way() -> None:
+    """Twenty more seeds, and 500 devices: a few minutes, so by hand."""
+    for seed in range(10, 30):
+        print(f"seed {seed}:", headline(assert_claim(trial(seed))).sentence, flush=True)
+    print("500 devices:", headline(assert_claim(trial(7, devices=500))).sentence)
+
+
+if __name__ == "__main__":
+    the_long_way()

@@ -52,6 +52,18 @@ def test_a_message_that_arrives_is_counted_once_with_its_latency(trial: tuple) -
     assert level(run, 2)["latency_s"]["p50"] is None
 
 
+def test_what_another_subscriber_got_does_not_count(trial: tuple) -> None:
+    run, outward, _ = trial
+    wall = run.device("wall")
+    elsewhere = run.open(1.0, wall)
+    run.subscribe(1.5, elsewhere, "site/#")
+    run.call(2.0, run.owner[outward], "m", 1)
+    run.publish(2.0, outward, "m", 1, up=True)
+    run.publish(2.3, elsewhere, "m", 1, up=False)
+    run.deliver(2.5, wall, "m", 1)
+    assert (level(run, 1)["delivered"], level(run, 1)["lost"]) == (0, 1)
+
+
 def test_a_retained_copy_for_a_new_subscription_is_no_duplicate(trial: tuple) -> None:
     run, outward, inward = trial
     through(run, outward, inward, "m", 1)
@@ -238,6 +250,16 @@ def test_packets_are_counted_at_both_ends(trial: tuple) -> None:
     assert counted["CONNACK"]["to_broker"] == {"written": 0, "arrived": 0}
 
 
+def test_a_packet_cut_by_a_fault_is_named_at_its_receiver(trial: tuple) -> None:
+    run, outward, _ = trial
+    ends = {"connection": outward, "bytes": 9}
+    run.add(5.0, Kind.TAIL, run.owner[outward], end=End.CLIENT, flags=0, **ends)
+    run.add(5.5, Kind.TAIL, BROKER, end=End.BROKER, flags=1, **ends)
+    assert figures(Analysis(run.result()))["tails"] == [
+        {"at_s": 5.5, "device": "meter", "direction": "to_broker", "bytes": 9}
+    ]
+
+
 def test_reconnects_are_connects_beyond_each_devices_first(trial: tuple) -> None:
     run, outward, _ = trial
     run.open(8.0, run.owner[outward])
@@ -251,6 +273,8 @@ def test_outages_pair_up_and_the_last_may_stay_open(trial: tuple) -> None:
     run.add(2.0, Kind.LINK_DOWN, meter)
     run.add(3.0, Kind.LINK_DOWN, desk)
     run.add(5.0, Kind.LINK_UP, meter)
+    run.add(6.0, Kind.DIED, meter, code=Death.SILENT)
+    run.add(6.0, Kind.LINK_DOWN, meter)  # part of its death
     run.add(10.0, Kind.PHASE, BROKER)
     spans = Analysis(run.result()).outages
     assert spans.actor.tolist() == [meter, desk]

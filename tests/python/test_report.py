@@ -130,6 +130,13 @@ def test_messages_csv_has_a_row_for_each_message_and_subscriber(tmp_path: Path) 
     assert rows[3]["reason"] == "publisher died before it was sent"
 
 
+def test_the_page_says_how_to_run_it_again(tmp_path: Path) -> None:
+    _, page = written(small_run(seed=41, parameters={"count": 3, "trace": None}), tmp_path)
+    assert "mqttlab run handmade --seed 41 --until 60s --set count=3<" in page
+    page = report.write(small_run(), tmp_path, command="mqttlab run x.py").read_text("utf-8")
+    assert "<code>mqttlab run x.py</code>" in page
+
+
 def test_a_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match=r"cannot write .*file.*name another"):

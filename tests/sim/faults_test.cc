@@ -113,8 +113,22 @@ TEST_F(Faults, PowerLossIsSeenByKeepAliveOnly) {
   world_.run(40 * second);
   ASSERT_EQ(closed(trace::End::broker).size(), 1U);
   EXPECT_EQ(closed(trace::End::broker)[0].code, static_cast<int>(CloseCause::local));
+  EXPECT_EQ(events(world_, trace::Kind::link_down, trace::End::client, device_).size(), 1U);
   EXPECT_EQ(events(world_, trace::Kind::link_up, trace::End::client, device_).size(), 0U);
   expect_silence_after_death();
+}
+
+TEST_F(Faults, AShorterKeepAliveThanTheOneWaitedForIsKept) {
+  // MQTT-3.1.2-24: the broker's one timer stands at 30 s when a client with 4 s connects.
+  ClientConfig config = client_config("hasty");
+  config.keep_alive_s = 4;
+  const DeviceId hasty = world_.add_device("hasty", symmetric(millisecond));
+  world_.start(world_.add_client(hasty, config));
+  world_.run(2 * second);
+  world_.die(hasty, trace::Death::silent);
+  world_.run(20 * second);
+  ASSERT_EQ(closed(trace::End::broker).size(), 1U);
+  EXPECT_LT(closed(trace::End::broker)[0].at, 8 * second);
 }
 
 TEST_F(Faults, UnansweredDataEndsInATcpTimeoutAtTheSender) {

@@ -1,5 +1,5 @@
-// ns-3's TCP as it comes gives this scenario a p99 of 90 s; with the linux-like profile it is under
-// a second and a half. Guards the profile.
+// With ns-3's TCP as it comes clients stall for so long here that half of them reconnect, and those
+// that do not reconnect have a p99 of 90 s. Guards the linux-like profile.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -44,7 +44,11 @@ TEST(Latency, P99OfQos1OverALossyLinkIsUnder1500Ms) {
   RecordProperty("p99_ms", static_cast<int>(p99 / millisecond));
   EXPECT_GE(p50, 50 * millisecond);
   EXPECT_LT(p50, 52 * millisecond);
-  EXPECT_LT(p99, 1'500 * millisecond);
+  EXPECT_LT(p99, 500 * millisecond) << "a round trip and one RTO of 200 ms; 1.5 s is the promise";
+  const auto opened = events(world, [](const trace::Event& event) {
+    return event.kind == trace::Kind::opened && event.end == trace::End::client;
+  });
+  EXPECT_EQ(opened.size(), clients.size()) << "no stall was long enough to reconnect";
 }
 
 }  // namespace

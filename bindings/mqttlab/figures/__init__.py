@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from mqttlab.figures.bytes import LAYERS, ByteAccounts
-from mqttlab.figures.connections import Connections, packets
+from mqttlab.figures.connections import Connections, packets, tails
 from mqttlab.figures.links import LinkFigures, Outages, link_figures, outages
 from mqttlab.figures.messages import UNEXPLAINED, Fate, Messages
 from mqttlab.figures.subscriber import Subscriber, subscribers
@@ -125,6 +125,7 @@ def figures(analysis: Analysis) -> dict[str, Any]:
         "qos": _levels(analysis, persistent),
         "qos_clean_subscriber": _levels(analysis, clean),
         "packets": packets(analysis.view),
+        "tails": [vars(tail) for tail in tails(analysis.view)],
         "connects": connects,
         "reconnects": reconnects,
         "wills_due": wills.due,

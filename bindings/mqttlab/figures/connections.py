@@ -11,7 +11,7 @@ from mqttlab.figures.subscriber import Subscriber
 from mqttlab.figures.view import Indices, TraceView
 from mqttlab.trace import CloseCause, End, Kind, Packet
 
-__all__ = ["Connections", "Wills", "packets"]
+__all__ = ["Connections", "Tail", "Wills", "packets", "tails"]
 
 _KEEP_ALIVE_FACTOR = 1.5  # MQTT-3.1.2-24
 _RETAIN = 1
@@ -24,6 +24,16 @@ class Wills:
     due: int
     delivered: int
     extra: int  # deliveries beyond one for each due will
+
+
+@dataclass(frozen=True)
+class Tail:
+    """What arrived of a packet that a fault cut: the receiver never got the rest."""
+
+    at_s: float
+    device: str
+    direction: str  # "to_broker" or "to_client"
+    bytes: int
 
 
 class Connections:
@@ -129,3 +139,18 @@ def packets(view: TraceView) -> dict[str, dict[str, dict[str, int]]]:
                 row = counted.setdefault(packet.name, {"to_broker": {}, "to_client": {}})
                 row[direction][label] = int(numbers[packet])
     return counted
+
+
+def tails(view: TraceView) -> list[Tail]:
+    """Packets that were cut in the middle, at their receiving ends, in order."""
+    cut = view.of(Kind.TAIL)
+    cut = cut[view.events["flags"][cut] == 1]
+    return [
+        Tail(
+            at_s=float(row["at"] / 1e9),
+            device=view.result.actors[device] if device >= 0 else "",
+            direction="to_broker" if row["end"] == End.BROKER else "to_client",
+            bytes=int(row["bytes"]),
+        )
+        for row, device in zip(view.events[cut], view.device(cut).tolist(), strict=True)
+    ]

@@ -46,14 +46,14 @@ def show(result: Result, page: Path, console: Console) -> None:
 
 def _levels(title: str, levels: dict) -> Table:
     columns = ("published", "accepted", "delivered", "duplicates", "lost")
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    table.add_column("QoS")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column(title, min_width=26)
     for column in (*columns, "bytes/message", "p50", "p99"):
         table.add_column(column, justify="right")
     for level, row in levels.items():
         latency = [row["latency_s"][name] for name in ("p50", "p99")]
         table.add_row(
-            level,
+            f"QoS {level}",
             *(str(row[column]) for column in columns),
             f"{row['wire_bytes_per_message']['total']:.0f}" if row["delivered"] else "-",
             *("-" if value is None else f"{value:.3f} s" for value in latency),

@@ -1,0 +1,36 @@
+// Intake: what the broker takes in from publishers, and from when on it answers for it. A PUBLISH
+// that has arrived may be passed on from then on; it must be once it is acknowledged
+// (MQTT-4.5.0-1). A broker that is pressed for room may handle it long after it arrived, or lose it
+// unseen with the connection.
+#pragma once
+
+#include "protocol/oracle/model.h"
+
+namespace mqttlab::oracle {
+
+class Delivery;
+class Retained;
+
+class Intake {
+ public:
+  Intake(Model& model, Delivery& delivery, Retained& retained)
+      : model_(model), delivery_(delivery), retained_(retained) {}
+
+  void arrived(Connection& connection, const Event& event);  ///< PUBLISH
+  void acknowledged(Session& session, const Event& event);   ///< PUBACK or PUBREC was written
+  /// The session's connection is over (0: the session is): what is not acknowledged is not owed.
+  void give_up(Session& session, std::uint32_t connection);
+  /// A PUBLISH of this message has arrived and was not acknowledged yet. Whoever subscribes now may
+  /// get it too.
+  bool under_way(std::uint64_t message);
+
+ private:
+  [[nodiscard]] static bool behind(Session* session);
+  void handled_now(Session& session, Inbound& inbound);
+
+  Model& model_;
+  Delivery& delivery_;
+  Retained& retained_;
+};
+
+}  // namespace mqttlab::oracle

@@ -1,0 +1,71 @@
+"""One seed is one run: in another process, under another hash seed, in another build."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("mqttlab._sim")
+
+import mqttlab
+
+ROOT = Path(__file__).resolve().parents[2]
+SANITIZED = ROOT / "build" / "asan" / "package"
+SCRIPT = """
+import sys, mqttlab
+print(mqttlab.run("field_trial", seed=int(sys.argv[1]), parameters={"devices": 30}).fingerprint)
+"""
+
+
+def fingerprint(seed: int, **environment: str) -> str:
+    """Of a small field trial in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(seed)],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def here() -> str:
+    return mqttlab.run("field_trial", seed=5, parameters={"devices": 30}).fingerprint
+
+
+def test_twice_in_one_process(here: str) -> None:
+    assert mqttlab.run("field_trial", seed=5, parameters={"devices": 30}).fingerprint == here
+
+
+@pytest.mark.parametrize("hash_seed", ["0", "1", "4242"])
+def test_in_other_processes_and_under_other_hash_seeds(here: str, hash_seed: str) -> None:
+    assert fingerprint(5, PYTHONHASHSEED=hash_seed) == here
+
+
+def test_another_seed_is_another_run(here: str) -> None:
+    assert fingerprint(6) != here
+
+
+def test_in_the_sanitizer_build(here: str) -> None:
+    if not (SANITIZED / "mqttlab").exists():
+        pytest.skip(f"no package in {SANITIZED}: tests/run builds it in its step `builds`")
+    libraries = [
+        subprocess.run(
+            ["g++", f"-print-file-name={name}"], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        for name in ("libasan.so", "libubsan.so", "libstdc++.so")
+    ]
+    sanitized = fingerprint(
+        5,
+        PYTHONPATH=str(SANITIZED),
+        PYTHONSAFEPATH="1",
+        LD_PRELOAD=" ".join(libraries),
+        ASAN_OPTIONS="detect_leaks=0",  # the interpreter keeps what it has until the end
+    )
+    assert sanitized == here
