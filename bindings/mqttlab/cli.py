@@ -52,9 +52,6 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         _fail(TROUBLE, f"cannot load {error.name or 'a module'}: {error}; build again: .ci/setup")
     except (Error, OSError) as error:
         _fail(TROUBLE, str(error))
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = OK
     sys.exit(code if isinstance(code, int) else OK)
 
 
@@ -63,8 +60,15 @@ def _fail(code: int, message: str) -> NoReturn:
     sys.exit(code)
 
 
+class _Console(Console):
+    """A console whose reader may leave early (`| head`): the verdict stays the exit code."""
+
+    def on_broken_pipe(self) -> None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _console() -> Console:
-    return Console() if sys.stdout.isatty() else Console(width=_PLAIN_WIDTH)
+    return _Console() if sys.stdout.isatty() else _Console(width=_PLAIN_WIDTH)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from mqttlab import _sim
+from mqttlab import _sim, units
 from mqttlab.client_options import (
     ClientOptions,
     client_config,
     payload_bytes,
     qos_level,
-    text,
 )
 from mqttlab.errors import (
     ConnectionLostError,
@@ -154,7 +153,11 @@ class Client:
         self._check_open(where)
         level = qos_level(qos, where)
         token = self._lab.world.publish(
-            self._id, text(topic, where), payload_bytes(payload, where), level, bool(retain)
+            self._id,
+            units.text(topic, where),
+            payload_bytes(payload, where),
+            level,
+            units.flag(retain, f"{where}: retain"),
         )
         if isinstance(token, _sim.Misuse):
             raise _misuse(token, f"{where} to {topic!r}", PublishError)
@@ -173,11 +176,7 @@ class Client:
         """
         where = f"subscribe by {self.client_id!r}"
         self._check_open(where)
-        asked = [topics] if isinstance(topics, str) else list(topics)
-        pairs = [(one, qos) if isinstance(one, str) else (one[0], one[1]) for one in asked]
-        wanted = [(text(name, where), qos_level(level, where)) for name, level in pairs]
-        if not wanted:
-            raise UsageError(f"{where}: names no filter; give one or more")
+        wanted = [_filter(one, qos, where) for one in _several(topics, where)]
         token = self._lab.world.subscribe(self._id, wanted)
         names = ", ".join(name for name, _ in wanted)
         if isinstance(token, _sim.Misuse):
@@ -195,9 +194,7 @@ class Client:
         """Unsubscribes from one filter or a list of filters. Errors: as for subscribe()."""
         where = f"unsubscribe by {self.client_id!r}"
         self._check_open(where)
-        names = [topics] if isinstance(topics, str) else [text(one, where) for one in topics]
-        if not names:
-            raise UsageError(f"{where}: names no filter; give one or more")
+        names = [units.text(one, where) for one in _several(topics, where)]
         token = self._lab.world.unsubscribe(self._id, names)
         if isinstance(token, _sim.Misuse):
             raise _misuse(token, f"{where} from {', '.join(names)}", SubscribeError)
@@ -282,6 +279,26 @@ class Client:
         self.messages.end(StopAsyncIteration())
         if self._lab.live and self.device.alive:
             self._lab.world.stop(self._id)
+
+
+def _several(topics: object, where: str) -> Sequence[object]:
+    """One filter or a sequence of them as a sequence of one or more."""
+    if isinstance(topics, str):
+        return [topics]
+    if not isinstance(topics, Sequence) or isinstance(topics, (bytes, bytearray, memoryview)):
+        raise UsageError(f"{where}: {topics!r} is neither a filter nor a list of filters")
+    if not topics:
+        raise UsageError(f"{where}: names no filter; give one or more")
+    return topics
+
+
+def _filter(one: object, qos: int, where: str) -> tuple[str, int]:
+    """A filter, or a pair of filter and QoS, as a pair."""
+    if isinstance(one, str):
+        return units.text(one, where), qos_level(qos, where)
+    if not isinstance(one, tuple) or len(one) != 2:
+        raise UsageError(f"{where}: {one!r} is no filter and no pair such as ('site/#', 1)")
+    return units.text(one[0], where), qos_level(one[1], where)
 
 
 def _misuse(misuse: _sim.Misuse, what: str, refusal: type[Exception]) -> Exception:

@@ -15,7 +15,6 @@ __all__ = [
     "client_config",
     "payload_bytes",
     "qos_level",
-    "text",
 ]
 
 
@@ -74,17 +73,10 @@ def client_config(name: str, options: ClientOptions) -> _sim.ClientConfig:
     return config
 
 
-def text(value: object, where: str) -> str:
-    """`value` as text."""
-    if not isinstance(value, str):
-        raise UsageError(f"{where}: {value!r} is no text")
-    return value
-
-
 def payload_bytes(value: object, where: str) -> bytes:
     """A payload, from bytes or from text as UTF-8."""
     if isinstance(value, str):
-        return value.encode()
+        return units.text(value, f"{where}: payload").encode()
     if isinstance(value, (bytes, bytearray, memoryview)):
         return bytes(value)
     raise UsageError(f"{where}: payload {value!r} is neither bytes nor text")
@@ -103,7 +95,8 @@ def _set_will(config: _sim.ClientConfig, will: object, where: str) -> None:
     if not isinstance(will, Will):
         raise UsageError(f"{where}: {will!r} is no mqttlab.Will; write mqttlab.Will(topic, ...)")
     payload = payload_bytes(will.payload, where)
-    config.set_will(text(will.topic, where), payload, qos_level(will.qos, where), will.retain)
+    topic, level = units.text(will.topic, f"{where}, topic"), qos_level(will.qos, where)
+    config.set_will(topic, payload, level, units.flag(will.retain, f"{where}, retain"))
 
 
 def _set_backoff(config: _sim.ClientConfig, given: object, where: str) -> None:
@@ -125,11 +118,11 @@ def _setter(name: str, convert: Any, **bounds: int) -> Any:
 
 
 def _optional_text(value: object, where: str) -> str | None:
-    return None if value is None else text(value, where)
+    return None if value is None else units.text(value, where)
 
 
 _SETTERS: dict[str, Any] = {
-    "client_id": _setter("client_id", text),
+    "client_id": _setter("client_id", units.text),
     "clean_session": _setter("clean_session", units.flag),
     "keep_alive_s": _setter("keep_alive_s", units.count, most=65_535),
     "ping_timeout": _setter("ping_timeout", units.duration_ns),

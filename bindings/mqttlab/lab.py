@@ -145,6 +145,8 @@ class Lab:
         Options (see LinkOptions): rate, delay, jitter, loss, burst, queue, trace for both
         directions; `up` and `down` mappings of the same for one; cycle; name.
         """
+        if profile is not None:
+            units.text(profile, "link: the profile", least=1)
         link = make_link(profile, profile or f"link-{len(self.links_made) + 1}", **options)
         known = self.links_made.get(link.name)
         if known is not None and known.describe() != link.describe():
@@ -182,7 +184,7 @@ class Lab:
 
     def fleet(
         self,
-        devices: Sequence[Device],
+        devices: Device | Iterable[Device],
         *,
         name: str | None = None,
         topic: str = "fleet/{name}",
@@ -206,22 +208,24 @@ class Lab:
         Options: see ClientOptions; in a will's topic {name} is the device's name.
         """
         self.check_live()
-        name = name or f"fleet-{len(self.fleets_made) + 1}"
-        where = f"fleet {name!r}"
-        levels = [qos] if isinstance(qos, int) else list(qos)
+        if name is None:
+            name = f"fleet-{len(self.fleets_made) + 1}"
+        where = f"fleet {units.text(name, 'fleet: the name', least=1)!r}"
+        members_on = _devices(devices, where)
+        levels = list(qos) if isinstance(qos, Sequence) else [qos]
         config = _sim.FleetConfig()
         config.qos = [qos_level(level, f"{where}: qos") for level in levels]
-        config.topic = topic
+        config.topic = _topic_template(topic, f"{where}: topic")
         config.interval = units.duration_ns(interval, f"{where}: interval")
         config.interval_spread = units.fraction(interval_spread, f"{where}: interval_spread")
         config.start_within = units.duration_ns(start_within, f"{where}: start_within")
         if stop_at is not None:
             config.stop_after = units.duration_ns(stop_at, f"{where}: stop_at")
         config.payload_bytes = units.count(payload_bytes, f"{where}: payload_bytes", most=2**28)
-        config.retain = retain
-        if not devices or not levels or config.interval == 0:
+        config.retain = units.flag(retain, f"{where}: retain")
+        if not members_on or not levels or config.interval == 0:
             raise UsageError(f"{where}: needs a device, a QoS level and an interval over 0")
-        members = [self._member(device, name, options) for device in devices]
+        members = [self._member(device, name, options) for device in members_on]
         fleet = self.world.add_fleet(name, [client for client, _ in members], config)
         made = Fleet(name, fleet, [client_id for _, client_id in members], config.qos)
         self.fleets_made.append(made)
@@ -246,13 +250,13 @@ class Lab:
         """A payload that no other of this run equals: "name:sequence:time_ns:" and padding."""
         units.count(size, "stamp: size", most=2**28)
         self._stamps += 1
-        return _sim.stamp(name, self._stamps, self.world.now(), size)
+        return _sim.stamp(units.text(name, "stamp: name"), self._stamps, self.world.now(), size)
 
     @asynccontextmanager
     async def outage(self, devices: Device | Iterable[Device]) -> AsyncIterator[None]:
         """Inside this scope the devices' links are down; scopes may overlap."""
         self.check_live()
-        hit = [devices] if isinstance(devices, Device) else list(devices)
+        hit = _devices(devices, "outage")
         for device in hit:
             self._outages[device.actor] = self._outages.get(device.actor, 0) + 1
             if self._outages[device.actor] == 1 and device.alive:
@@ -288,7 +292,7 @@ class Lab:
     def phase(self, name: str) -> None:
         """Records a phase of the scenario in the trace, for reports."""
         self.check_live()
-        self.world.phase(name)
+        self.world.phase(units.text(name, "phase: the name", least=1))
 
     # For clients and for the result.
 
@@ -313,8 +317,27 @@ class Lab:
             raise Error("the run is over: its lab cannot be used any more")
 
     def _take_name(self, name: str, what: str) -> None:
-        if not isinstance(name, str) or not name:
-            raise UsageError(f"{what}: the name {name!r} is not a text of one character or more")
+        units.text(name, f"{what}: the name", least=1)
         if name in self._names:
             raise UsageError(f"{what} {name!r}: this name is taken; names are unique in a run")
         self._names.add(name)
+
+
+def _devices(given: object, where: str) -> list[Device]:
+    """A device or several as a list."""
+    if isinstance(given, Device):
+        return [given]
+    devices: list[Device] = []
+    for one in given if isinstance(given, Iterable) else [given]:
+        if not isinstance(one, Device):
+            raise UsageError(f"{where}: {one!r} is no device; give what lab.device(...) returned")
+        devices.append(one)
+    return devices
+
+
+def _topic_template(topic: str, where: str) -> str:
+    """A topic name in which {name} and {qos} may stand; checked here: fleets publish unseen."""
+    written = units.text(topic, where, least=1)
+    if any(character in written for character in "+#\0"):
+        raise UsageError(f"{where}: {topic!r} is no topic name; leave out +, # and U+0000")
+    return written

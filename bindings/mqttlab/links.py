@@ -99,8 +99,7 @@ def make_link(profile: str | None, default_name: str, **options: Unpack[LinkOpti
     """Builds a link from a profile (or from nothing) and options; errors name the option."""
     name = options.get("name", default_name)
     where = f"link {name!r}"
-    if not isinstance(name, str) or not name:
-        raise UsageError(f"link: the name {name!r} is not a text of one character or more")
+    units.text(name, "link: the name", least=1)
     _known(options, LinkOptions, where)
     spec = _profile_spec(profile)
     spec.name = name

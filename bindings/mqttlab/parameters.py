@@ -55,7 +55,10 @@ def parameters(function: Scenario) -> dict[str, Parameter]:
     """A scenario's parameters by name. Errors: UsageError if it is no scenario."""
     name = getattr(function, "__name__", repr(function))
     if not inspect.iscoroutinefunction(function):
-        raise UsageError(f"scenario {name}: not an `async def`; write `async def {name}(lab): ...`")
+        written = name if name.isidentifier() else "scenario"
+        raise UsageError(
+            f"scenario {name}: not an `async def`; write `async def {written}(lab): ...`"
+        )
     try:
         signature = inspect.signature(function, eval_str=True)
     except NameError as error:
@@ -94,6 +97,8 @@ def bind(function: Scenario, values: Mapping[str, object]) -> dict[str, object]:
     Texts are converted to the annotated type. Errors: UsageError naming parameter, value, remedy.
     """
     known = parameters(function)
+    if not isinstance(values, Mapping):
+        raise UsageError(f"parameters: {values!r} is no mapping; write {{'devices': 200}}")
     for name in values:
         if name not in known:
             has = f"known are {', '.join(known)}" if known else "it has none"

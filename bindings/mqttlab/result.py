@@ -164,6 +164,8 @@ class Result:
 
         Errors: UsageError if the directory cannot be written.
         """
+        if not isinstance(directory, (str, os.PathLike)):
+            raise UsageError(f"write: {directory!r} is no path of a directory")
         from mqttlab import report  # the report needs jinja2, the API does not
 
         return Path(report.write(self, Path(directory)))

@@ -52,6 +52,7 @@ def run(
     `parameters`: values for the scenario's keyword-only arguments; texts are converted.
     `pcap`: capture file (link type RAW), as packets are offered ("sender") or after the link's
         losses ("receiver"); `pcap_devices`: names, all if empty.
+    `tcp`: "linux-like" or "ns3-default".
     `progress`: called with virtual seconds and the end's about once per virtual second.
 
     Ctrl-C ends the run in order: the Result is valid up to there and says `interrupted`.
@@ -60,7 +61,7 @@ def run(
     a world exists already in this process.
     """
     function = catalog.load(scenario) if isinstance(scenario, str) else scenario
-    values = bind(function, parameters or {})
+    values = bind(function, {} if parameters is None else parameters)
     limit = until if until is not None else until_of(function)
     if limit is None:
         raise UsageError(
@@ -75,8 +76,8 @@ def run(
         raise UsageError(f"run: pcap_side={pcap_side!r} is neither 'sender' nor 'receiver'")
 
     world = _sim.World(
-        seed=seed, ipv6=units.flag(ipv6, "run: ipv6"), tcp=tcp, pcap_side=pcap_side,
-        pcap_path="" if pcap is None else os.fspath(pcap), pcap_devices=list(pcap_devices),
+        seed=seed, ipv6=units.flag(ipv6, "run: ipv6"), tcp=units.text(tcp, "run: tcp"),
+        pcap_path=_capture_path(pcap), pcap_side=pcap_side, pcap_devices=_names(pcap_devices),
     )  # fmt: skip
     host = WorldHost(world)
     if progress is not None:
@@ -95,6 +96,22 @@ def run(
         loop.cancel_all()
         loop.close()
         world.close()
+
+
+def _capture_path(pcap: object) -> str:
+    if pcap is None:
+        return ""
+    if not isinstance(pcap, (str, os.PathLike)):
+        raise UsageError(f"run: pcap={pcap!r} is no path; write pcap='run.pcap'")
+    return str(Path(pcap))
+
+
+def _names(pcap_devices: object) -> list[str]:
+    if isinstance(pcap_devices, str) or not isinstance(pcap_devices, Sequence):
+        raise UsageError(
+            f"run: pcap_devices={pcap_devices!r} is no list of names; write ['desk', 'wall']"
+        )
+    return [units.text(name, "run: pcap_devices") for name in pcap_devices]
 
 
 def _drive(loop: VirtualLoop, scenario: object) -> str:

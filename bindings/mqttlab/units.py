@@ -12,7 +12,17 @@ from collections.abc import Mapping
 
 from mqttlab.errors import UsageError
 
-__all__ = ["Duration", "count", "duration_ns", "flag", "fraction", "number", "rate_bps", "size"]
+__all__ = [
+    "Duration",
+    "count",
+    "duration_ns",
+    "flag",
+    "fraction",
+    "number",
+    "rate_bps",
+    "size",
+    "text",
+]
 
 _NUMBER_AND_UNIT = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*([a-zµ/%]*)\s*", re.I)
 
@@ -119,6 +129,20 @@ def flag(value: object, where: str) -> bool:
     """True or False, and nothing else."""
     if not isinstance(value, bool):
         raise UsageError(f"{where}: {value!r} is neither True nor False")
+    return value
+
+
+def text(value: object, where: str, *, least: int = 0) -> str:
+    """Text of `least` characters or more that UTF-8 can carry."""
+    if not isinstance(value, str) or len(value) < least:
+        kind = "text of one character or more" if least else "text"
+        raise UsageError(f"{where}: {value!r} is no {kind}")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise UsageError(
+            f"{where}: {value!r} has a lone surrogate, which UTF-8 cannot carry; leave it out"
+        ) from None
     return value
 
 

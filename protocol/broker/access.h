@@ -27,7 +27,7 @@ struct AccessRequest {
 };
 
 /// Answers a broker's questions. `later` is allowed for `authenticate` only: the answer then comes
-/// through Broker::decide().
+/// through Broker::decide(), within BrokerConfig::connect_timeout.
 class Access {
  public:
   virtual ~Access() = default;

@@ -15,7 +15,7 @@ namespace mqttlab {
 struct BrokerConfig {
   std::size_t max_connections = 100'000;
   std::uint32_t max_packet_size = 1 << 20;  ///< bytes, fixed header included
-  Time connect_timeout = 30 * second;       ///< from accept to CONNECT
+  Time connect_timeout = 30 * second;       ///< from accept to CONNECT, and then to a verdict
   double keep_alive_factor = 1.5;           ///< MQTT-3.1.2-24
   std::uint16_t window = 20;                ///< exchanges in flight to one session
   std::uint16_t receive_window = 65'535;    ///< QoS 2 exchanges open from one session
@@ -61,7 +61,8 @@ class Broker {
   /// Links with bytes to write, or finished, since the last call: in order, each once. Valid until
   /// the next call.
   [[nodiscard]] std::span<const LinkId> touched();
-  /// The verdict on a request that was answered `later`. Ignored if the link has gone.
+  /// The verdict on a request that was answered `later`. Ignored if the link has gone, or has been
+  /// refused (CONNACK 0x03) because the verdict did not come within connect_timeout.
   void decide(RequestId request, Verdict verdict, Time now);
   void advance(Time now);
   [[nodiscard]] Time deadline() const;

@@ -100,6 +100,7 @@ void BrokerCore::connect(BrokerLink& link, Time now) {
   if (verdict != Verdict::later) return decided(link, verdict, now);
   requests_.emplace(request.request, link.id());
   link.authenticating(request.request);
+  set_timer(now + config_.connect_timeout, {Timer::verdict, link.id()});
 }
 
 void BrokerCore::decide(RequestId request, Verdict verdict, Time now) {
@@ -221,6 +222,8 @@ void BrokerCore::due(const Timer& timer, Time now) {
       if (link->state() == BrokerLink::State::awaiting_connect)
         link->finish(BrokerLink::Pending::discard, now);
       return;
+    case Timer::verdict:
+      return link->undecided(now);
     case Timer::keep_alive:
       return due_keep_alive(*link, now);
     case Timer::linger:

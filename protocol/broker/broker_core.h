@@ -54,7 +54,7 @@ class BrokerCore {
 
  private:
   struct Timer {
-    enum Kind : std::uint8_t { connect, keep_alive, linger, sys } kind;
+    enum Kind : std::uint8_t { connect, verdict, keep_alive, linger, sys } kind;
     LinkId link;
   };
   void decided(BrokerLink& link, Verdict verdict, Time now);

@@ -13,11 +13,11 @@ namespace mqttlab {
 BrokerLink::BrokerLink(BrokerCore& core, LinkId id)
     : core_(core), id_(id), framer_(core.config().max_packet_size) {}
 
-// A client that sends and does not read fills the outbox with our answers. Messages stop at one
-// limit and answers at twice as much, so a slow reader's PUBACKs and PINGREQs are still read.
+// A client that sends and does not read fills the outbox with our answers. They have room of their
+// own behind the messages, so a slow reader's PUBACKs and PINGREQs are still read.
 bool BrokerLink::reads() const {
   return state_ == State::awaiting_connect ||
-         (state_ == State::connected && outbox_.size() < 2 * core_.config().outbox_bytes);
+         (state_ == State::connected && outbox_.takes_answers(core_.config().outbox_bytes));
 }
 
 bool BrokerLink::congested() const { return outbox_.size() >= core_.config().outbox_bytes; }
@@ -167,6 +167,12 @@ void BrokerLink::violated(const Violation& violation, Time now) {
 void BrokerLink::authenticating(RequestId request) {
   request_ = request;
   state_ = State::authenticating;
+}
+
+void BrokerLink::undecided(Time now) {
+  if (state_ != State::authenticating) return;
+  core_.forget(request_);
+  refused(ConnectReturn::server_unavailable, now);
 }
 
 void BrokerLink::accepted(Session& session, bool session_present, Time now) {

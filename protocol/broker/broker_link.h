@@ -51,6 +51,8 @@ class BrokerLink final : public Peer {
 
   /// The verdict on its CONNECT is still to come.
   void authenticating(RequestId request);
+  /// Refused if the verdict has still not come.
+  void undecided(Time now);
   /// CONNECT is accepted: answers it and belongs to `session` from now on.
   void accepted(Session& session, bool session_present, Time now);
   void refused(ConnectReturn code, Time now);

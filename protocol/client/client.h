@@ -33,7 +33,9 @@ struct ClientConfig {
   ProtocolVersion version = ProtocolVersion::v3_1_1;
   bool clean_session = true;
   std::uint16_t keep_alive_s = 60;  ///< 0: none
-  Time ping_timeout = 10 * second;  ///< from PINGREQ written to PINGRESP; then the link is given up
+  /// From PINGREQ to any byte; then the link is given up. PINGRESP itself may take a keep alive
+  /// longer.
+  Time ping_timeout = 10 * second;
   Time connect_timeout = 30 * second;  ///< from dial to CONNACK
   std::optional<Will> will = {};
   std::optional<std::string> user_name = {};

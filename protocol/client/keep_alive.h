@@ -11,8 +11,9 @@ namespace mqttlab::client {
 /// Two promises. To the server: the gap between this end's packets never exceeds the keep alive
 /// (MQTT-3.1.2-23). To this end: a dead link is noticed within keep alive + ping timeout of the
 /// last byte received, however much this end writes; so PINGREQ also asks for a sign of life after
-/// a keep alive without one. Any byte counts as one: on a slow link PINGRESP may stand behind a
-/// long PUBLISH.
+/// a keep alive without one. Any byte counts as one, for on a slow link PINGRESP may stand behind
+/// other packets, but not for ever: PINGRESP itself (MQTT-3.12.4-1) is due within keep alive + ping
+/// timeout of PINGREQ, not counting the time in which a packet was on its way.
 class KeepAlive {
  public:
   /// Starts at `now`, as if a packet had just gone each way. keep_alive_s 0: no pings, no verdict.
@@ -20,7 +21,12 @@ class KeepAlive {
       : interval_(keep_alive_s * second), ping_timeout_(ping_timeout), written_(now), heard_(now) {}
 
   void wrote(Time now) { written_ = now; }
-  void heard(Time now) { heard_ = now; }
+  void heard(Time now) {
+    if (within_packet_ && waiting()) pinged_ += now - std::max(pinged_, heard_);
+    heard_ = now;
+  }
+  /// What has arrived ends within a packet.
+  void within_packet(bool within) { within_packet_ = within; }
   void pinged(Time now) {
     written_ = now;
     if (!waiting()) pinged_ = now;
@@ -31,25 +37,35 @@ class KeepAlive {
   /// While this end does not read it cannot tell a dead link from its own silence.
   void stop_reading() { reading_ = false; }
   void read_again(Time now) {
-    if (!reading_) heard_ = now;
+    if (reading_) return;
     reading_ = true;
+    heard_ = now;
+    if (waiting()) pinged_ = now;
   }
 
   [[nodiscard]] Time ping_at() const {
     if (interval_ == 0) return never;
     return (waiting() || !reading_ ? written_ : std::min(written_, heard_)) + interval_;
   }
-  [[nodiscard]] Time dead_at() const {
+  /// The link is given up for the first of two reasons: silence, or PINGRESP overdue.
+  [[nodiscard]] Time dead_at() const { return std::min(silent_at(), overdue_at()); }
+  [[nodiscard]] Time silent_at() const {
     if (!waiting() || !reading_) return never;
     return std::max(pinged_, heard_) + ping_timeout_;
   }
 
  private:
+  [[nodiscard]] Time overdue_at() const {
+    if (!waiting() || !reading_ || within_packet_) return never;
+    return pinged_ + interval_ + ping_timeout_;
+  }
   Time interval_;
   Time ping_timeout_;
   Time written_;
   Time heard_;
-  Time pinged_ = never;  // the first PINGREQ that has no answer yet
+  // The first PINGREQ that has no answer yet, moved on by the time that does not count.
+  Time pinged_ = never;
+  bool within_packet_ = false;
   bool reading_ = true;
 };
 

@@ -67,9 +67,8 @@ Link::Link(LinkOwner& owner, const ClientConfig& config, std::uint64_t number)
       keep_alive_(0, config.ping_timeout, 0) {}
 
 bool Link::reading() const {
-  // Twice the limit: answers to the server go out above it, but not without any bound.
   if (phase_ == Phase::connecting) return true;
-  return owner_.may_read() && outbox_.size() < 2 * config_.outbox_bytes;
+  return owner_.may_read() && outbox_.takes_answers(config_.outbox_bytes);
 }
 
 std::span<std::uint8_t> Link::space() {
@@ -95,6 +94,7 @@ void Link::process(bool to_the_end, Time now) {
     if (!packet) return violated(packet.violation(), now);
     handle(std::move(*packet), now);
   }
+  keep_alive_.within_packet(framer_.buffered() > 0);
 }
 
 void Link::handle(Packet packet, Time now) {
@@ -120,7 +120,6 @@ void Link::accepted(Time now) {
 std::size_t Link::pending(std::span<Bytes> pieces) const { return outbox_.pending(pieces); }
 
 void Link::sent(std::size_t n, Time now) {
-  if (!reading()) keep_alive_.heard(now);  // the server takes bytes: the only sign of life for now
   outbox_.sent(n);
   sent_bytes_ += n;
   keep_alive_.wrote(now);
@@ -195,8 +194,12 @@ void Link::keep_alive(Time now) {
   // long is as dead as one that says nothing.
   if (!owner_.may_read()) keep_alive_.stop_reading();
   if (now >= keep_alive_.dead_at()) {
+    const bool silent = now >= keep_alive_.silent_at();
     return give_up(
-        Disconnected{std::nullopt, within("no sign of life after PINGREQ", config_.ping_timeout)},
+        Disconnected{
+            std::nullopt,
+            silent ? within("no sign of life after PINGREQ", config_.ping_timeout)
+                   : within("no PINGRESP", config_.keep_alive_s * second + config_.ping_timeout)},
         now);
   }
   if (now < keep_alive_.ping_at()) return;

@@ -80,6 +80,7 @@ void write(Writer out, const Publish& packet) {
   if (has_id) out.u16(packet.packet_id);
   out.properties(packet.properties, place_of(PacketType::publish));
   out.raw(packet.payload);
+  out.publish_ends();
 }
 
 // The shortest form that says it: 5.0 leaves out what is success and empty. Before 5.0 no outcome

@@ -46,6 +46,7 @@ void EncodedPublish::append_to(Outbox& out, std::uint16_t packet_id, bool dup, b
   if (qos_ != QoS::at_most_once) writer.u16(packet_id);
   if (id_at_ < head_.size()) head(id_at_, head_.size());
   writer.raw(payload_);
+  writer.publish_ends();
 }
 
 }  // namespace mqttlab

@@ -1,5 +1,6 @@
 #include "protocol/wire/outbox.h"
 
+#include <algorithm>
 #include <cassert>
 
 namespace mqttlab {
@@ -43,6 +44,7 @@ std::size_t Outbox::pending(std::span<Bytes> pieces) const {
 void Outbox::sent(std::size_t n) {
   assert(n <= size_);
   size_ -= n;
+  publish_left_ -= std::min(n, publish_left_);
   if (size_ == 0) return clear();
   taken_ += n;
   while (taken_ >= pieces_[first_].bytes().size()) {
@@ -59,7 +61,7 @@ void Outbox::sent(std::size_t n) {
 
 void Outbox::clear() {
   pieces_.clear();
-  first_ = taken_ = size_ = 0;
+  first_ = taken_ = size_ = publish_left_ = 0;
 }
 
 }  // namespace mqttlab

@@ -24,6 +24,14 @@ class Outbox {
   void sent(std::size_t n);  ///< the first n bytes are gone; n <= size()
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] bool empty() const { return size_ == 0; }
+  /// What has been appended so far ends with a PUBLISH.
+  void publish_ends() { publish_left_ = size_; }
+  /// For owners whose messages stop at `limit_bytes`: false once that many bytes of answers wait
+  /// behind the last message. The message itself, however far over the limit it goes, must not
+  /// keep its sender from reading: two ends that write long messages would wait for each other.
+  [[nodiscard]] bool takes_answers(std::size_t limit_bytes) const {
+    return size_ < 2 * limit_bytes || size_ - publish_left_ < limit_bytes;
+  }
   void clear();
 
  private:
@@ -36,6 +44,7 @@ class Outbox {
   std::size_t first_ = 0;      // pieces before it are gone
   std::size_t taken_ = 0;      // bytes of the first piece that are gone
   std::size_t size_ = 0;
+  std::size_t publish_left_ = 0;  // of size_, up to the end of the last PUBLISH
 };
 
 }  // namespace mqttlab

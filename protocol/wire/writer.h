@@ -83,6 +83,7 @@ class Writer {
   }
   void raw(const Slice& bytes) { out_.append(bytes); }
   void raw(Bytes bytes) { out_.append(bytes); }
+  void publish_ends() { out_.publish_ends(); }
 
  private:
   Outbox& out_;

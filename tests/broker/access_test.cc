@@ -281,17 +281,33 @@ TEST(AccessLater, InputBehindConnectWaitsAndIsThenHandled) {
                                 2,    0,  10, 0, 1,   'c', 0xC0, 0};
   peer.send_bytes(bytes);
   EXPECT_EQ(peer.take(), Said{});
-  test.until(100 * second);  // no keep alive and no connect timeout while the broker is to blame
+  test.until(30 * second - 1);  // no keep alive while the broker is to blame
   EXPECT_FALSE(peer.closed());
   test.touched.clear();
   test.broker.decide(access.requests.at(0), Verdict::granted, test.now);
   test.flush();
   EXPECT_EQ(peer.take(), (Said{"CONNACK 0", "PINGRESP"}));
   EXPECT_EQ(test.touched, std::vector<LinkId>{peer.id()});
-  test.until(115 * second - 1);
+  test.until(45 * second - 2);
   EXPECT_FALSE(peer.closed());
-  test.until(115 * second);
+  test.until(45 * second - 1);
   EXPECT_TRUE(peer.closed());
+}
+
+TEST(AccessLater, AVerdictThatNeverComesIsNotWaitedForWithoutEnd) {
+  Slow access;
+  TestBroker test({}, &access);
+  ScriptedPeer& peer = test.accept();
+  test.until(29 * second);
+  peer.connect("c");
+  test.until(59 * second - 1);
+  EXPECT_FALSE(peer.closed());
+  test.until(59 * second);
+  EXPECT_EQ(peer.take(), Said{"CONNACK 3"});
+  EXPECT_TRUE(peer.closed());
+  test.broker.decide(access.requests.at(0), Verdict::granted, test.now);
+  test.flush();
+  EXPECT_EQ(test.broker.gauges().sessions, 0u) << "too late";
 }
 
 TEST(AccessLater, AVerdictForALinkThatHasGoneIsIgnored) {

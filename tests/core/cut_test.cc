@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <ostream>
 
 #include "tests/support/memory_world.h"
 
@@ -104,6 +105,7 @@ struct Case {
   Towards towards;
   QoS qos;
 };
+void PrintTo(const Case& one, std::ostream* out) { *out << one.name; }
 
 class EveryByte : public ::testing::TestWithParam<Case> {};
 

@@ -190,3 +190,13 @@ def test_bench_names_each_bound_that_is_broken() -> None:
     fine = [bench.Cost(100, 1, 42.0, 30.0), bench.Cost(1000, 1, 60.0, 40.0)]
     assert bench.judge(fine) == []
     assert len(bench.judge([*fine, bench.Cost(300, 1, 64.0, 42.0)])) == 2
+
+
+def test_a_reader_that_leaves_early_does_not_change_the_exit_code(folder: Path) -> None:
+    command = [sys.executable, "-m", "mqttlab.cli", "run", "quiet.py", "--out", "results"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        running.stdout.close()
+        assert running.stderr is not None
+        assert running.stderr.read() == b""
+    assert running.returncode == cli.OK

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,6 @@ import pytest
 import mqttlab
 from mqttlab import (
     ConnectionLostError,
-    Error,
     Lab,
     PublishError,
     RefusedError,
@@ -26,8 +23,8 @@ from mqttlab import (
     _core,
     trace,
 )
+from mqttlab.figures import Analysis, figures
 from mqttlab.host import WorldHost
-from mqttlab.loop import VirtualTimeError
 from mqttlab.trace import Kind, Packet
 
 Scenario = Callable[[Lab], Any]
@@ -331,130 +328,6 @@ def test_a_full_offline_queue_is_an_error() -> None:
     assert caught.group_contains(PublishError, match="offline queue is full")
 
 
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda lab: lab.link("4g"), "unknown profile '4g'; known are gprs, "),
-        (lambda lab: lab.link(bandwidth="1Mbit/s"), "unknown option 'bandwidth'; known are burst,"),
-        (lambda lab: lab.link(delay="-60ms"), "link 'link-1': delay: '-60ms' is not a finite"),
-        (lambda lab: lab.link(loss=2), "link 'link-1': loss: 2 is over 1"),
-        (lambda lab: lab.link(up={"rate": "fast"}), "link 'link-1', up: rate: cannot read 'fast'"),
-        (lambda lab: lab.link(up={"speed": 1}), "link 'link-1', up: unknown option 'speed'"),
-        (lambda lab: lab.link(up=3), "up=3 is no mapping"),
-        (lambda lab: lab.link(queue=0), "queue: must be 1 or more, got 0"),
-        (lambda lab: lab.link(burst={"good": 1}), "burst: .*see mqttlab.Burst"),
-        (lambda lab: lab.link(cycle=mqttlab.Cycle(0, 1)), "cycle: up and down must both be over 0"),
-        (lambda lab: lab.link(trace="/no/such/file"), "trace: cannot read '/no/such/file'"),
-        (lambda lab: lab.devices(-3), "devices: count: must be 1 or more, got -3"),
-        (lambda lab: lab.devices(3, "meter"), "'meter' gives equal names"),
-        (lambda lab: lab.devices(3, "{x}"), "bad name '{x}'"),
-        (lambda lab: lab.device("broker"), "device 'broker': this name is taken"),
-        (lambda lab: lab.device("a", via=3), "via=3 is no link"),
-        (lambda lab: lab.device("a", via="5g"), "unknown profile '5g'"),
-        (lambda lab: lab.broker("b"), "has 'broker' already; one broker per run"),
-        (lambda lab: lab.device("a").client(keepalive=3), "'a': unknown option 'keepalive'"),
-        (lambda lab: lab.device("a").client(keep_alive_s=70_000), "keep_alive_s: must be at most"),
-        (lambda lab: lab.device("a").client(will="bye"), "'bye' is no mqttlab.Will"),
-        (lambda lab: lab.device("a").client(will=Will("a/#")), "will"),
-        (lambda lab: lab.device("a").client(will=Will("a", qos=3)), "QoS is 0, 1 or 2, got 3"),
-        (lambda lab: lab.device("a").client(client_id="", clean_session=False), "client"),
-        (lambda lab: lab.device("a").die("loudly"), "'loudly' is none of 'fin', 'reset', 'silent'"),
-        (lambda lab: lab.fleet([]), "fleet 'fleet-1': needs a device"),
-        (lambda lab: lab.fleet([lab.device("a")], qos=4), "fleet 'fleet-1': qos: QoS is 0, 1 or 2"),
-        (lambda lab: lab.fleet([lab.device("a")], interval=0), "an interval over 0"),
-        (lambda lab: lab.fleet([lab.device("a")], payload_bytes=-1), "payload_bytes: must be 0"),
-        (lambda lab: lab.stamp(-1), "stamp: size"),
-    ],
-)  # fmt: skip
-def test_wrong_calls_name_value_place_and_remedy(call: Callable[[Lab], Any], message: str) -> None:
-    async def scenario(lab: Lab) -> None:
-        await lab.broker()
-        call(lab)
-
-    with pytest.raises(UsageError, match=message) as caught:
-        run(scenario)
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"max_conections": 3}, "broker 'b': unknown option 'max_conections'; known are"),
-        ({"window": 0}, "broker 'b': window: must be 1 or more, got 0"),
-        ({"keep_alive_factor": 0.5}, "keep_alive_factor: 0.5 is outside 1..1000"),
-        ({"queue_bytes": "lots"}, "queue_bytes: cannot read 'lots'"),
-        ({"passwords": "/no/such/file"}, "passwords: cannot read '/no/such/file': No such file"),
-    ],
-)
-def test_wrong_broker_options_are_named(options: dict[str, Any], message: str) -> None:
-    async def scenario(lab: Lab) -> None:
-        await lab.broker("b", **options)
-
-    with pytest.raises(UsageError, match=message):
-        run(scenario)
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [("0\n5\nfive\n", "3"), ("10\n5\n", "2"), ("", "")],
-)
-def test_a_bad_line_of_a_recording_is_named(tmp_path: Path, content: str, message: str) -> None:
-    recording = tmp_path / "bad.up"
-    recording.write_text(content)
-
-    async def scenario(lab: Lab) -> None:
-        lab.link(trace=recording)
-
-    with pytest.raises(UsageError, match=rf"bad\.up.*{message}"):
-        run(scenario)
-
-
-@pytest.mark.parametrize(
-    ("call", "error", "message"),
-    [
-        (lambda c: c.publish("a/#", "x"), UsageError, "publish by 'a' to 'a/#': not a valid topic"),
-        (lambda c: c.publish("a", 3), UsageError, "payload 3 is neither bytes nor text"),
-        (lambda c: c.publish("a", qos=3), UsageError, "QoS is 0, 1 or 2, got 3"),
-        (lambda c: c.publish(3), UsageError, "3 is no text"),
-        (lambda c: c.subscribe("a/#/b"), UsageError, "not a valid topic"),
-        (lambda c: c.subscribe([("a", 7)]), UsageError, "QoS is 0, 1 or 2, got 7"),
-        (lambda c: c.subscribe([]), UsageError, "names no filter"),
-        (lambda c: c.unsubscribe(["a", 3]), UsageError, "3 is no text"),
-    ],
-)  # fmt: skip
-def test_wrong_client_calls_are_named(
-    call: Callable[[mqttlab.Client], Any], error: type[Exception], message: str
-) -> None:
-    async def scenario(lab: Lab) -> None:
-        await lab.broker()
-        async with lab.device("a").client() as client:
-            await call(client)
-
-    with pytest.raises(error, match=message):
-        run(scenario)
-
-
-def test_a_client_is_used_inside_its_scope() -> None:
-    async def scenario(lab: Lab) -> None:
-        await lab.broker()
-        client = lab.device("a").client()
-        with pytest.raises(UsageError, match="not open; use `async with"):
-            await client.publish("a")
-        async with client:
-            with pytest.raises(UsageError, match="open already"):
-                await client.__aenter__()
-
-    run(scenario)
-
-
-def test_devices_need_a_broker_first() -> None:
-    async def scenario(lab: Lab) -> None:
-        lab.device("a")
-
-    with pytest.raises(UsageError, match="make the broker first"):
-        run(scenario)
-
-
 def test_a_lab_without_anything_runs() -> None:
     async def scenario(lab: Lab) -> None:
         await asyncio.sleep(60)
@@ -464,125 +337,6 @@ def test_a_lab_without_anything_runs() -> None:
     assert len(result.events) == 0
     assert result.broker is None
     assert {v.status for v in result.verdicts} == {"not_observable"}
-
-
-def test_until_ends_a_scenario_that_goes_on() -> None:
-    cleaned: list[float] = []
-
-    async def scenario(lab: Lab) -> None:
-        await lab.broker()
-        try:
-            async with lab.device("a").client():
-                await asyncio.get_running_loop().create_future()
-        finally:
-            with pytest.raises(Error, match="the run is over"):
-                lab.device("late")
-            cleaned.append(lab.now())
-
-    result = run(scenario, until="90s")
-    assert (result.ending, result.virtual_s) == ("until", 90.0)
-    assert cleaned == [90.0]
-    assert Packet.DISCONNECT not in result.events["packet"]
-
-
-def test_what_a_scenario_raises_comes_out_and_the_next_run_is_fine() -> None:
-    class MineError(Exception):
-        pass
-
-    async def scenario(lab: Lab) -> None:
-        await lab.broker()
-        async with lab.device("a").client():
-            raise MineError("hello")
-
-    for _ in range(2):
-        with pytest.raises(MineError, match="hello"):
-            run(scenario)
-    run(chat)
-
-
-def test_one_world_at_a_time() -> None:
-    async def scenario(lab: Lab) -> None:
-        run(chat)
-
-    with pytest.raises(Error, match="world"):
-        run(scenario)
-    run(chat)
-
-
-def test_a_lab_is_of_no_use_after_its_run() -> None:
-    kept: list[Lab] = []
-
-    async def scenario(lab: Lab) -> None:
-        await lab.broker()
-        kept.append(lab)
-
-    run(scenario)
-    for call in (lambda: kept[0].device("late"), kept[0].now, kept[0].settle):
-        with pytest.raises(Error, match="the run is over"):
-            call()
-
-
-def test_ctrl_c_leaves_a_valid_partial_result() -> None:
-    async def scenario(lab: Lab) -> None:
-        await lab.broker()
-        lab.fleet(lab.devices(3), interval="1s")
-        await asyncio.sleep(30)
-        os.kill(os.getpid(), signal.SIGINT)
-        await asyncio.sleep(600)
-
-    before = signal.getsignal(signal.SIGINT)
-    result = run(scenario, until="1h")
-    assert signal.getsignal(signal.SIGINT) is before
-    assert result.interrupted
-    assert 30 <= result.virtual_s <= 31.5
-    assert len(result.events) > 100
-    assert result.passed
-
-
-def test_ctrl_c_inside_the_simulator_is_seen() -> None:
-    def progress(now: float, until: float) -> None:
-        seen.append((now, until))
-        if now > 100:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    async def scenario(lab: Lab) -> None:
-        await lab.broker()
-        lab.fleet(lab.devices(3), interval="1s")
-        await asyncio.sleep(600)
-
-    seen: list[tuple[float, float]] = []
-    result = run(scenario, until="1h", progress=progress)
-    assert result.interrupted
-    assert 100 < result.virtual_s <= 102
-    assert {until for _, until in seen} == {3600.0}
-    assert len(seen) >= 100
-
-
-def test_an_exception_of_the_progress_hook_comes_out() -> None:
-    def progress(now: float, until: float) -> None:
-        raise RuntimeError("no terminal")
-
-    with pytest.raises(RuntimeError, match="no terminal"):
-        run(chat, progress=progress)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"seed": -1}, "run: seed: must be 0 or more, got -1"),
-        ({"until": "0s"}, "run: until=0 leaves no time"),
-        ({"until": "soon"}, "run: until: cannot read 'soon'"),
-        ({"until": None}, "run: until= is missing"),
-        ({"tcp": "quick"}, "quick"),
-        ({"pcap_side": "middle"}, "pcap_side='middle' is neither"),
-        ({"pcap": "/no/such/directory/a.pcap"}, "/no/such/directory/a.pcap"),
-        ({"parameters": {"count": "x"}}, "parameter count: 'x' is no int"),
-    ],
-)
-def test_wrong_arguments_of_run_are_named(options: dict[str, Any], message: str) -> None:
-    with pytest.raises(UsageError, match=message) as caught:
-        mqttlab.run(chat, **{"until": "1min", **options})
-    assert "\n" not in str(caught.value)
 
 
 def test_a_capture_is_written(tmp_path: Path) -> None:
@@ -597,15 +351,6 @@ def test_ipv6_works() -> None:
     result = run(chat, seed=7, ipv6=True)
     result.check("NO-FABRICATION")
     assert len(kinds(result, Kind.DELIVERED)) >= 10
-
-
-def test_a_spinning_scenario_is_an_error() -> None:
-    async def scenario(lab: Lab) -> None:
-        while True:
-            await asyncio.sleep(0)
-
-    with pytest.raises(VirtualTimeError, match="virtual time stands still"):
-        run(scenario)
 
 
 def test_messages_that_nobody_takes_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -638,3 +383,26 @@ def test_the_module_random_repeats_and_is_given_back() -> None:
     run(scenario, seed=3)
     run(scenario, seed=4)
     assert drawn[0] == drawn[1] != drawn[2]
+
+
+async def twice(lab: Lab) -> None:
+    """Two clients of one device subscribe to the same topic, one of them publishes to it."""
+    await lab.broker()
+    desk = lab.device("desk")
+    async with (
+        desk.client(client_id="first", clean_session=False, drain=True) as first,
+        desk.client(client_id="second", drain=True) as second,
+    ):
+        await first.subscribe("#", qos=1)
+        await second.subscribe("#", qos=2)
+        for qos in (0, 1, 2):
+            await second.publish("a", lab.stamp(), qos=qos)
+        await asyncio.sleep(5)
+
+
+def test_two_clients_of_one_device_are_two_subscribers() -> None:
+    found = figures(Analysis(run(twice)))
+    assert (found["subscriber"], found["clean_subscriber"]) == ("desk", "desk")
+    for levels in (found["qos"], found["qos_clean_subscriber"]):
+        for level in levels.values():
+            assert (level["delivered"], level["duplicates"], level["lost"]) == (1, 0, 0)

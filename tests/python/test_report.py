@@ -7,6 +7,7 @@ import json
 import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import numpy as np
@@ -135,6 +136,35 @@ def test_the_page_says_how_to_run_it_again(tmp_path: Path) -> None:
     assert "mqttlab run handmade --seed 41 --until 60s --set count=3<" in page
     page = report.write(small_run(), tmp_path, command="mqttlab run x.py").read_text("utf-8")
     assert "<code>mqttlab run x.py</code>" in page
+
+
+def undescribed(schema: Any, place: str = "") -> list[str]:
+    """Properties, anywhere in a schema, that say nothing of themselves."""
+    if isinstance(schema, list):
+        return [name for one in schema for name in undescribed(one, place)]
+    if not isinstance(schema, dict):
+        return []
+    properties = schema.get("properties", {})
+    silent = [f"{place}/{name}" for name, one in properties.items() if "description" not in one]
+    return silent + [
+        name for key, one in schema.items() for name in undescribed(one, f"{place}/{key}")
+    ]
+
+
+def test_every_field_of_run_json_is_described() -> None:
+    assert (
+        undescribed(json.loads((Path(report.__file__).parent / "run.schema.json").read_text()))
+        == []
+    )
+
+
+def test_the_headline_names_only_levels_that_were_used() -> None:
+    found = figures(Analysis(small_run()))
+    found["qos"]["2"]["published"] = found["qos"]["0"]["published"] = found["wills_due"] = 0
+    found["qos"]["0"]["lost"] = 0
+    assert headline(found).sentence == "QoS 1 lost 0 of 1."
+    found["qos"]["1"]["published"] = 0
+    assert headline(found).sentence == "Nothing was published."
 
 
 def test_a_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:

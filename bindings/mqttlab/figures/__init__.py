@@ -16,7 +16,7 @@ from mqttlab.figures.connections import Connections, packets, tails
 from mqttlab.figures.links import LinkFigures, Outages, link_figures, outages
 from mqttlab.figures.messages import UNEXPLAINED, Fate, Messages
 from mqttlab.figures.subscriber import Subscriber, subscribers
-from mqttlab.figures.view import TraceView
+from mqttlab.figures.view import Indices, TraceView
 from mqttlab.result import Result
 
 __all__ = ["UNEXPLAINED", "Analysis", "figures"]
@@ -74,10 +74,11 @@ class Analysis:
         """What happened on each link."""
         return link_figures(self.view, self.messages)
 
-    def publishers(self, fate: Fate) -> np.ndarray:
+    def publishers(self, fate: Fate) -> Indices:
         """Actors that published something, the subscriber of `fate` not among them."""
-        actors = np.unique(self.messages.publisher)
-        return actors[actors != fate.subscriber.actor]
+        actors: Indices = np.unique(self.messages.publisher)
+        others: Indices = actors[actors != fate.subscriber.actor]
+        return others
 
     def layers(self, fate: Fate, level: int) -> dict[str, dict[str, float]]:
         """Bytes per delivered message by leg and layer, at one QoS level."""

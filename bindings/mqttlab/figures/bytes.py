@@ -69,7 +69,8 @@ class ByteAccounts:
 
     def leg(self, actors: Indices) -> Table:
         """Bytes (3 levels, layers) that the links of `actors` carried."""
-        return self.layers[actors].sum(axis=0)
+        total: Table = self.layers[actors].sum(axis=0)
+        return total
 
     def exact(self, actors: Indices) -> bool:
         """Whether each of `actors` used one level only, so that nothing had to be shared out."""
@@ -90,7 +91,7 @@ def _written(view: TraceView, actors: int) -> Table:
     cells = np.bincount(
         device[known] * 4 + column[known], weights=size[known], minlength=actors * 4
     )
-    return cells.reshape(actors, 4)
+    return cells.astype(np.float64).reshape(actors, 4)
 
 
 def _counter(view: TraceView, actors: int, name: str) -> Table:

@@ -14,7 +14,6 @@ from mqttlab.trace import CloseCause, End, Kind, Packet
 __all__ = ["Connections", "Tail", "Wills", "packets", "tails"]
 
 _KEEP_ALIVE_FACTOR = 1.5  # MQTT-3.1.2-24
-_RETAIN = 1
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,8 @@ class Connections:
         np.maximum.at(heard, view.events["connection"][arrived], view.events["at"][arrived])
         ended = np.flatnonzero(self.ended_badly)
         closed = self.closed[ended]
-        limit_ns = self._declared("keep_alive_s")[ended] * _KEEP_ALIVE_FACTOR * 1e9
+        keep_alive_s = self._declared("keep_alive_s")[ended].astype(np.float64)
+        limit_ns = keep_alive_s * _KEEP_ALIVE_FACTOR * 1e9
         silent_ns = view.events["at"][closed] - heard[ended]
         by_broker = view.events["code"][closed] == CloseCause.LOCAL
         return int((by_broker & (limit_ns > 0) & (silent_ns >= limit_ns)).sum())
@@ -115,11 +115,8 @@ class Connections:
 
     def _deliveries(self, subscriber: Subscriber, messages: NDArray[np.uint64]) -> Indices:
         """How often each message was handed over; a retained copy for a new SUBSCRIBE is none."""
-        events, delivered = self.view.events, self.view.of(Kind.DELIVERED)
-        mine = (events["actor"][delivered] == subscriber.actor) & (
-            events["flags"][delivered] & _RETAIN == 0
-        )
-        got, times = np.unique(events["message"][delivered[mine]], return_counts=True)
+        handed = self.view.handed(subscriber.actor, subscriber.client_id)
+        got, times = np.unique(self.view.events["message"][handed], return_counts=True)
         place = np.searchsorted(got, messages)
         hit = np.append(got, 0)[place] == messages
         return np.where(hit, np.append(times, 0)[place], 0)

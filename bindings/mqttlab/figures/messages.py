@@ -18,8 +18,6 @@ from mqttlab.trace import DropReason, End, Kind, Packet
 
 __all__ = ["DROPS", "UNEXPLAINED", "Fate", "Messages"]
 
-_RETAIN = 1
-
 UNEXPLAINED = "unexplained"
 INTERRUPTED = "under way when the run was interrupted"
 DROPS = {
@@ -90,7 +88,8 @@ class Messages:
 
     def _token(self, events: Indices) -> NDArray[np.uint64]:
         actor = self.view.events["actor"][events].astype(np.uint64)
-        return (actor << np.uint64(32)) | self.view.events["detail"][events]
+        token: NDArray[np.uint64] = (actor << np.uint64(32)) | self.view.events["detail"][events]
+        return token
 
 
 @dataclass(frozen=True)
@@ -109,11 +108,7 @@ class Fate:
     def at(cls, messages: Messages, subscriber: Subscriber) -> Fate:
         """Follows every message to `subscriber`."""
         view = messages.view
-        handed = view.of(Kind.DELIVERED)
-        handed = handed[
-            (view.events["actor"][handed] == subscriber.actor)
-            & (view.events["flags"][handed] & _RETAIN == 0)
-        ]
+        handed = view.handed(subscriber.actor, subscriber.client_id)
         place = messages.where(handed)
         copies = np.bincount(place[place >= 0], minlength=len(messages))
         covered = subscriber.covers(view.result.texts, messages.topic, messages.accepted)
@@ -130,7 +125,8 @@ class Fate:
     def lost(self) -> NDArray[np.bool_]:
         """QoS 1 and 2: accepted while subscribed and never delivered. QoS 0: never delivered."""
         promised = (self.messages.qos == 0) | self.covered
-        return promised & ~self.arrived
+        lost: NDArray[np.bool_] = promised & ~self.arrived
+        return lost
 
     def count_reasons(self, chosen: NDArray[np.bool_]) -> dict[str, int]:
         """How many of the chosen messages ended for which reason, the most frequent first."""
@@ -158,15 +154,16 @@ def _reasons(
     """Names the place where each undelivered message ended, from its start to its end."""
     view, size = messages.view, messages.view.size
     accepted, sent = messages.accepted, messages.written
+    links = view.links_of(subscriber.actor, subscriber.client_id)
     outward = view.of(Kind.WRITTEN, end=End.BROKER, packet=Packet.PUBLISH)
-    outward = messages.first(outward[view.device(outward) == subscriber.actor])
+    outward = messages.first(outward[links[view.events["connection"][outward]]])
     inward = view.of(Kind.ARRIVED, end=End.CLIENT, packet=Packet.PUBLISH)
-    inward = messages.first(inward[view.events["actor"][inward] == subscriber.actor])
+    inward = messages.first(inward[links[view.events["connection"][inward]]])
     drops = view.of(Kind.DROPPED)
     mine = [i for i, text in enumerate(view.result.texts) if text == subscriber.client_id]
     drop = messages.first(drops[np.isin(view.events["text"][drops], mine)])
     code = view.events["code"][drop.clip(max=max(size - 1, 0))] if size else drop
-    cut = _next_close(view, subscriber, accepted)
+    cut = _next_close(view, links, accepted)
     cases: list[tuple[NDArray[np.bool_], str]] = [
         (delivered, ""),
         ((sent == size) & messages.publisher_died, "publisher died before it was sent"),
@@ -186,9 +183,10 @@ def _reasons(
     return codes.astype(np.int64), (*(name for _, name in cases), rest)
 
 
-def _next_close(view: TraceView, subscriber: Subscriber, events: Indices) -> Indices:
-    """The first time after each event that the broker lost the subscriber, or the size."""
+def _next_close(view: TraceView, links: NDArray[np.bool_], events: Indices) -> Indices:
+    """The first time after each event that the broker lost one of `links`, or the size."""
     closed = view.of(Kind.CLOSED, end=End.BROKER)
-    closed = np.append(closed[view.device(closed) == subscriber.actor], view.size)
+    closed = np.append(closed[links[view.events["connection"][closed]]], view.size)
     place = np.searchsorted(closed, events, side="right").clip(max=len(closed) - 1)
-    return closed[place]
+    following: Indices = closed[place]
+    return following

@@ -14,6 +14,8 @@ __all__ = ["Indices", "TraceView", "topic_matches"]
 
 Indices = NDArray[np.int64]
 
+_RETAIN = 1
+
 
 def topic_matches(topic_filter: str, topic: str) -> bool:
     """Whether a topic filter matches a topic name (MQTT-4.7.1-1 to -3, MQTT-4.7.2-1)."""
@@ -66,11 +68,54 @@ class TraceView:
 
     def device(self, events: Indices) -> Indices:
         """The device that each event of a connection concerns, whichever end recorded it."""
-        return self.device_of[self.events["connection"][events]]
+        device: Indices = self.device_of[self.events["connection"][events]]
+        return device
+
+    @cached_property
+    def client_of(self) -> Indices:
+        """Client id (index into the texts) in the CONNECT of each connection; -1 without one."""
+        clients = np.full(self.connections, -1, np.int64)
+        for kind in (Kind.ARRIVED, Kind.WRITTEN):
+            connect = self.of(kind, packet=Packet.CONNECT)
+            clients[self.events["connection"][connect]] = self.events["text"][connect]
+        return clients
+
+    def links_of(self, actor: int, client_id: str) -> NDArray[np.bool_]:
+        """Which connections are those of one client of a device, which may have several."""
+        named = np.array([text == client_id for text in self.result.texts] + [True])
+        mine: NDArray[np.bool_] = (self.device_of == actor) & named[self.client_of]
+        return mine
+
+    def handed(self, actor: int, client_id: str) -> Indices:
+        """DELIVERED events of one client, in order; retained copies for a new SUBSCRIBE are none.
+
+        These events name the device only: among its clients it is the one whose connection last
+        brought the message.
+        """
+        delivered: Indices = self.of(Kind.DELIVERED)
+        delivered = delivered[
+            (self.events["actor"][delivered] == actor)
+            & (self.events["flags"][delivered] & _RETAIN == 0)
+        ]
+        mine, here = self.links_of(actor, client_id), self.device_of == actor
+        if not (here & ~mine).any():
+            return delivered
+        arrived = self.of(Kind.ARRIVED, end=End.CLIENT, packet=Packet.PUBLISH)
+        arrived = arrived[self.events["actor"][arrived] == actor]
+        brought: dict[int, int] = {}  # message -> connection
+        kept = []
+        for event in np.sort(np.concatenate([arrived, delivered])).tolist():
+            message = int(self.events["message"][event])
+            if self.kind[event] == Kind.ARRIVED:
+                brought[message] = int(self.events["connection"][event])
+            elif message not in brought or mine[brought[message]]:
+                kept.append(event)
+        return np.array(kept, np.int64)
 
     def qos(self, events: Indices) -> Indices:
         """QoS level in the flags of PUBLISH-like events."""
-        return ((self.events["flags"][events] >> 1) & 3).astype(np.int64)
+        level: Indices = ((self.events["flags"][events] >> 1) & 3).astype(np.int64)
+        return level
 
     def first_per_connection(self, events: Indices) -> Indices:
         """For each connection the first of `events`, or `size` if there is none."""

@@ -49,16 +49,22 @@ def _promises(found: Mapping[str, Any]) -> str:
     if not levels:
         return "Nobody subscribed to anything."
     zero, one, two = (levels[level] for level in "012")
-    parts = [
-        f"QoS 1 lost {one['lost']:,} of {one['accepted']:,}",
-        f"QoS 2 lost {two['lost']:,} of {two['accepted']:,} and repeated {two['duplicates']:,}",
-    ]
+    parts = []
+    if one["published"]:
+        parts.append(f"QoS 1 lost {one['lost']:,} of {one['accepted']:,}")
+    if two["published"]:
+        parts.append(
+            f"QoS 2 lost {two['lost']:,} of {two['accepted']:,} and repeated {two['duplicates']:,}"
+        )
     if found["wills_due"]:
         parts.append(f"{found['wills_delivered']:,} of {found['wills_due']:,} due wills came")
-    share = 100 * zero["lost"] / zero["published"] if zero["published"] else 0.0
+    if zero["published"]:
+        share = 100 * zero["lost"] / zero["published"]
+        parts.append(f"QoS 0 lost {share:.1f} % of {zero['published']:,}")
+    if not parts:
+        return "Nothing was published."
     open_ends = sum(level["lost_by_reason"].get(UNEXPLAINED, 0) for level in levels.values())
     named = "each with a named reason" if not open_ends else f"{open_ends:,} losses are unexplained"
-    parts.append(f"QoS 0 lost {share:.1f} % of {zero['published']:,}")
     return "; ".join(parts) + (f", {named}." if zero["lost"] or open_ends else ".")
 
 

@@ -80,7 +80,8 @@ def _links(
     link_of = {device.actor: device.link for device in analysis.result.devices}
     publisher_link = np.array([link_of.get(a, "") for a in analysis.messages.publisher.tolist()])
     for name, figures in found["links"].items():
-        latency = fate.latency_s(publisher_link == name) if fate and len(publisher_link) else []
+        here = publisher_link == name if len(publisher_link) else np.zeros(0, bool)
+        latency = fate.latency_s(here) if fate else np.zeros(0)
         offered = {
             direction: max(1, counters["packets"])
             for direction, counters in figures["counters"].items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -44,7 +45,7 @@ def show(result: Result, page: Path, console: Console) -> None:
     console.print(f"report: {page}", highlight=False, soft_wrap=True)
 
 
-def _levels(title: str, levels: dict) -> Table:
+def _levels(title: str, levels: dict[str, Any]) -> Table:
     columns = ("published", "accepted", "delivered", "duplicates", "lost")
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column(title, min_width=26)
