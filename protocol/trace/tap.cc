@@ -49,8 +49,9 @@ class Describer {
   void operator()(const Subscribe& packet) {
     event_.packet_id = packet.packet_id;
     Detail detail;
-    for (const auto& [filter, qos] : packet.subscriptions)
-      detail.filters.push_back({log_.intern(filter.text()), static_cast<std::uint8_t>(qos)});
+    for (const Subscription& subscription : packet.subscriptions)
+      detail.filters.push_back(
+          {log_.intern(subscription.filter.text()), static_cast<std::uint8_t>(subscription.qos)});
     event_.detail = log_.add_detail(std::move(detail));
   }
   void operator()(const Suback& packet) {
@@ -69,6 +70,7 @@ class Describer {
   void operator()(const Pingreq&) {}
   void operator()(const Pingresp&) {}
   void operator()(const Disconnect&) {}
+  void operator()(const Auth&) {}
   template <typename Acknowledgement>
   void operator()(const Acknowledgement& packet) {
     event_.packet_id = packet.packet_id;

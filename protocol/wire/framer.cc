@@ -4,29 +4,26 @@
 #include <cassert>
 #include <cstring>
 
+#include "protocol/wire/variable_byte_integer.h"
+
 namespace mqttlab {
 namespace {
 
 constexpr std::size_t initial_block = 2'048;
 // Below this much room a read is not worth its call.
 constexpr std::size_t least_room = 256;
-constexpr std::uint8_t most_length_bytes = 4;
 
 }  // namespace
 
-Result<std::optional<FixedHeader>> read_fixed_header(Bytes front) {
+Result<std::optional<FixedHeader>> read_fixed_header(Bytes front, ProtocolVersion version) {
   if (front.empty()) return std::optional<FixedHeader>();
-  FixedHeader header{front[0], 1, 0};
-  for (std::uint8_t i = 0; i < most_length_bytes; ++i) {
-    if (header.size == front.size()) return std::optional<FixedHeader>();
-    const std::uint8_t byte = front[header.size++];
-    header.remaining_length |= (byte & 0x7Fu) << (7 * i);
-    if ((byte & 0x80) != 0) continue;
-    const bool minimal = i == 0 || byte != 0;
-    if (!minimal) break;
-    return std::optional<FixedHeader>(header);
-  }
-  return malformed("MQTT-2.2.3");
+  using Form = VariableByteInteger::Form;
+  const VariableByteInteger length = read_variable_byte_integer(front.subspan(1));
+  if (length.form == Form::cut) return std::optional<FixedHeader>();
+  if (length.form == Form::malformed)
+    return malformed(version == ProtocolVersion::v5_0 ? "MQTT-1.5.5-1" : "MQTT-2.2.3");
+  return std::optional<FixedHeader>(
+      {front[0], static_cast<std::uint8_t>(1 + length.size), length.value});
 }
 
 Framer::Framer(std::uint32_t max_packet_size) : max_packet_size_(max_packet_size) {}
@@ -51,9 +48,9 @@ void Framer::append(Bytes bytes) {
   }
 }
 
-Result<std::optional<Slice>> Framer::next() {
+Result<std::optional<Slice>> Framer::next(ProtocolVersion version) {
   const Bytes live(block_.get() + begin_, buffered());
-  const auto header = read_fixed_header(live);
+  const auto header = read_fixed_header(live, version);
   if (!header) return header.violation();
   if (!*header) return std::optional<Slice>();
   const std::size_t size = (*header)->frame_size();

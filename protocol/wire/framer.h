@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 
+#include "protocol/wire/packet_type.h"
 #include "protocol/wire/result.h"
 #include "protocol/wire/slice.h"
 
@@ -20,8 +21,10 @@ struct FixedHeader {
 };
 
 /// The header at the front of a stream; nullopt inside if it is not whole yet. A Remaining Length
-/// over four bytes, or longer than its value needs, is malformed (MQTT 2.2.3, table 2.4).
-[[nodiscard]] Result<std::optional<FixedHeader>> read_fixed_header(Bytes front);
+/// over four bytes, or longer than its value needs, is malformed (MQTT 2.2.3, table 2.4; in 5.0
+/// MQTT-1.5.5-1). The version changes nothing but the name of that violation.
+[[nodiscard]] Result<std::optional<FixedHeader>> read_fixed_header(
+    Bytes front, ProtocolVersion version = ProtocolVersion::v3_1_1);
 
 /// Owns the arrival buffer of one direction of one link. Frames are slices of it; a block that
 /// slices still share is left to them and a new one begun. The limit is checked on the first five
@@ -37,7 +40,8 @@ class Framer {
   void append(Bytes bytes);                       ///< for taps: copies bytes in as if received
   /// The next whole frame; nullopt inside if more bytes are needed. After a violation the stream
   /// cannot be followed.
-  [[nodiscard]] Result<std::optional<Slice>> next();
+  [[nodiscard]] Result<std::optional<Slice>> next(
+      ProtocolVersion version = ProtocolVersion::v3_1_1);
   /// Bytes of a frame that has begun and is not whole: the tail, if the stream ends here.
   [[nodiscard]] std::size_t buffered() const { return end_ - begin_; }
   /// Size of the present block, for those who account for memory.

@@ -28,6 +28,25 @@ struct Violation {
   return {0x82, statement};
 }
 
+/// A statement under its number in 3.1.1 (which 3.1 shares) and in 5.0.
+struct Statement {
+  std::string_view v3, v5;
+  constexpr Statement(const char* both)
+      : v3(both), v5(both) {}  // NOLINT(google-explicit-constructor)
+  constexpr Statement(const char* in_3, const char* in_5) : v3(in_3), v5(in_5) {}
+};
+
+/// A rule of both versions, each with its own statement and reason code.
+struct Rule {
+  Violation v3, v5;
+};
+[[nodiscard]] constexpr Rule malformed(const char* v3, const char* v5) {
+  return {malformed(std::string_view(v3)), malformed(std::string_view(v5))};
+}
+[[nodiscard]] constexpr Rule protocol_error(const char* v3, const char* v5) {
+  return {protocol_error(std::string_view(v3)), protocol_error(std::string_view(v5))};
+}
+
 /// Why a call of this end's own application was refused; nothing was sent.
 enum class Misuse : std::uint8_t {
   bad_topic,      ///< not a valid topic name or filter

@@ -65,7 +65,7 @@ std::string_view utf8_fault(std::string_view text) {
   while (!text.empty()) {
     if (text.front() == '\0') return "MQTT-1.5.3-2";
     const std::size_t length = sequence_length(text);
-    if (length == 0) return "MQTT-1.5.3-1";
+    if (length == 0) return not_utf8;
     text.remove_prefix(length);
   }
   return {};
@@ -73,7 +73,7 @@ std::string_view utf8_fault(std::string_view text) {
 
 std::string_view topic_name_fault(std::string_view topic) {
   if (const auto fault = common_fault(topic); !fault.empty()) return fault;
-  return topic.find_first_of("+#") == std::string_view::npos ? "" : "MQTT-4.7.1-1";
+  return topic.find_first_of("+#") == std::string_view::npos ? "" : wildcard_in_name;
 }
 
 std::string_view topic_filter_fault(std::string_view filter) {
@@ -86,6 +86,40 @@ std::string_view topic_filter_fault(std::string_view filter) {
     if (level.find('+') != std::string_view::npos && level.size() > 1) return "MQTT-4.7.1-3";
   }
   return {};
+}
+
+std::string_view in_version(std::string_view fault, ProtocolVersion version, TextKind kind) {
+  struct Row {
+    std::string_view v3, v5, v5_topic;
+  };
+  static constexpr Row rows[] = {
+      {not_utf8, "MQTT-1.5.4-1", "MQTT-1.5.4-1"},
+      {"MQTT-1.5.3-2", "MQTT-1.5.4-2", "MQTT-4.7.3-2"},
+      {wildcard_in_name, "MQTT-4.7.0-1", "MQTT-4.7.0-1"},
+      {"MQTT-4.7.1-2", "MQTT-4.7.1-1", "MQTT-4.7.1-1"},
+      {"MQTT-4.7.1-3", "MQTT-4.7.1-2", "MQTT-4.7.1-2"},
+  };
+  if (version != ProtocolVersion::v5_0) return fault;
+  for (const Row& row : rows)
+    if (row.v3 == fault) return kind == TextKind::topic ? row.v5_topic : row.v5;
+  return fault;  // MQTT-4.7.3-1 and -3 are the same in both
+}
+
+std::optional<SharedFilter> shared_filter(std::string_view filter) {
+  constexpr std::string_view prefix = "$share/";
+  if (!filter.starts_with(prefix)) return std::nullopt;
+  filter.remove_prefix(prefix.size());
+  const std::size_t slash = filter.find('/');
+  if (slash == std::string_view::npos) return SharedFilter{filter, {}};
+  return SharedFilter{filter.substr(0, slash), filter.substr(slash + 1)};
+}
+
+std::string_view shared_filter_fault(std::string_view filter) {
+  const auto shared = shared_filter(filter);
+  if (!shared) return {};
+  if (shared->share_name.empty()) return "MQTT-4.8.2-1";
+  const bool wildcards = shared->share_name.find_first_of("+#") != std::string_view::npos;
+  return wildcards || shared->filter.empty() ? "MQTT-4.8.2-2" : "";
 }
 
 bool valid_utf8(std::string_view text) { return utf8_fault(text).empty(); }

@@ -3,7 +3,8 @@
 // Input: one byte of options, one that seeds the split, then the stream. Checked for every input:
 // pieces give the same frames and the same end as the whole stream; memory stays within twice what
 // has arrived; what decodes encodes to a packet that decodes to the same, under 3.1.1 to the very
-// same bytes; names, topics and filters that were let in are valid.
+// same bytes, under 5.0 to no more bytes; names, topics, filters and properties that were let in
+// are valid.
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
@@ -26,7 +27,9 @@ void require(bool holds, const char* what) {
 struct Options {
   explicit Options(std::uint8_t byte)
       : sender((byte & 1) != 0 ? Sender::server : Sender::client),
-        version((byte & 2) != 0 ? ProtocolVersion::v3_1 : ProtocolVersion::v3_1_1),
+        version((byte & 8) != 0   ? ProtocolVersion::v5_0
+                : (byte & 2) != 0 ? ProtocolVersion::v3_1
+                                  : ProtocolVersion::v3_1_1),
         max_packet_size((byte & 4) != 0 ? 64 : max_remaining_length + 5) {}
   Sender sender;
   ProtocolVersion version;
@@ -79,13 +82,31 @@ Slice encoded(const Packet& packet, ProtocolVersion version) {
   return Slice::copy_of(Bytes(bytes));
 }
 
-void check_publish(const Publish& packet, const Slice& bytes) {
-  require(valid_topic_name(packet.topic.text()), "a topic that was let in is valid");
-  require(matches(packet.topic.text(), packet.topic.text()), "a name as a filter matches itself");
+void check_publish(const Publish& packet, const Slice& bytes, ProtocolVersion version) {
+  const std::string_view topic = packet.topic.text();
+  if (topic.empty()) {
+    require(packet.properties.has(PropertyId::topic_alias), "an alias stands for an empty topic");
+  } else {
+    require(valid_topic_name(topic), "a topic that was let in is valid");
+    require(matches(topic, topic), "a name as a filter matches itself");
+  }
   Outbox out;
-  EncodedPublish(packet.topic, packet.payload, packet.qos, ProtocolVersion::v3_1_1)
-      .append_to(out, packet.packet_id, packet.dup, packet.retain);
+  const EncodedPublish shared(packet.topic, packet.payload, packet.qos, version, packet.properties);
+  shared.append_to(out, packet.packet_id, packet.dup, packet.retain);
   require(out.size() == bytes.size(), "EncodedPublish has the size of encode()");
+  require(shared.size() == bytes.size(), "EncodedPublish knows its size");
+}
+
+void check_properties(const Properties& properties) {
+  std::size_t bytes = 0;
+  properties.for_each([&](const Property& property) {
+    require(find_property(static_cast<std::uint32_t>(property.id)) != nullptr, "a known property");
+    bytes += 1 + property.text.size() + property.name.size();
+  });
+  require(bytes <= properties.bytes().size(), "properties lie within their set");
+  Properties without = properties;
+  without.remove(PropertyId::user_property);
+  require(!without.has(PropertyId::user_property), "what is removed is gone");
 }
 
 void check_frame(const Slice& frame, const Options& options) {
@@ -99,10 +120,17 @@ void check_frame(const Slice& frame, const Options& options) {
   const Slice again = encoded(*packet, options.version);
   if (options.version == ProtocolVersion::v3_1_1)
     require(again == frame, "a packet has one encoding");
+  if (options.version == ProtocolVersion::v5_0)
+    require(again.size() <= frame.size(), "the shortest form is written");
   const auto twice = decode(again, options.sender, options.version);
   require(bool(twice), "what encodes decodes");
   require(encoded(*twice, options.version) == again, "decode and encode are stable");
-  if (const auto* publish = std::get_if<Publish>(&*packet)) check_publish(*publish, again);
+  if (const auto* publish = std::get_if<Publish>(&*packet))
+    check_publish(*publish, again, options.version);
+  const auto check_set = [](const auto& value) {
+    if constexpr (requires { value.properties; }) check_properties(value.properties);
+  };
+  std::visit(check_set, *packet);
   if (const auto* subscribe = std::get_if<Subscribe>(&*packet)) {
     for (const auto& subscription : subscribe->subscriptions)
       require(valid_topic_filter(subscription.filter.text()), "a filter that was let in is valid");

@@ -12,31 +12,36 @@ namespace {
 using namespace test;
 
 TEST(Codec, SamplesCoverEveryPacketType) {
-  std::set<PacketType> types;
+  std::set<PacketType> types, types_5;
   for (const Sample& sample : samples()) types.insert(type_of(sample.packet));
-  EXPECT_EQ(types.size(), std::variant_size_v<Packet>);
+  for (const Sample& sample : samples_5()) types_5.insert(type_of(sample.packet));
+  EXPECT_EQ(types.size(), 14u);
+  EXPECT_EQ(types_5.size(), 15u);
+  EXPECT_EQ(std::variant_size_v<Packet>, 15u);
 }
 
 TEST(Codec, EveryPacketHasTheBytesOfTheStandard) {
-  for (const Sample& sample : samples())
-    EXPECT_EQ(encoded(sample.packet), sample.bytes) << describe(sample.packet);
+  for (const Sample& sample : samples_of_both())
+    EXPECT_EQ(encoded(sample.packet, sample.version), sample.bytes) << describe(sample.packet);
 }
 
 TEST(Codec, EveryPacketIsReadFromTheBytesOfTheStandard) {
-  for (const Sample& sample : samples()) {
-    const auto packet = decoded(sample.bytes, sample.sender);
+  for (const Sample& sample : samples_of_both()) {
+    const auto packet = decoded(sample.bytes, sample.sender, sample.version);
     ASSERT_TRUE(packet) << describe(sample.packet) << packet.violation().statement;
     EXPECT_EQ(*packet, sample.packet) << describe(*packet);
   }
 }
 
 TEST(Codec, RandomPacketsRoundTrip) {
-  Generator random(1);
-  for (int i = 0; i < 20'000; ++i) {
-    const Sample sample = random_sample(random);
-    const auto packet = decoded(sample.bytes, sample.sender);
-    ASSERT_TRUE(packet) << describe(sample.packet) << packet.violation().statement;
-    ASSERT_EQ(*packet, sample.packet);
+  for (const auto version : {ProtocolVersion::v3_1_1, ProtocolVersion::v5_0}) {
+    Generator random(1);
+    for (int i = 0; i < 20'000; ++i) {
+      const Sample sample = random_sample(random, version);
+      const auto packet = decoded(sample.bytes, sample.sender, version);
+      ASSERT_TRUE(packet) << describe(sample.packet) << packet.violation().statement;
+      ASSERT_EQ(*packet, sample.packet);
+    }
   }
 }
 
@@ -67,6 +72,18 @@ TEST(Codec, RemainingLengthAtEveryBorder) {
   }
 }
 
+void expect_shared_equals_encoded(const Publish& packet, ProtocolVersion version) {
+  const EncodedPublish shared(packet.topic, packet.payload, packet.qos, version, packet.properties);
+  Outbox out;
+  shared.append_to(out, packet.packet_id, packet.dup, packet.retain);
+  std::array<Bytes, 8> pieces;
+  Buffer bytes;
+  for (std::size_t i = 0, n = out.pending(pieces); i < n; ++i)
+    bytes.insert(bytes.end(), pieces[i].begin(), pieces[i].end());
+  EXPECT_EQ(bytes, encoded(packet, version));
+  EXPECT_EQ(shared.size(), bytes.size());
+}
+
 TEST(Codec, EncodedPublishEqualsEncodeForEveryFlag) {
   for (const std::size_t topic_size : {1u, 600u, 65'535u}) {
     for (const std::size_t payload_size : {0u, 5u, 511u, 512u, 20'000u}) {
@@ -78,16 +95,11 @@ TEST(Codec, EncodedPublishEqualsEncodeForEveryFlag) {
         packet.dup = (bits & 2) != 0 && packet.qos != QoS::at_most_once;
         packet.retain = (bits & 1) != 0;
         packet.packet_id = packet.qos == QoS::at_most_once ? 0 : 0xABCD;
-        const EncodedPublish shared(packet.topic, packet.payload, packet.qos,
-                                    ProtocolVersion::v3_1_1);
-        Outbox out;
-        shared.append_to(out, packet.packet_id, packet.dup, packet.retain);
-        std::array<Bytes, 8> pieces;
-        Buffer bytes;
-        for (std::size_t i = 0, n = out.pending(pieces); i < n; ++i)
-          bytes.insert(bytes.end(), pieces[i].begin(), pieces[i].end());
-        EXPECT_EQ(bytes, encoded(packet));
-        EXPECT_EQ(shared.size(), bytes.size());
+        expect_shared_equals_encoded(packet, ProtocolVersion::v3_1_1);
+        expect_shared_equals_encoded(packet, ProtocolVersion::v5_0);
+        packet.properties.add_user("k", std::string(bits * 100u, 'v'));
+        expect_shared_equals_encoded(packet, ProtocolVersion::v3_1_1);
+        expect_shared_equals_encoded(packet, ProtocolVersion::v5_0);
       }
     }
   }
@@ -107,14 +119,21 @@ TEST(Codec, NamesAndDescriptionsAreOneLine) {
   EXPECT_EQ(name(PacketType::connect), "CONNECT");
   EXPECT_EQ(name(PacketType::disconnect), "DISCONNECT");
   EXPECT_EQ(name(static_cast<PacketType>(0)), "?");
-  EXPECT_EQ(name(static_cast<PacketType>(15)), "?");
+  EXPECT_EQ(name(PacketType::auth), "AUTH");
+  EXPECT_EQ(name(static_cast<PacketType>(16)), "?");
   EXPECT_EQ(name(static_cast<PacketType>(200)), "?");
   EXPECT_EQ(describe(Publish{slice("a/b"), slice("12345"), QoS::at_least_once, false, true, 7}),
             "PUBLISH qos 1 dup id 7 topic a/b 5 B");
   EXPECT_EQ(describe(Publish{slice("a\nb"), {}, {}, true, false, 0}),
             "PUBLISH qos 0 retain topic a\\x0Ab 0 B");
   EXPECT_EQ(describe(Suback{3, {1, 128}}), "SUBACK id 3 codes 1 128");
-  for (const Sample& sample : samples())
+  Puback puback{7, ReasonCode::quota_exceeded};
+  puback.properties.add(PropertyId::reason_string, "full\n").add_user("k", "v");
+  EXPECT_EQ(describe(puback),
+            "PUBACK id 7 0x97 Quota exceeded, Reason String full\\x0A, User Property k=v");
+  EXPECT_EQ(describe(Subscribe{1, {{slice("a"), {}, true, true, RetainHandling::do_not_send}}}),
+            "SUBSCRIBE id 1 a qos 0 no local retain as published retain handling 2");
+  for (const Sample& sample : samples_of_both())
     EXPECT_EQ(describe(sample.packet).rfind(name(type_of(sample.packet)), 0), 0u);
 }
 

@@ -38,7 +38,7 @@ struct Stream {
 
 Stream stream_of_all_types() {
   Stream stream;
-  for (const Sample& sample : samples()) {
+  for (const Sample& sample : samples_of_both()) {
     stream.bytes.insert(stream.bytes.end(), sample.bytes.begin(), sample.bytes.end());
     stream.frames.push_back(sample.bytes);
   }
@@ -88,7 +88,8 @@ TEST(Framer, FramesStayIntactWhileBlocksAreReused) {
     std::deque<Buffer> expected;
     Buffer wire;
     for (int i = 0; i < 300; ++i) {
-      const Sample sample = random_sample(random);
+      const auto version = random.flip() ? ProtocolVersion::v3_1_1 : ProtocolVersion::v5_0;
+      const Sample sample = random_sample(random, version);
       expected.push_back(sample.bytes);
       wire.insert(wire.end(), sample.bytes.begin(), sample.bytes.end());
       const std::size_t n = random.below(wire.size() + 1);
@@ -156,6 +157,7 @@ TEST(Framer, RemainingLengthTooLongOrNotMinimal) {
     const auto frame = framer.next();
     ASSERT_FALSE(frame);
     EXPECT_EQ(frame.violation(), malformed("MQTT-2.2.3"));
+    EXPECT_EQ(framer.next(ProtocolVersion::v5_0).violation(), malformed("MQTT-1.5.5-1"));
     framer.append(Bytes(bytes).first(1));
     EXPECT_FALSE(framer.next()) << "a broken stream stays broken";
   }

@@ -162,13 +162,15 @@ Packet random_subscribe(Generator& random) {
 
 }  // namespace
 
-Sample random_sample(Generator& random) {
+Sample random_sample(Generator& random, ProtocolVersion version) {
+  const bool v5 = version == ProtocolVersion::v5_0;
   const Sender either = random.flip() ? Sender::client : Sender::server;
-  const auto make = [](Packet packet, Sender sender) {
-    Buffer bytes = encoded(packet);
-    return Sample{std::move(packet), sender, std::move(bytes)};
+  const auto make = [&](Packet packet, Sender sender) {
+    if (v5) extend(packet, sender, random);
+    Buffer bytes = encoded(packet, version);
+    return Sample{std::move(packet), sender, std::move(bytes), version};
   };
-  switch (random.below(14)) {
+  switch (random.below(v5 ? 15 : 14)) {
     case 0:
       return make(random_connect(random), Sender::client);
     case 1:
@@ -197,10 +199,18 @@ Sample random_sample(Generator& random) {
     case 10:
       return make(Pingreq{}, Sender::client);
     case 11:
-      return make(Disconnect{}, Sender::client);
+      return make(Disconnect{}, v5 ? either : Sender::client);
+    case 14:
+      return make(random_auth(random, either), either);
     default:
       return make(random_publish(random), either);
   }
+}
+
+std::vector<Sample> samples_of_both() {
+  std::vector<Sample> out = samples();
+  for (Sample& sample : samples_5()) out.push_back(std::move(sample));
+  return out;
 }
 
 }  // namespace mqttlab::test

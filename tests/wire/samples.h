@@ -50,14 +50,22 @@ inline Result<Packet> decoded(const Buffer& bytes, Sender sender,
 
 inline Slice slice(std::string_view text) { return Slice::copy_of(text); }
 
+/// A property set of 5.0 with its length, which is below 128.
+inline std::string set(std::string_view properties) {
+  return std::string(1, static_cast<char>(properties.size())).append(properties);
+}
+
 struct Sample {
   Packet packet;
   Sender sender;
   Buffer bytes;  ///< written by hand, not by encode()
+  ProtocolVersion version = ProtocolVersion::v3_1_1;
 };
 
 /// Every packet type, each in the shapes that its flags and optional fields give it.
-std::vector<Sample> samples();
+std::vector<Sample> samples();    ///< 3.1.1, and a CONNECT of 3.1
+std::vector<Sample> samples_5();  ///< 5.0
+std::vector<Sample> samples_of_both();
 
 /// SplitMix64.
 class Generator {
@@ -77,6 +85,9 @@ class Generator {
 };
 
 /// A valid packet of any type, drawn from the generator.
-Sample random_sample(Generator& random);
+Sample random_sample(Generator& random, ProtocolVersion version = ProtocolVersion::v3_1_1);
+/// Adds what 5.0 can say beyond 3.1.1 to a packet of `sender`.
+void extend(Packet& packet, Sender sender, Generator& random);
+Packet random_auth(Generator& random, Sender sender);
 
 }  // namespace mqttlab::test

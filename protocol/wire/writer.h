@@ -1,0 +1,93 @@
+// Writer: puts the fields of MQTT on an Outbox.
+#pragma once
+
+#include <array>
+#include <cassert>
+
+#include "protocol/wire/outbox.h"
+#include "protocol/wire/packet_rules.h"
+#include "protocol/wire/properties.h"
+#include "protocol/wire/variable_byte_integer.h"
+
+namespace mqttlab {
+
+inline constexpr std::size_t length_prefix = 2, packet_id_bytes = 2;
+
+[[nodiscard]] inline std::size_t field_size(const Slice& field) {
+  return length_prefix + field.size();
+}
+/// Of a property set with its length: an empty one is a length of 0 (MQTT-2.2.2-1), and before 5.0
+/// there is none.
+[[nodiscard]] inline std::size_t properties_size(const Properties& properties,
+                                                 ProtocolVersion version) {
+  if (version != ProtocolVersion::v5_0) return 0;
+  const std::size_t size = properties.bytes().size();
+  return variable_byte_integer_size(size) + size;
+}
+
+struct HeaderBytes {
+  std::array<std::uint8_t, 5> bytes{};
+  std::size_t size = 0;
+  [[nodiscard]] Bytes view() const { return {bytes.data(), size}; }
+};
+
+[[nodiscard]] inline HeaderBytes fixed_header(std::uint8_t first_byte, std::size_t remaining) {
+  HeaderBytes header{{first_byte}, 1};
+  write_variable_byte_integer(remaining,
+                              [&](std::uint8_t byte) { header.bytes[header.size++] = byte; });
+  return header;
+}
+
+[[nodiscard]] inline std::uint8_t first_byte(PacketType type, unsigned flags = 0) {
+  const std::uint8_t fixed = rule_of(type, ProtocolVersion::v5_0).flags;  // the same in all
+  return static_cast<std::uint8_t>(static_cast<unsigned>(type) << 4 | fixed | flags);
+}
+
+[[nodiscard]] inline unsigned publish_flags(QoS qos, bool dup, bool retain) {
+  assert(!dup || qos != QoS::at_most_once);  // MQTT-3.3.1-2
+  return static_cast<unsigned>(qos) << publish_qos_shift | (dup ? publish_dup : 0u) |
+         (retain ? publish_retain : 0u);
+}
+
+class Writer {
+ public:
+  Writer(Outbox& out, ProtocolVersion version) : out_(out), version_(version) {}
+  [[nodiscard]] ProtocolVersion version() const { return version_; }
+  [[nodiscard]] bool v5() const { return version_ == ProtocolVersion::v5_0; }
+
+  void header(std::uint8_t first_byte, std::size_t remaining) {
+    out_.append(fixed_header(first_byte, remaining).view());
+  }
+  void u8(std::uint8_t value) { out_.append(Bytes(&value, 1)); }
+  void u16(std::size_t value) {
+    assert(value <= 0xFFFF);
+    const std::array<std::uint8_t, 2> bytes{static_cast<std::uint8_t>(value >> 8),
+                                            static_cast<std::uint8_t>(value)};
+    out_.append(Bytes(bytes));
+  }
+  void text(std::string_view text) {
+    u16(text.size());
+    out_.append(Bytes(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()));
+  }
+  void field(const Slice& field) {
+    u16(field.size());
+    out_.append(field);
+  }
+  /// Nothing before 5.0.
+  void properties(const Properties& properties, [[maybe_unused]] PropertyPlace place) {
+    if (!v5()) return;
+    const Slice& bytes = properties.bytes();
+    assert(!Properties::fault(bytes.bytes(), place, std::nullopt));
+    write_variable_byte_integer(bytes.size(), [this](std::uint8_t byte) { u8(byte); });
+    out_.append(bytes);
+  }
+  void raw(const Slice& bytes) { out_.append(bytes); }
+  void raw(Bytes bytes) { out_.append(bytes); }
+  void publish_ends() { out_.publish_ends(); }
+
+ private:
+  Outbox& out_;
+  ProtocolVersion version_;
+};
+
+}  // namespace mqttlab
