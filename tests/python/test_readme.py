@@ -1,0 +1,58 @@
+"""What the README prints is what happens."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("mqttlab._sim")
+
+import mqttlab
+from mqttlab.figures import Analysis, figures
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text()
+REFERENCE = ROOT / "results" / "field_trial" / "run.json"
+
+
+def test_the_example_runs_as_printed(tmp_path: Path) -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    script = tmp_path / "example.py"
+    script.write_text(example)
+    done = subprocess.run(
+        [sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "passed" in done.stdout
+
+
+def test_the_reference_run_repeats_to_the_last_figure() -> None:
+    """All of it but wall time and versions; the README's figures are taken from it."""
+    reference = json.loads(REFERENCE.read_text())
+    result = mqttlab.run("field_trial", seed=reference["seed"])
+    found = json.loads(json.dumps(figures(Analysis(result))))
+    for of_one_machine in ("wall_s", "versions", "command"):
+        reference.pop(of_one_machine, None)
+        found.pop(of_one_machine, None)
+    again = "mqttlab run field_trial --seed 7 --out results/field_trial"
+    for key in sorted({*reference, *found}):
+        assert reference.get(key) == found.get(key), (
+            f"{REFERENCE.relative_to(ROOT)}: {key} has changed; if that is meant: {again}"
+        )
+
+
+def test_its_figures_are_the_reference_runs() -> None:
+    reference = json.loads(REFERENCE.read_text())
+    qos = reference["qos"]
+    for level in "012":
+        row = re.search(rf"^\| {level} \|(.*)\|$", README, re.MULTILINE)
+        assert row, f"README.md has no row for QoS {level}"
+        numbers = [cell.strip().replace(",", "") for cell in row[1].split("|")]
+        figure = qos[level]
+        expected = [figure[key] for key in ("published", "accepted", "delivered", "duplicates")]
+        assert numbers[:4] == [str(number) for number in expected], f"README.md, QoS {level}"
