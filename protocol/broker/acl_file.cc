@@ -1,5 +1,8 @@
 #include "protocol/broker/acl_file.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "protocol/broker/text_lines.h"
 #include "protocol/wire/topic.h"
 
@@ -101,8 +104,8 @@ AclFile AclFile::parse(std::string_view text, std::string_view source) {
 
 AclFile::Rule AclFile::parse_rule(std::string_view rest, std::string_view source, std::size_t line,
                                   bool pattern) {
-  // The word in the middle may be missing, and a filter may contain blanks: "read" alone is a
-  // filter.
+  // The word in the middle may be missing, so "read" alone is a filter; one that contains blanks
+  // needs the word, or a misspelt one would pass for the filter's beginning.
   Rule rule{Action::readwrite, std::string(rest)};
   std::string_view filter = rest;
   const std::string_view word = take_word(filter);
@@ -110,8 +113,15 @@ AclFile::Rule AclFile::parse_rule(std::string_view rest, std::string_view source
                                                          {"write", Action::write},
                                                          {"readwrite", Action::readwrite},
                                                          {"deny", Action::deny}};
-  for (const auto& [name, action] : actions)
-    if (word == name && !filter.empty()) rule = {action, std::string(filter)};
+  if (!filter.empty()) {
+    const auto* known =
+        std::ranges::find(actions, word, &std::pair<std::string_view, Action>::first);
+    if (known == std::end(actions))
+      throw_line_error(source, line,
+                       "'" + std::string(word) + "' is none of read, write, readwrite and deny",
+                       "put one of them before a filter that contains blanks");
+    rule = {known->second, std::string(filter)};
+  }
   // A placeholder may stand for any text within a level, so one is as good as another here.
   const auto sample =
       pattern ? substituted(rule.filter, {"c", "u"}) : std::optional<std::string>(rule.filter);

@@ -133,6 +133,9 @@ TEST(AclFile, ErrorsNameTheLine) {
   EXPECT_EQ(
       error_of([] { return AclFile::parse("\n\ntopic read a/#/b", "acl.txt"); }),
       "acl.txt, line 3: 'a/#/b' is not a topic filter; '+' must fill a level, '#' the last one");
+  EXPECT_EQ(error_of([] { return AclFile::parse("topic raed a", "acl.txt"); }),
+            "acl.txt, line 1: 'raed' is none of read, write, readwrite and deny; put one of them "
+            "before a filter that contains blanks");
   EXPECT_TRUE(
       error_of([] { return AclFile::parse("user", "a"); }).starts_with("a, line 1: 'user'"));
   EXPECT_TRUE(error_of([] { return AclFile::parse("topic", "a"); }).starts_with("a, line 1: ''"));
