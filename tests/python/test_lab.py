@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import mqttlab
+from chat import chat, run
 from mqttlab import (
     ConnectionLostError,
     Lab,
@@ -27,31 +28,11 @@ from mqttlab.figures import Analysis, figures
 from mqttlab.host import WorldHost
 from mqttlab.trace import Kind, Packet
 
-Scenario = Callable[[Lab], Any]
 LOST_RANDOM = (trace.COUNTERS.names or ()).index("lost_random") - 2
-
-
-def run(scenario: Scenario, until: str = "10min", **options: Any) -> Result:
-    return mqttlab.run(scenario, until=until, **options)
 
 
 def kinds(result: Result, kind: Kind) -> np.ndarray:
     return result.events[result.events["kind"] == kind]
-
-
-async def chat(lab: Lab, *, count: int = 5, loss: float = 0.05) -> None:
-    """Two devices on a lossy link, one message of each QoS per round."""
-    await lab.broker()
-    lossy = lab.link(name="lossy", rate="1Mbit/s", delay="20ms", jitter="5ms", loss=loss)
-    alice, bob = lab.devices(2, "peer-{}", via=lossy)
-    async with bob.client() as listener:
-        await listener.subscribe("chat/#", qos=2)
-        async with alice.client() as speaker:
-            for _ in range(count):
-                for qos in (0, 1, 2):
-                    await speaker.publish("chat/a", lab.stamp(), qos=qos)
-                await asyncio.sleep(lab.random.uniform(0, 2))
-        await asyncio.sleep(5)
 
 
 def test_messages_go_from_one_device_to_another() -> None:
@@ -114,8 +95,8 @@ def test_equal_seeds_give_equal_runs_in_every_process(
 ) -> None:
     code = (
         f"import sys; sys.path.insert(0, {str(request.path.parent)!r})\n"
-        "import mqttlab, test_lab\n"
-        "print(mqttlab.run(test_lab.chat, seed=7, until='10min').fingerprint)"
+        "import chat, mqttlab\n"
+        "print(mqttlab.run(chat.chat, seed=7, until='10min').fingerprint)"
     )
     here = run(chat, seed=7).fingerprint
     assert {in_process(code, hash_seed=seed).strip() for seed in (0, 12345)} == {here}
@@ -150,7 +131,7 @@ def test_the_tables_agree_with_each_other() -> None:
     assert result.gauges["messages_received"] >= 6
     assert result.simulator_events > 100
     assert set(result.versions) == {"mqttlab", "python", "numpy", "ns3"}
-    assert result.source == Path(__file__)
+    assert result.source == Path(__file__).with_name("chat.py")
 
 
 def test_a_fleet_publishes_without_python() -> None:
