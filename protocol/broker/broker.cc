@@ -1,5 +1,7 @@
 #include "protocol/broker/broker.h"
 
+#include <utility>
+
 #include "protocol/broker/broker_core.h"
 
 namespace mqttlab {
@@ -13,12 +15,18 @@ Broker::Broker(BrokerConfig config, std::uint64_t seed, Access* access, trace::L
     : state_(new State{BrokerCore(config, seed, access, log, actor)}) {}
 Broker::~Broker() = default;
 
-Peer& Broker::accept(LinkId link, Time now) { return state_->core.accept(link, now); }
+Peer& Broker::accept(LinkId link, Time now, std::string certificate) {
+  return state_->core.accept(link, now, std::move(certificate));
+}
 void Broker::release(LinkId link) { state_->core.release(link); }
 std::span<const LinkId> Broker::touched() { return state_->core.touched(); }
-void Broker::decide(RequestId request, Verdict verdict, Time now) {
-  state_->core.decide(request, verdict, now);
+void Broker::decide(RequestId request, Decision decision, Time now) {
+  state_->core.decide(request, decision, now);
 }
+bool Broker::disconnect(std::string_view client_id, ReasonCode reason, Time now) {
+  return state_->core.disconnect(client_id, reason, now);
+}
+void Broker::shut_down(Time now) { state_->core.shut_down(now); }
 void Broker::advance(Time now) { state_->core.advance(now); }
 Time Broker::deadline() const { return state_->core.deadline(); }
 BrokerGauges Broker::gauges() const { return state_->core.gauges(); }

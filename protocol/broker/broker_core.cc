@@ -1,5 +1,6 @@
 #include "protocol/broker/broker_core.h"
 
+#include <algorithm>
 #include <cassert>
 #include <cstdio>
 #include <stdexcept>
@@ -9,33 +10,6 @@
 #include "protocol/broker/sys_topics.h"
 
 namespace mqttlab {
-namespace {
-
-void require(bool valid, const char* field, const std::string& value, const char* remedy) {
-  if (valid) return;
-  throw std::invalid_argument("BrokerConfig: " + std::string(field) + " is " + value + "; " +
-                              remedy);
-}
-
-const BrokerConfig& checked(const BrokerConfig& config) {
-  using std::to_string;
-  require(config.max_packet_size >= 2, "max_packet_size", to_string(config.max_packet_size),
-          "the smallest packet has 2 bytes");
-  // 31 years: added to any instant of a run it does not overflow.
-  constexpr Time longest_time = 1'000'000'000 * second;
-  require(config.connect_timeout > 0 && config.connect_timeout <= longest_time, "connect_timeout",
-          to_string(config.connect_timeout) + " ns", "it must be positive, up to 1e9 s");
-  require(config.keep_alive_factor >= 1.0 && config.keep_alive_factor <= 1e6, "keep_alive_factor",
-          to_string(config.keep_alive_factor), "it must be from 1 (the standard says 1.5) to 1e6");
-  require(config.window > 0, "window", "0", "at least one exchange must fit");
-  require(config.receive_window > 0, "receive_window", "0", "at least one exchange must fit");
-  require(config.outbox_bytes > 0, "outbox_bytes", "0", "nothing could be sent");
-  require(config.sys_interval >= 0 && config.sys_interval <= longest_time, "sys_interval",
-          to_string(config.sys_interval) + " ns", "use 0 for no $SYS topics, or up to 1e9 s");
-  return config;
-}
-
-}  // namespace
 
 BrokerCore::BrokerCore(BrokerConfig config, std::uint64_t seed, Access* access, trace::Log* log,
                        trace::Actor actor)
@@ -46,15 +20,15 @@ BrokerCore::BrokerCore(BrokerConfig config, std::uint64_t seed, Access* access, 
       sessions_(config_, random_.next(), ledger_),
       router_(config_, random_.next(), sessions_, ledger_) {}
 
-Peer& BrokerCore::accept(LinkId id, Time now) {
+Peer& BrokerCore::accept(LinkId id, Time now, std::string certificate) {
   if (started_ == never) {
     started_ = now;
     if (config_.sys_interval > 0) set_timer(now + config_.sys_interval, {Timer::sys, 0});
   }
   auto& link = links_[id];
   assert(!link);
-  link = std::make_unique<BrokerLink>(*this, id);
-  if (links_.size() > config_.max_connections) {
+  link = std::make_unique<BrokerLink>(*this, id, std::move(certificate));
+  if (shut_down_ || links_.size() > config_.max_connections) {
     link->finish(BrokerLink::Pending::discard, now);
   } else {
     set_timer(now + config_.connect_timeout, {Timer::connect, id});
@@ -98,25 +72,26 @@ void BrokerCore::connect(BrokerLink& link, Time now) {
   if (!access_) return admit(link, now);
   AccessRequest request = link.access_request(AccessRequest::Kind::authenticate, {});
   request.request = next_request_++;
-  const Verdict verdict = access_->ask(request);
-  if (verdict != Verdict::later) return decided(link, verdict, now);
+  request.now = now;
+  const Decision decision = access_->ask(request);
+  if (decision.verdict != Verdict::later) return decided(link, decision, now);
   requests_.emplace(request.request, link.id());
   link.authenticating(request.request);
   set_timer(now + config_.connect_timeout, {Timer::verdict, link.id()});
 }
 
-void BrokerCore::decide(RequestId request, Verdict verdict, Time now) {
+void BrokerCore::decide(RequestId request, const Decision& decision, Time now) {
   const auto at = requests_.find(request);
-  if (at == requests_.end() || verdict == Verdict::later) return;
+  if (at == requests_.end() || decision.verdict == Verdict::later) return;
   BrokerLink& link = *find(at->second);  // a link that goes takes its request with it
   requests_.erase(at);
-  decided(link, verdict, now);
+  decided(link, decision, now);
   link.resume(now);
   touch(link);  // its host may read again
 }
 
-void BrokerCore::decided(BrokerLink& link, Verdict verdict, Time now) {
-  if (verdict == Verdict::granted) return admit(link, now);
+void BrokerCore::decided(BrokerLink& link, const Decision& decision, Time now) {
+  if (decision.verdict == Verdict::granted) return admit(link, now);
   link.refused(link.connect().user_name ? ConnectReturn::bad_user_name_or_password
                                         : ConnectReturn::not_authorized,
                now);
@@ -172,17 +147,47 @@ void BrokerCore::end(Session& session, Time now) {
   sessions_.remove(session);
 }
 
-bool BrokerCore::allowed(const BrokerLink& link, AccessRequest::Kind kind, std::string_view topic) {
+bool BrokerCore::allowed(const BrokerLink& link, AccessRequest::Kind kind, std::string_view topic,
+                         Time now) {
   if (!access_) return true;
   AccessRequest request = link.access_request(kind, topic);
   request.request = next_request_++;
-  return access_->ask(request) == Verdict::granted;
+  request.now = now;
+  return access_->ask(request).verdict == Verdict::granted;
+}
+
+bool BrokerCore::disconnect(std::string_view client_id, ReasonCode reason, Time now) {
+  const ReasonRule* rule = find_reason(static_cast<std::uint8_t>(reason), PacketType::disconnect);
+  if (!rule || !may_send(*rule, PacketType::disconnect, Sender::server))
+    throw std::invalid_argument("disconnect: no server's DISCONNECT has the reason code " +
+                                std::to_string(static_cast<unsigned>(reason)) +
+                                "; 0x98 is an administrator's");
+  Session* session = sessions_.find(client_id);
+  if (!session || !session->link()) return false;
+  BrokerLink& link = *session->link();
+  disconnected(link, now);
+  link.finish(BrokerLink::Pending::drain, now);
+  return true;
+}
+
+// By rising link id, whatever the table's order is.
+void BrokerCore::shut_down(Time now) {
+  shut_down_ = true;
+  std::vector<LinkId> ids;
+  for (const auto& [id, link] : links_)
+    if (!link->finished()) ids.push_back(id);
+  std::sort(ids.begin(), ids.end());
+  for (const LinkId id : ids) {
+    BrokerLink& link = *find(id);
+    disconnected(link, now);
+    link.finish(BrokerLink::Pending::drain, now);
+  }
 }
 
 // One that may not is acknowledged and dropped (MQTT-3.3.5-2). Nobody but the broker speaks for it.
 void BrokerCore::publish(const BrokerLink& link, Publication& publication, bool retain, Time now) {
   const std::string_view topic = publication.topic().text();
-  if (topic.starts_with("$SYS/") || !allowed(link, AccessRequest::Kind::publish, topic)) {
+  if (topic.starts_with("$SYS/") || !allowed(link, AccessRequest::Kind::publish, topic, now)) {
     ledger_.dropped(trace::DropReason::not_authorised, {},
                     ledger_.tracing() ? publication.identity() : 0, publication.qos(), now);
     return;

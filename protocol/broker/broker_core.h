@@ -25,10 +25,12 @@ class BrokerCore {
              trace::Actor actor);
 
   // What Broker offers.
-  Peer& accept(LinkId id, Time now);
+  Peer& accept(LinkId id, Time now, std::string certificate);
   void release(LinkId id);
   [[nodiscard]] std::span<const LinkId> touched();
-  void decide(RequestId request, Verdict verdict, Time now);
+  void decide(RequestId request, const Decision& decision, Time now);
+  bool disconnect(std::string_view client_id, ReasonCode reason, Time now);
+  void shut_down(Time now);
   void advance(Time now);
   [[nodiscard]] Time deadline() const { return timers_.deadline(); }
   [[nodiscard]] BrokerGauges gauges() const;
@@ -49,7 +51,7 @@ class BrokerCore {
   void linger(BrokerLink& link, Time now);
   /// Authorisation to publish or subscribe.
   [[nodiscard]] bool allowed(const BrokerLink& link, AccessRequest::Kind kind,
-                             std::string_view topic);
+                             std::string_view topic, Time now);
   void publish(const BrokerLink& link, Publication& publication, bool retain, Time now);
 
  private:
@@ -57,7 +59,7 @@ class BrokerCore {
     enum Kind : std::uint8_t { connect, verdict, keep_alive, linger, sys } kind;
     LinkId link;
   };
-  void decided(BrokerLink& link, Verdict verdict, Time now);
+  void decided(BrokerLink& link, const Decision& decision, Time now);
   void admit(BrokerLink& link, Time now);
   Session* take_over(std::string_view client_id, Time now);
   void end(Session& session, Time now);
@@ -74,13 +76,14 @@ class BrokerCore {
   Ledger ledger_;
   SessionTable sessions_;
   Router router_;
-  std::unordered_map<LinkId, std::unique_ptr<BrokerLink>> links_;  // looked up, never iterated
+  std::unordered_map<LinkId, std::unique_ptr<BrokerLink>> links_;  // iterated by sorted ids
   std::map<RequestId, LinkId> requests_;                           // answered `later`
   RequestId next_request_ = 1;
   Timers<Timer> timers_;
   std::vector<LinkId> touched_, told_;
   std::uint64_t connections_ = 0;  // accepted CONNECTs on live links
   Time started_ = never;           // the first accept
+  bool shut_down_ = false;
 };
 
 }  // namespace mqttlab

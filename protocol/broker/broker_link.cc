@@ -10,8 +10,11 @@
 
 namespace mqttlab {
 
-BrokerLink::BrokerLink(BrokerCore& core, LinkId id)
-    : core_(core), id_(id), framer_(core.config().max_packet_size) {}
+BrokerLink::BrokerLink(BrokerCore& core, LinkId id, std::string certificate)
+    : core_(core),
+      id_(id),
+      certificate_(std::move(certificate)),
+      framer_(core.config().max_packet_size) {}
 
 // A client that sends and does not read fills the outbox with our answers. They have room of their
 // own behind the messages, so a slow reader's PUBACKs and PINGREQs are still read.
@@ -138,7 +141,7 @@ void BrokerLink::on(const Subscribe& subscribe, Time now) {
   Suback suback{subscribe.packet_id, {}};
   for (const Subscription& subscription : subscribe.subscriptions) {
     const bool allowed =
-        core_.allowed(*this, AccessRequest::Kind::subscribe, subscription.filter.text());
+        core_.allowed(*this, AccessRequest::Kind::subscribe, subscription.filter.text(), now);
     suback.codes.push_back(allowed ? core_.router().subscribe(*session_, subscription)
                                    : suback_failure);
   }
@@ -229,6 +232,7 @@ AccessRequest BrokerLink::access_request(AccessRequest::Kind kind, std::string_v
   if (connect_.user_name) request.user_name = connect_.user_name->text();
   request.has_password = connect_.password.has_value();
   if (connect_.password) request.password = connect_.password->bytes();
+  request.certificate = certificate_;
   request.topic = topic;
   return request;
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <list>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "protocol/broker/access.h"
@@ -22,7 +23,7 @@ class Session;
 class BrokerLink final : public Peer {
  public:
   /// `core` must outlive the link.
-  BrokerLink(BrokerCore& core, LinkId id);
+  BrokerLink(BrokerCore& core, LinkId id, std::string certificate);
   BrokerLink(const BrokerLink&) = delete;
   BrokerLink& operator=(const BrokerLink&) = delete;
 
@@ -95,6 +96,7 @@ class BrokerLink final : public Peer {
 
   BrokerCore& core_;
   const LinkId id_;
+  const std::string certificate_;  // X.509 identity; empty: none
   State state_ = State::awaiting_connect;
   Framer framer_;
   Outbox outbox_;

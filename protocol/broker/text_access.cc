@@ -2,7 +2,7 @@
 
 namespace mqttlab {
 
-Verdict TextAccess::ask(const AccessRequest& request) {
+Decision TextAccess::ask(const AccessRequest& request) {
   return granted(request) ? Verdict::granted : Verdict::denied;
 }
 

@@ -15,7 +15,7 @@ class TextAccess final : public Access {
   /// `anonymous`: clients without a user name may connect.
   TextAccess(std::optional<PasswordFile> passwords, std::optional<AclFile> acl, bool anonymous)
       : passwords_(std::move(passwords)), acl_(std::move(acl)), anonymous_(anonymous) {}
-  Verdict ask(const AccessRequest& request) override;
+  Decision ask(const AccessRequest& request) override;
 
  private:
   [[nodiscard]] bool granted(const AccessRequest& request) const;

@@ -243,7 +243,7 @@ TEST(Access, ADeniedSubscribeFailsAloneAndAWillIsAPublishToo) {
 // Answers `later` to everybody, and remembers the requests.
 class Slow : public Access {
  public:
-  Verdict ask(const AccessRequest& request) override {
+  Decision ask(const AccessRequest& request) override {
     if (request.kind != AccessRequest::Kind::authenticate) return Verdict::granted;
     requests.push_back(request.request);
     return Verdict::later;
