@@ -132,7 +132,7 @@ py::list connects(const LabWorld& lab) {
   py::list rows;
   for_details(lab, [&](std::size_t i, const trace::Event& event, const trace::Detail& detail) {
     if (event.packet != PacketType::connect) return;
-    const trace::ConnectDetail& c = detail.connect;
+    const auto& c = std::get<trace::ConnectDetail>(detail);
     rows.append(py::make_tuple(i, static_cast<int>(c.version), c.clean_session, c.keep_alive_s,
                                c.has_will, c.will_topic, c.will_message, c.will_payload_empty,
                                static_cast<int>(c.will_qos), c.will_retain));
@@ -143,9 +143,11 @@ py::list connects(const LabWorld& lab) {
 py::list filters(const LabWorld& lab) {
   py::list rows;
   for_details(lab, [&](std::size_t i, const trace::Event& event, const trace::Detail& detail) {
-    for (std::size_t position = 0; position < detail.filters.size(); ++position) {
-      const trace::FilterDetail& one = detail.filters[position];
-      rows.append(py::make_tuple(i, static_cast<int>(event.packet), position, one.filter, one.qos));
+    const auto* named = std::get_if<trace::FiltersDetail>(&detail);
+    for (std::size_t position = 0; named && position < named->filters.size(); ++position) {
+      const trace::FilterDetail& one = named->filters[position];
+      rows.append(
+          py::make_tuple(i, static_cast<int>(event.packet), position, one.filter, one.code));
     }
   });
   return rows;

@@ -73,6 +73,7 @@ class Packet(IntEnum):
     PINGREQ = 12
     PINGRESP = 13
     DISCONNECT = 14
+    AUTH = 15  # 5.0 only
 
 
 class CloseCause(IntEnum):
@@ -95,6 +96,7 @@ class DropReason(IntEnum):
     NOT_AUTHORISED = 5
     TOO_LARGE = 6
     RETAINED_LIMIT = 7
+    EXPIRED = 8
 
 
 class Death(IntEnum):
@@ -120,7 +122,7 @@ EVENT = np.dtype(
         ("end", "u1"),  # End
         ("packet", "u1"),  # Packet, at WRITTEN and ARRIVED; else 0
         ("flags", "u1"),  # PUBLISH: 1 retain, 6 QoS << 1, 8 DUP. CONNACK: 1 session present
-        ("code", "u1"),  # CONNACK's return code, CloseCause, DropReason, Death, ...
+        ("code", "u1"),  # return or reason code of a packet, CloseCause, DropReason, Death, ...
         ("reserved", "u1"),
         ("packet_id", "<u2"),
         ("actor", "<u4"),  # index into Result.actors
@@ -136,7 +138,7 @@ EVENT = np.dtype(
 CONNECT = np.dtype(
     [
         ("event", "<u8"),  # index into Result.events of the CONNECT written or arrived
-        ("version", "u1"),  # protocol level: 3 is 3.1, 4 is 3.1.1
+        ("version", "u1"),  # protocol level: 3 is 3.1, 4 is 3.1.1, 5 is 5.0
         ("clean_session", "?"),
         ("keep_alive_s", "<u2"),
         ("has_will", "?"),
@@ -152,10 +154,10 @@ CONNECT = np.dtype(
 FILTER = np.dtype(
     [
         ("event", "<u8"),  # index into Result.events
-        ("packet", "u1"),  # Packet.SUBSCRIBE, SUBACK or UNSUBSCRIBE
+        ("packet", "u1"),  # Packet.SUBSCRIBE, SUBACK, UNSUBSCRIBE, and UNSUBACK of 5.0
         ("position", "<u4"),  # in the packet, from 0
-        ("filter", "<u4"),  # index into Result.texts; 0 for SUBACK
-        ("code", "u1"),  # SUBSCRIBE: QoS asked for. SUBACK: QoS granted or 128
+        ("filter", "<u4"),  # index into Result.texts; 0 for SUBACK and UNSUBACK
+        ("code", "u1"),  # SUBSCRIBE: byte of options, the QoS in its low bits. Answers: code
     ]
 )
 """One topic filter, or one return code, of a packet."""

@@ -119,7 +119,7 @@ void BrokerEnd::handles(Connection& connection, const Event& event) {
 
 void BrokerEnd::subscribe(Connection& connection, Session& session, const Event& event) {
   connection.at_broker.push_back({event.packet_id, event.detail, model_.event_index, true});
-  for (const trace::FilterDetail& wanted : model_.log->detail(event.detail).filters) {
+  for (const trace::FilterDetail& wanted : model_.log->detail<trace::FiltersDetail>(event.detail).filters) {
     const std::uint32_t filter = model_.filter_index(wanted.filter);
     Subscriber* subscriber = model_.subscriber(filter, session.id);
     if (!subscriber) {
@@ -127,14 +127,14 @@ void BrokerEnd::subscribe(Connection& connection, Session& session, const Event&
       subscriber->session = session.id;
       session.filters.push_back(filter);
     }
-    subscriber->asked = wanted.qos;
-    retained_.subscribed(session, filter, wanted.qos);
+    subscriber->asked = wanted.qos();
+    retained_.subscribed(session, filter, wanted.qos());
   }
 }
 
 void BrokerEnd::unsubscribe(Connection& connection, Session& session, const Event& event) {
   connection.at_broker.push_back({event.packet_id, event.detail, model_.event_index, false});
-  for (const trace::FilterDetail& unwanted : model_.log->detail(event.detail).filters) {
+  for (const trace::FilterDetail& unwanted : model_.log->detail<trace::FiltersDetail>(event.detail).filters) {
     const std::uint32_t filter = model_.filter_index(unwanted.filter);
     if (Subscriber* subscriber = model_.subscriber(filter, session.id)) subscriber->leaving = true;
   }
@@ -152,7 +152,7 @@ void BrokerEnd::answered(Connection& connection, Session& session, const Event& 
     }
     const std::uint32_t detail = request->detail;
     open.erase(request);
-    for (const trace::FilterDetail& named : model_.log->detail(detail).filters)
+    for (const trace::FilterDetail& named : model_.log->detail<trace::FiltersDetail>(detail).filters)
       if (Subscriber* subscriber = model_.subscriber(model_.filter_index(named.filter), session.id))
         reconsider(connection, *subscriber, named.filter);
     return;
@@ -160,17 +160,17 @@ void BrokerEnd::answered(Connection& connection, Session& session, const Event& 
 }
 
 void BrokerEnd::suback(Session& session, const Connection::Request& request, const Event& event) {
-  const auto& wanted = model_.log->detail(request.detail).filters;
-  const auto& codes = model_.log->detail(event.detail).filters;
+  const auto& wanted = model_.log->detail<trace::FiltersDetail>(request.detail).filters;
+  const auto& codes = model_.log->detail<trace::FiltersDetail>(event.detail).filters;
   for (std::size_t i = 0; i < wanted.size() && i < codes.size(); ++i) {
     const std::uint32_t filter = model_.filter_index(wanted[i].filter);
     Subscriber* subscriber = model_.subscriber(filter, session.id);
     if (!subscriber) continue;
-    if (codes[i].qos == suback_failure || codes[i].qos == 0) retained_.not_owed(session, filter);
-    if (codes[i].qos <= 2) {
+    if (codes[i].code == suback_failure || codes[i].code == 0) retained_.not_owed(session, filter);
+    if (codes[i].code <= 2) {
       if (subscriber->granted == Subscriber::none || subscriber->leaving)
         subscriber->since = model_.now;
-      subscriber->granted = codes[i].qos;
+      subscriber->granted = codes[i].code;
     } else if (subscriber->granted == Subscriber::none) {
       model_.unsubscribe(session, filter);
     }
@@ -181,7 +181,7 @@ void BrokerEnd::suback(Session& session, const Connection::Request& request, con
 // begins the subscription anew.
 void BrokerEnd::unsuback(const Connection& connection, Session& session,
                          const Connection::Request& request) {
-  for (const trace::FilterDetail& unwanted : model_.log->detail(request.detail).filters) {
+  for (const trace::FilterDetail& unwanted : model_.log->detail<trace::FiltersDetail>(request.detail).filters) {
     const std::uint32_t filter = model_.filter_index(unwanted.filter);
     const bool again = std::any_of(
         connection.at_broker.begin(), connection.at_broker.end(), [&](const auto& later) {
@@ -196,7 +196,7 @@ void BrokerEnd::unsuback(const Connection& connection, Session& session,
 }
 
 bool BrokerEnd::names(const Connection::Request& request, Text filter) const {
-  const auto& filters = model_.log->detail(request.detail).filters;
+  const auto& filters = model_.log->detail<trace::FiltersDetail>(request.detail).filters;
   return std::any_of(filters.begin(), filters.end(),
                      [&](const trace::FilterDetail& named) { return named.filter == filter; });
 }
@@ -206,10 +206,10 @@ void BrokerEnd::reconsider(const Connection& connection, Subscriber& subscriber,
   subscriber.asked = Subscriber::none;
   subscriber.leaving = false;
   for (const Connection::Request& request : connection.at_broker) {
-    for (const trace::FilterDetail& named : model_.log->detail(request.detail).filters) {
+    for (const trace::FilterDetail& named : model_.log->detail<trace::FiltersDetail>(request.detail).filters) {
       if (named.filter != filter) continue;
       if (request.subscribe) {
-        subscriber.asked = named.qos;
+        subscriber.asked = named.qos();
       } else {
         subscriber.leaving = true;
       }

@@ -38,7 +38,7 @@ void ClientEnd::written(Connection& connection, const Event& event) {
 }
 
 void ClientEnd::connect(Connection& connection, const Event& event) {
-  connection.connect = &model_.log->detail(event.detail).connect;
+  connection.connect = &model_.log->detail<trace::ConnectDetail>(event.detail);
   connection.client_id = event.text;
   Client& client = model_.client(event.actor, connection);
   connection.client_index = client.id;

@@ -3,7 +3,7 @@
 namespace mqttlab::oracle {
 
 void Sessions::connect_arrived(Connection& connection, const Event& event) {
-  connection.connect = &model_.log->detail(event.detail).connect;
+  connection.connect = &model_.log->detail<trace::ConnectDetail>(event.detail);
   connection.client_id = event.text;
   connection.connect_at_broker = true;
   connection.connect_at = event.at;

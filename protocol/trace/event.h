@@ -6,14 +6,12 @@
 #include <string_view>
 
 #include "protocol/peer.h"
-#include "protocol/wire/packet.h"
+#include "protocol/trace/detail.h"
 
 namespace mqttlab::trace {
 
 /// Index of a named participant (device, broker) in the Log.
 using Actor = std::uint32_t;
-/// Index of an interned string in the Log; 0 is the empty string.
-using Text = std::uint32_t;
 
 enum class Kind : std::uint8_t {
   // Transport, one event per end that notices.
@@ -55,6 +53,7 @@ enum class DropReason : std::uint8_t {
   not_authorised,
   too_large,
   retained_limit,
+  expired,  ///< its Message Expiry Interval was over before it could be sent
 };
 [[nodiscard]] std::string_view name(DropReason reason);
 enum class Death : std::uint8_t { fin, reset, silent };
@@ -68,15 +67,19 @@ struct Event {
   End end = End::client;
   PacketType packet{};     ///< written, arrived
   std::uint8_t flags = 0;  ///< PUBLISH: low nibble of its first byte. CONNACK: session present
-  std::uint8_t code = 0;   ///< CONNACK's return code, CloseCause, DropReason, ...
+  /// CONNACK's return code or reason, the reason of an acknowledgement, DISCONNECT or AUTH of 5.0,
+  /// CloseCause, DropReason, ...
+  std::uint8_t code = 0;
   std::uint8_t reserved = 0;
   std::uint16_t packet_id = 0;
   Actor actor = 0;  ///< whose end: the device at End::client, the broker at End::broker
   std::uint32_t connection = 0;  ///< the same number at both ends; 0: none
   std::uint32_t bytes = 0;       ///< of the packet on the wire, or of a tail
-  Text text = 0;                 ///< topic, client id, statement, phase
-  /// written/arrived CONNECT, SUBSCRIBE, SUBACK, UNSUBSCRIBE: index in Log's details;
-  /// publish_called, publish_completed: the token
+  /// Topic, client id, statement, phase. A PUBLISH with a topic alias names the full topic; with
+  /// one that was never set it has neither text nor message.
+  Text text = 0;
+  /// written, arrived: index in Log's details, if the packet has something to tell there
+  /// (detail.h); publish_called, publish_completed: the token
   std::uint32_t detail = 0;
   std::uint32_t payload_bytes = 0;
 };

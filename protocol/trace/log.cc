@@ -28,8 +28,13 @@ struct Log::Hash {
     if (first_use) digest.add(content);
   }
 
-  void add(const Detail& detail, const Log& log) {
-    const ConnectDetail& connect = detail.connect;
+  template <typename Number>
+  void add(const std::optional<Number>& number) {
+    digest.add(static_cast<std::uint8_t>(number.has_value()));
+    digest.add(number.value_or(0));
+  }
+
+  void add(const ConnectDetail& connect, const Log& log) {
     digest.add(static_cast<std::uint8_t>(connect.version));
     digest.add(static_cast<std::uint8_t>(connect.clean_session));
     digest.add(connect.keep_alive_s);
@@ -39,11 +44,47 @@ struct Log::Hash {
     digest.add(static_cast<std::uint8_t>(connect.will_payload_empty));
     digest.add(static_cast<std::uint8_t>(connect.will_qos));
     digest.add(static_cast<std::uint8_t>(connect.will_retain));
+    if (!connect.v5()) return;
+    digest.add(static_cast<std::uint8_t>(connect.authenticates));
+    digest.add(connect.receive_maximum);
+    digest.add(connect.topic_alias_maximum);
+    digest.add(connect.max_packet_size);
+    digest.add(connect.session_expiry_s);
+    digest.add(connect.will_delay_s);
+    add(connect.will_expiry_s);
+  }
+  void add(const FiltersDetail& detail, const Log& log) {
     digest.add(std::uint64_t{detail.filters.size()});
     for (const FilterDetail& filter : detail.filters) {
       add_name(texts, filter.filter, log.text(filter.filter));
-      digest.add(filter.qos);
+      digest.add(filter.code);
     }
+    if (detail.identifier != 0) digest.add(detail.identifier);
+  }
+  void add(const ConnackDetail& connack, const Log& log) {
+    add(connack.session_expiry_s);
+    add(connack.server_keep_alive_s);
+    digest.add(connack.receive_maximum);
+    digest.add(connack.topic_alias_maximum);
+    digest.add(connack.max_packet_size);
+    add_name(texts, connack.assigned_client_id, log.text(connack.assigned_client_id));
+  }
+  void add(const PublishDetail& publish, const Log&) {
+    digest.add(publish.alias);
+    digest.add(static_cast<std::uint8_t>(publish.topic_given));
+    add(publish.expiry_s);
+    digest.add(std::uint64_t{publish.identifiers.size()});
+    for (const std::uint32_t identifier : publish.identifiers) digest.add(identifier);
+  }
+  void add(const DisconnectDetail& disconnect, const Log&) {
+    digest.add(disconnect.session_expiry_s);
+  }
+  // In front of filters stand the fields of no CONNECT, and no filters behind those of one, as when
+  // there was one kind of detail: fingerprints of 3.1.1 stay what they were.
+  void add(const Detail& detail, const Log& log) {
+    if (std::holds_alternative<FiltersDetail>(detail)) add(ConnectDetail(), log);
+    std::visit([&](const auto& known) { add(known, log); }, detail);
+    if (std::holds_alternative<ConnectDetail>(detail)) add(FiltersDetail(), log);
   }
 
   void add(const Event& event, const Log& log) {

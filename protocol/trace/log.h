@@ -11,30 +11,10 @@
 #include <unordered_map>
 #include <vector>
 
+#include "protocol/trace/detail.h"
 #include "protocol/trace/event.h"
 
 namespace mqttlab::trace {
-
-/// What an Event has no room for.
-struct ConnectDetail {
-  ProtocolVersion version = ProtocolVersion::v3_1_1;
-  bool clean_session = true;
-  std::uint16_t keep_alive_s = 0;
-  bool has_will = false;
-  Text will_topic = 0;
-  std::uint64_t will_message = 0;  ///< identity of the will's topic and payload
-  bool will_payload_empty = false;
-  QoS will_qos{};
-  bool will_retain = false;
-};
-struct FilterDetail {  ///< SUBSCRIBE and UNSUBSCRIBE: filter (and QoS). SUBACK: QoS holds the code
-  Text filter = 0;
-  std::uint8_t qos = 0;
-};
-struct Detail {
-  ConnectDetail connect;
-  std::vector<FilterDetail> filters;
-};
 
 /// Sees every event as it is appended.
 class Listener {
@@ -58,6 +38,11 @@ class Log {
   [[nodiscard]] std::size_t texts() const;
   std::uint32_t add_detail(Detail detail);  ///< never 0
   [[nodiscard]] const Detail& detail(std::uint32_t index) const;
+  /// The detail of a packet of which it is known what it has.
+  template <typename Wanted>
+  [[nodiscard]] const Wanted& detail(std::uint32_t index) const {
+    return std::get<Wanted>(detail(index));
+  }
 
   void append(const Event& event);
   [[nodiscard]] const std::vector<Event>& events() const { return events_; }

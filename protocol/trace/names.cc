@@ -13,11 +13,11 @@ constexpr std::array<std::string_view, kinds> kind_names{
 };
 static_assert(!kind_names.back().empty(), "every kind has a name");
 
-constexpr std::array<std::string_view, 8> drop_reason_names{
-    "queue_full",  "queue_bytes_full", "session_ended", "offline_qos0",
-    "outbox_full", "not_authorised",   "too_large",     "retained_limit",
+constexpr std::array<std::string_view, 9> drop_reason_names{
+    "queue_full",     "queue_bytes_full", "session_ended",  "offline_qos0", "outbox_full",
+    "not_authorised", "too_large",        "retained_limit", "expired",
 };
-static_assert(drop_reason_names.size() == static_cast<std::size_t>(DropReason::retained_limit) + 1);
+static_assert(drop_reason_names.size() == static_cast<std::size_t>(DropReason::expired) + 1);
 
 constexpr std::array<std::string_view, 3> death_names{"fin", "reset", "silent"};
 static_assert(death_names.size() == static_cast<std::size_t>(Death::silent) + 1);

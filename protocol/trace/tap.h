@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "protocol/trace/log.h"
 #include "protocol/wire/framer.h"
@@ -27,17 +28,19 @@ class Tap {
     Sender sender;
     Framer framer;
     std::uint64_t bytes = 0;
-    bool broken = false;  ///< after bytes that are no packet nothing more can be told
+    bool broken = false;          ///< after bytes that are no packet nothing more can be told
+    std::vector<Text> aliases{};  ///< topics by topic alias; 0: not set
   };
   void feed(Stream& stream, Bytes bytes, Time now);
   void packet(Stream& stream, const Slice& frame, Time now);
+  [[nodiscard]] Result<Packet> decoded(const Stream& stream, const Slice& frame) const;
   void malformed(Stream& stream, const Violation& violation, std::size_t bytes, Time now);
   void tail(const Stream& stream, Time now);
 
   Log& log_;
   Event base_;  // end, actor and connection; the rest is filled in per event
   Stream written_, arrived_;
-  ProtocolVersion version_ = ProtocolVersion::v3_1_1;
+  ProtocolVersion version_ = ProtocolVersion::v5_0;  // until CONNECT tells
   bool closed_ = false;
 };
 

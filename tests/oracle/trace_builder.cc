@@ -52,8 +52,7 @@ void Client::opens() {
 }
 
 void Client::sends_connect(const ConnectOptions& options) {
-  trace::Detail detail;
-  trace::ConnectDetail& connect = detail.connect;
+  trace::ConnectDetail connect;
   connect.version = options.version;
   connect.clean_session = options.clean;
   connect.keep_alive_s = options.keep_alive_s;
@@ -72,7 +71,7 @@ void Client::sends_connect(const ConnectOptions& options) {
               .connection = connection_,
               .bytes = 20,
               .text = trace_.log().intern(name_),
-              .detail = trace_.log().add_detail(detail)};
+              .detail = trace_.log().add_detail(connect)};
   trace_.event(event);
   event.kind = Kind::arrived;
   event.end = End::broker;
@@ -245,7 +244,8 @@ void TraceBuilder::packet(Kind kind, End end, trace::Actor actor, std::uint32_t 
     event.text = log_.intern(packet.topic);
     event.payload_bytes = static_cast<std::uint32_t>(packet.payload.size());
   }
-  if (!packet.filters.empty()) event.detail = log_.add_detail({{}, packet.filters});
+  if (!packet.filters.empty())
+    event.detail = log_.add_detail(trace::FiltersDetail{packet.filters, 0});
   this->event(event);
 }
 

@@ -39,11 +39,11 @@ TEST(Log, ActorsAreNumberedInOrder) {
 
 TEST(Log, DetailsAreNeverZero) {
   Log log;
-  Detail detail;
+  FiltersDetail detail;
   detail.filters = {{log.intern("a/#"), 2}};
   const auto index = log.add_detail(detail);
   EXPECT_NE(index, 0u);
-  EXPECT_EQ(log.text(log.detail(index).filters[0].filter), "a/#");
+  EXPECT_EQ(log.text(log.detail<FiltersDetail>(index).filters[0].filter), "a/#");
 }
 
 TEST(Log, ListenersSeeEveryLaterEventInOrder) {
@@ -122,7 +122,7 @@ std::string fingerprint_with(const Change& change) {
   event.kind = Kind::arrived;
   event.packet = PacketType::subscribe;
   event.text = log.intern("topic");
-  Detail detail;
+  FiltersDetail detail;
   detail.filters = {{log.intern("a/+"), 1}};
   event.detail = log.add_detail(detail);
   log.append(event);
@@ -158,33 +158,94 @@ TEST(Fingerprint, EveryFieldCounts) {
   EXPECT_EQ(seen.size(), changes.size());
 }
 
-TEST(Fingerprint, EveryFieldOfADetailCounts) {
-  const auto with = [](const std::function<void(Detail&, Log&)>& change) {
-    return fingerprint_with([&](Event& event, Log& log) {
-      Detail detail = log.detail(event.detail);
-      change(detail, log);
-      event.detail = log.add_detail(detail);
-    });
-  };
-  const std::vector<std::function<void(Detail&, Log&)>> changes{
-      [](Detail&, Log&) {},
-      [](Detail& d, Log&) { d.connect.version = ProtocolVersion::v3_1; },
-      [](Detail& d, Log&) { d.connect.clean_session = false; },
-      [](Detail& d, Log&) { d.connect.keep_alive_s = 1; },
-      [](Detail& d, Log&) { d.connect.has_will = true; },
-      [](Detail& d, Log& log) { d.connect.will_topic = log.intern("w"); },
-      [](Detail& d, Log&) { d.connect.will_message = 1; },
-      [](Detail& d, Log&) { d.connect.will_payload_empty = true; },
-      [](Detail& d, Log&) { d.connect.will_qos = QoS::exactly_once; },
-      [](Detail& d, Log&) { d.connect.will_retain = true; },
-      [](Detail& d, Log&) { d.filters[0].qos = 2; },
-      [](Detail& d, Log& log) { d.filters[0].filter = log.intern("b"); },
-      [](Detail& d, Log&) { d.filters.push_back({}); },
-      [](Detail& d, Log&) { d.filters.clear(); },
-  };
+// The fingerprint with each change made to the detail, all of which must differ.
+template <typename Known>
+void expect_all_count(const Known& detail,
+                      const std::vector<std::function<void(Known&, Log&)>>& changes) {
   std::set<std::string> seen;
-  for (const auto& change : changes) seen.insert(with(change));
+  for (const auto& change : changes) {
+    seen.insert(fingerprint_with([&](Event& event, Log& log) {
+      Known changed = detail;
+      change(changed, log);
+      event.detail = log.add_detail(changed);
+    }));
+  }
   EXPECT_EQ(seen.size(), changes.size());
+}
+
+TEST(Fingerprint, EveryFieldOfFiltersCounts) {
+  using Filters = FiltersDetail;
+  expect_all_count<Filters>({{{1, 1}}},
+                            {
+                                [](Filters&, Log&) {},
+                                [](Filters& f, Log&) { f.filters[0].code = 2; },
+                                [](Filters& f, Log& log) { f.filters[0].filter = log.intern("b"); },
+                                [](Filters& f, Log&) { f.filters.push_back({}); },
+                                [](Filters& f, Log&) { f.filters.clear(); },
+                                [](Filters& f, Log&) { f.identifier = 1; },
+                            });
+}
+
+TEST(Fingerprint, EveryFieldOfConnectCounts) {
+  using Connect = ConnectDetail;
+  const auto v5 = [](Connect& c) { c.version = ProtocolVersion::v5_0; };
+  expect_all_count<Connect>({}, {
+                                    [](Connect&, Log&) {},
+                                    [](Connect& c, Log&) { c.version = ProtocolVersion::v3_1; },
+                                    [](Connect& c, Log&) { c.clean_session = false; },
+                                    [](Connect& c, Log&) { c.keep_alive_s = 1; },
+                                    [](Connect& c, Log&) { c.has_will = true; },
+                                    [](Connect& c, Log& log) { c.will_topic = log.intern("w"); },
+                                    [](Connect& c, Log&) { c.will_message = 1; },
+                                    [](Connect& c, Log&) { c.will_payload_empty = true; },
+                                    [](Connect& c, Log&) { c.will_qos = QoS::exactly_once; },
+                                    [](Connect& c, Log&) { c.will_retain = true; },
+                                    [&](Connect& c, Log&) { v5(c); },
+                                    [&](Connect& c, Log&) { v5(c), c.authenticates = true; },
+                                    [&](Connect& c, Log&) { v5(c), c.receive_maximum = 1; },
+                                    [&](Connect& c, Log&) { v5(c), c.topic_alias_maximum = 1; },
+                                    [&](Connect& c, Log&) { v5(c), c.max_packet_size = 1; },
+                                    [&](Connect& c, Log&) { v5(c), c.session_expiry_s = 1; },
+                                    [&](Connect& c, Log&) { v5(c), c.will_delay_s = 1; },
+                                    [&](Connect& c, Log&) { v5(c), c.will_expiry_s = 0; },
+                                    [&](Connect& c, Log&) { v5(c), c.will_expiry_s = 1; },
+                                });
+}
+
+TEST(Fingerprint, EveryFieldOfConnackCounts) {
+  using Connack = ConnackDetail;
+  expect_all_count<Connack>(
+      {}, {
+              [](Connack&, Log&) {},
+              [](Connack& c, Log&) { c.session_expiry_s = 0; },
+              [](Connack& c, Log&) { c.session_expiry_s = 1; },
+              [](Connack& c, Log&) { c.server_keep_alive_s = 0; },
+              [](Connack& c, Log&) { c.server_keep_alive_s = 1; },
+              [](Connack& c, Log&) { c.receive_maximum = 1; },
+              [](Connack& c, Log&) { c.topic_alias_maximum = 1; },
+              [](Connack& c, Log&) { c.max_packet_size = 1; },
+              [](Connack& c, Log& log) { c.assigned_client_id = log.intern("auto-1"); },
+          });
+}
+
+TEST(Fingerprint, EveryFieldOfPublishAndDisconnectCounts) {
+  using Publish = PublishDetail;
+  expect_all_count<Publish>({}, {
+                                    [](Publish&, Log&) {},
+                                    [](Publish& p, Log&) { p.alias = 1; },
+                                    [](Publish& p, Log&) { p.topic_given = false; },
+                                    [](Publish& p, Log&) { p.expiry_s = 0; },
+                                    [](Publish& p, Log&) { p.expiry_s = 1; },
+                                    [](Publish& p, Log&) { p.identifiers = {1}; },
+                                    [](Publish& p, Log&) {
+                                      p.identifiers = {1, 2};
+                                    },
+                                });
+  using Disconnect = DisconnectDetail;
+  expect_all_count<Disconnect>({}, {
+                                       [](Disconnect&, Log&) {},
+                                       [](Disconnect& d, Log&) { d.session_expiry_s = 1; },
+                                   });
 }
 
 // In `detail` these two kinds carry a token, which is no index of a Detail.

@@ -16,9 +16,10 @@ using Buffer = std::vector<std::uint8_t>;
 
 Slice slice(std::string_view text) { return Slice::copy_of(text); }
 
-Buffer encoded(const std::vector<Packet>& packets) {
+Buffer encoded(const std::vector<Packet>& packets,
+               ProtocolVersion version = ProtocolVersion::v3_1_1) {
   Outbox out;
-  for (const Packet& packet : packets) encode(packet, ProtocolVersion::v3_1_1, out);
+  for (const Packet& packet : packets) encode(packet, version, out);
   std::array<Bytes, 64> pieces;
   Buffer bytes;
   for (std::size_t i = 0, n = out.pending(pieces); i < n; ++i)
@@ -89,7 +90,7 @@ TEST_F(TapTest, EveryPacketBecomesAnEventWithItsFields) {
   }
   EXPECT_EQ(tap.written_bytes(), bytes);
 
-  const ConnectDetail& connect = log.detail(event(1).detail).connect;
+  const ConnectDetail& connect = log.detail<ConnectDetail>(event(1).detail);
   EXPECT_EQ(log.text(event(1).text), "meter-1");
   EXPECT_FALSE(connect.clean_session);
   EXPECT_EQ(connect.keep_alive_s, 30);
@@ -98,11 +99,11 @@ TEST_F(TapTest, EveryPacketBecomesAnEventWithItsFields) {
   EXPECT_EQ(log.text(connect.will_topic), "will/meter-1");
   EXPECT_EQ(connect.will_message, Log::identity("will/meter-1", slice("gone").bytes()));
 
-  const auto& filters = log.detail(event(2).detail).filters;
+  const auto& filters = log.detail<FiltersDetail>(event(2).detail).filters;
   ASSERT_EQ(filters.size(), 2u);
   EXPECT_EQ(event(2).packet_id, 1);
   EXPECT_EQ(log.text(filters[0].filter), "a/+");
-  EXPECT_EQ(filters[1].qos, 2);
+  EXPECT_EQ(filters[1].qos(), 2);
 
   EXPECT_EQ(qos_of(event(3)), QoS::exactly_once);
   EXPECT_TRUE(dup_of(event(3)) && retain_of(event(3)));
@@ -112,12 +113,13 @@ TEST_F(TapTest, EveryPacketBecomesAnEventWithItsFields) {
   EXPECT_EQ(event(3).message, Log::identity("a/b", slice("21.5").bytes()));
   EXPECT_EQ(event(4).flags, 0);
   EXPECT_EQ(event(5).packet_id, 7);
-  EXPECT_EQ(log.text(log.detail(event(6).detail).filters.at(0).filter), "a/+");
+  EXPECT_EQ(log.text(log.detail<FiltersDetail>(event(6).detail).filters.at(0).filter), "a/+");
 
   const std::size_t arrived = 1 + client_packets().size();
   EXPECT_EQ(event(arrived).kind, Kind::arrived);
   EXPECT_EQ(event(arrived).flags, 1);
-  EXPECT_EQ(log.detail(event(arrived + 1).detail).filters.at(1).qos, suback_failure);
+  EXPECT_EQ(log.detail<FiltersDetail>(event(arrived + 1).detail).filters.at(1).code,
+            suback_failure);
   EXPECT_EQ(event(log.events().size() - 1).kind, Kind::closed);
   EXPECT_EQ(event(log.events().size() - 1).code, static_cast<std::uint8_t>(CloseCause::reset));
 }
@@ -203,11 +205,12 @@ TEST_F(TapTest, MalformedBytesStopTheirDirectionOnly) {
 
 TEST_F(TapTest, AHeaderThatIsNoneIsMalformedAtOnce) {
   Tap tap(log, End::broker, 0, 1, 0);
-  tap.arrived(Buffer{0x30, 0xFF, 0xFF, 0xFF, 0xFF, 0x01}, 1);
-  tap.closed(CloseCause::local, 2);
-  ASSERT_EQ(log.events().size(), 3u) << "no tail after malformed bytes";
-  EXPECT_EQ(event(1).kind, Kind::malformed);
-  EXPECT_EQ(log.text(event(1).text), "MQTT-2.2.3");
+  tap.arrived(encoded({connect_with_will()}), 1);
+  tap.arrived(Buffer{0x30, 0xFF, 0xFF, 0xFF, 0xFF, 0x01}, 2);
+  tap.closed(CloseCause::local, 3);
+  ASSERT_EQ(log.events().size(), 4u) << "no tail after malformed bytes";
+  EXPECT_EQ(event(2).kind, Kind::malformed);
+  EXPECT_EQ(log.text(event(2).text), "MQTT-2.2.3");
 }
 
 TEST_F(TapTest, APacketOfTheWrongSenderIsMalformed) {
@@ -227,7 +230,7 @@ TEST_F(TapTest, ConnectSetsTheVersion) {
     connect.version = version;
     tap.arrived(encoded({connect}), 1);
     tap.arrived(Buffer{0x6A, 0x02, 0x00, 0x01}, 2);
-    EXPECT_EQ(version_log.detail(version_log.events()[1].detail).connect.version, version);
+    EXPECT_EQ(version_log.detail<ConnectDetail>(version_log.events()[1].detail).version, version);
     EXPECT_EQ(version_log.events()[2].kind,
               version == ProtocolVersion::v3_1 ? Kind::arrived : Kind::malformed);
   }
