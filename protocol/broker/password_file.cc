@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "protocol/broker/text_lines.h"
+#include "protocol/session/octets.h"
 
 namespace mqttlab {
 namespace {
@@ -17,33 +18,6 @@ namespace {
 constexpr std::size_t hash_bytes = 64;  // of SHA-512
 constexpr int most_iterations = 10'000'000;
 constexpr std::string_view remedy = "write the line with mosquitto_passwd";
-
-std::optional<std::uint8_t> base64_value(char c) {
-  constexpr std::string_view alphabet =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  const std::size_t value = alphabet.find(c);
-  if (value == std::string_view::npos) return std::nullopt;
-  return static_cast<std::uint8_t>(value);
-}
-
-std::optional<std::vector<std::uint8_t>> decode_base64(std::string_view text) {
-  if (text.empty() || text.size() % 4 != 0) return std::nullopt;
-  const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
-  text.remove_suffix(padding);
-  std::vector<std::uint8_t> bytes;
-  std::uint32_t bits = 0;
-  int held = 0;  // bits that are no whole byte yet
-  for (const char c : text) {
-    const auto value = base64_value(c);
-    if (!value) return std::nullopt;
-    bits = bits << 6 | *value;
-    held += 6;
-    if (held < 8) continue;
-    held -= 8;
-    bytes.push_back(static_cast<std::uint8_t>(bits >> held));
-  }
-  return bytes;
-}
 
 using Hash = std::array<std::uint8_t, hash_bytes>;
 
@@ -116,8 +90,8 @@ class PasswordFile::Parser {
   }
 
   std::vector<std::uint8_t> base64(std::string_view what) {
-    auto bytes = decode_base64(field());
-    if (!bytes) fail("the " + std::string(what) + where_ + " is not base64");
+    auto bytes = from_base64(field());
+    if (!bytes || bytes->empty()) fail("the " + std::string(what) + where_ + " is not base64");
     return *std::move(bytes);
   }
 
