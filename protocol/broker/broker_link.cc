@@ -20,10 +20,10 @@ BrokerLink::BrokerLink(BrokerCore& core, LinkId id, std::string certificate)
 // own behind the messages, so a slow reader's PUBACKs and PINGREQs are still read.
 bool BrokerLink::reads() const {
   return state_ == State::awaiting_connect ||
-         (state_ == State::connected && outbox_.takes_answers(core_.config().outbox_bytes));
+         (state_ == State::connected && output_.outbox.takes_answers(core_.config().outbox_bytes));
 }
 
-bool BrokerLink::congested() const { return outbox_.size() >= core_.config().outbox_bytes; }
+bool BrokerLink::congested() const { return output_.outbox.size() >= core_.config().outbox_bytes; }
 
 std::span<std::uint8_t> BrokerLink::space() {
   return reads() ? framer_.space() : std::span<std::uint8_t>();
@@ -37,14 +37,16 @@ void BrokerLink::received(std::size_t n, Time now) {
   process(now);
 }
 
-std::size_t BrokerLink::pending(std::span<Bytes> pieces) const { return outbox_.pending(pieces); }
+std::size_t BrokerLink::pending(std::span<Bytes> pieces) const {
+  return output_.outbox.pending(pieces);
+}
 
 void BrokerLink::sent(std::size_t n, Time now) {
-  outbox_.sent(n);
+  output_.outbox.sent(n);
   sent_bytes_ += n;
   core_.ledger().gauges.bytes_sent += n;
   while (!unsent_qos0_.empty() && unsent_qos0_.front().end <= sent_bytes_) unsent_qos0_.pop_front();
-  if (session_) session_->pump();
+  if (session_) session_->pump(now);
   process(now);
 }
 
@@ -90,9 +92,9 @@ void BrokerLink::handle_connected(const Packet& packet, Time now) {
     case PacketType::publish:
       return on(std::get<Publish>(packet), now);
     case PacketType::puback:
-      return session_->puback(std::get<Puback>(packet).packet_id);
+      return session_->puback(std::get<Puback>(packet).packet_id, now);
     case PacketType::pubrec:
-      return session_->pubrec(std::get<Pubrec>(packet).packet_id);
+      return session_->pubrec(std::get<Pubrec>(packet), now);
     case PacketType::pubrel: {
       // Answered even if the id is not known: the client may be repeating itself after a PUBCOMP
       // that was lost (MQTT-4.3.3-2).
@@ -101,7 +103,7 @@ void BrokerLink::handle_connected(const Packet& packet, Time now) {
       return send(Pubcomp{id});
     }
     case PacketType::pubcomp:
-      return session_->pubcomp(std::get<Pubcomp>(packet).packet_id);
+      return session_->pubcomp(std::get<Pubcomp>(packet).packet_id, now);
     case PacketType::subscribe:
       return on(std::get<Subscribe>(packet), now);
     case PacketType::unsubscribe:
@@ -119,8 +121,9 @@ void BrokerLink::handle_connected(const Packet& packet, Time now) {
 
 void BrokerLink::on(const Publish& publish, Time now) {
   ++core_.ledger().gauges.messages_received;
-  if (publish.qos == QoS::exactly_once) {
-    switch (session_->inbound().publish(publish.packet_id)) {
+  InboundFlow& inbound = session_->inbound();
+  if (publish.qos != QoS::at_most_once) {
+    switch (inbound.publish(publish.packet_id, publish.qos)) {
       case InboundFlow::Verdict::fresh:
         break;
       case InboundFlow::Verdict::repeat:  // answered again, not passed on again (MQTT-4.3.3-2)
@@ -131,7 +134,10 @@ void BrokerLink::on(const Publish& publish, Time now) {
   }
   Publication publication(publish.topic, publish.payload, publish.qos, false);
   core_.publish(*this, publication, publish.retain, now);
-  if (publish.qos == QoS::at_least_once) send(Puback{publish.packet_id});
+  if (publish.qos == QoS::at_least_once) {
+    inbound.answered(publish.packet_id);
+    send(Puback{publish.packet_id});
+  }
   if (publish.qos == QoS::exactly_once) send(Pubrec{publish.packet_id});
 }
 
@@ -188,7 +194,7 @@ void BrokerLink::accepted(Session& session, bool session_present, Time now) {
   const bool tells = connect_.version != ProtocolVersion::v3_1;
   send(Connack{tells && session_present, ConnectReturn::accepted});
   session.attach(*this, connect_.clean_session);
-  session.pump();
+  session.pump(now);
 }
 
 void BrokerLink::refused(ConnectReturn code, Time now) {
@@ -202,7 +208,7 @@ void BrokerLink::finish(Pending pending, Time now) {
   state_ = State::finished;
   if (pending == Pending::discard) {
     discard(now);
-  } else if (!outbox_.empty()) {
+  } else if (!output_.outbox.empty()) {
     core_.linger(*this, now);
   }
   core_.touch(*this);
@@ -238,7 +244,7 @@ AccessRequest BrokerLink::access_request(AccessRequest::Kind kind, std::string_v
 }
 
 void BrokerLink::send(const Packet& packet) {
-  encode(packet, connect_.version, outbox_);
+  encode(packet, connect_.version, output_.outbox);
   wrote();
 }
 
@@ -252,9 +258,10 @@ void BrokerLink::wrote_publish() {
   wrote();
 }
 
-void BrokerLink::write_qos0(const EncodedPublish& encoded, bool retain, std::uint64_t identity) {
-  encoded.append_to(outbox_, 0, false, retain);
-  if (core_.ledger().tracing()) unsent_qos0_.push_back({sent_bytes_ + outbox_.size(), identity});
+void BrokerLink::write_qos0(const OutMessage& message, Time now) {
+  output_.publish(message, 0, false, now);
+  if (core_.ledger().tracing())
+    unsent_qos0_.push_back({sent_bytes_ + output_.outbox.size(), message.token});
   wrote_publish();
 }
 
@@ -263,7 +270,7 @@ void BrokerLink::discard(Time now) {
     core_.ledger().dropped(trace::DropReason::offline_qos0, connect_.client_id.text(),
                            unsent.identity, QoS::at_most_once, now);
   unsent_qos0_.clear();
-  outbox_.clear();
+  output_.outbox.clear();
 }
 
 }  // namespace mqttlab

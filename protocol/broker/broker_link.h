@@ -11,6 +11,7 @@
 #include "protocol/broker/access.h"
 #include "protocol/broker/publication.h"
 #include "protocol/peer.h"
+#include "protocol/session/link_output.h"
 #include "protocol/wire/codec.h"
 #include "protocol/wire/framer.h"
 #include "protocol/wire/outbox.h"
@@ -73,12 +74,12 @@ class BrokerLink final : public Peer {
                                              std::string_view topic) const;
 
   // The session's side: it writes into the outbox, and then says so.
-  [[nodiscard]] Outbox& outbox() { return outbox_; }
+  [[nodiscard]] LinkOutput& output() { return output_; }
   /// No more messages now: QoS 0 is dropped, QoS 1 and 2 wait in the session.
   [[nodiscard]] bool congested() const;
   void wrote();          ///< one packet
   void wrote_publish();  ///< one packet, a PUBLISH sent for the first time
-  void write_qos0(const EncodedPublish& encoded, bool retain, std::uint64_t identity);
+  void write_qos0(const OutMessage& message, Time now);
 
   bool touched = false;  ///< is in the broker's list of links with something new
 
@@ -99,7 +100,7 @@ class BrokerLink final : public Peer {
   const std::string certificate_;  // X.509 identity; empty: none
   State state_ = State::awaiting_connect;
   Framer framer_;
-  Outbox outbox_;
+  LinkOutput output_;
   Connect connect_;  // its slices are copies
   Session* session_ = nullptr;
   RequestId request_ = 0;

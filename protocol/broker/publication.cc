@@ -9,24 +9,20 @@ std::uint64_t Publication::identity() {
   return identity_;
 }
 
-const EncodedPublish& Publication::encoded(QoS qos) {
-  const auto layout = static_cast<std::size_t>(qos);
-  if (!is_encoded_[layout]) {
-    encoded_[layout] = EncodedPublish(topic_, payload_, qos, ProtocolVersion::v3_1_1);
-    is_encoded_[layout] = true;
-  }
-  return encoded_[layout];
+const EncodedPublish& Publication::encoded() {
+  if (!encoded_) encoded_.emplace(topic_, payload_);
+  return *encoded_;
 }
 
-const EncodedPublish& Publication::kept(QoS qos) {
+const EncodedPublish& Publication::kept() {
   if (!kept_) {
     kept_ = true;
     if (payload_.size() < Outbox::share_from) {
       payload_ = Slice::copy_of(payload_.bytes());
-      is_encoded_.fill(false);
+      encoded_.reset();
     }
   }
-  return encoded(qos);
+  return encoded();
 }
 
 }  // namespace mqttlab

@@ -1,8 +1,8 @@
 // Publication: one message on its way through the broker, encoded once for all who get it.
 #pragma once
 
-#include <array>
 #include <cstdint>
+#include <optional>
 
 #include "protocol/wire/codec.h"
 #include "protocol/wire/slice.h"
@@ -21,11 +21,11 @@ class Publication {
 
   /// Identity of the message in the trace; hashed when first asked for.
   [[nodiscard]] std::uint64_t identity();
-  /// The PUBLISH at an effective QoS, for writing it now.
-  [[nodiscard]] const EncodedPublish& encoded(QoS qos);
+  /// For writing it now.
+  [[nodiscard]] const EncodedPublish& encoded();
   /// The same for a message that has to wait: for an acknowledgement or in a queue. Small payloads
   /// are then copied, once for all, so that twenty bytes do not hold on to an arrival buffer.
-  [[nodiscard]] const EncodedPublish& kept(QoS qos);
+  [[nodiscard]] const EncodedPublish& kept();
 
  private:
   Slice topic_;
@@ -33,8 +33,7 @@ class Publication {
   QoS qos_;
   bool kept_;
   std::uint64_t identity_ = 0;
-  std::array<EncodedPublish, 3> encoded_;
-  std::array<bool, 3> is_encoded_{};
+  std::optional<EncodedPublish> encoded_;
 };
 
 }  // namespace mqttlab

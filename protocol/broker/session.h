@@ -44,11 +44,11 @@ class Session {
   /// message that a new subscription is owed (MQTT-3.3.1-8, MQTT-3.3.1-9).
   void deliver(Publication& publication, QoS qos, bool retain, Time now);
   /// Writes as much of what waits as window and outbox allow.
-  void pump();
+  void pump(Time now);
 
-  void puback(std::uint16_t id);
-  void pubrec(std::uint16_t id);
-  void pubcomp(std::uint16_t id);
+  void puback(std::uint16_t id, Time now);
+  void pubrec(const Pubrec& pubrec, Time now);
+  void pubcomp(std::uint16_t id, Time now);
   [[nodiscard]] InboundFlow& inbound() { return inbound_; }
 
   [[nodiscard]] std::size_t subscriptions() const { return filters_.size(); }
@@ -65,11 +65,12 @@ class Session {
 
  private:
   [[nodiscard]] std::optional<trace::DropReason> try_deliver(Publication& publication, QoS qos,
-                                                             bool retain);
-  [[nodiscard]] OutMessage out_message(Publication& publication, QoS qos, bool retain) const;
+                                                             bool retain, Time now);
+  [[nodiscard]] OutMessage out_message(Publication& publication, const EncodedPublish& encoded,
+                                       QoS qos, bool retain) const;
   [[nodiscard]] bool can_send() const;
-  void resend();
-  void write(OutMessage message);
+  void resend(Time now);
+  void write(OutMessage message, Time now);
 
   Slot slot_;
   bool clean_ = true;

@@ -57,20 +57,19 @@ void Client::stop(Time now) {
 
 std::variant<Token, Misuse> Client::publish(Slice topic, Slice payload, QoS qos, bool retain,
                                             Time now) {
-  OutMessage message{std::move(topic), std::move(payload), {}, qos, retain, 0};
+  Publish message{.topic = std::move(topic), .payload = std::move(payload), .qos = qos};
+  message.retain = retain;
   auto misuse = check_publish(message.topic, message.payload, qos);
   if (!misuse && qos != QoS::at_most_once && !state_->has_room(message)) {
     misuse = Misuse::queue_full;
   }
-  if (misuse) {
-    state_->trace_publish(trace::Kind::publish_refused, message, static_cast<std::uint8_t>(*misuse),
-                          now);
-    return *misuse;
-  }
-  return state_->publish(std::move(message), now);
+  if (!misuse) return state_->publish(message, now);
+  state_->trace_publish(trace::Kind::publish_refused, message, static_cast<std::uint8_t>(*misuse),
+                        0, now);
+  return *misuse;
 }
 
-std::variant<Token, Misuse> Client::subscribe(std::vector<Subscription> subscriptions, Time) {
+std::variant<Token, Misuse> Client::subscribe(std::vector<Subscription> subscriptions, Time now) {
   const auto misuse = check_filters(subscriptions, 1,
                                     [](const Subscription& s) -> const Slice& { return s.filter; });
   if (misuse) return *misuse;
@@ -80,18 +79,18 @@ std::variant<Token, Misuse> Client::subscribe(std::vector<Subscription> subscrip
   if (!state_->has_room_for_request()) return Misuse::queue_full;
   const Token token = state_->next_token++;
   state_->session.subscriptions().subscribe(token, std::move(subscriptions));
-  state_->write();
+  state_->write(now);
   return token;
 }
 
-std::variant<Token, Misuse> Client::unsubscribe(std::vector<Slice> filters, Time) {
+std::variant<Token, Misuse> Client::unsubscribe(std::vector<Slice> filters, Time now) {
   const auto misuse =
       check_filters(filters, 0, [](const Slice& filter) -> const Slice& { return filter; });
   if (misuse) return *misuse;
   if (!state_->has_room_for_request()) return Misuse::queue_full;
   const Token token = state_->next_token++;
   state_->session.subscriptions().unsubscribe(token, std::move(filters));
-  state_->write();
+  state_->write(now);
   return token;
 }
 

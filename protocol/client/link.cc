@@ -54,7 +54,7 @@ Link::Link(LinkOwner& owner, const ClientConfig& config, std::uint64_t number, T
       framer_(config.max_packet_size),
       keep_alive_(config.keep_alive_s, config.ping_timeout, now),
       give_up_at_(connect_by) {
-  encode(connect_packet(config), config.version, outbox_);
+  encode(connect_packet(config), config.version, output_.outbox);
 }
 
 Link::Link(LinkOwner& owner, const ClientConfig& config, std::uint64_t number)
@@ -68,7 +68,7 @@ Link::Link(LinkOwner& owner, const ClientConfig& config, std::uint64_t number)
 
 bool Link::reading() const {
   if (phase_ == Phase::connecting) return true;
-  return owner_.may_read() && outbox_.takes_answers(config_.outbox_bytes);
+  return owner_.may_read() && output_.outbox.takes_answers(config_.outbox_bytes);
 }
 
 std::span<std::uint8_t> Link::space() {
@@ -117,10 +117,10 @@ void Link::accepted(Time now) {
   keep_alive_ = KeepAlive(config_.keep_alive_s, config_.ping_timeout, now);
 }
 
-std::size_t Link::pending(std::span<Bytes> pieces) const { return outbox_.pending(pieces); }
+std::size_t Link::pending(std::span<Bytes> pieces) const { return output_.outbox.pending(pieces); }
 
 void Link::sent(std::size_t n, Time now) {
-  outbox_.sent(n);
+  output_.outbox.sent(n);
   sent_bytes_ += n;
   keep_alive_.wrote(now);
   std::vector<Token> gone;
@@ -132,7 +132,7 @@ void Link::sent(std::size_t n, Time now) {
   if (!finished()) read_on(now);
 }
 
-void Link::track(Token token) { unsent_.push_back({sent_bytes_ + outbox_.size(), token}); }
+void Link::track(Token token) { unsent_.push_back({sent_bytes_ + output_.outbox.size(), token}); }
 
 void Link::read_on(Time now) {
   if (finished() || !reading()) return;
@@ -142,7 +142,7 @@ void Link::read_on(Time now) {
 
 void Link::disconnect(Time now) {
   if (finished()) return;
-  encode(Disconnect{}, config_.version, outbox_);  // and nothing after it (MQTT-3.14.4-2)
+  encode(Disconnect{}, config_.version, output_.outbox);  // and nothing after it (MQTT-3.14.4-2)
   phase_ = Phase::draining;
   give_up_at_ = std::min(now + config_.ping_timeout, keep_alive_.dead_at());
 }
@@ -150,7 +150,7 @@ void Link::disconnect(Time now) {
 void Link::give_up(ClientEvent how, Time now) {
   if (finished()) return;
   phase_ = Phase::draining;
-  outbox_.clear();
+  output_.outbox.clear();
   end(std::move(how), now);
 }
 
@@ -167,7 +167,7 @@ void Link::closed(CloseCause cause, Time now) {
   const bool stopped = finished();
   process(true, now);  // what arrived before the end still counts, whatever the inbox's limit
   phase_ = Phase::closed;
-  outbox_.clear();
+  output_.outbox.clear();
   end(Disconnected{std::nullopt, stopped ? "stopped" : words(cause)}, now);
 }
 
@@ -185,7 +185,7 @@ void Link::advance(Time now) {
   } else if (phase_ == Phase::connected) {
     keep_alive(now);
   } else if (phase_ == Phase::draining && now >= give_up_at_) {
-    outbox_.clear();  // even DISCONNECT cannot be written: the host need not wait
+    output_.outbox.clear();  // even DISCONNECT cannot be written: the host need not wait
   }
 }
 
@@ -204,7 +204,8 @@ void Link::keep_alive(Time now) {
   }
   if (now < keep_alive_.ping_at()) return;
   // Bytes that wait to be written do as well as a second PINGREQ behind them.
-  if (outbox_.empty() || !keep_alive_.waiting()) encode(Pingreq{}, config_.version, outbox_);
+  if (output_.outbox.empty() || !keep_alive_.waiting())
+    encode(Pingreq{}, config_.version, output_.outbox);
   keep_alive_.pinged(now);
 }
 
@@ -215,7 +216,7 @@ Time Link::deadline() const {
     case Phase::connected:
       return std::min(keep_alive_.ping_at(), keep_alive_.dead_at());
     case Phase::draining:
-      return outbox_.empty() ? never : give_up_at_;
+      return output_.outbox.empty() ? never : give_up_at_;
     case Phase::closed:
       break;
   }

@@ -9,6 +9,7 @@
 
 #include "protocol/client/client.h"
 #include "protocol/client/keep_alive.h"
+#include "protocol/session/link_output.h"
 #include "protocol/wire/framer.h"
 #include "protocol/wire/outbox.h"
 
@@ -52,7 +53,7 @@ class Link final : public Peer {
   [[nodiscard]] std::uint64_t number() const { return number_; }
   [[nodiscard]] bool connected() const { return phase_ == Phase::connected; }
   [[nodiscard]] bool is_closed() const { return phase_ == Phase::closed; }
-  [[nodiscard]] Outbox& outbox() { return outbox_; }
+  [[nodiscard]] LinkOutput& output() { return output_; }
 
   void accepted(Time now);    ///< CONNACK was good: keep alive starts
   void track(Token token);    ///< a QoS 0 message ends where the outbox ends now
@@ -77,7 +78,7 @@ class Link final : public Peer {
   Phase phase_ = Phase::connecting;
   bool told_ = false;  // owner_.ended() has been called
   Framer framer_;
-  Outbox outbox_;
+  LinkOutput output_;
   KeepAlive keep_alive_;
   Time give_up_at_ = never;  // connecting: without CONNACK. draining: without progress
   std::uint64_t sent_bytes_ = 0;

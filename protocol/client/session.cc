@@ -6,7 +6,7 @@ namespace mqttlab::client {
 
 namespace {
 std::size_t bytes_of(const OutMessage& message) {
-  return message.topic.size() + message.payload.size();
+  return message.encoded.topic().size() + message.encoded.payload().size();
 }
 }  // namespace
 
@@ -24,8 +24,8 @@ bool Session::has_room(std::size_t bytes) const {
          queued_bytes_ <= queue_bytes_ - bytes;
 }
 
-bool Session::can_send(const Outbox& out) const {
-  return queue_.empty() && outbound_.can_send() && out.size() < outbox_bytes_;
+bool Session::can_send(const LinkOutput& out) const {
+  return queue_.empty() && outbound_.can_send() && out.outbox.size() < outbox_bytes_;
 }
 
 void Session::push(OutMessage message, Queue::const_iterator place) {
@@ -33,14 +33,14 @@ void Session::push(OutMessage message, Queue::const_iterator place) {
   queue_.insert(place, std::move(message));
 }
 
-void Session::write(Outbox& out) {
-  subscriptions_.write(out);
-  outbound_.resend(out, outbox_bytes_);
-  while (!queue_.empty() && outbound_.can_send() && out.size() < outbox_bytes_) {
+void Session::write(LinkOutput& out, Time now) {
+  subscriptions_.write(out.outbox);
+  outbound_.resend(out, outbox_bytes_, now);
+  while (!queue_.empty() && outbound_.can_send() && out.outbox.size() < outbox_bytes_) {
     OutMessage message = std::move(queue_.front());
     queue_.pop_front();
     queued_bytes_ -= bytes_of(message);
-    outbound_.send(std::move(message), out);
+    outbound_.send(std::move(message), out, now);
   }
 }
 
@@ -50,9 +50,10 @@ Session::Failed Session::link_ended() {
   return outbound_.clear();
 }
 
-Session::Failed Session::link_accepted(bool session_present) {
+Session::Failed Session::link_accepted(bool session_present, const Terms& terms) {
   if (session_present) {
-    outbound_.new_link();
+    outbound_.new_link(terms.receive_maximum);
+    inbound_.new_link();
     subscriptions_.new_link();
     return {};
   }
@@ -60,6 +61,7 @@ Session::Failed Session::link_accepted(bool session_present) {
   inbound_.clear();
   subscriptions_.session_lost();
   auto open = outbound_.take_all();
+  outbound_.new_link(terms.receive_maximum);
   for (auto exchange = open.rbegin(); exchange != open.rend(); ++exchange) {
     if (exchange->stage == Stage::await_pubcomp) {
       failed.insert(failed.begin(), exchange->message.token);

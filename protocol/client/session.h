@@ -21,10 +21,10 @@ class Session {
   /// True if a message of this size fits into the queue.
   [[nodiscard]] bool has_room(std::size_t bytes) const;
   /// True if a message published now would go out at once.
-  [[nodiscard]] bool can_send(const Outbox& out) const;
+  [[nodiscard]] bool can_send(const LinkOutput& out) const;
   void enqueue(OutMessage message) { push(std::move(message), queue_.end()); }
   /// Writes as much as may be in flight: requests, then what is to be sent again, then the queue.
-  void write(Outbox& out);
+  void write(LinkOutput& out, Time now);
 
   /// Tokens of exchanges that ended without an answer because the session did.
   using Failed = std::vector<Token>;
@@ -34,7 +34,7 @@ class Session {
   /// (MQTT-4.4.0-1). With 0 the server has lost what it knew: what it had not confirmed is
   /// published anew, QoS 2 messages that it had taken over (PUBREC) fail, for it may have passed
   /// them on.
-  Failed link_accepted(bool session_present);
+  Failed link_accepted(bool session_present, const Terms& terms);
 
   OutboundFlow& outbound() { return outbound_; }
   [[nodiscard]] const OutboundFlow& outbound() const { return outbound_; }

@@ -13,25 +13,28 @@ Client::State::State(ClientConfig config_, std::uint64_t seed, trace::Log* log_,
       session(config),
       redial(config, Random(seed, "client/" + config.client_id + "/backoff")) {}
 
-bool Client::State::has_room(const OutMessage& message) const {
+bool Client::State::has_room(const Publish& message) const {
   return session.has_room(message.topic.size() + message.payload.size()) ||
-         (connected() && session.can_send(link->outbox()));
+         (connected() && session.can_send(link->output()));
 }
 
 bool Client::State::has_room_for_request() const {
   return session.subscriptions().unanswered() < config.queue_messages;
 }
 
-Token Client::State::publish(OutMessage message, Time now) {
-  const Token token = message.token = next_token++;
-  trace_publish(trace::Kind::publish_called, message, 0, now);
-  if (message.qos != QoS::at_most_once) {
-    message.encoded = EncodedPublish(message.topic, message.payload, message.qos, config.version);
-    session.enqueue(std::move(message));
-    write();
-  } else if (connected() && link->outbox().size() < config.outbox_bytes) {
-    encode(Publish{.topic = message.topic, .payload = message.payload, .retain = message.retain},
-           config.version, link->outbox());  // MQTT-4.3.1-1
+Token Client::State::publish(const Publish& message, Time now) {
+  const Token token = next_token++;
+  trace_publish(trace::Kind::publish_called, message, 0, token, now);
+  OutMessage out;
+  out.encoded = EncodedPublish(message.topic, message.payload);
+  out.qos = message.qos;
+  out.retain = message.retain;
+  out.token = token;
+  if (out.qos != QoS::at_most_once) {
+    session.enqueue(std::move(out));
+    write(now);
+  } else if (connected() && link->output().outbox.size() < config.outbox_bytes) {
+    link->output().publish(out, 0, false, now);  // MQTT-4.3.1-1
     link->track(token);
   } else {
     complete(token, Outcome::failed, now);
@@ -39,8 +42,8 @@ Token Client::State::publish(OutMessage message, Time now) {
   return token;
 }
 
-void Client::State::write() {
-  if (connected()) session.write(link->outbox());
+void Client::State::write(Time now) {
+  if (connected()) session.write(link->output(), now);
 }
 
 std::optional<ClientEvent> Client::State::poll(Time now) {
@@ -93,10 +96,10 @@ void Client::State::connack(const Connack& packet, Time now) {
   link->accepted(now);
   redial.accepted(now);
   inbox.add(Connected{packet.session_present});
-  for (const Token token : session.link_accepted(packet.session_present)) {
+  for (const Token token : session.link_accepted(packet.session_present, link->output().terms())) {
     complete(token, Outcome::failed, now);
   }
-  write();
+  write(now);
 }
 
 void Client::State::packet(Packet packet, Time now) {
@@ -107,10 +110,10 @@ void Client::State::packet(Packet packet, Time now) {
   if (const auto* puback = std::get_if<Puback>(&packet)) {
     complete(outbound.puback(puback->packet_id), now);
   } else if (const auto* pubrec = std::get_if<Pubrec>(&packet)) {
-    outbound.pubrec(pubrec->packet_id, link->outbox());
+    complete(outbound.pubrec(pubrec->packet_id, pubrec->reason, link->output()), now);
   } else if (const auto* pubrel = std::get_if<Pubrel>(&packet)) {
     session.inbound().pubrel(pubrel->packet_id);  // unknown ids are answered too (MQTT-4.3.3-2)
-    encode(Pubcomp{pubrel->packet_id}, config.version, link->outbox());
+    encode(Pubcomp{pubrel->packet_id}, config.version, link->output().outbox);
   } else if (const auto* pubcomp = std::get_if<Pubcomp>(&packet)) {
     complete(outbound.pubcomp(pubcomp->packet_id), now);
   } else if (const auto* suback = std::get_if<Suback>(&packet)) {
@@ -122,7 +125,7 @@ void Client::State::packet(Packet packet, Time now) {
       inbox.add(std::move(*completed));
     }
   }
-  write();
+  write(now);
 }
 
 void Client::State::received(const Publish& publish) {
@@ -130,7 +133,7 @@ void Client::State::received(const Publish& publish) {
   // The id counts as seen from now on, taken by the application or not: a later link's repeat is
   // answered only, never delivered again.
   if (publish.qos == QoS::exactly_once &&
-      session.inbound().publish(publish.packet_id) == InboundFlow::Verdict::repeat) {
+      session.inbound().publish(publish.packet_id, publish.qos) == InboundFlow::Verdict::repeat) {
     inbox.add_repeat(ack);
     return answer_repeats();
   }
@@ -141,9 +144,9 @@ void Client::State::received(const Publish& publish) {
 void Client::State::acknowledge(const client::OwedAck& ack) {
   if (!connected() || ack.link != link->number()) return;
   if (ack.qos == QoS::at_least_once) {
-    encode(Puback{ack.packet_id}, config.version, link->outbox());
+    encode(Puback{ack.packet_id}, config.version, link->output().outbox);
   } else if (ack.qos == QoS::exactly_once) {
-    encode(Pubrec{ack.packet_id}, config.version, link->outbox());
+    encode(Pubrec{ack.packet_id}, config.version, link->output().outbox);
   }
 }
 
@@ -153,7 +156,7 @@ void Client::State::answer_repeats() {
 
 void Client::State::written(const std::vector<Token>& sent, Time now) {
   for (const Token token : sent) complete(token, Outcome::done, now);
-  write();
+  write(now);
 }
 
 void Client::State::ended(ClientEvent how, const std::vector<Token>& unsent, Time now) {
@@ -193,12 +196,12 @@ trace::Event Client::State::event_of(trace::Kind kind, const Message& message, T
   return event;
 }
 
-void Client::State::trace_publish(trace::Kind kind, const OutMessage& message, std::uint8_t code,
-                                  Time now) {
+void Client::State::trace_publish(trace::Kind kind, const Publish& message, std::uint8_t code,
+                                  Token token, Time now) {
   if (!log) return;
   trace::Event event = event_of(kind, message, now);
   event.code = code;
-  event.detail = static_cast<std::uint32_t>(message.token);
+  event.detail = static_cast<std::uint32_t>(token);
   log->append(event);
 }
 

@@ -20,10 +20,10 @@ struct Client::State final : client::LinkOwner {
 
   // For the application.
   [[nodiscard]] bool connected() const { return link && link->connected(); }
-  [[nodiscard]] bool has_room(const OutMessage& message) const;
+  [[nodiscard]] bool has_room(const Publish& message) const;
   [[nodiscard]] bool has_room_for_request() const;
-  Token publish(OutMessage message, Time now);
-  void write();  ///< puts on the link what may go now
+  Token publish(const Publish& message, Time now);
+  void write(Time now);  ///< puts on the link what may go now
   std::optional<ClientEvent> poll(Time now);
   void advance(Time now);
 
@@ -43,7 +43,8 @@ struct Client::State final : client::LinkOwner {
   void answer_repeats();
   void complete(Token token, Outcome outcome, Time now);  ///< a publish
   void complete(std::optional<Token> token, Time now);
-  void trace_publish(trace::Kind kind, const OutMessage& message, std::uint8_t code, Time now);
+  void trace_publish(trace::Kind kind, const Publish& message, std::uint8_t code, Token token,
+                     Time now);
   void trace_delivered(const Received& message, Time now);
   template <typename Message>
   [[nodiscard]] trace::Event event_of(trace::Kind kind, const Message& message, Time now);

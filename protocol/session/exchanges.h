@@ -12,19 +12,20 @@ namespace mqttlab {
 
 /// A message on its way out of a session.
 struct OutMessage {
-  Slice topic;
-  Slice payload;
-  EncodedPublish encoded;  ///< shared by all sessions that send this message in the same layout
+  EncodedPublish encoded;  ///< shared by all sessions that send this message
   QoS qos = QoS::at_most_once;
   bool retain = false;      ///< RETAIN as this receiver is to see it
   std::uint64_t token = 0;  ///< the owner's own reference; given back on completion
+  Time expires_at = never;  ///< where its Message Expiry Interval ends
+  Slice identifiers = {};   ///< this receiver's Subscription Identifiers, as encoded properties
 };
 
 enum class Stage : std::uint8_t { await_puback, await_pubrec, await_pubcomp };
 
 struct Exchange {
-  OutMessage message;  ///< topic, payload and encoding are dropped once PUBREC has arrived
+  OutMessage message;  ///< its encoding is dropped once PUBREC has arrived
   Stage stage = Stage::await_puback;
+  bool takes_quota = false;  ///< its PUBLISH was written on the present link
 };
 
 /// A pool of slots, chained twice: by hash of the packet id, and from the oldest exchange to the

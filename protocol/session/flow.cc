@@ -5,46 +5,58 @@
 
 namespace mqttlab {
 
-namespace {
-
-void write_pubrel(std::uint16_t id, Outbox& out) {
-  encode(Pubrel{id}, ProtocolVersion::v3_1_1, out);  // the same bytes in every version so far
-}
-
-}  // namespace
-
-OutboundFlow::OutboundFlow(std::uint16_t window, PacketIds& ids) : window_(window), ids_(ids) {
+OutboundFlow::OutboundFlow(std::uint16_t window, PacketIds& ids)
+    : window_(window), receive_maximum_(window), ids_(ids) {
   assert(window > 0);
 }
 
 bool OutboundFlow::can_send() const {
   // Younger messages wait until the older ones have been sent again, or they would overtake them.
-  return resend_ == 0 && exchanges_.size() < window_ && !ids_.exhausted();
+  return resend_publish_ == 0 && resend_pubrel_ == 0 && quota() > 0 &&  // MQTT-4.9.0-2
+         exchanges_.size() < window_ && !ids_.exhausted();
 }
 
-std::uint16_t OutboundFlow::send(OutMessage message, Outbox& out) {
+std::uint16_t OutboundFlow::send(OutMessage message, LinkOutput& out, Time now) {
   assert(can_send() && message.qos != QoS::at_most_once);
   const std::uint16_t id = ids_.take();  // MQTT-4.3.2-1, MQTT-4.3.3-1
-  message.encoded.append_to(out, id, false, message.retain);
+  out.publish(message, id, false, now);  // MQTT-4.3.2-2, MQTT-4.3.3-2
   const auto stage = message.qos == QoS::at_least_once ? Stage::await_puback : Stage::await_pubrec;
-  exchanges_.add(id, {std::move(message), stage});
+  exchanges_.add(id, {std::move(message), stage, true});
+  ++in_quota_;
   return id;
 }
 
-bool OutboundFlow::resend(Outbox& out, std::size_t limit_bytes) {
-  while (resend_ != 0 && out.size() < limit_bytes) {
-    const Exchange& exchange = *exchanges_.find(resend_);
-    if (exchange.stage == Stage::await_pubcomp) {
-      write_pubrel(resend_, out);  // never PUBLISH again after PUBREL (MQTT-4.3.3-1)
-    } else {
-      exchange.message.encoded.append_to(out, resend_, true, exchange.message.retain);
-    }
-    resend_ = exchanges_.younger(resend_);
-  }
-  return resend_ == 0;
+void OutboundFlow::new_link(std::uint16_t receive_maximum) {
+  receive_maximum_ = receive_maximum;
+  in_quota_ = 0;
+  for (std::uint16_t id = exchanges_.oldest(); id != 0; id = exchanges_.younger(id))
+    exchanges_.find(id)->takes_quota = false;
+  resend_pubrel_ = resend_publish_ = exchanges_.oldest();
 }
 
-std::optional<std::uint64_t> OutboundFlow::puback(std::uint16_t id) {
+bool OutboundFlow::can_resend() const {
+  return resend_pubrel_ != 0 || (resend_publish_ != 0 && quota() > 0);
+}
+
+void OutboundFlow::resend(LinkOutput& out, std::size_t limit_bytes, Time now) {
+  for (; resend_pubrel_ != 0 && out.outbox.size() < limit_bytes;
+       resend_pubrel_ = exchanges_.younger(resend_pubrel_)) {
+    const Exchange& exchange = *exchanges_.find(resend_pubrel_);
+    // Never PUBLISH again after PUBREL (MQTT-4.3.3-1; MQTT-4.3.3-6).
+    if (exchange.stage == Stage::await_pubcomp) out.pubrel(resend_pubrel_);
+  }
+  if (resend_pubrel_ != 0) return;
+  for (; resend_publish_ != 0 && quota() > 0 && out.outbox.size() < limit_bytes;
+       resend_publish_ = exchanges_.younger(resend_publish_)) {
+    Exchange& exchange = *exchanges_.find(resend_publish_);
+    if (exchange.stage == Stage::await_pubcomp) continue;
+    out.publish(exchange.message, resend_publish_, true, now);
+    exchange.takes_quota = true;
+    ++in_quota_;
+  }
+}
+
+OutboundFlow::Finished OutboundFlow::puback(std::uint16_t id) {
   const Exchange* exchange = exchanges_.find(id);
   if (!exchange || exchange->stage != Stage::await_puback) return std::nullopt;
   const std::uint64_t token = exchange->message.token;
@@ -52,18 +64,29 @@ std::optional<std::uint64_t> OutboundFlow::puback(std::uint16_t id) {
   return token;
 }
 
-void OutboundFlow::pubrec(std::uint16_t id, Outbox& out) {
-  if (Exchange* exchange = exchanges_.find(id)) {
-    if (exchange->stage == Stage::await_puback) return;
-    OutMessage& message = exchange->message;
-    message.topic = message.payload = {};  // the receiver owns the message now
-    message.encoded = {};
-    exchange->stage = Stage::await_pubcomp;
+OutboundFlow::Finished OutboundFlow::pubrec(std::uint16_t id, ReasonCode reason, LinkOutput& out) {
+  const bool error = is_error(reason);
+  Exchange* exchange = exchanges_.find(id);
+  if (!exchange) {
+    if (!error)
+      out.pubrel(id, out.v5() ? ReasonCode::packet_identifier_not_found : ReasonCode::success);
+    return std::nullopt;
   }
-  write_pubrel(id, out);
+  if (exchange->stage == Stage::await_puback) return std::nullopt;
+  // 5.0 sends nothing twice on one link; in 3.1.1 a PUBREC that comes again asks for PUBREL again.
+  if (exchange->stage == Stage::await_pubcomp && (error || out.v5())) return std::nullopt;
+  if (error) {
+    const std::uint64_t token = exchange->message.token;
+    finish(id);
+    return token;
+  }
+  exchange->message.encoded = {};  // the receiver owns the message now
+  exchange->stage = Stage::await_pubcomp;
+  out.pubrel(id);  // MQTT-4.3.3-4
+  return std::nullopt;
 }
 
-std::optional<std::uint64_t> OutboundFlow::pubcomp(std::uint16_t id) {
+OutboundFlow::Finished OutboundFlow::pubcomp(std::uint16_t id) {
   const Exchange* exchange = exchanges_.find(id);
   if (!exchange || exchange->stage != Stage::await_pubcomp) return std::nullopt;
   const std::uint64_t token = exchange->message.token;
@@ -72,7 +95,9 @@ std::optional<std::uint64_t> OutboundFlow::pubcomp(std::uint16_t id) {
 }
 
 void OutboundFlow::finish(std::uint16_t id) {
-  if (resend_ == id) resend_ = exchanges_.younger(id);
+  if (resend_pubrel_ == id) resend_pubrel_ = exchanges_.younger(id);
+  if (resend_publish_ == id) resend_publish_ = exchanges_.younger(id);
+  if (exchanges_.find(id)->takes_quota) --in_quota_;
   exchanges_.remove(id);
   ids_.release(id);
 }
@@ -85,7 +110,7 @@ std::vector<OutboundFlow::Exchange> OutboundFlow::take_all() {
     ids_.release(id);
   }
   exchanges_.clear();
-  resend_ = 0;
+  resend_pubrel_ = resend_publish_ = in_quota_ = 0;
   return all;
 }
 
@@ -96,11 +121,28 @@ std::vector<std::uint64_t> OutboundFlow::clear() {
   return tokens;
 }
 
-InboundFlow::Verdict InboundFlow::publish(std::uint16_t id) {
-  if (seen_.contains(id)) return Verdict::repeat;
-  if (seen_.size() >= window_) return Verdict::over_limit;
-  seen_.insert(id);
-  return Verdict::fresh;
+InboundFlow::Verdict InboundFlow::publish(std::uint16_t id, QoS qos) {
+  if (!on_link_.contains(id)) {
+    if (on_link_.size() >= receive_maximum_) return Verdict::over_limit;  // U-3.3.4-4
+    on_link_.insert(id);
+  }
+  if (qos != QoS::exactly_once) return Verdict::fresh;
+  return seen_.insert(id) ? Verdict::fresh : Verdict::repeat;
+}
+
+void InboundFlow::answered(std::uint16_t id) {
+  seen_.erase(id);
+  on_link_.erase(id);
+}
+
+bool InboundFlow::pubrel(std::uint16_t id) {
+  on_link_.erase(id);
+  return seen_.erase(id);
+}
+
+void InboundFlow::clear() {
+  seen_.clear();
+  on_link_.clear();
 }
 
 }  // namespace mqttlab

@@ -9,8 +9,8 @@
 
 #include "protocol/session/exchanges.h"
 #include "protocol/session/id_set.h"
+#include "protocol/session/link_output.h"
 #include "protocol/session/packet_ids.h"
-#include "protocol/wire/outbox.h"
 
 namespace mqttlab {
 
@@ -24,27 +24,35 @@ class OutboundFlow {
   /// `window`: how many exchanges may be open at once; 1..65535. `ids` must outlive the flow.
   OutboundFlow(std::uint16_t window, PacketIds& ids);
 
-  /// Window not full, an id free, nothing left to send again first.
+  /// Window and quota not used up, an id free, nothing left to send again first.
   [[nodiscard]] bool can_send() const;
   /// Opens an exchange for a QoS 1 or 2 message and writes its PUBLISH with DUP 0; returns its id.
   /// can_send() must hold.
-  std::uint16_t send(OutMessage message, Outbox& out);
+  std::uint16_t send(OutMessage message, LinkOutput& out, Time now);
 
-  /// A new link of the same session: every open exchange is to be sent again, in original order, at
-  /// its stage (PUBLISH with DUP 1, or PUBREL), under its id (MQTT-4.4.0-1, MQTT-4.6.0-1).
-  void new_link() { resend_ = exchanges_.oldest(); }
-  /// Writes what is to be sent again, until `out` holds `limit_bytes`; true when nothing is left.
-  bool resend(Outbox& out, std::size_t limit_bytes);
+  /// A new link of the same session: a new quota (MQTT-4.9.0-1), whatever the old link had left,
+  /// and every open exchange is to be sent again, in original order, at its stage (PUBLISH with DUP
+  /// 1, or PUBREL), under its id (MQTT-4.4.0-1, MQTT-4.6.0-1).
+  void new_link(std::uint16_t receive_maximum);
+  /// Writes what is to be sent again, PUBRELs first, which need no quota; the rest as far as the
+  /// quota goes. Stops when `out` holds `limit_bytes`.
+  void resend(LinkOutput& out, std::size_t limit_bytes, Time now);
+  /// Something is left to be sent again, and may be now.
+  [[nodiscard]] bool can_resend() const;
 
   /// Answers of the peer. A finished exchange gives its message's token back and frees the id. An
   /// answer that fits no open exchange at its stage is ignored; but a PUBREC whose message is not
-  /// known any more, or has been released already, is answered by PUBREL all the same, so that the
-  /// peer can finish (MQTT-4.3.3-1).
-  std::optional<std::uint64_t> puback(std::uint16_t id);
-  void pubrec(std::uint16_t id, Outbox& out);
-  std::optional<std::uint64_t> pubcomp(std::uint16_t id);
+  /// known any more is answered by PUBREL all the same, so that the peer can finish
+  /// (MQTT-4.3.3-1).
+  using Finished = std::optional<std::uint64_t>;
+  Finished puback(std::uint16_t id);
+  /// A reason of 0x80 or more ends the exchange (MQTT-4.4.0-2).
+  Finished pubrec(std::uint16_t id, ReasonCode reason, LinkOutput& out);
+  Finished pubcomp(std::uint16_t id);
 
   [[nodiscard]] std::size_t open() const { return exchanges_.size(); }
+  /// PUBLISHes that the peer's Receive Maximum still allows on this link.
+  [[nodiscard]] std::uint16_t quota() const { return receive_maximum_ - in_quota_; }
   [[nodiscard]] const Exchange* find(std::uint16_t id) const { return exchanges_.find(id); }
   /// The session ends: everything open, in sending order; ids are freed.
   [[nodiscard]] std::vector<Exchange> take_all();
@@ -53,27 +61,37 @@ class OutboundFlow {
 
  private:
   void finish(std::uint16_t id);
-  std::uint16_t window_;
+  std::uint16_t window_, receive_maximum_;
+  std::uint16_t in_quota_ = 0;  // exchanges whose PUBLISH went out on this link
   PacketIds& ids_;
   Exchanges exchanges_;
-  std::uint16_t resend_ = 0;  // the oldest exchange not yet sent again on this link; 0: none
+  // The oldest exchanges not yet sent again on this link, as PUBREL and as PUBLISH; 0: none.
+  std::uint16_t resend_pubrel_ = 0, resend_publish_ = 0;
 };
 
-/// The receiver's half: QoS 2 ids seen and not yet released (MQTT-4.3.3-2).
+/// The receiver's half: QoS 2 ids seen and not yet released (MQTT-4.3.3-2), and how many exchanges
+/// the peer has open on this link.
 class InboundFlow {
  public:
-  /// `window`: how many ids may be open at once.
-  explicit InboundFlow(std::uint16_t window) : window_(window) {}
+  /// `receive_maximum`: how many exchanges the peer may have open at once on one link.
+  explicit InboundFlow(std::uint16_t receive_maximum) : receive_maximum_(receive_maximum) {}
+  /// A new link of the same session: what was seen stays, counting begins anew.
+  void new_link() { on_link_.clear(); }
   enum class Verdict : std::uint8_t { fresh, repeat, over_limit };
-  /// A QoS 2 PUBLISH with this id: is it a new message or a repeat, whatever its DUP says?
-  Verdict publish(std::uint16_t id);
-  void pubrel(std::uint16_t id) { seen_.erase(id); }
+  /// A QoS 2 PUBLISH with this id: is it a new message or a repeat, whatever its DUP says
+  /// (MQTT-4.3.3-10)? A QoS 1 one is always new (MQTT-4.3.2-5).
+  Verdict publish(std::uint16_t id, QoS qos);
+  /// The exchange has ended with this end's answer: PUBACK, or an error PUBREC (MQTT-4.3.3-9).
+  void answered(std::uint16_t id);
+  /// PUBREL. False: no message waits for it, which a PUBCOMP of 5.0 says (0x92).
+  bool pubrel(std::uint16_t id);
   [[nodiscard]] std::size_t open() const { return seen_.size(); }
-  void clear() { seen_.clear(); }
+  void clear();
 
  private:
-  std::uint16_t window_;
-  IdSet seen_;
+  std::uint16_t receive_maximum_;
+  IdSet seen_;     // QoS 2, of the session
+  IdSet on_link_;  // QoS 1 and 2, of the present link
 };
 
 }  // namespace mqttlab

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "protocol/wire/outbox.h"
 #include "protocol/wire/packet.h"
@@ -32,24 +34,44 @@ inline constexpr Violation unsupported_protocol_level{0x84, "MQTT-3.1.2-2"};
 /// the rest.
 void encode(const Packet& packet, ProtocolVersion version, Outbox& out);
 
-/// A PUBLISH as the bytes that every subscriber of one layout shares: encoded once, written to many
-/// links, each with its own packet id, DUP and RETAIN. Properties are shared as well, and left out
-/// before 5.0.
+/// What one receiver's copy of a PUBLISH has of its own.
+struct PublishCopy {
+  ProtocolVersion version = ProtocolVersion::v3_1_1;
+  QoS qos = QoS::at_most_once;
+  std::uint16_t packet_id = 0;
+  bool dup = false;
+  bool retain = false;
+  // Of 5.0 only:
+  std::optional<std::uint32_t> expiry_s = {};  ///< Message Expiry Interval: what is left of it
+  Slice identifiers = {};                      ///< Subscription Identifiers as encoded properties
+  std::uint16_t alias = 0;                     ///< Topic Alias; 0: none
+  bool alias_known = false;                    ///< the receiver has it: the topic is left out
+};
+
+/// A PUBLISH as the bytes that all who receive it share, whatever their version and QoS: encoded
+/// once, written to many links.
 class EncodedPublish {
  public:
   EncodedPublish() = default;
-  EncodedPublish(const Slice& topic, const Slice& payload, QoS qos, ProtocolVersion version,
-                 const Properties& properties = {});
-  void append_to(Outbox& out, std::uint16_t packet_id, bool dup, bool retain) const;
-  [[nodiscard]] std::size_t size() const {
-    return head_.size() + payload_.size() + (qos_ == QoS::at_most_once ? 0 : 2);
-  }
+  /// `properties`: those that every receiver gets, without what is each copy's own. They are left
+  /// out before 5.0.
+  EncodedPublish(const Slice& topic, const Slice& payload, const Properties& properties = {});
+  void append_to(Outbox& out, const PublishCopy& copy) const;
+  /// Bytes of the packet that append_to() writes.
+  [[nodiscard]] std::size_t size(const PublishCopy& copy) const;
+  /// Bytes of topic, shared properties and payload, for those who account for memory.
+  [[nodiscard]] std::size_t size() const { return head_.size() + payload_.size(); }
+  [[nodiscard]] std::string_view topic() const;
+  [[nodiscard]] const Slice& payload() const { return payload_; }
 
  private:
-  Slice head_;               // fixed header with DUP 0 and RETAIN 0, the topic, and the properties
-  Slice payload_;            // shared with the message
-  std::uint32_t id_at_ = 0;  // where the packet id goes: in head_, after the topic
-  QoS qos_ = QoS::at_most_once;
+  [[nodiscard]] std::size_t topic_field_size() const { return head_.size() - properties_size_; }
+  [[nodiscard]] std::size_t own_properties_size(const PublishCopy& copy) const;
+  [[nodiscard]] std::size_t remaining_length(const PublishCopy& copy) const;
+
+  Slice head_;     // the topic's field, then the shared properties without their length
+  Slice payload_;  // shared with the message
+  std::uint32_t properties_size_ = 0;
 };
 
 /// One line for people: "PUBLISH qos 1 dup id 7 topic a/b 20 B".

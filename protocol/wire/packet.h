@@ -37,12 +37,12 @@ struct Will {
 
 struct Connect {
   ProtocolVersion version = ProtocolVersion::v3_1_1;
-  Slice client_id;
+  Slice client_id = {};
   bool clean_session = true;  ///< Clean Start in 5.0
   std::uint16_t keep_alive_s = 0;
-  std::optional<Will> will;
-  std::optional<Slice> user_name;
-  std::optional<Slice> password;
+  std::optional<Will> will = {};
+  std::optional<Slice> user_name = {};
+  std::optional<Slice> password = {};
   Properties properties = {};
   friend bool operator==(const Connect&, const Connect&) = default;
 };
@@ -54,8 +54,8 @@ struct Connack {
   friend bool operator==(const Connack&, const Connack&) = default;
 };
 struct Publish {
-  Slice topic;
-  Slice payload;
+  Slice topic = {};
+  Slice payload = {};
   QoS qos = QoS::at_most_once;
   bool retain = false;
   bool dup = false;

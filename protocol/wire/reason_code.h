@@ -58,6 +58,11 @@ enum class ReasonCode : std::uint8_t {
   wildcard_subscriptions_not_supported = 0xA2,
 };
 
+/// 0x80 and above: what was asked for has not been done.
+[[nodiscard]] constexpr bool is_error(ReasonCode reason) {
+  return static_cast<std::uint8_t>(reason) >= 0x80;
+}
+
 /// One row of the table. `from_client` and `from_server` are sets of packet types, as bits.
 struct ReasonRule {
   ReasonCode code;

@@ -78,8 +78,17 @@ class Writer {
     if (!v5()) return;
     const Slice& bytes = properties.bytes();
     assert(!Properties::fault(bytes.bytes(), place, std::nullopt));
-    write_variable_byte_integer(bytes.size(), [this](std::uint8_t byte) { u8(byte); });
+    length(bytes.size());
     out_.append(bytes);
+  }
+  void length(std::size_t value) {
+    write_variable_byte_integer(value, [this](std::uint8_t byte) { u8(byte); });
+  }
+  /// One property of two or four bytes.
+  void property(PropertyId id, std::uint32_t number) {
+    u8(static_cast<std::uint8_t>(id));
+    if (rule_of(id).type == PropertyType::four_byte_integer) u16(number >> 16);
+    u16(number & 0xFFFF);
   }
   void raw(const Slice& bytes) { out_.append(bytes); }
   void raw(Bytes bytes) { out_.append(bytes); }

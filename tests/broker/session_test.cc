@@ -116,8 +116,8 @@ TEST(Session, MQTT_4_4_0_1_ResumeRepeatsEachExchangeAtItsStageBeforeAnythingNewe
   first.lose();
   publisher.publish("t", "5", QoS::at_least_once, 5);
   ScriptedPeer& second = test.accept();
-  EXPECT_EQ(second.connect("c", false), (Said{"CONNACK 0 present", "PUBLISH t=1 q1 id1 dup",
-                                              "PUBREL 2", "PUBLISH t=3 q2 id3 dup"}));
+  EXPECT_EQ(second.connect("c", false), (Said{"CONNACK 0 present", "PUBREL 2",
+                                              "PUBLISH t=1 q1 id1 dup", "PUBLISH t=3 q2 id3 dup"}));
   second.send(Pubcomp{2});
   EXPECT_EQ(second.take(), Said{"PUBLISH t=4 q1 id4"});
   second.send(Puback{1});

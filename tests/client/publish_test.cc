@@ -190,8 +190,8 @@ TEST(ClientResume, EachExchangeGoesOnAtItsStage_MQTT_4_4_0_1) {
     lab.reconnect(true);
     EXPECT_EQ(lab.server().rest(),
               (std::vector<std::string>{
-                  describe(Publish{text("1"), text("x"), QoS::at_least_once, false, true, 1}),
                   describe(Pubrel{2}),
+                  describe(Publish{text("1"), text("x"), QoS::at_least_once, false, true, 1}),
                   describe(Publish{text("3"), text("x"), QoS::exactly_once, false, true, 3})}));
   }
   lab.server().send(Puback{1});

@@ -91,10 +91,11 @@ void check_publish(const Publish& packet, const Slice& bytes, ProtocolVersion ve
     require(matches(topic, topic), "a name as a filter matches itself");
   }
   Outbox out;
-  const EncodedPublish shared(packet.topic, packet.payload, packet.qos, version, packet.properties);
-  shared.append_to(out, packet.packet_id, packet.dup, packet.retain);
+  const EncodedPublish shared(packet.topic, packet.payload, packet.properties);
+  const PublishCopy copy{version, packet.qos, packet.packet_id, packet.dup, packet.retain};
+  shared.append_to(out, copy);
   require(out.size() == bytes.size(), "EncodedPublish has the size of encode()");
-  require(shared.size() == bytes.size(), "EncodedPublish knows its size");
+  require(shared.size(copy) == bytes.size(), "EncodedPublish knows its size");
 }
 
 void check_properties(const Properties& properties) {

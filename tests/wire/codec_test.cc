@@ -73,15 +73,16 @@ TEST(Codec, RemainingLengthAtEveryBorder) {
 }
 
 void expect_shared_equals_encoded(const Publish& packet, ProtocolVersion version) {
-  const EncodedPublish shared(packet.topic, packet.payload, packet.qos, version, packet.properties);
+  const EncodedPublish shared(packet.topic, packet.payload, packet.properties);
+  const PublishCopy copy{version, packet.qos, packet.packet_id, packet.dup, packet.retain};
   Outbox out;
-  shared.append_to(out, packet.packet_id, packet.dup, packet.retain);
+  shared.append_to(out, copy);
   std::array<Bytes, 8> pieces;
   Buffer bytes;
   for (std::size_t i = 0, n = out.pending(pieces); i < n; ++i)
     bytes.insert(bytes.end(), pieces[i].begin(), pieces[i].end());
   EXPECT_EQ(bytes, encoded(packet, version));
-  EXPECT_EQ(shared.size(), bytes.size());
+  EXPECT_EQ(shared.size(copy), bytes.size());
 }
 
 TEST(Codec, EncodedPublishEqualsEncodeForEveryFlag) {
@@ -103,6 +104,40 @@ TEST(Codec, EncodedPublishEqualsEncodeForEveryFlag) {
       }
     }
   }
+}
+
+// Each receiver's own properties come before the shared ones; before 5.0 neither is written.
+TEST(Codec, EncodedPublishTakesEachCopysOwnProperties) {
+  Publish packet{.topic = slice("a/b"), .payload = slice("x"), .qos = QoS::at_least_once};
+  packet.packet_id = 7;
+  Properties shared_set, identifiers;
+  shared_set.add(PropertyId::content_type, "text");
+  identifiers.add(PropertyId::subscription_identifier, 300);
+  const EncodedPublish shared(packet.topic, packet.payload, shared_set);
+  PublishCopy copy{.version = ProtocolVersion::v5_0, .qos = packet.qos, .packet_id = 7};
+  copy.expiry_s = 100'000;
+  copy.identifiers = identifiers.bytes();
+  copy.alias = 258;
+  const auto written = [&] {
+    Outbox out;
+    shared.append_to(out, copy);
+    EXPECT_EQ(out.size(), shared.size(copy));
+    std::array<Bytes, 8> pieces;
+    EXPECT_EQ(out.pending(pieces), 1u);
+    return Buffer(pieces[0].begin(), pieces[0].end());
+  };
+  packet.properties.add(PropertyId::message_expiry_interval, 100'000);
+  packet.properties.add(PropertyId::subscription_identifier, 300);
+  packet.properties.add(PropertyId::topic_alias, 258);
+  packet.properties.add(PropertyId::content_type, "text");
+  EXPECT_EQ(written(), encoded(packet, ProtocolVersion::v5_0));
+  copy.alias_known = true;
+  packet.topic = {};
+  EXPECT_EQ(written(), encoded(packet, ProtocolVersion::v5_0));
+  EXPECT_EQ(shared.topic(), "a/b") << "whoever gets it next is told the topic";
+  copy = {.version = ProtocolVersion::v3_1_1, .qos = packet.qos, .packet_id = 7};
+  packet.topic = slice("a/b");
+  EXPECT_EQ(written(), encoded(packet, ProtocolVersion::v3_1_1));
 }
 
 // MQTT 3.1: CONNACK's first byte is reserved, and a repeated request may carry DUP.

@@ -1,0 +1,55 @@
+#include "protocol/session/link_output.h"
+
+#include <algorithm>
+
+namespace mqttlab {
+namespace {
+
+// The received interval less the whole seconds that the message has waited (MQTT-3.3.2-6). One that
+// was sent before is sent again whatever has become of its interval (MQTT-4.3.3-7).
+std::uint32_t left_s(Time expires_at, Time now) {
+  const Time left = std::max<Time>(0, expires_at - now);
+  return static_cast<std::uint32_t>((left + second - 1) / second);
+}
+
+// What a new Topic Alias adds to a PUBLISH at most: itself, and a longer length field or two.
+constexpr std::size_t most_alias_bytes = 5;
+
+}  // namespace
+
+void LinkOutput::agree(const Terms& terms, std::uint16_t max_aliases) {
+  terms_ = terms;
+  aliases_ = OutboundAliases(std::min(terms.topic_alias_maximum, max_aliases));
+}
+
+void LinkOutput::publish(const OutMessage& message, std::uint16_t packet_id, bool dup, Time now) {
+  PublishCopy copy{.version = terms_.version,
+                   .qos = message.qos,
+                   .packet_id = packet_id,
+                   .dup = dup,
+                   .retain = message.retain};
+  if (v5()) {
+    if (message.expires_at != never) copy.expiry_s = left_s(message.expires_at, now);
+    copy.identifiers = message.identifiers;
+    const std::string_view topic = message.encoded.topic();
+    copy.alias = aliases_.find(topic);
+    copy.alias_known = copy.alias != 0;
+    if (copy.alias == 0 && message.encoded.size(copy) + most_alias_bytes <= terms_.max_packet_size)
+      copy.alias = aliases_.add(topic);
+  }
+  message.encoded.append_to(outbox, copy);
+}
+
+void LinkOutput::pubrel(std::uint16_t packet_id, ReasonCode reason) {
+  encode(Pubrel{packet_id, reason}, terms_.version, outbox);
+}
+
+bool LinkOutput::fits(const OutMessage& message) const {
+  if (!v5()) return true;
+  PublishCopy copy{.version = terms_.version, .qos = message.qos, .packet_id = 1};
+  if (message.expires_at != never) copy.expiry_s = 0;
+  copy.identifiers = message.identifiers;
+  return message.encoded.size(copy) <= terms_.max_packet_size;
+}
+
+}  // namespace mqttlab
