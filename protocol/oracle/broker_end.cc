@@ -119,7 +119,8 @@ void BrokerEnd::handles(Connection& connection, const Event& event) {
 
 void BrokerEnd::subscribe(Connection& connection, Session& session, const Event& event) {
   connection.at_broker.push_back({event.packet_id, event.detail, model_.event_index, true});
-  for (const trace::FilterDetail& wanted : model_.log->detail<trace::FiltersDetail>(event.detail).filters) {
+  for (const trace::FilterDetail& wanted :
+       model_.log->detail<trace::FiltersDetail>(event.detail).filters) {
     const std::uint32_t filter = model_.filter_index(wanted.filter);
     Subscriber* subscriber = model_.subscriber(filter, session.id);
     if (!subscriber) {
@@ -134,7 +135,8 @@ void BrokerEnd::subscribe(Connection& connection, Session& session, const Event&
 
 void BrokerEnd::unsubscribe(Connection& connection, Session& session, const Event& event) {
   connection.at_broker.push_back({event.packet_id, event.detail, model_.event_index, false});
-  for (const trace::FilterDetail& unwanted : model_.log->detail<trace::FiltersDetail>(event.detail).filters) {
+  for (const trace::FilterDetail& unwanted :
+       model_.log->detail<trace::FiltersDetail>(event.detail).filters) {
     const std::uint32_t filter = model_.filter_index(unwanted.filter);
     if (Subscriber* subscriber = model_.subscriber(filter, session.id)) subscriber->leaving = true;
   }
@@ -152,7 +154,8 @@ void BrokerEnd::answered(Connection& connection, Session& session, const Event& 
     }
     const std::uint32_t detail = request->detail;
     open.erase(request);
-    for (const trace::FilterDetail& named : model_.log->detail<trace::FiltersDetail>(detail).filters)
+    for (const trace::FilterDetail& named :
+         model_.log->detail<trace::FiltersDetail>(detail).filters)
       if (Subscriber* subscriber = model_.subscriber(model_.filter_index(named.filter), session.id))
         reconsider(connection, *subscriber, named.filter);
     return;
@@ -181,7 +184,8 @@ void BrokerEnd::suback(Session& session, const Connection::Request& request, con
 // begins the subscription anew.
 void BrokerEnd::unsuback(const Connection& connection, Session& session,
                          const Connection::Request& request) {
-  for (const trace::FilterDetail& unwanted : model_.log->detail<trace::FiltersDetail>(request.detail).filters) {
+  for (const trace::FilterDetail& unwanted :
+       model_.log->detail<trace::FiltersDetail>(request.detail).filters) {
     const std::uint32_t filter = model_.filter_index(unwanted.filter);
     const bool again = std::any_of(
         connection.at_broker.begin(), connection.at_broker.end(), [&](const auto& later) {
@@ -206,7 +210,8 @@ void BrokerEnd::reconsider(const Connection& connection, Subscriber& subscriber,
   subscriber.asked = Subscriber::none;
   subscriber.leaving = false;
   for (const Connection::Request& request : connection.at_broker) {
-    for (const trace::FilterDetail& named : model_.log->detail<trace::FiltersDetail>(request.detail).filters) {
+    for (const trace::FilterDetail& named :
+         model_.log->detail<trace::FiltersDetail>(request.detail).filters) {
       if (named.filter != filter) continue;
       if (request.subscribe) {
         subscriber.asked = named.qos();
