@@ -166,6 +166,7 @@ bool AclFile::may_publish(const Client& client, std::string_view topic) const {
 }
 
 bool AclFile::may_subscribe(const Client& client, std::string_view filter) const {
+  if (const auto shared = shared_filter(filter)) filter = shared->filter;
   return decide(
       client, [&](std::string_view denied) { return overlaps(denied, filter); },
       [&](Action action, std::string_view allowed) {

@@ -20,6 +20,7 @@ namespace mqttlab {
 ///
 /// A subscription is decided once, when it is made: it is allowed if one read rule covers all that
 /// its filter can match, and no deny rule overlaps it. (mosquitto looks at each delivery instead.)
+/// Of a shared subscription, $share/{name}/{filter}, only the filter counts.
 class AclFile {
  public:
   struct Client {
