@@ -31,6 +31,11 @@ struct Decision {
   std::string data;          ///< Authentication Data to send
 };
 
+/// A denial's reason as a server's packet of `type` carries it: `otherwise` if it names none that
+/// such a packet may have.
+[[nodiscard]] ReasonCode reason_for(const Decision& decision, PacketType type,
+                                    ReasonCode otherwise);
+
 /// One question. Views are valid during ask() only.
 struct AccessRequest {
   enum class Kind : std::uint8_t { authenticate, publish, subscribe };

@@ -1,7 +1,5 @@
 #include "protocol/broker/broker.h"
 
-#include <utility>
-
 #include "protocol/broker/broker_core.h"
 
 namespace mqttlab {
@@ -15,8 +13,8 @@ Broker::Broker(BrokerConfig config, std::uint64_t seed, Access* access, trace::L
     : state_(new State{BrokerCore(config, seed, access, log, actor)}) {}
 Broker::~Broker() = default;
 
-Peer& Broker::accept(LinkId link, Time now, std::string certificate) {
-  return state_->core.accept(link, now, std::move(certificate));
+Peer& Broker::accept(LinkId link, Time now, std::string_view certificate) {
+  return state_->core.accept(link, now, certificate);
 }
 void Broker::release(LinkId link) { state_->core.release(link); }
 std::span<const LinkId> Broker::touched() { return state_->core.touched(); }

@@ -37,7 +37,7 @@ class Broker {
   /// A transport has been accepted. The Peer lives until release(). Over max_connections it is
   /// finished() at once. `certificate`: the client's X.509 identity, as the transport established
   /// it; empty: none.
-  Peer& accept(LinkId link, Time now, std::string certificate = {});
+  Peer& accept(LinkId link, Time now, std::string_view certificate = {});
   /// The host has closed the socket and is done with this Peer (after closed(), or after
   /// finished()).
   void release(LinkId link);

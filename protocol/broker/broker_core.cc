@@ -20,14 +20,14 @@ BrokerCore::BrokerCore(BrokerConfig config, std::uint64_t seed, Access* access, 
       sessions_(config_, random_.next(), ledger_),
       router_(config_, random_.next(), sessions_, ledger_) {}
 
-Peer& BrokerCore::accept(LinkId id, Time now, std::string certificate) {
+Peer& BrokerCore::accept(LinkId id, Time now, std::string_view certificate) {
   if (started_ == never) {
     started_ = now;
-    if (config_.sys_interval > 0) set_timer(now + config_.sys_interval, {Timer::sys, 0});
+    if (config_.sys_interval > 0) set_timer(now + config_.sys_interval, {Timer::sys});
   }
   auto& link = links_[id];
   assert(!link);
-  link = std::make_unique<BrokerLink>(*this, id, std::move(certificate));
+  link = std::make_unique<BrokerLink>(*this, id, certificate);
   if (shut_down_ || links_.size() > config_.max_connections) {
     link->finish(BrokerLink::Pending::discard, now);
   } else {
@@ -63,69 +63,91 @@ BrokerLink* BrokerCore::find(LinkId id) {
 
 void BrokerCore::connect(BrokerLink& link, Time now) {
   const Connect& connect = link.connect();
+  if (config_.redirect != ReasonCode::success) return link.refuse(config_.redirect, now);
+  if (connect.will && connect.will->qos > config_.maximum_qos)  // MQTT-3.2.2-12
+    return link.refuse(ReasonCode::qos_not_supported, now);
+  if (connect.will && connect.will->retain && !config_.retain_available)  // MQTT-3.2.2-13
+    return link.refuse(ReasonCode::retain_not_supported, now);
   if (connect.client_id.empty()) {
-    // Only 3.1.1 lets the server choose, and only for a clean session (MQTT-3.1.3-7, -8).
-    if (!connect.clean_session || connect.version == ProtocolVersion::v3_1)
-      return link.refused(ConnectReturn::identifier_rejected, now);
+    // Before 5.0 only 3.1.1 lets the server choose, and only for a clean session (MQTT-3.1.3-7,
+    // -8).
+    const bool may =
+        link.v5() || (connect.clean_session && connect.version != ProtocolVersion::v3_1);
+    if (!may) return link.refuse(ReasonCode::client_identifier_not_valid, now);
     link.set_client_id(unused_client_id());  // MQTT-3.1.3-6
   }
-  if (!access_) return admit(link, now);
-  AccessRequest request = link.access_request(AccessRequest::Kind::authenticate, {});
+  link.handshake().begin(now);
+}
+
+// Nobody but the broker speaks for $SYS.
+Decision BrokerCore::ask(AccessRequest& request, Time now) {
+  if (request.kind == AccessRequest::Kind::publish && request.topic.starts_with("$SYS/"))
+    return Verdict::denied;
+  if (!access_) return Verdict::granted;
   request.request = next_request_++;
   request.now = now;
-  const Decision decision = access_->ask(request);
-  if (decision.verdict != Verdict::later) return decided(link, decision, now);
-  requests_.emplace(request.request, link.id());
-  link.authenticating(request.request);
-  set_timer(now + config_.connect_timeout, {Timer::verdict, link.id()});
+  Decision decision = access_->ask(request);
+  if (decision.verdict == Verdict::later) {
+    questions_[request.request].link = request.link;
+    set_timer(now + config_.connect_timeout, {Timer::verdict, request.request});
+  }
+  return decision;
 }
 
 void BrokerCore::decide(RequestId request, const Decision& decision, Time now) {
-  const auto at = requests_.find(request);
-  if (at == requests_.end() || decision.verdict == Verdict::later) return;
-  BrokerLink& link = *find(at->second);  // a link that goes takes its request with it
-  requests_.erase(at);
-  decided(link, decision, now);
-  link.resume(now);
-  touch(link);  // its host may read again
+  const auto at = questions_.find(request);
+  if (at == questions_.end() || decision.verdict == Verdict::later) return;
+  const Question question = std::move(at->second);
+  questions_.erase(at);
+  // A link that goes takes its question with it.
+  if (!question.will) return find(question.link)->decided(request, decision, now);
+  --wills_asked_for_;
+  publish(*question.will, decision, now);
 }
 
-void BrokerCore::decided(BrokerLink& link, const Decision& decision, Time now) {
-  if (decision.verdict == Verdict::granted) return admit(link, now);
-  link.refused(link.connect().user_name ? ConnectReturn::bad_user_name_or_password
-                                        : ConnectReturn::not_authorized,
-               now);
+Time BrokerCore::handshake_begins(BrokerLink& link, Time now) {
+  const Time deadline = now + config_.connect_timeout;
+  set_timer(deadline, {Timer::handshake, link.id()});
+  return deadline;
 }
 
-// MQTT-3.1.4-2 to -4: the older link goes, the session is continued or begun anew, then CONNACK.
-void BrokerCore::admit(BrokerLink& link, Time now) {
-  const Connect& connect = link.connect();
-  const std::string_view client_id = connect.client_id.text();
+void BrokerCore::valid_until(BrokerLink& link, Time when) {
+  set_timer(when, {Timer::validity, link.id(), when});
+}
+
+// MQTT-3.1.4-2 to -4 (v5 MQTT-3.1.4-3 to -5): the older link goes, the session is continued or
+// begun anew, then CONNACK.
+void BrokerCore::admit(BrokerLink& link, const Properties& authentication, Time now) {
+  Connack connack = link.welcome(authentication);
+  if (!link.fits(connack)) return link.finish(BrokerLink::Pending::discard, now);
+  const std::string_view client_id = link.identity().client_id.text();
   Session* session = take_over(client_id, now);
-  if (session && connect.clean_session) {
-    end(*session, now);  // MQTT-3.1.2-6
+  if (session && link.connect().clean_session) {
+    end(*session, now);  // MQTT-3.1.2-6; v5 MQTT-3.1.2-4
     session = nullptr;
   }
-  const bool present = session != nullptr;
-  if (!session) {
+  connack.session_present = session != nullptr;  // v5 MQTT-3.2.2-2, MQTT-3.2.2-3
+  if (!session) {                                // v5 MQTT-3.1.2-6
     if (sessions_.size() >= config_.max_sessions)
-      return link.refused(ConnectReturn::server_unavailable, now);
+      return link.refuse(ReasonCode::quota_exceeded, now);
     session = &sessions_.add(std::string(client_id));
   }
+  session->absence = {};  // with the will that has still been owed (MQTT-3.1.3-9)
   ++connections_;
-  link.accepted(*session, present, now);
-  const Time due = link.keep_alive_due();
+  link.accepted(*session, std::move(connack), now);
+  const Time due = link.keep_alive_due(now);
   if (due != never) set_timer(due, {Timer::keep_alive, link.id()});
 }
 
-// The session of this client id without a link. The older link is lost without a DISCONNECT: its
-// will is published, and a clean session ends with it.
+// The session of this client id without a link. The older link is lost without a DISCONNECT of its
+// own: its will is published, and a session that does not outlive links ends with it.
 Session* BrokerCore::take_over(std::string_view client_id, Time now) {
   Session* session = sessions_.find(client_id);
-  if (!session || !session->link()) return session;
-  BrokerLink& old = *session->link();
-  disconnected(old, now);
-  old.finish(BrokerLink::Pending::discard, now);
+  if (!session) return nullptr;
+  if (BrokerLink* old = session->link())
+    old->end(ReasonCode::session_taken_over, now, BrokerLink::Pending::discard);  // MQTT-3.1.4-3
+  else if (session->absence.due() <= now)  // though its timer has not come yet
+    attend(*session, now);
   return sessions_.find(client_id);
 }
 
@@ -133,27 +155,69 @@ void BrokerCore::disconnected(BrokerLink& link, Time now) {
   Session* session = link.take_session();
   if (!session) return;
   --connections_;
-  if (session->clean()) end(*session, now);
-  const auto will = link.take_will();
-  if (!will) return;
+  Absence& absence = session->absence;
+  if (link.session_expiry_s() != endless_expiry_s)  // from now on (v5 MQTT-3.1.2-23)
+    absence.ends_at = now + link.session_expiry_s() * second;
+  if (auto will = link.take_will()) {
+    // After its delay or at the session's end, whichever comes first (v5 MQTT-3.1.2-8).
+    const auto delay_s = will->properties.get<PropertyId::will_delay_interval>().value_or(0);
+    absence.will_at = std::min(now + delay_s * second, absence.ends_at);
+    absence.will = std::make_unique<OwedWill>(OwedWill{link.identity(), std::move(*will)});
+  }
+  attend(*session, now);
+}
+
+void BrokerCore::attend(Session& session, Time now) {
+  Absence& absence = session.absence;
+  std::unique_ptr<OwedWill> will;  // published once (v5 MQTT-3.1.2-10)
+  if (absence.will_at <= now) {
+    will = std::move(absence.will);
+    absence.will_at = never;
+  }
+  if (absence.ends_at <= now) {
+    router_.unsubscribe_all(session);
+    session.end(now);
+    sessions_.remove(session);
+  } else if (absence.due() != never) {
+    set_timer(absence.due(), {Timer::session, session.slot(), absence.due()});
+  }
   // After the session let go, so that a persistent one gets its own will when it comes back.
-  Publication publication(will->topic, will->payload, will->qos, true);
-  publish(link, publication, will->retain, now);
+  if (will) publish(std::move(*will), now);
 }
 
 void BrokerCore::end(Session& session, Time now) {
-  router_.unsubscribe_all(session);
-  session.end(now);
-  sessions_.remove(session);
+  session.absence.ends_at = now;
+  if (session.absence.will) session.absence.will_at = now;
+  attend(session, now);
 }
 
-bool BrokerCore::allowed(const BrokerLink& link, AccessRequest::Kind kind, std::string_view topic,
-                         Time now) {
-  if (!access_) return true;
-  AccessRequest request = link.access_request(kind, topic);
-  request.request = next_request_++;
-  request.now = now;
-  return access_->ask(request).verdict == Verdict::granted;
+void BrokerCore::publish(OwedWill will, Time now) {
+  AccessRequest request = will.who.request(AccessRequest::Kind::publish);
+  request.topic = will.will.topic.text();
+  request.qos = will.will.qos;
+  request.retain = will.will.retain;
+  const Decision decision = ask(request, now);
+  if (decision.verdict != Verdict::later) return publish(will, decision, now);
+  if (wills_asked_for_ >= config_.max_connections) {
+    forget(request.request);
+    return publish(will, Verdict::denied, now);
+  }
+  ++wills_asked_for_;
+  questions_[request.request].will = std::make_unique<OwedWill>(std::move(will));
+}
+
+void BrokerCore::publish(const OwedWill& owed, const Decision& decision, Time now) {
+  const Will& will = owed.will;
+  Publication publication(will.topic, will.payload, will.qos, true);
+  publish(publication, will.retain, decision, now);
+}
+
+ReasonCode BrokerCore::publish(Publication& publication, bool retain, const Decision& decision,
+                               Time now) {
+  if (decision.verdict == Verdict::granted) return router_.publish(publication, retain, now);
+  ledger_.dropped(trace::DropReason::not_authorised, {},
+                  ledger_.tracing() ? publication.identity() : 0, publication.qos(), now);
+  return reason_for(decision, PacketType::puback, ReasonCode::not_authorized);
 }
 
 bool BrokerCore::disconnect(std::string_view client_id, ReasonCode reason, Time now) {
@@ -162,11 +226,9 @@ bool BrokerCore::disconnect(std::string_view client_id, ReasonCode reason, Time 
     throw std::invalid_argument("disconnect: no server's DISCONNECT has the reason code " +
                                 std::to_string(static_cast<unsigned>(reason)) +
                                 "; 0x98 is an administrator's");
-  Session* session = sessions_.find(client_id);
+  const Session* session = sessions_.find(client_id);
   if (!session || !session->link()) return false;
-  BrokerLink& link = *session->link();
-  disconnected(link, now);
-  link.finish(BrokerLink::Pending::drain, now);
+  session->link()->end(reason, now);
   return true;
 }
 
@@ -179,20 +241,15 @@ void BrokerCore::shut_down(Time now) {
   std::sort(ids.begin(), ids.end());
   for (const LinkId id : ids) {
     BrokerLink& link = *find(id);
-    disconnected(link, now);
-    link.finish(BrokerLink::Pending::drain, now);
+    if (link.state() == BrokerLink::State::awaiting_connect)
+      link.finish(BrokerLink::Pending::discard, now);
+    else
+      link.end(ReasonCode::server_shutting_down, now);
   }
 }
 
-// One that may not is acknowledged and dropped (MQTT-3.3.5-2). Nobody but the broker speaks for it.
-void BrokerCore::publish(const BrokerLink& link, Publication& publication, bool retain, Time now) {
-  const std::string_view topic = publication.topic().text();
-  if (topic.starts_with("$SYS/") || !allowed(link, AccessRequest::Kind::publish, topic, now)) {
-    ledger_.dropped(trace::DropReason::not_authorised, {},
-                    ledger_.tracing() ? publication.identity() : 0, publication.qos(), now);
-    return;
-  }
-  router_.publish(publication, retain, now);
+void BrokerCore::gone(BrokerLink& link) {
+  if (access_) access_->gone(link.id());
 }
 
 Slice BrokerCore::unused_client_id() {
@@ -204,12 +261,37 @@ Slice BrokerCore::unused_client_id() {
   }
 }
 
-// Timers of links that have gone stay in the heap until they are due, and a keep alive may be 18
-// hours: they are swept before they outnumber the living.
+// Stale timers stay in the heap until they are due, and that may be a week: they are swept before
+// they outnumber the others.
 void BrokerCore::set_timer(Time due, Timer timer) {
-  if (timers_.size() > 4 * links_.size() + 64)
-    timers_.remove_if([&](const Timer& old) { return old.kind != Timer::sys && !find(old.link); });
+  if (timers_.size() >= sweep_at_) {
+    timers_.remove_if([this](const Timer& old) { return stale(old); });
+    sweep_at_ = 2 * timers_.size() + 64;
+  }
   timers_.set(due, timer);
+}
+
+bool BrokerCore::stale(const Timer& timer) {
+  switch (timer.kind) {
+    case Timer::sys:
+      return false;
+    case Timer::verdict:
+      return !questions_.contains(timer.what);
+    case Timer::session: {
+      const Session* session = sessions_.find(static_cast<Session::Slot>(timer.what));
+      return !session || session->absence.due() != timer.due;
+    }
+    case Timer::connect: {
+      const BrokerLink* link = find(static_cast<LinkId>(timer.what));
+      return !link || link->state() != BrokerLink::State::awaiting_connect;
+    }
+    case Timer::validity: {
+      BrokerLink* link = find(static_cast<LinkId>(timer.what));
+      return !link || link->handshake().valid_until() != timer.due;
+    }
+    default:
+      return !find(static_cast<LinkId>(timer.what));
+  }
 }
 
 void BrokerCore::linger(BrokerLink& link, Time now) {
@@ -221,37 +303,33 @@ void BrokerCore::advance(Time now) {
 }
 
 void BrokerCore::due(const Timer& timer, Time now) {
+  if (stale(timer)) return;
   if (timer.kind == Timer::sys) return due_sys(now);
-  BrokerLink* link = find(timer.link);
-  if (!link) return;
-  switch (timer.kind) {
-    case Timer::connect:
-      if (link->state() == BrokerLink::State::awaiting_connect)
-        link->finish(BrokerLink::Pending::discard, now);
-      return;
-    case Timer::verdict:
-      return link->undecided(now);
-    case Timer::keep_alive:
-      return due_keep_alive(*link, now);
-    case Timer::linger:
-      return link->finish(BrokerLink::Pending::discard, now);
-    case Timer::sys:
-      return;
+  if (timer.kind == Timer::verdict)
+    return decide(timer.what, {Verdict::denied, ReasonCode::server_unavailable}, now);
+  if (timer.kind == Timer::session)
+    return attend(*sessions_.find(static_cast<Session::Slot>(timer.what)), now);
+  BrokerLink& link = *find(static_cast<LinkId>(timer.what));
+  if (timer.kind == Timer::handshake) return link.handshake().overdue(now);
+  if (timer.kind == Timer::keep_alive) return due_keep_alive(link, now);
+  if (timer.kind == Timer::validity) {
+    if (!link.finished()) link.end(ReasonCode::not_authorized, now);
+    return;
   }
+  link.finish(BrokerLink::Pending::discard, now);  // no CONNECT, or not drained
 }
 
 // Packets do not move the timer; it looks when it is due whether one has come meanwhile.
 void BrokerCore::due_keep_alive(BrokerLink& link, Time now) {
-  const Time due = link.keep_alive_due();
+  const Time due = link.keep_alive_due(now);
   if (due == never) return;
   if (due > now) return set_timer(due, {Timer::keep_alive, link.id()});
-  disconnected(link, now);
-  link.finish(BrokerLink::Pending::discard, now);
+  link.end(ReasonCode::keep_alive_timeout, now, BrokerLink::Pending::discard);
 }
 
 void BrokerCore::due_sys(Time now) {
   publish_sys_topics(router_, gauges(), now - started_, now);
-  set_timer(now + config_.sys_interval, {Timer::sys, 0});
+  set_timer(now + config_.sys_interval, {Timer::sys});
 }
 
 BrokerGauges BrokerCore::gauges() const {

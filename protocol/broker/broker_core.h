@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "protocol/broker/absence.h"
 #include "protocol/broker/broker.h"
 #include "protocol/broker/broker_link.h"
 #include "protocol/broker/ledger.h"
@@ -25,7 +26,7 @@ class BrokerCore {
              trace::Actor actor);
 
   // What Broker offers.
-  Peer& accept(LinkId id, Time now, std::string certificate);
+  Peer& accept(LinkId id, Time now, std::string_view certificate);
   void release(LinkId id);
   [[nodiscard]] std::span<const LinkId> touched();
   void decide(RequestId request, const Decision& decision, Time now);
@@ -40,31 +41,61 @@ class BrokerCore {
   [[nodiscard]] Router& router() { return router_; }
   [[nodiscard]] Ledger& ledger() { return ledger_; }
   void touch(BrokerLink& link);
-  /// A link has sent a valid CONNECT.
+  /// A link has sent a CONNECT.
   void connect(BrokerLink& link, Time now);
-  /// A connected link has ended, in whatever way: its session lives on or ends, its will is
-  /// published unless it has been taken away. A link without a session is left as it is.
-  void disconnected(BrokerLink& link, Time now);
+  [[nodiscard]] bool supports(std::string_view method) const {
+    return access_ && access_->supports(method);
+  }
+  /// Asks about a link. An answer `later` comes to its decided(), within connect_timeout; it is
+  /// named by `request.request`.
+  [[nodiscard]] Decision ask(AccessRequest& request, Time now);
   /// Nobody waits for this verdict any more.
-  void forget(RequestId request) { requests_.erase(request); }
+  void forget(RequestId request) { questions_.erase(request); }
+  /// The link's client has to go on with its part within connect_timeout: until then, at most.
+  Time handshake_begins(BrokerLink& link, Time now);
+  /// The link's grant ends then, unless it is renewed.
+  void valid_until(BrokerLink& link, Time when);
+  /// The link's CONNECT is accepted. `authentication`: properties for CONNACK.
+  void admit(BrokerLink& link, const Properties& authentication, Time now);
+  /// A connected link has ended, in whatever way: its session lives on or ends, its will is
+  /// published, now or later, unless it has been taken away. A link without a session is left as it
+  /// is.
+  void disconnected(BrokerLink& link, Time now);
+  /// A link has ended; told once.
+  void gone(BrokerLink& link);
   /// A finished link has bytes to write: gives it a while, then it is closed all the same.
   void linger(BrokerLink& link, Time now);
-  /// Authorisation to publish or subscribe.
-  [[nodiscard]] bool allowed(const BrokerLink& link, AccessRequest::Kind kind,
-                             std::string_view topic, Time now);
-  void publish(const BrokerLink& link, Publication& publication, bool retain, Time now);
+  /// Publishes what `decision` allows; the reason code for PUBACK and PUBREC.
+  ReasonCode publish(Publication& publication, bool retain, const Decision& decision, Time now);
 
  private:
   struct Timer {
-    enum Kind : std::uint8_t { connect, verdict, keep_alive, linger, sys } kind;
-    LinkId link;
+    enum Kind : std::uint8_t {
+      connect,
+      handshake,
+      validity,
+      keep_alive,
+      linger,   // of a link so far
+      verdict,  // of a question
+      session,
+      sys,
+    } kind;
+    std::uint64_t what = 0;  // link, question or session slot
+    Time due = never;        // of validity and session: stale if theirs has moved
   };
-  void decided(BrokerLink& link, const Decision& decision, Time now);
-  void admit(BrokerLink& link, Time now);
+  struct Question {
+    LinkId link = 0;
+    std::unique_ptr<OwedWill> will;  // asked for a will, which needs no link; null: for the link
+  };
   Session* take_over(std::string_view client_id, Time now);
+  /// Does what is due for an absent session by now.
+  void attend(Session& session, Time now);
   void end(Session& session, Time now);
+  void publish(OwedWill will, Time now);
+  void publish(const OwedWill& will, const Decision& decision, Time now);
   [[nodiscard]] Slice unused_client_id();
   void set_timer(Time due, Timer timer);
+  [[nodiscard]] bool stale(const Timer& timer);
   void due(const Timer& timer, Time now);
   void due_keep_alive(BrokerLink& link, Time now);
   void due_sys(Time now);
@@ -77,9 +108,11 @@ class BrokerCore {
   SessionTable sessions_;
   Router router_;
   std::unordered_map<LinkId, std::unique_ptr<BrokerLink>> links_;  // iterated by sorted ids
-  std::map<RequestId, LinkId> requests_;                           // answered `later`
+  std::map<RequestId, Question> questions_;                        // answered `later`
+  std::size_t wills_asked_for_ = 0;                                // of questions_
   RequestId next_request_ = 1;
   Timers<Timer> timers_;
+  std::size_t sweep_at_ = 64;  // so many timers are looked through for stale ones
   std::vector<LinkId> touched_, told_;
   std::uint64_t connections_ = 0;  // accepted CONNECTs on live links
   Time started_ = never;           // the first accept

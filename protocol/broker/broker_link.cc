@@ -6,21 +6,57 @@
 #include <utility>
 
 #include "protocol/broker/broker_core.h"
+#include "protocol/broker/connack.h"
 #include "protocol/broker/session.h"
 
 namespace mqttlab {
+namespace {
 
-BrokerLink::BrokerLink(BrokerCore& core, LinkId id, std::string certificate)
+// Whether bytes that are no valid CONNECT begin like one of 5.0: then its sender can be told why.
+bool claims_v5(Bytes frame) {
+  constexpr std::string_view name_and_level("\0\4MQTT\5", 7);
+  const auto header = read_fixed_header(frame);
+  if (!header || !*header || frame[0] >> 4 != static_cast<int>(PacketType::connect)) return false;
+  const Bytes body = frame.subspan((*header)->size);
+  return std::string_view(reinterpret_cast<const char*>(body.data()), body.size())
+      .starts_with(name_and_level);
+}
+
+// Kept as long as the link: must not hold on to the arrival buffer.
+Connect copy_of(const Connect& arrived) {
+  const auto own = [](Slice& slice) { slice = Slice::copy_of(slice.bytes()); };
+  const auto own_set = [](Properties& set) {
+    if (!set.empty()) set = Properties(Slice::copy_of(set.bytes().bytes()));
+  };
+  Connect connect = arrived;
+  own(connect.client_id);
+  own_set(connect.properties);
+  if (connect.user_name) own(*connect.user_name);
+  if (connect.password) own(*connect.password);
+  if (connect.will) {
+    own(connect.will->topic);
+    own(connect.will->payload);
+    own_set(connect.will->properties);
+  }
+  return connect;
+}
+
+}  // namespace
+
+BrokerLink::BrokerLink(BrokerCore& core, LinkId id, std::string_view certificate)
     : core_(core),
-      id_(id),
-      certificate_(std::move(certificate)),
-      framer_(core.config().max_packet_size) {}
+      identity_{id, {}, {}, Slice::copy_of(certificate)},
+      framer_(core.config().max_packet_size),
+      handshake_(core, *this),
+      intake_(core, *this) {}
 
 // A client that sends and does not read fills the outbox with our answers. They have room of their
 // own behind the messages, so a slow reader's PUBACKs and PINGREQs are still read.
 bool BrokerLink::reads() const {
+  if (state_ == State::connected)
+    return intake_.request() == 0 && output_.outbox.takes_answers(core_.config().outbox_bytes);
   return state_ == State::awaiting_connect ||
-         (state_ == State::connected && output_.outbox.takes_answers(core_.config().outbox_bytes));
+         (state_ == State::authenticating && handshake_.wants_auth());
 }
 
 bool BrokerLink::congested() const { return output_.outbox.size() >= core_.config().outbox_bytes; }
@@ -51,19 +87,27 @@ void BrokerLink::sent(std::size_t n, Time now) {
 }
 
 void BrokerLink::closed(CloseCause, Time now) {
-  if (request_ != 0) core_.forget(std::exchange(request_, 0));
   core_.disconnected(*this, now);
-  state_ = State::finished;
+  leave();
   discard(now);
 }
 
 void BrokerLink::process(Time now) {
   while (reads()) {
-    auto frame = framer_.next();
-    if (!frame) return violated(frame.violation(), now);
+    // A CONNECT names its version itself, if this end speaks it.
+    const bool first = state_ == State::awaiting_connect;
+    const ProtocolVersion version = first ? ProtocolVersion::v5_0 : connect_.version;
+    auto frame = framer_.next(version);
+    if (!frame) {
+      const bool too_large = frame.violation().reason == 0x95;  // U-3.2.2.3.6-3
+      return violated(too_large ? Violation{0x95, "MQTT-3.2.2-15"} : frame.violation(), now);
+    }
     if (!*frame) return;
-    const auto packet = decode(**frame, Sender::client, connect_.version);
-    if (!packet) return violated(packet.violation(), now);
+    const auto packet = decode(**frame, Sender::client, version);
+    if (!packet) {
+      if (first && claims_v5((*frame)->bytes())) connect_.version = ProtocolVersion::v5_0;
+      return violated(packet.violation(), now);
+    }
     ++core_.ledger().gauges.packets_received;
     last_packet_ = std::max(last_packet_, last_arrival_);
     handle(*packet, now);
@@ -72,140 +116,153 @@ void BrokerLink::process(Time now) {
 
 void BrokerLink::handle(const Packet& packet, Time now) {
   if (state_ == State::connected) return handle_connected(packet, now);
-  const Connect* connect = std::get_if<Connect>(&packet);
-  if (!connect) return violated(protocol_error("MQTT-3.1.0-1"), now);
-  connect_ = *connect;
-  // Kept as long as the link: must not hold on to the arrival buffer.
-  const auto own = [](Slice& slice) { slice = Slice::copy_of(slice.bytes()); };
-  own(connect_.client_id);
-  if (connect_.user_name) own(*connect_.user_name);
-  if (connect_.password) own(*connect_.password);
-  if (connect_.will) {
-    own(connect_.will->topic);
-    own(connect_.will->payload);
+  if (state_ == State::awaiting_connect) {
+    if (const auto* connect = std::get_if<Connect>(&packet)) return on(*connect, now);
+    return violated(protocol_error("MQTT-3.1.0-1"), now);
   }
+  if (const auto* auth = std::get_if<Auth>(&packet)) return handshake_.on(*auth, now);
+  if (std::holds_alternative<Disconnect>(packet)) return finish(Pending::discard, now);
+  violated(protocol_error("MQTT-3.1.2-30"), now);
+}
+
+void BrokerLink::on(const Connect& connect, Time now) {
+  connect_ = copy_of(connect);
+  identity_.client_id = connect_.client_id;
+  identity_.user_name = connect_.user_name;
+  output_.agree(terms_of(connect_), core_.config().max_topic_aliases);
+  const BrokerConfig& config = core_.config();
+  keep_alive_s_ = connect_.keep_alive_s;  // MQTT-3.2.2-22
+  asked_expiry_s_ = connect_.clean_session ? 0 : endless_expiry_s;
+  if (v5()) {
+    keep_alive_s_ = config.server_keep_alive_s.value_or(keep_alive_s_);
+    asked_expiry_s_ = connect_.properties.get<PropertyId::session_expiry_interval>().value_or(0);
+  }
+  session_expiry_s_ = granted_expiry_s(asked_expiry_s_);
+  state_ = State::authenticating;
   core_.connect(*this, now);
+}
+
+// 3.1.1 has no way to say that a session will be kept for less than ever.
+std::uint32_t BrokerLink::granted_expiry_s(std::uint32_t asked_s) const {
+  return v5() ? std::min(asked_s, core_.config().max_session_expiry_s.value_or(endless_expiry_s))
+              : asked_s;
 }
 
 void BrokerLink::handle_connected(const Packet& packet, Time now) {
   switch (type_of(packet)) {
     case PacketType::publish:
-      return on(std::get<Publish>(packet), now);
+      return intake_.on(std::get<Publish>(packet), now);
     case PacketType::puback:
       return session_->puback(std::get<Puback>(packet).packet_id, now);
     case PacketType::pubrec:
       return session_->pubrec(std::get<Pubrec>(packet), now);
-    case PacketType::pubrel: {
-      // Answered even if the id is not known: the client may be repeating itself after a PUBCOMP
-      // that was lost (MQTT-4.3.3-2).
-      const std::uint16_t id = std::get<Pubrel>(packet).packet_id;
-      session_->inbound().pubrel(id);
-      return send(Pubcomp{id});
-    }
+    case PacketType::pubrel:
+      return intake_.on(std::get<Pubrel>(packet));
     case PacketType::pubcomp:
       return session_->pubcomp(std::get<Pubcomp>(packet).packet_id, now);
     case PacketType::subscribe:
-      return on(std::get<Subscribe>(packet), now);
+      return intake_.on(std::get<Subscribe>(packet), now);
     case PacketType::unsubscribe:
-      return on(std::get<Unsubscribe>(packet));
+      return intake_.on(std::get<Unsubscribe>(packet), now);
     case PacketType::pingreq:
       return send(Pingresp{});  // MQTT-3.12.4-1
     case PacketType::disconnect:
-      connect_.will.reset();  // MQTT-3.14.4-3
-      core_.disconnected(*this, now);
-      return finish(Pending::drain, now);
+      return on(std::get<Disconnect>(packet), now);
+    case PacketType::auth:
+      return handshake_.on(std::get<Auth>(packet), now);
     default:  // decode() lets through what a client may send: it is a second CONNECT
       return violated(protocol_error("MQTT-3.1.0-2"), now);
   }
 }
 
-void BrokerLink::on(const Publish& publish, Time now) {
-  ++core_.ledger().gauges.messages_received;
-  InboundFlow& inbound = session_->inbound();
-  if (publish.qos != QoS::at_most_once) {
-    switch (inbound.publish(publish.packet_id, publish.qos)) {
-      case InboundFlow::Verdict::fresh:
-        break;
-      case InboundFlow::Verdict::repeat:  // answered again, not passed on again (MQTT-4.3.3-2)
-        return send(Pubrec{publish.packet_id});
-      case InboundFlow::Verdict::over_limit:
-        return violated({0x93, ""}, now);
-    }
+void BrokerLink::on(const Disconnect& disconnect, Time now) {
+  using Id = PropertyId;
+  if (const auto expiry_s = disconnect.properties.get<Id::session_expiry_interval>()) {
+    if (asked_expiry_s_ == 0 && *expiry_s != 0)
+      return violated(protocol_error("U-3.14.2.2.2-2"), now);
+    session_expiry_s_ = granted_expiry_s(*expiry_s);
   }
-  Publication publication(publish.topic, publish.payload, publish.qos, false);
-  core_.publish(*this, publication, publish.retain, now);
-  if (publish.qos == QoS::at_least_once) {
-    inbound.answered(publish.packet_id);
-    send(Puback{publish.packet_id});
-  }
-  if (publish.qos == QoS::exactly_once) send(Pubrec{publish.packet_id});
-}
-
-// Several filters are several subscriptions in a row (MQTT-3.8.4-4). SUBACK goes first, so that a
-// client knows of its subscriptions before their retained messages come.
-void BrokerLink::on(const Subscribe& subscribe, Time now) {
-  Suback suback{subscribe.packet_id, {}};
-  for (const Subscription& subscription : subscribe.subscriptions) {
-    const bool allowed =
-        core_.allowed(*this, AccessRequest::Kind::subscribe, subscription.filter.text(), now);
-    suback.codes.push_back(allowed ? core_.router().subscribe(*session_, subscription)
-                                   : suback_failure);
-  }
-  send(suback);
-  for (std::size_t i = 0; i < suback.codes.size(); ++i) {
-    if (suback.codes[i] == suback_failure) continue;
-    core_.router().send_retained(*session_, subscribe.subscriptions[i], now);
-  }
-}
-
-void BrokerLink::on(const Unsubscribe& unsubscribe) {
-  for (const Slice& filter : unsubscribe.filters)
-    core_.router().unsubscribe(*session_, filter.text());
-  send(Unsuback{unsubscribe.packet_id});
-}
-
-// MQTT 3.1.1 has no packet that names the error: the link is closed (MQTT-4.8.0-1), and only an
-// unsupported level is answered first (MQTT-3.1.2-2).
-void BrokerLink::violated(const Violation& violation, Time now) {
-  if (violation == unsupported_protocol_level && state_ == State::awaiting_connect)
-    return refused(ConnectReturn::unacceptable_protocol_version, now);
+  if (disconnect.reason == ReasonCode::normal_disconnection)
+    connect_.will.reset();  // MQTT-3.14.4-3; every other reason of 5.0 keeps it
   core_.disconnected(*this, now);
   finish(Pending::drain, now);
 }
 
-void BrokerLink::authenticating(RequestId request) {
-  request_ = request;
-  state_ = State::authenticating;
+void BrokerLink::violated(const Violation& violation, Time now) {
+  const auto reason = static_cast<ReasonCode>(violation.reason);
+  if (state_ == State::connected) return end(reason, now, Pending::drain, violation.statement);
+  // Of an undecodable CONNECT nobody knows how long an answer may be: it gets the shortest.
+  if (v5()) return refuse(reason, now, state_ == State::authenticating ? violation.statement : "");
+  if (violation == unsupported_protocol_level) return refuse(reason, now);  // MQTT-3.1.2-2
+  finish(Pending::discard, now);
 }
 
-void BrokerLink::undecided(Time now) {
-  if (state_ != State::authenticating) return;
-  core_.forget(request_);
-  refused(ConnectReturn::server_unavailable, now);
+Connack BrokerLink::welcome(const Properties& authentication) const {
+  if (!v5()) return {};
+  const BrokerConfig& config = core_.config();
+  Welcome welcome{.authentication = authentication,
+                  .response_information = output_.terms().response_information};
+  if (connect_.client_id.empty()) welcome.assigned_client_id = identity_.client_id.text();
+  if (session_expiry_s_ != asked_expiry_s_) welcome.session_expiry_s = session_expiry_s_;
+  if (keep_alive_s_ != connect_.keep_alive_s) welcome.keep_alive_s = keep_alive_s_;
+  Connack connack{.properties = properties_of(welcome, config)};
+  if (!fits(connack)) connack.properties.remove(PropertyId::response_information);
+  return connack;
 }
 
-void BrokerLink::accepted(Session& session, bool session_present, Time now) {
-  request_ = 0;
+void BrokerLink::accepted(Session& session, Connack connack, Time now) {
   state_ = State::connected;
   session_ = &session;
   last_packet_ = now;
   connect_.password.reset();
+  connect_.properties = {};
   // 3.1 has no session present flag: its byte is reserved.
-  const bool tells = connect_.version != ProtocolVersion::v3_1;
-  send(Connack{tells && session_present, ConnectReturn::accepted});
-  session.attach(*this, connect_.clean_session);
+  if (connect_.version == ProtocolVersion::v3_1) connack.session_present = false;
+  send(connack);
+  session.attach(*this);
   session.pump(now);
 }
 
-void BrokerLink::refused(ConnectReturn code, Time now) {
-  request_ = 0;
-  send(Connack{false, code});   // MQTT-3.2.2-4
-  finish(Pending::drain, now);  // MQTT-3.2.2-5
+void BrokerLink::refuse(ReasonCode reason, Time now, std::string_view broken) {
+  if (v5())
+    tell(Connack{.reason = reason}, broken);  // MQTT-3.2.2-6
+  else if (const auto code = return_code(reason))
+    send(Connack{false, *code});  // MQTT-3.2.2-4
+  finish(Pending::drain, now);    // MQTT-3.2.2-5; v5 MQTT-3.2.2-7, MQTT-3.1.4-2
+}
+
+void BrokerLink::end(ReasonCode reason, Time now, Pending pending, std::string_view broken) {
+  if (state_ != State::connected)
+    return refuse(
+        reason_for({Verdict::denied, reason}, PacketType::connack, ReasonCode::server_unavailable),
+        now, broken);
+  core_.disconnected(*this, now);
+  if (!v5()) return finish(pending, now);
+  tell(Disconnect{.reason = reason}, broken);
+  finish(Pending::drain, now);  // MQTT-3.14.4-1, MQTT-3.14.4-2
+}
+
+// What explains a code is left out where it would make the packet too long for the client
+// (MQTT-3.2.2-19, MQTT-3.14.2-3), and Reason Strings if it does not want them (MQTT-3.1.2-29).
+template <typename P>
+void BrokerLink::tell(P packet, std::string_view broken) {
+  const BrokerConfig& config = core_.config();
+  const auto add = [&](PropertyId id, std::string_view text) {
+    P longer = packet;
+    longer.properties.add(id, text);
+    if (fits(longer)) packet = std::move(longer);
+  };
+  if (packet.reason == ReasonCode::use_another_server || packet.reason == ReasonCode::server_moved)
+    if (!config.server_reference.empty())
+      add(PropertyId::server_reference, config.server_reference);
+  if (!broken.empty() && config.reason_strings && output_.terms().problem_information)
+    add(PropertyId::reason_string, "breaks " + std::string(broken));
+  if (fits(packet)) send(packet);
 }
 
 void BrokerLink::finish(Pending pending, Time now) {
   assert(!session_);
-  state_ = State::finished;
+  leave();
   if (pending == Pending::discard) {
     discard(now);
   } else if (!output_.outbox.empty()) {
@@ -214,38 +271,53 @@ void BrokerLink::finish(Pending pending, Time now) {
   core_.touch(*this);
 }
 
+void BrokerLink::leave() {
+  if (std::exchange(state_, State::finished) == State::finished) return;
+  handshake_.abandon();
+  core_.gone(*this);
+}
+
 Session* BrokerLink::take_session() {
-  if (session_) session_->detach();
+  if (!session_) return nullptr;
+  intake_.abandon();
+  session_->detach();
   return std::exchange(session_, nullptr);
 }
 
 std::optional<Will> BrokerLink::take_will() { return std::exchange(connect_.will, std::nullopt); }
 
-Time BrokerLink::keep_alive_due() const {
-  if (state_ != State::connected || connect_.keep_alive_s == 0) return never;
-  // While this end does not read, what waits in the framer has been sent in time.
-  const Time heard = framer_.buffered() > 0 && !reads() ? last_arrival_ : last_packet_;
-  const double allowed_s = connect_.keep_alive_s * core_.config().keep_alive_factor;
+Time BrokerLink::keep_alive_due(Time now) const {
+  if (state_ != State::connected || keep_alive_s_ == 0) return never;
+  // While this end does not read, what waits in the framer has been sent in time; and while a
+  // verdict is due, silence is this end's own.
+  const bool unread = framer_.buffered() > 0 && !reads();
+  const Time heard = intake_.request() != 0 ? now : unread ? last_arrival_ : last_packet_;
+  const double allowed_s = keep_alive_s_ * core_.config().keep_alive_factor;
   return heard + std::llround(allowed_s * static_cast<double>(second));
 }
 
-AccessRequest BrokerLink::access_request(AccessRequest::Kind kind, std::string_view topic) const {
-  AccessRequest request;
-  request.kind = kind;
-  request.link = id_;
-  request.client_id = connect_.client_id.text();
-  request.has_user_name = connect_.user_name.has_value();
-  if (connect_.user_name) request.user_name = connect_.user_name->text();
-  request.has_password = connect_.password.has_value();
-  if (connect_.password) request.password = connect_.password->bytes();
-  request.certificate = certificate_;
-  request.topic = topic;
-  return request;
+void BrokerLink::decided(RequestId request, const Decision& decision, Time now) {
+  if (handshake_.request() == request) {
+    handshake_.decided(decision, now);
+  } else {
+    assert(intake_.request() == request);
+    last_packet_ = now;
+    intake_.decided(decision, now);
+  }
+  process(now);
+  core_.touch(*this);  // its host may read again
 }
 
 void BrokerLink::send(const Packet& packet) {
   encode(packet, connect_.version, output_.outbox);
   wrote();
+}
+
+bool BrokerLink::fits(const Packet& packet) const {
+  if (!v5()) return true;
+  Outbox scratch;
+  encode(packet, connect_.version, scratch);
+  return scratch.size() <= output_.terms().max_packet_size;
 }
 
 void BrokerLink::wrote() {
@@ -267,7 +339,7 @@ void BrokerLink::write_qos0(const OutMessage& message, Time now) {
 
 void BrokerLink::discard(Time now) {
   for (const UnsentQos0& unsent : unsent_qos0_)
-    core_.ledger().dropped(trace::DropReason::offline_qos0, connect_.client_id.text(),
+    core_.ledger().dropped(trace::DropReason::offline_qos0, identity_.client_id.text(),
                            unsent.identity, QoS::at_most_once, now);
   unsent_qos0_.clear();
   output_.outbox.clear();

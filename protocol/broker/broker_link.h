@@ -8,8 +8,9 @@
 #include <string>
 #include <string_view>
 
-#include "protocol/broker/access.h"
-#include "protocol/broker/publication.h"
+#include "protocol/broker/handshake.h"
+#include "protocol/broker/identity.h"
+#include "protocol/broker/intake.h"
 #include "protocol/peer.h"
 #include "protocol/session/link_output.h"
 #include "protocol/wire/codec.h"
@@ -23,8 +24,8 @@ class Session;
 
 class BrokerLink final : public Peer {
  public:
-  /// `core` must outlive the link.
-  BrokerLink(BrokerCore& core, LinkId id, std::string certificate);
+  /// `core` must outlive the link. `certificate`: the client's X.509 identity; empty: none.
+  BrokerLink(BrokerCore& core, LinkId id, std::string_view certificate);
   BrokerLink(const BrokerLink&) = delete;
   BrokerLink& operator=(const BrokerLink&) = delete;
 
@@ -41,26 +42,36 @@ class BrokerLink final : public Peer {
   // The broker's side.
   enum class State : std::uint8_t {
     awaiting_connect,
-    authenticating,  ///< CONNECT has come, the verdict has not; input waits
+    authenticating,  ///< CONNECT has come, the verdict has not; input waits, or is AUTH
     connected,
     finished,  ///< nothing that arrives counts any more; pending bytes may still leave
   };
-  [[nodiscard]] LinkId id() const { return id_; }
+  [[nodiscard]] LinkId id() const { return identity_.link; }
   [[nodiscard]] State state() const { return state_; }
   [[nodiscard]] const Connect& connect() const { return connect_; }
+  [[nodiscard]] bool v5() const { return connect_.version == ProtocolVersion::v5_0; }
+  [[nodiscard]] const Identity& identity() const { return identity_; }
   [[nodiscard]] Session* session() const { return session_; }
-  void set_client_id(Slice client_id) { connect_.client_id = std::move(client_id); }
+  [[nodiscard]] Handshake& handshake() { return handshake_; }
+  /// How long the session is to outlive the link, in seconds; endless_expiry_s: for ever.
+  [[nodiscard]] std::uint32_t session_expiry_s() const { return session_expiry_s_; }
+  void set_client_id(Slice client_id) { identity_.client_id = std::move(client_id); }
+  void identify(std::string_view user_name) { identity_.user_name = Slice::copy_of(user_name); }
 
-  /// The verdict on its CONNECT is still to come.
-  void authenticating(RequestId request);
-  /// Refused if the verdict has still not come.
-  void undecided(Time now);
-  /// CONNECT is accepted: answers it and belongs to `session` from now on.
-  void accepted(Session& session, bool session_present, Time now);
-  void refused(ConnectReturn code, Time now);
-  /// Goes on with input that waited.
-  void resume(Time now) { process(now); }
+  /// How CONNECT is answered if it is accepted. `authentication`: properties of an enhanced one.
+  [[nodiscard]] Connack welcome(const Properties& authentication) const;
+  /// CONNECT is accepted: the link answers it and belongs to `session` from now on.
+  void accepted(Session& session, Connack connack, Time now);
+  /// CONNECT is refused: says so, if the client's version has words for it, and closes.
+  void refuse(ReasonCode reason, Time now, std::string_view broken = {});
+  /// The client has broken a rule or a limit: tells a client of 5.0, and closes (MQTT-4.8.0-1; v5
+  /// MQTT-4.13.1-1).
+  void violated(const Violation& violation, Time now);
   enum class Pending : std::uint8_t { drain, discard };
+  /// The broker ends the link: a client of 5.0 is told `reason` and the statement that it has
+  /// `broken`, if it has. Before 5.0 nobody is told, and `pending` bytes leave first or not.
+  void end(ReasonCode reason, Time now, Pending pending = Pending::drain,
+           std::string_view broken = {});
   /// Wants the stream closed, once pending bytes have left or at once. The session must have been
   /// taken away.
   void finish(Pending pending, Time now);
@@ -68,12 +79,17 @@ class BrokerLink final : public Peer {
   Session* take_session();
   /// The will, which is gone afterwards: it is published once (MQTT-3.1.2-10).
   [[nodiscard]] std::optional<Will> take_will();
-  /// The instant at which silence becomes too long, or `never` (MQTT-3.1.2-24).
-  [[nodiscard]] Time keep_alive_due() const;
-  [[nodiscard]] AccessRequest access_request(AccessRequest::Kind kind,
-                                             std::string_view topic) const;
+  /// The instant at which silence becomes too long, or `never` (MQTT-3.1.2-24; v5 MQTT-3.1.2-22).
+  [[nodiscard]] Time keep_alive_due(Time now) const;
+  /// The verdict on a question about this link.
+  void decided(RequestId request, const Decision& decision, Time now);
 
-  // The session's side: it writes into the outbox, and then says so.
+  /// Writes a packet, which must fit.
+  void send(const Packet& packet);
+  /// The packet does not exceed the client's Maximum Packet Size (v5 MQTT-3.1.2-24).
+  [[nodiscard]] bool fits(const Packet& packet) const;
+
+  // The session's side: it writes, and then says so.
   [[nodiscard]] LinkOutput& output() { return output_; }
   /// No more messages now: QoS 0 is dropped, QoS 1 and 2 wait in the session.
   [[nodiscard]] bool congested() const;
@@ -88,22 +104,25 @@ class BrokerLink final : public Peer {
   void process(Time now);
   void handle(const Packet& packet, Time now);
   void handle_connected(const Packet& packet, Time now);
-  void on(const Publish& publish, Time now);
-  void on(const Subscribe& subscribe, Time now);
-  void on(const Unsubscribe& unsubscribe);
-  void violated(const Violation& violation, Time now);
-  void send(const Packet& packet);
+  void on(const Connect& connect, Time now);
+  void on(const Disconnect& disconnect, Time now);
+  [[nodiscard]] std::uint32_t granted_expiry_s(std::uint32_t asked_s) const;
+  template <typename P>
+  void tell(P packet, std::string_view broken);
+  void leave();
   void discard(Time now);
 
   BrokerCore& core_;
-  const LinkId id_;
-  const std::string certificate_;  // X.509 identity; empty: none
   State state_ = State::awaiting_connect;
+  Identity identity_;
   Framer framer_;
   LinkOutput output_;
   Connect connect_;  // its slices are copies
+  Handshake handshake_;
+  Intake intake_;
   Session* session_ = nullptr;
-  RequestId request_ = 0;
+  std::uint32_t asked_expiry_s_ = 0, session_expiry_s_ = 0;
+  std::uint16_t keep_alive_s_ = 0;
   Time last_arrival_ = 0;
   Time last_packet_ = 0;  // when the last control packet was whole
   // QoS 0 messages in the outbox: where they end in the stream. In traced runs only, so that each

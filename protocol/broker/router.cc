@@ -8,7 +8,7 @@
 
 namespace mqttlab {
 
-void Router::publish(Publication& publication, bool retain, Time now) {
+ReasonCode Router::publish(Publication& publication, bool retain, Time now) {
   const std::string_view topic = publication.topic().text();
   if (retain && publication.payload().empty()) {
     retained_.clear(topic);  // and the empty message itself is not kept (MQTT-3.3.1-11)
@@ -17,22 +17,24 @@ void Router::publish(Publication& publication, bool retain, Time now) {
     ledger_.dropped(trace::DropReason::retained_limit, {},
                     ledger_.tracing() ? publication.identity() : 0, publication.qos(), now);
   }
-  route(publication, now);
+  return route(publication, now);
 }
 
 void Router::publish_own(std::string_view topic, std::string_view payload, Time now) {
   const Slice bytes = Slice::copy_of(payload);
   retained_.set(topic, bytes.bytes(), QoS::at_most_once, std::numeric_limits<std::size_t>::max());
   Publication publication(Slice::copy_of(topic), bytes, QoS::at_most_once, true);
-  route(publication, now);
+  static_cast<void>(route(publication, now));
 }
 
-void Router::route(Publication& publication, Time now) {
-  for (const auto& [slot, granted] : index_.match(publication.topic().text())) {
+ReasonCode Router::route(Publication& publication, Time now) {
+  const auto& matches = index_.match(publication.topic().text());
+  for (const auto& [slot, granted] : matches) {
     // The lower of published and granted QoS (MQTT-3.8.4-6); RETAIN 0, for the subscription was
     // there before the message (MQTT-3.3.1-9).
     sessions_.at(slot).deliver(publication, std::min(publication.qos(), granted), false, now);
   }
+  return matches.empty() ? ReasonCode::no_matching_subscribers : ReasonCode::success;
 }
 
 std::uint8_t Router::subscribe(Session& session, const Subscription& subscription) {
@@ -56,11 +58,12 @@ void Router::send_retained(Session& session, const Subscription& subscription, T
   }
 }
 
-void Router::unsubscribe(Session& session, std::string_view filter) {
+bool Router::unsubscribe(Session& session, std::string_view filter) {
   const auto known = index_.find(filter);
-  if (!known || !session.subscribed(*known)) return;
+  if (!known || !session.subscribed(*known)) return false;
   index_.remove(*known, session.slot());
   session.remove_filter(*known);
+  return true;
 }
 
 void Router::unsubscribe_all(Session& session) {

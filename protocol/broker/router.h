@@ -19,8 +19,9 @@ class Router {
       : config_(config), sessions_(sessions), ledger_(ledger), index_(seed) {}
 
   /// Adds the message to every session with a matching subscription (MQTT-4.5.0-1) and, if
-  /// `retain`, to the retained ones. Whether its publisher may publish it has been asked.
-  void publish(Publication& publication, bool retain, Time now);
+  /// `retain`, to the retained ones. Whether its publisher may publish it has been asked. The
+  /// reason code for PUBACK and PUBREC.
+  ReasonCode publish(Publication& publication, bool retain, Time now);
   /// The broker's own retained message; no limit applies.
   void publish_own(std::string_view topic, std::string_view payload, Time now);
 
@@ -30,14 +31,15 @@ class Router {
   /// What a new subscription is owed: every retained message that its filter matches
   /// (MQTT-3.3.1-6), with RETAIN 1 (MQTT-3.3.1-8).
   void send_retained(Session& session, const Subscription& subscription, Time now);
-  void unsubscribe(Session& session, std::string_view filter);
+  /// False if there was no such subscription.
+  bool unsubscribe(Session& session, std::string_view filter);
   void unsubscribe_all(Session& session);
 
   [[nodiscard]] std::size_t subscriptions() const { return index_.size(); }
   [[nodiscard]] std::size_t retained() const { return retained_.size(); }
 
  private:
-  void route(Publication& publication, Time now);
+  [[nodiscard]] ReasonCode route(Publication& publication, Time now);
 
   const BrokerConfig& config_;
   SessionTable& sessions_;

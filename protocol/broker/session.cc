@@ -17,10 +17,9 @@ Session::Session(Slot slot, std::string client_id, const BrokerConfig& config, L
       outbound_(config.window, ids_),
       inbound_(config.receive_window) {}
 
-void Session::attach(BrokerLink& link, bool clean) {
+void Session::attach(BrokerLink& link) {
   assert(!link_);
   link_ = &link;
-  clean_ = clean;
   outbound_.new_link(link.output().terms().receive_maximum);
   inbound_.new_link();
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "protocol/broker/absence.h"
 #include "protocol/broker/broker.h"
 #include "protocol/broker/publication.h"
 #include "protocol/broker/session_queue.h"
@@ -32,12 +33,10 @@ class Session {
   [[nodiscard]] Slot slot() const { return slot_; }
   [[nodiscard]] const std::string& client_id() const { return client_id_; }
   [[nodiscard]] BrokerLink* link() const { return link_; }
-  /// A clean session ends with its link (MQTT-3.1.2-6).
-  [[nodiscard]] bool clean() const { return clean_; }
 
   /// A new link: everything unacknowledged is sent again, in order, before anything newer
   /// (MQTT-4.4.0-1, MQTT-4.6.0-1). There must be no link yet.
-  void attach(BrokerLink& link, bool clean);
+  void attach(BrokerLink& link);
   void detach() { link_ = nullptr; }
 
   /// Sends the message now or queues it. `qos` is the effective one; `retain` marks a retained
@@ -63,6 +62,8 @@ class Session {
   /// The session's state is discarded: records every message that has not reached the client.
   void end(Time now);
 
+  Absence absence;  ///< what is due while there is no link; the broker's
+
  private:
   [[nodiscard]] std::optional<trace::DropReason> try_deliver(Publication& publication, QoS qos,
                                                              bool retain, Time now);
@@ -73,7 +74,6 @@ class Session {
   void write(OutMessage message, Time now);
 
   Slot slot_;
-  bool clean_ = true;
   std::string client_id_;
   const BrokerConfig& config_;
   Ledger& ledger_;

@@ -17,6 +17,10 @@ class SessionTable {
       : config_(config), seed_(seed), ledger_(ledger) {}
 
   [[nodiscard]] Session* find(std::string_view client_id);
+  /// The session in a slot; null if it is free.
+  [[nodiscard]] Session* find(Session::Slot slot) {
+    return slot < sessions_.size() ? sessions_[slot].get() : nullptr;
+  }
   [[nodiscard]] Session& at(Session::Slot slot) { return *sessions_[slot]; }
   /// A new session; the client id must not have one.
   Session& add(std::string client_id);

@@ -1,0 +1,176 @@
+#include "protocol/broker/intake.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "protocol/broker/broker_core.h"
+#include "protocol/broker/broker_link.h"
+#include "protocol/wire/topic.h"
+
+namespace mqttlab {
+namespace {
+
+// What CONNACK has told this client not to publish. Before 5.0 nobody can be told so.
+std::optional<Violation> unsupported(const Publish& publish, const BrokerConfig& config) {
+  if (publish.qos > config.maximum_qos) return Violation{0x9B, "MQTT-3.2.2-11"};  // U-3.2.2.3.4-3
+  if (publish.retain && !config.retain_available)
+    return Violation{0x9A, "MQTT-3.2.2-14"};  // U-3.2.2.3.5-3
+  return std::nullopt;
+}
+
+// The same of subscribing, where 3.1.1 has a return code for each filter instead.
+std::optional<Violation> unsupported(const Subscribe& subscribe, const BrokerConfig& config) {
+  if (!config.identifiers_available &&
+      subscribe.properties.has(PropertyId::subscription_identifier))
+    return Violation{0xA1, "U-3.2.2.3.12-3"};
+  for (const Subscription& subscription : subscribe.subscriptions) {
+    const std::string_view filter = subscription.filter.text();
+    if (!config.shared_available && shared_filter(filter)) return Violation{0x9E, "U-3.2.2.3.13-3"};
+    if (!config.wildcard_available && filter.find_first_of("+#") != std::string_view::npos)
+      return Violation{0xA2, "U-3.2.2.3.11-3"};
+  }
+  return std::nullopt;
+}
+
+ReasonCode verdict_on_filter(const Decision& decision) {
+  if (decision.verdict == Verdict::granted) return ReasonCode::success;
+  return reason_for(decision, PacketType::suback, ReasonCode::not_authorized);
+}
+
+}  // namespace
+
+Intake::Intake(BrokerCore& core, BrokerLink& link)
+    : core_(core), link_(link), aliases_(core.config().topic_alias_maximum) {}
+
+void Intake::on(const Publish& arrived, Time now) {
+  ++core_.ledger().gauges.messages_received;
+  if (const auto broken = unsupported(arrived, core_.config())) return link_.violated(*broken, now);
+  if (arrived.properties.empty()) return take(arrived, now);
+  const auto topic = aliases_.resolve(arrived);
+  if (!topic) return link_.violated(topic.violation(), now);
+  Publish publish = arrived;
+  publish.topic = *topic;
+  publish.properties.remove(PropertyId::topic_alias);  // it is this link's
+  take(publish, now);
+}
+
+void Intake::take(const Publish& publish, Time now) {
+  if (publish.qos != QoS::at_most_once) {
+    switch (link_.session()->inbound().publish(publish.packet_id, publish.qos)) {
+      case InboundFlow::Verdict::fresh:
+        break;
+      case InboundFlow::Verdict::repeat:  // answered again, not passed on again (MQTT-4.3.3-2; v5
+                                          // MQTT-4.3.3-10)
+        return link_.send(Pubrec{publish.packet_id});
+      case InboundFlow::Verdict::over_limit:
+        return link_.violated({0x93, "MQTT-3.3.4-7"}, now);  // U-3.3.4-4
+    }
+  }
+  AccessRequest request = link_.identity().request(AccessRequest::Kind::publish);
+  request.topic = publish.topic.text();
+  request.qos = publish.qos;
+  request.retain = publish.retain;
+  const Decision decision = core_.ask(request, now);
+  if (decision.verdict != Verdict::later) return finish(publish, decision, now);
+  request_ = request.request;
+  waiting_ = publish;
+}
+
+// One that may not be published is acknowledged and dropped (MQTT-3.3.5-2); 5.0 is told so.
+void Intake::finish(const Publish& publish, const Decision& decision, Time now) {
+  Publication publication(publish.topic, publish.payload, publish.qos, false);
+  const ReasonCode reason = core_.publish(publication, publish.retain, decision, now);
+  InboundFlow& inbound = link_.session()->inbound();
+  if (publish.qos == QoS::at_least_once) {
+    inbound.answered(publish.packet_id);
+    link_.send(Puback{publish.packet_id, reason});  // v5 MQTT-4.3.2-4
+  } else if (publish.qos == QoS::exactly_once) {
+    // The id is free again (MQTT-4.3.3-9); 3.1.1 goes on to PUBREL.
+    if (link_.v5() && is_error(reason)) inbound.answered(publish.packet_id);
+    link_.send(Pubrec{publish.packet_id, reason});  // v5 MQTT-4.3.3-8
+  }
+}
+
+// Answered even if the id is not known: the client may be repeating itself after a PUBCOMP that was
+// lost (MQTT-4.3.3-2; v5 MQTT-4.3.3-11).
+void Intake::on(const Pubrel& pubrel) {
+  const bool known = link_.session()->inbound().pubrel(pubrel.packet_id);
+  link_.send(Pubcomp{pubrel.packet_id,
+                     known ? ReasonCode::success : ReasonCode::packet_identifier_not_found});
+}
+
+void Intake::on(const Subscribe& subscribe, Time now) {
+  if (link_.v5()) {
+    if (const auto broken = unsupported(subscribe, core_.config()))
+      return link_.violated(*broken, now);
+    const Suback longest{subscribe.packet_id,
+                         std::vector<std::uint8_t>(subscribe.subscriptions.size())};
+    if (!link_.fits(longest)) return link_.end(ReasonCode::packet_too_large, now);
+  }
+  verdicts_.clear();
+  authorise(subscribe, now);
+}
+
+void Intake::authorise(const Subscribe& subscribe, Time now) {
+  while (verdicts_.size() < subscribe.subscriptions.size()) {
+    const Subscription& subscription = subscribe.subscriptions[verdicts_.size()];
+    AccessRequest request = link_.identity().request(AccessRequest::Kind::subscribe);
+    request.topic = subscription.filter.text();
+    request.qos = subscription.qos;
+    const Decision decision = core_.ask(request, now);
+    if (decision.verdict == Verdict::later) {
+      request_ = request.request;
+      waiting_ = subscribe;
+      return;
+    }
+    verdicts_.push_back(verdict_on_filter(decision));
+  }
+  finish(subscribe, now);
+}
+
+// Several filters are several subscriptions in a row (MQTT-3.8.4-4; v5 MQTT-3.8.4-5). SUBACK goes
+// first, so that a client knows of its subscriptions before their retained messages come.
+void Intake::finish(const Subscribe& subscribe, Time now) {
+  Session& session = *link_.session();
+  Suback suback{subscribe.packet_id, {}};  // MQTT-3.8.4-2
+  for (std::size_t i = 0; i < verdicts_.size(); ++i) {
+    if (is_error(verdicts_[i]))
+      suback.codes.push_back(link_.v5() ? static_cast<std::uint8_t>(verdicts_[i]) : suback_failure);
+    else
+      suback.codes.push_back(core_.router().subscribe(session, subscribe.subscriptions[i]));
+  }
+  link_.send(suback);
+  for (std::size_t i = 0; i < suback.codes.size(); ++i) {
+    if (suback.codes[i] >= suback_failure) continue;
+    core_.router().send_retained(session, subscribe.subscriptions[i], now);
+  }
+}
+
+void Intake::on(const Unsubscribe& unsubscribe, Time now) {
+  Unsuback unsuback{unsubscribe.packet_id,  // MQTT-3.10.4-5
+                    std::vector<ReasonCode>(unsubscribe.filters.size())};
+  if (!link_.fits(unsuback)) return link_.end(ReasonCode::packet_too_large, now);
+  for (std::size_t i = 0; i < unsuback.codes.size(); ++i)  // v5 MQTT-3.11.3-1
+    if (!core_.router().unsubscribe(*link_.session(), unsubscribe.filters[i].text()))
+      unsuback.codes[i] = ReasonCode::no_subscription_existed;
+  link_.send(unsuback);
+}
+
+void Intake::decided(const Decision& decision, Time now) {
+  request_ = 0;
+  const auto waited = std::exchange(waiting_, {});
+  if (const auto* publish = std::get_if<Publish>(&waited)) return finish(*publish, decision, now);
+  verdicts_.push_back(verdict_on_filter(decision));
+  authorise(std::get<Subscribe>(waited), now);
+}
+
+// A QoS 2 message that has not been taken must be new when it comes again.
+void Intake::abandon() {
+  if (request_ == 0) return;
+  core_.forget(std::exchange(request_, 0));
+  const auto* publish = std::get_if<Publish>(&waiting_);
+  if (publish && publish->qos == QoS::exactly_once)
+    link_.session()->inbound().answered(publish->packet_id);
+}
+
+}  // namespace mqttlab
