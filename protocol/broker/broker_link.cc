@@ -200,8 +200,9 @@ void BrokerLink::violated(const Violation& violation, Time now) {
 Connack BrokerLink::welcome(const Properties& authentication) const {
   if (!v5()) return {};
   const BrokerConfig& config = core_.config();
-  Welcome welcome{.authentication = authentication,
-                  .response_information = output_.terms().response_information};
+  Welcome welcome;
+  welcome.authentication = authentication;
+  welcome.response_information = output_.terms().response_information;
   if (connect_.client_id.empty()) welcome.assigned_client_id = identity_.client_id.text();
   if (session_expiry_s_ != asked_expiry_s_) welcome.session_expiry_s = session_expiry_s_;
   if (keep_alive_s_ != connect_.keep_alive_s) welcome.keep_alive_s = keep_alive_s_;

@@ -49,7 +49,7 @@ TEST(Connect, MQTT_3_1_0_2_ASecondConnectIsAViolation) {
 }
 
 TEST(Connect, MQTT_3_1_2_2_AnUnsupportedLevelIsToldSo) {
-  for (const std::uint8_t level : {0, 3, 5, 255}) {
+  for (const std::uint8_t level : {0, 3, 6, 255}) {
     TestBroker test;
     ScriptedPeer& peer = test.accept();
     peer.send_bytes(connect_bytes("MQTT", level, 2, "a"));
@@ -103,7 +103,7 @@ TEST(Connect, MQTT_3_1_3_8_AnEmptyIdNeedsACleanSession) {
 TEST(Connect, MQTT_3_1_4_5_NothingBehindARefusedConnectCounts) {
   TestBroker test;
   ScriptedPeer& peer = test.accept();
-  Octets bytes = connect_bytes("MQTT", 5, 2, "a");
+  Octets bytes = connect_bytes("MQTT", 6, 2, "a");
   bytes.insert(bytes.end(), {0xC0, 0});  // PINGREQ
   peer.send_bytes(bytes);
   EXPECT_EQ(peer.take(), Said{"CONNACK 1"});

@@ -19,12 +19,45 @@ void add(std::string& text, std::string_view label, int value) {
   add(text, label, std::to_string(value));
 }
 
+template <typename P>
+void add_outcome(std::string& text, const P& packet) {
+  if constexpr (requires { packet.reason; }) {
+    char code[8];
+    std::snprintf(code, sizeof code, " 0x%02X", static_cast<unsigned>(packet.reason));
+    if (packet.reason != ReasonCode::success) text += code;
+  }
+  if constexpr (requires { packet.properties; } && !std::is_same_v<P, Connack>)
+    text += text_of(packet.properties);
+}
+
 }  // namespace
+
+std::string text_of(const Properties& properties) {
+  std::string text;
+  properties.for_each([&](const Property& property) {
+    const PropertyRule& rule = rule_of(property.id);
+    text += text.empty() ? " {" : ", ";
+    add(text, rule.name, " ");
+    if (is_number(rule.type)) text += std::to_string(property.number);
+    if (!property.name.empty()) add(text, property.name, "=");
+    text += property.text;
+  });
+  return text.empty() ? text : text + "}";
+}
+
+Connect connect_5(std::string_view client_id, bool clean_start, Properties properties) {
+  Connect packet;
+  packet.version = ProtocolVersion::v5_0;
+  packet.client_id = slice(client_id);
+  packet.clean_session = clean_start;
+  packet.properties = std::move(properties);
+  return packet;
+}
 
 std::string text_of(const Packet& packet) {
   std::string text(name(type_of(packet)));
   if (const auto* connack = std::get_if<Connack>(&packet)) {
-    add(text, " ", static_cast<int>(connack->code));
+    if (connack->reason == ReasonCode::success) add(text, " ", static_cast<int>(connack->code));
     if (connack->session_present) text += " present";
   } else if (const auto* publish = std::get_if<Publish>(&packet)) {
     add(text, " ", publish->topic.text());
@@ -36,12 +69,16 @@ std::string text_of(const Packet& packet) {
   } else if (const auto* suback = std::get_if<Suback>(&packet)) {
     add(text, " ", suback->packet_id);
     for (const int code : suback->codes) add(text, " ", code);
+  } else if (const auto* unsuback = std::get_if<Unsuback>(&packet)) {
+    add(text, " ", unsuback->packet_id);
+    for (const ReasonCode code : unsuback->codes) add(text, " ", static_cast<int>(code));
   } else {
     const auto add_id = [&](const auto& other) {
       if constexpr (requires { other.packet_id; }) add(text, " ", other.packet_id);
     };
     std::visit(add_id, packet);
   }
+  std::visit([&](const auto& value) { add_outcome(text, value); }, packet);
   return text;
 }
 
@@ -49,8 +86,9 @@ ScriptedPeer::ScriptedPeer(TestBroker& test, LinkId id)
     : test_(test), id_(id), peer_(&test.broker.accept(id, test.now)) {}
 
 void ScriptedPeer::send(const Packet& packet) {
+  if (const auto* connect = std::get_if<Connect>(&packet)) version_ = connect->version;
   Outbox out;
-  encode(packet, ProtocolVersion::v3_1_1, out);
+  encode(packet, version_, out);
   std::vector<std::uint8_t> bytes;
   Bytes pieces[8];
   while (!out.empty()) {
@@ -81,17 +119,24 @@ void ScriptedPeer::send_bytes(Bytes bytes) {
 
 bool ScriptedPeer::readable() { return !closed_ && !peer_->space().empty(); }
 
-Said ScriptedPeer::take() {
+std::vector<Packet> ScriptedPeer::take_packets() {
+  std::vector<Packet> packets;
   for (;;) {
     auto frame = from_broker_.next();
     EXPECT_TRUE(frame) << "the broker's stream cannot be framed";
     if (!frame || !*frame) break;
-    const auto packet = decode(**frame, Sender::server, ProtocolVersion::v3_1_1);
+    const auto packet = decode(**frame, Sender::server, version_);
     EXPECT_TRUE(packet) << "the broker sent a malformed packet";
     if (!packet) break;
-    said_.push_back(text_of(*packet));
+    packets.push_back(*packet);
   }
-  return std::exchange(said_, {});
+  return packets;
+}
+
+Said ScriptedPeer::take() {
+  Said said;
+  for (const Packet& packet : take_packets()) said.push_back(text_of(packet));
+  return said;
 }
 
 void ScriptedPeer::flush() {
@@ -138,6 +183,10 @@ Said ScriptedPeer::connect(std::string_view client_id, bool clean, std::uint16_t
   packet.client_id = slice(client_id);
   packet.clean_session = clean;
   packet.keep_alive_s = keep_alive_s;
+  return connect(packet);
+}
+
+Said ScriptedPeer::connect(const Connect& packet) {
   send(packet);
   return take();
 }
@@ -164,9 +213,19 @@ ScriptedPeer& TestBroker::accept() {
 
 ScriptedPeer& TestBroker::connected(std::string_view client_id, bool clean,
                                     std::uint16_t keep_alive_s) {
+  Connect packet;
+  packet.client_id = slice(client_id);
+  packet.clean_session = clean;
+  packet.keep_alive_s = keep_alive_s;
+  return connected(packet);
+}
+
+ScriptedPeer& TestBroker::connected(const Connect& connect) {
   ScriptedPeer& peer = accept();
-  const Said said = peer.connect(client_id, clean, keep_alive_s);
-  EXPECT_TRUE(!said.empty() && said.front().starts_with("CONNACK 0")) << client_id;
+  const Said said = peer.connect(connect);
+  const bool accepted =
+      !said.empty() && (said.front() == "CONNACK 0" || said.front() == "CONNACK 0 present");
+  EXPECT_TRUE(accepted) << connect.client_id.text();
   return peer;
 }
 

@@ -14,11 +14,16 @@
 
 namespace mqttlab::test {
 
-/// Packets as text, one each: "CONNACK 0", "PUBLISH a/b=x q1 id1 dup retain", "PUBACK 1", ...
+/// Packets as text, one each: "CONNACK 0", "PUBLISH a/b=x q1 id1 dup retain", "PUBACK 1", ... Of
+/// 5.0: reason codes other than 0, "PUBACK 1 0x87", and properties, "PUBLISH a=x q0 {Content Type
+/// json, User Property k=v}", but those of CONNACK.
 using Said = std::vector<std::string>;
 
 Slice slice(std::string_view text);
 std::string text_of(const Packet& packet);
+std::string text_of(const Properties& properties);  ///< " {...}"; empty: ""
+/// A CONNECT of 5.0.
+Connect connect_5(std::string_view client_id, bool clean_start = true, Properties properties = {});
 
 class TestBroker;
 
@@ -29,6 +34,7 @@ class ScriptedPeer {
   void send_bytes(Bytes bytes);
   /// Everything that arrived since the last call.
   Said take();
+  std::vector<Packet> take_packets();
   [[nodiscard]] bool closed() const { return closed_; }  ///< the broker closed the link
   [[nodiscard]] LinkId id() const { return id_; }
   [[nodiscard]] bool readable();  ///< the broker wants to read
@@ -38,7 +44,11 @@ class ScriptedPeer {
   /// Takes at most n bytes from the broker, though not reading.
   void read_some(std::size_t n);
 
+  /// The version of what is sent and read from now on; a CONNECT that is sent sets it, too.
+  void speak(ProtocolVersion version) { version_ = version; }
+
   // Shorthands.
+  Said connect(const Connect& packet);
   Said connect(std::string_view client_id, bool clean = true, std::uint16_t keep_alive_s = 0);
   Said subscribe(std::string_view filter, QoS qos, std::uint16_t id = 1);
   void publish(std::string_view topic, std::string_view payload, QoS qos = QoS::at_most_once,
@@ -51,7 +61,7 @@ class ScriptedPeer {
   LinkId id_;
   Peer* peer_;
   Framer from_broker_{max_remaining_length};
-  Said said_;
+  ProtocolVersion version_ = ProtocolVersion::v3_1_1;  // of the last CONNECT sent
   bool reading_ = true, closed_ = false;
 };
 
@@ -61,6 +71,7 @@ class TestBroker {
   ScriptedPeer& accept();
   ScriptedPeer& connected(std::string_view client_id, bool clean = true,
                           std::uint16_t keep_alive_s = 0);
+  ScriptedPeer& connected(const Connect& connect);
   /// Runs the broker's timers up to `when`, each at its own instant.
   void until(Time when);
   void flush();
