@@ -9,15 +9,15 @@ namespace {
 // Table 2.1: the type, and who may send it.
 constexpr Statement type_statement{"MQTT-2.2.1", "MQTT-2.1.2"};
 
-// MQTT-3.1.2-3 and -12 of 5.0 are the sender's; the receiver's are U-3.1.2.3-1 and U-3.1.2.6-1.
 void check_connect_flags(Reader& in, std::uint8_t flags) {
   using namespace connect_flag;
-  in.require((flags & reserved) == 0, malformed("MQTT-3.1.2-3"));
-  if ((flags & will) == 0) {
+  in.require((flags & reserved) == 0, malformed("MQTT-3.1.2-3"));  // U-3.1.2.3-1
+  if ((flags & will) == 0) {                                       // MQTT-3.1.2-11
     in.require((flags & will_qos) == 0, malformed("MQTT-3.1.2-13", "MQTT-3.1.2-11"));
     in.require((flags & will_retain) == 0, malformed("MQTT-3.1.2-15", "MQTT-3.1.2-13"));
   }
-  in.require((flags & will_qos) != will_qos, malformed("MQTT-3.1.2-14", "MQTT-3.1.2-12"));
+  in.require((flags & will_qos) != will_qos,
+             malformed("MQTT-3.1.2-14", "MQTT-3.1.2-12"));  // U-3.1.2.6-1
   if (!in.v5())
     in.require((flags & password) == 0 || (flags & user_name) != 0, malformed("MQTT-3.1.2-22"));
 }
@@ -84,7 +84,7 @@ void read_connack(Reader& in, const PacketRule& rule, Connack& packet) {
   if (in.v5()) {
     packet.reason = in.reason(PacketType::connack, rule.reason_statement);
     in.require(!packet.session_present || packet.reason == ReasonCode::success,
-               protocol_error("MQTT-3.2.2-6"));
+               protocol_error("MQTT-3.2.2-6"));  // v5 MQTT-3.2.2-6
     packet.properties = in.properties(place_of(PacketType::connack));
     return;
   }
@@ -95,15 +95,14 @@ void read_connack(Reader& in, const PacketRule& rule, Connack& packet) {
   packet.code = static_cast<ConnectReturn>(code);
 }
 
-// QoS 3 is U-3.3.1.2-1 to a 5.0 receiver; DUP 0 at QoS 0 is MQTT-4.3.1-1 as well.
 void read_publish(Reader& in, std::uint8_t flags, const PacketRule& rule, Publish& packet) {
   const int qos = flags >> publish_qos_shift & 3;
-  in.require(qos != 3, malformed("MQTT-3.3.1-4"));
+  in.require(qos != 3, malformed("MQTT-3.3.1-4"));  // U-3.3.1.2-1
   packet.qos = static_cast<QoS>(qos);
   packet.retain = (flags & publish_retain) != 0;
   packet.dup = (flags & publish_dup) != 0;
-  in.require(qos != 0 || !packet.dup, malformed("MQTT-3.3.1-2"));
-  packet.topic = in.published_topic("MQTT-3.3.2-1", {"MQTT-4.7.1-1", "MQTT-3.3.2-2"});
+  in.require(qos != 0 || !packet.dup, malformed("MQTT-3.3.1-2"));  // MQTT-4.3.1-1
+  packet.topic = in.published_topic("MQTT-3.3.2-1", "MQTT-3.3.2-2");
   if (qos != 0) {
     const bool by_server = in.v5() && in.sender() == Sender::server;
     packet.packet_id = in.packet_id(by_server ? "MQTT-2.2.1-4" : rule.zero_id_statement);
@@ -150,15 +149,14 @@ Subscription read_subscription(Reader& in) {
   subscription.retain_handling =
       static_cast<RetainHandling>((options & retain_handling) >> retain_handling_shift);
   in.require(!subscription.no_local || !shared_filter(subscription.filter.text()),
-             protocol_error("MQTT-3.8.3-4"));
+             protocol_error("MQTT-3.8.3-4"));  // v5 MQTT-3.8.3-4
   return subscription;
 }
 
-// A SUBSCRIBE without payload is U-3.8.3-1 to a 5.0 receiver.
 void read_subscribe(Reader& in, const PacketRule& rule, Subscribe& packet) {
   packet.packet_id = in.packet_id(rule.zero_id_statement);
   if (in.v5()) packet.properties = in.properties(place_of(PacketType::subscribe));
-  in.require(in.left() > 0, protocol_error("MQTT-3.8.3-3", "MQTT-3.8.3-2"));
+  in.require(in.left() > 0, protocol_error("MQTT-3.8.3-3", "MQTT-3.8.3-2"));  // U-3.8.3-1
   while (in.ok() && in.left() > 0) packet.subscriptions.push_back(read_subscription(in));
 }
 
@@ -175,11 +173,10 @@ void read_suback(Reader& in, const PacketRule& rule, Suback& packet) {
   packet.codes.assign(codes.bytes().begin(), codes.bytes().end());
 }
 
-// An UNSUBSCRIBE without payload is U-3.10.3-1 to a 5.0 receiver.
 void read_unsubscribe(Reader& in, const PacketRule& rule, Unsubscribe& packet) {
   packet.packet_id = in.packet_id(rule.zero_id_statement);
   if (in.v5()) packet.properties = in.properties(place_of(PacketType::unsubscribe));
-  in.require(in.left() > 0, protocol_error("MQTT-3.10.3-2"));
+  in.require(in.left() > 0, protocol_error("MQTT-3.10.3-2"));  // U-3.10.3-1
   while (in.ok() && in.left() > 0) packet.filters.push_back(in.topic_filter("MQTT-3.10.3-1"));
 }
 
@@ -266,7 +263,7 @@ std::optional<Violation> read_packet(const Slice& frame, Sender sender, Protocol
   if (!rule.from_client && !rule.from_server) return malformed(in.in_version(type_statement));
   if (!(sender == Sender::client ? rule.from_client : rule.from_server))
     return protocol_error(in.in_version(type_statement));
-  if (!flags_allowed(type, flags, version)) return malformed(rule.flags_statement);
+  if (!flags_allowed(type, flags, version)) return malformed(rule.flags_statement);  // U-2.1.3-1
   read_body(in, type, flags, rule, packet);
   if (in.left() != 0) in.require(false, malformed(in.in_version(length_statement)));
   return in.outcome();

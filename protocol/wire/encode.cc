@@ -9,7 +9,7 @@ namespace {
 std::uint8_t connect_flags(const Connect& packet) {
   using namespace connect_flag;
   unsigned flags = packet.clean_session ? clean_session : 0u;
-  if (packet.will) {
+  if (packet.will) {  // MQTT-3.1.2-11
     flags |= will | static_cast<unsigned>(packet.will->qos) << will_qos_shift;
     if (packet.will->retain) flags |= will_retain;
   }

@@ -42,7 +42,7 @@ inline constexpr PacketRules packet_rules_3{{
     {"?", false, false, 0, "", ""},
 }};
 
-// 5.0 numbers its statements anew, lets servers say DISCONNECT, and adds AUTH. Flags: U-2.1.3-1.
+// 5.0 numbers its statements anew, lets servers say DISCONNECT, and adds AUTH.
 inline constexpr PacketRules packet_rules_5{{
     {"?", false, false, 0, "", ""},
     {"CONNECT", true, false, 0, "MQTT-2.1.3-1", ""},

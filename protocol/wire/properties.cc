@@ -80,13 +80,15 @@ bool in_range(PropertyRange range, const Property& property) {
   return false;
 }
 
-// Empty, or the statement that the text breaks (U-1.5.4-1, U-1.5.7-1).
+// Empty, or the statement that the text breaks.
 std::string_view text_fault(const PropertyRule& rule, const Property& property) {
   if (is_number(rule.type) || rule.type == PropertyType::binary_data) return {};
   if (rule.type == PropertyType::utf8_string_pair)
-    return valid_utf8(property.name) && valid_utf8(property.text) ? "" : rule.ill_formed;
+    return valid_utf8(property.name) && valid_utf8(property.text) ? ""
+                                                                  : rule.ill_formed;  // U-1.5.7-1
   const std::string_view fault = utf8_fault(property.text);
   if (fault.empty()) return {};
+  // U-1.5.4-1
   return fault == not_utf8 ? rule.ill_formed : in_version(fault, ProtocolVersion::v5_0);
 }
 

@@ -87,10 +87,10 @@ struct PropertyRule {
     }
     return nullptr;
   }
-  /// The reason code of a value out of range (U-3.3.4-2 of an alias).
+  /// The reason code of a value out of range.
   [[nodiscard]] constexpr std::uint8_t range_reason() const {
     if (range == PropertyRange::topic_name) return 0x81;
-    return id == PropertyId::topic_alias ? 0x94 : 0x82;
+    return id == PropertyId::topic_alias ? 0x94 : 0x82;  // U-3.3.4-2
   }
 };
 

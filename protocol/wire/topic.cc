@@ -102,7 +102,7 @@ std::string_view in_version(std::string_view fault, ProtocolVersion version, Tex
   if (version != ProtocolVersion::v5_0) return fault;
   for (const Row& row : rows)
     if (row.v3 == fault) return kind == TextKind::topic ? row.v5_topic : row.v5;
-  return fault;  // MQTT-4.7.3-1 and -3 are the same in both
+  return fault;  // the same in both
 }
 
 std::optional<SharedFilter> shared_filter(std::string_view filter) {
@@ -128,7 +128,7 @@ bool valid_topic_filter(std::string_view filter) { return topic_filter_fault(fil
 
 bool matches(std::string_view filter, std::string_view topic) {
   const bool wild_front = filter.starts_with('+') || filter.starts_with('#');
-  if (wild_front && topic.starts_with('$')) return false;
+  if (wild_front && topic.starts_with('$')) return false;  // MQTT-4.7.2-1
   std::string_view filter_level, topic_level;
   for (;;) {
     const bool more_filter = take_level(filter, filter_level);

@@ -16,7 +16,7 @@ inline constexpr std::size_t length_prefix = 2, packet_id_bytes = 2;
 [[nodiscard]] inline std::size_t field_size(const Slice& field) {
   return length_prefix + field.size();
 }
-/// Of a property set with its length: an empty one is a length of 0 (MQTT-2.2.2-1), and before 5.0
+/// Of a property set with its length: an empty one is a length of 0, and before 5.0
 /// there is none.
 [[nodiscard]] inline std::size_t properties_size(const Properties& properties,
                                                  ProtocolVersion version) {
@@ -39,7 +39,8 @@ struct HeaderBytes {
 }
 
 [[nodiscard]] inline std::uint8_t first_byte(PacketType type, unsigned flags = 0) {
-  const std::uint8_t fixed = rule_of(type, ProtocolVersion::v5_0).flags;  // the same in all
+  // The same in all: MQTT-2.2.2-1, v5 MQTT-2.1.3-1.
+  const std::uint8_t fixed = rule_of(type, ProtocolVersion::v5_0).flags;
   return static_cast<std::uint8_t>(static_cast<unsigned>(type) << 4 | fixed | flags);
 }
 
@@ -78,7 +79,7 @@ class Writer {
     if (!v5()) return;
     const Slice& bytes = properties.bytes();
     assert(!Properties::fault(bytes.bytes(), place, std::nullopt));
-    length(bytes.size());
+    length(bytes.size());  // v5 MQTT-2.2.2-1
     out_.append(bytes);
   }
   void length(std::size_t value) {

@@ -164,7 +164,7 @@ def sites_of_comments(source: Source, name: str) -> list[Site]:
             if source.tokens[target.first].text == "assert":
                 continue  # a check of our own caller, gone in release builds
             site.statement = target
-        elif target and len(target.statements) <= 2:
+        elif target and 0 < len(target.statements) <= 2:
             site.statement = target.statements[-1]  # a function that does just this
         site.inside_function = target is not None
         out.append(site)
@@ -200,7 +200,8 @@ def keys_of_literal(source: Source, i: int, name: str) -> set[str]:
     item = next((item for item in source.items if item.first <= i <= item.last), None)
     if item and item.name[-2:] in ("_3", "_5"):
         return keys_of(statement, item.name[-1])
-    if only_5(name):
+    begin, end = source.text.rfind("\n", 0, source.tokens[i].start), source.tokens[i].end
+    if only_5(name) or f"v5 {statement}" in source.text[begin : source.text.find("\n", end)]:
         return keys_of(statement, "5.0")
     around = [(a, b) for a, b in source.pair.items() if a < i < b]
     opening, close = max(around, default=(0, 0))

@@ -20,6 +20,9 @@ TEST(Codec, SamplesCoverEveryPacketType) {
   EXPECT_EQ(std::variant_size_v<Packet>, 15u);
 }
 
+// Of what is written: flags (MQTT-2.2.2-1, v5 MQTT-2.1.3-1), no id at QoS 0 (MQTT-2.3.1-5,
+// MQTT-2.2.1-2), the order of CONNECT's payload (MQTT-3.1.3-1), no will fields without a will
+// (MQTT-3.1.2-11), empty property sets (v5 MQTT-2.2.2-1).
 TEST(Codec, EveryPacketHasTheBytesOfTheStandard) {
   for (const Sample& sample : samples_of_both())
     EXPECT_EQ(encoded(sample.packet, sample.version), sample.bytes) << describe(sample.packet);
