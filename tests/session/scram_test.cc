@@ -137,6 +137,27 @@ TEST(Scram, TheServerRefusesWhatIsNoFirstMessage) {
   }
 }
 
+// A client that has the password, and signs whatever is its second message.
+std::string signed_message(const std::string& without_proof) {
+  const std::string auth = example[0].substr(3) + "," + example[1] + "," + without_proof;
+  const auto key = scram_hmac(salted_password("pencil", pencil().salt, 4096), "Client Key");
+  return without_proof + ",p=" + to_base64(key ^ scram_hmac(scram_hash(key), auth));
+}
+
+TEST(Scram, TheServerRefusesASignedMessageThatDoesNotFitTheFirst) {
+  const auto answered = [](const std::string& without_proof) {
+    ScramServer server;
+    EXPECT_EQ(server.first(bytes_of(example[0]), server_nonce, find), example[1]);
+    return server.finish(bytes_of(signed_message(without_proof))).has_value();
+  };
+  const std::string nonce = std::string(client_nonce) + std::string(server_nonce);
+  EXPECT_TRUE(answered("c=biws,r=" + nonce));
+  EXPECT_TRUE(answered("c=biws,r=" + nonce + ",x=1"));
+  EXPECT_FALSE(answered("c=eSws,r=" + nonce)) << "y, where it has said n";
+  EXPECT_FALSE(answered("c=biws,r=" + nonce + "x"));
+  EXPECT_FALSE(answered("c=biws,r=" + nonce + ",m=1"));
+}
+
 TEST(Scram, TheClientRefusesServersThatItCannotGoOnWith) {
   const std::string nonce = "r=" + std::string(client_nonce), salt = ",s=W22ZaJ0SNY7soEsUEjb6gQ==";
   const std::string bad[] = {"e=unknown-user",
@@ -214,10 +235,10 @@ TEST(Octets, Base64HasOneTextForEachByteString) {
   const std::uint8_t high[] = {0xfb, 0xff};
   EXPECT_EQ(to_base64(high), "+/8=");
   EXPECT_EQ(to_base64(high, Base64::url), "-_8");
-  for (const char* bad : {"Z", "Zg", "Zg=", "Zh==", "Zm9=", "Zg===", "=", "====", "Z===", "Zm 8",
-                          "Zg==Zg==", "-_8=", "Zm9v\n"})
+  for (const char* bad : {"Z", "A===", "Zg", "Zg=", "Zh==", "Zm9=", "Zg===", "=",
+                          "====", "Z===", "Zm 8", "Zg==Zg==", "-_8=", "Zm9v\n"})
     EXPECT_FALSE(from_base64(bad)) << bad;
-  for (const char* bad : {"Z", "Zh", "Zm9", "Zg==", "+/8", "Zm9vZ"})
+  for (const char* bad : {"Z", "A", "AAAAA", "Zh", "Zm9", "Zg==", "+/8", "Zm9vZ"})
     EXPECT_FALSE(from_base64(bad, Base64::url)) << bad;
 }
 
