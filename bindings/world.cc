@@ -192,6 +192,7 @@ void bind_client_events(py::module_& m) {
       .value("queue_full", Misuse::queue_full)
       .value("not_connected", Misuse::not_connected)
       .value("bad_argument", Misuse::bad_argument)
+      .value("not_supported", Misuse::not_supported)
       .finalize();
   py::class_<Connected>(m, "Connected")
       .def_readonly("session_present", &Connected::session_present);
@@ -208,8 +209,12 @@ void bind_client_events(py::module_& m) {
   py::class_<Completed>(m, "Completed")
       .def_readonly("token", &Completed::token)
       .def_property_readonly("failed",
-                             [](const Completed& c) { return c.outcome == Outcome::failed; })
+                             [](const Completed& c) { return c.outcome != Outcome::done; })
       .def_readonly("codes", &Completed::codes);
+  py::class_<SubscriptionLost>(m, "SubscriptionLost")
+      .def_property_readonly("filter",
+                             [](const SubscriptionLost& s) { return text(s.filter.text()); })
+      .def_readonly("code", &SubscriptionLost::code);
   py::class_<Received>(m, "Received")
       .def_property_readonly("topic", [](const Received& r) { return text(r.topic.text()); })
       .def_property_readonly("payload", [](const Received& r) { return bytes(r.payload); })

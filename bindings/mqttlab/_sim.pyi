@@ -107,6 +107,7 @@ class Misuse(Enum):
     queue_full = ...
     not_connected = ...
     bad_argument = ...
+    not_supported = ...
 
 class Connected:
     session_present: bool
@@ -131,7 +132,11 @@ class Received:
     retain: bool
     dup: bool
 
-ClientEvent = Connected | Refused | Disconnected | Completed | Received
+class SubscriptionLost:
+    filter: str
+    code: int
+
+ClientEvent = Connected | Refused | Disconnected | Completed | SubscriptionLost | Received
 
 def stamp(name: str, sequence: int, now: int, size: int) -> bytes: ...
 

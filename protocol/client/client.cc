@@ -14,28 +14,57 @@ namespace mqttlab {
 namespace {
 
 constexpr std::size_t longest_string = 65'535;
+// Packet id, the length of the properties, and those that the client adds to them.
+constexpr std::size_t most_extra_bytes = 2 + 4 + 3;
 
-std::optional<Misuse> check_publish(const Slice& topic, const Slice& payload, QoS qos) {
-  if (qos > QoS::exactly_once) return Misuse::bad_argument;
-  if (topic.size() > longest_string) return Misuse::too_large;
-  if (!valid_topic_name(topic.text())) return Misuse::bad_topic;  // MQTT-3.3.2-1, MQTT-3.3.2-2
-  const std::size_t rest = 2 + topic.size() + (qos == QoS::at_most_once ? 0 : 2);
-  if (payload.size() > max_remaining_length - rest) return Misuse::too_large;
-  return std::nullopt;
+std::optional<Misuse> check_properties(const Properties& properties, PacketType type,
+                                       ProtocolVersion version) {
+  if (properties.empty()) return std::nullopt;
+  if (version != ProtocolVersion::v5_0) return Misuse::bad_argument;
+  const auto fault = Properties::fault(properties.bytes().bytes(), place_of(type), Sender::client);
+  return fault ? std::optional(Misuse::bad_argument) : std::nullopt;
+}
+
+std::optional<Misuse> check_publish(const Publish& message, ProtocolVersion version) {
+  if (message.qos > QoS::exactly_once) return Misuse::bad_argument;
+  if (message.topic.size() > longest_string) return Misuse::too_large;
+  if (!valid_topic_name(message.topic.text())) {
+    return Misuse::bad_topic;  // MQTT-3.3.2-1, MQTT-3.3.2-2
+  }
+  const std::size_t rest =
+      2 + message.topic.size() + message.properties.bytes().size() + most_extra_bytes;
+  if (message.payload.size() > max_remaining_length - rest) return Misuse::too_large;
+  if (message.properties.has(PropertyId::topic_alias)) return Misuse::bad_argument;
+  // MQTT-3.3.4-6, MQTT-3.3.2-13, MQTT-3.3.2-14, MQTT-3.3.2-19
+  return check_properties(message.properties, PacketType::publish, version);
+}
+
+// The message as it is sent: what is left of the Message Expiry Interval is told when it is.
+OutMessage outgoing(const Publish& message, Time now) {
+  OutMessage out;
+  out.qos = message.qos;
+  out.retain = message.retain;
+  Properties properties = message.properties;
+  if (const auto expiry_s = properties.get<PropertyId::message_expiry_interval>()) {
+    out.expires_at = now + *expiry_s * second;
+    properties.remove(PropertyId::message_expiry_interval);
+  }
+  out.encoded = EncodedPublish(message.topic, message.payload, properties);
+  return out;
 }
 
 /// `extra`: bytes that each filter takes beside its length and text.
 template <typename Items, typename FilterOf>
 std::optional<Misuse> check_filters(const Items& items, std::size_t extra, FilterOf filter_of) {
   if (items.empty()) return Misuse::bad_argument;  // MQTT-3.8.3-3, MQTT-3.10.3-2
-  std::size_t bytes = 2;
+  std::size_t bytes = 0;
   for (const auto& item : items) {
     const Slice& filter = filter_of(item);
     if (filter.size() > longest_string) return Misuse::too_large;
     if (!valid_topic_filter(filter.text())) return Misuse::bad_topic;
     bytes += 2 + filter.size() + extra;
   }
-  if (bytes > max_remaining_length) return Misuse::too_large;
+  if (bytes > max_remaining_length - most_extra_bytes) return Misuse::too_large;
   return std::nullopt;
 }
 
@@ -48,28 +77,30 @@ Client::Client(ClientConfig config, std::uint64_t seed, trace::Log* log, trace::
 
 Client::~Client() = default;
 
-void Client::start(Time) { state_->redial.start(); }
+void Client::start(Time) { state_->start(); }
 
-void Client::stop(Time now) {
-  state_->redial.stop();
-  if (state_->link) state_->link->disconnect(now);
+std::optional<Misuse> Client::stop(Time now, const Disconnect& how) {
+  return state_->stop(how, now);
 }
 
 std::variant<Token, Misuse> Client::publish(Slice topic, Slice payload, QoS qos, bool retain,
-                                            Time now) {
+                                            Time now, Properties properties) {
   Publish message{.topic = std::move(topic), .payload = std::move(payload), .qos = qos};
   message.retain = retain;
-  auto misuse = check_publish(message.topic, message.payload, qos);
-  if (!misuse && qos != QoS::at_most_once && !state_->has_room(message)) {
-    misuse = Misuse::queue_full;
+  message.properties = std::move(properties);
+  auto misuse = check_publish(message, config().version);
+  if (!misuse) {
+    OutMessage out = outgoing(message, now);
+    misuse = state_->objection(out);
+    if (!misuse) return state_->publish(message, std::move(out), now);
   }
-  if (!misuse) return state_->publish(message, now);
   state_->trace_publish(trace::Kind::publish_refused, message, static_cast<std::uint8_t>(*misuse),
                         0, now);
   return *misuse;
 }
 
-std::variant<Token, Misuse> Client::subscribe(std::vector<Subscription> subscriptions, Time now) {
+std::variant<Token, Misuse> Client::subscribe(std::vector<Subscription> subscriptions, Time now,
+                                              Properties) {
   const auto misuse = check_filters(subscriptions, 1,
                                     [](const Subscription& s) -> const Slice& { return s.filter; });
   if (misuse) return *misuse;
@@ -83,7 +114,7 @@ std::variant<Token, Misuse> Client::subscribe(std::vector<Subscription> subscrip
   return token;
 }
 
-std::variant<Token, Misuse> Client::unsubscribe(std::vector<Slice> filters, Time now) {
+std::variant<Token, Misuse> Client::unsubscribe(std::vector<Slice> filters, Time now, Properties) {
   const auto misuse =
       check_filters(filters, 0, [](const Slice& filter) -> const Slice& { return filter; });
   if (misuse) return *misuse;
@@ -118,8 +149,8 @@ Peer* Client::link() {
 void Client::advance(Time now) { state_->advance(now); }
 
 Time Client::deadline() const {
-  const Time redial = state_->redial.deadline();
-  return state_->link ? std::min(redial, state_->link->deadline()) : redial;
+  const Time own = std::min(state_->redial.deadline(), state_->session.expires_at());
+  return state_->link ? std::min(own, state_->link->deadline()) : own;
 }
 
 bool Client::has_events() const { return state_->inbox.has_events(); }

@@ -11,8 +11,7 @@
 #include <vector>
 
 #include "protocol/peer.h"
-#include "protocol/session/flow.h"
-#include "protocol/session/random.h"
+#include "protocol/session/authenticator.h"
 #include "protocol/trace/log.h"
 #include "protocol/wire/packet.h"
 
@@ -29,8 +28,13 @@ struct Backoff {
 };
 
 struct ClientConfig {
+  /// Empty: the server assigns one; in 5.0 it tells which, and later links use it.
   std::string client_id = {};
   ProtocolVersion version = ProtocolVersion::v3_1_1;
+  /// Each start() begins without a session, and the session ends with its link, unless
+  /// session_expiry_s says otherwise; an automatic reconnect goes on with it while it lasts. False:
+  /// this client has a session from before it was made, with nothing in flight at its end. Either
+  /// way Clean Start is set when, and only when, this end has no session (any more).
   bool clean_session = true;
   std::uint16_t keep_alive_s = 60;  ///< 0: none
   /// From PINGREQ to any byte; then the link is given up. PINGRESP itself may take a keep alive
@@ -50,7 +54,19 @@ struct ClientConfig {
       1'000;  ///< events not yet taken with poll(); then the link is not read
   std::size_t inbox_bytes = 4 << 20;        ///< the same in bytes of topic and payload
   std::size_t outbox_bytes = 256 << 10;     ///< per link; above it QoS 0 is dropped, the rest waits
-  std::uint32_t max_packet_size = 1 << 20;  ///< bytes accepted from the server
+  std::uint32_t max_packet_size = 1 << 20;  ///< bytes accepted from the server; 5.0 tells it so
+  // Of 5.0 only:
+  /// How long the session outlives its link, at both ends, unless the server decides otherwise;
+  /// 0xFFFFFFFF: for ever. Absent: what clean_session means in 3.1.1, that is 0 or for ever.
+  std::optional<std::uint32_t> session_expiry_s = {};
+  std::uint16_t receive_maximum = 65'535;  ///< QoS 1 and 2 exchanges that the server may have open
+  std::uint16_t topic_alias_maximum = 0;   ///< accepted from the server
+  std::uint16_t max_topic_aliases = 0;     ///< used towards it, as far as it accepts them
+  bool request_response_information = false;
+  bool request_problem_information = true;
+  Properties properties = {};  ///< User Properties of CONNECT
+  /// Enhanced authentication, if any. Belongs to this client alone.
+  std::shared_ptr<Authenticator> authenticator = {};
 };
 
 /// Names one call of publish, subscribe or unsubscribe; never 0, never reused within a client.
@@ -58,27 +74,42 @@ using Token = std::uint64_t;
 
 struct Connected {
   bool session_present = false;
+  Connack connack = {};  ///< in 5.0: assigned client id, limits, keep alive, ...
 };
 /// The server answered CONNECT with a refusal. Each attempt ends in one Refused or one
 /// Disconnected.
 struct Refused {
-  ConnectReturn code;
+  ConnectReturn code{};        ///< 3.1.1
+  ReasonCode reason{};         ///< 5.0
+  Properties properties = {};  ///< 5.0: Reason String, Server Reference, ...
 };
 /// A link (or an attempt) ended. `violation` is set if the server broke a rule, `reason` says what
-/// happened in words.
+/// happened in words, `server` is its DISCONNECT, if it sent one (5.0).
 struct Disconnected {
   std::optional<Violation> violation;
   std::string reason;
+  std::optional<Disconnect> server = {};
 };
 enum class Outcome : std::uint8_t {
-  done,   ///< QoS 1 and 2, SUBSCRIBE, UNSUBSCRIBE: answered in full. QoS 0: the transport took it
-  failed  ///< the session ended before the exchange was complete. QoS 0: no link to put it on, an
-          ///< outbox over its limit, or a link that ended before the transport took it
+  done,     ///< QoS 1 and 2, SUBSCRIBE, UNSUBSCRIBE: answered in full. QoS 0: the transport took it
+  failed,   ///< the session ended before the exchange was complete. QoS 0: no link to put it on, an
+            ///< outbox over its limit, or a link that ended before the transport took it
+  refused,  ///< 5.0: the server answered with an error code (0x80 and above), or had announced
+            ///< beforehand that it would, so that nothing was sent
+  expired,  ///< 5.0: the Message Expiry Interval was over before the message could be sent
 };
 struct Completed {
   Token token = 0;
   Outcome outcome = Outcome::done;
-  std::vector<std::uint8_t> codes;  ///< SUBACK's, one per filter
+  std::vector<std::uint8_t> codes = {};     ///< SUBACK's, or UNSUBACK's of 5.0, one per filter
+  ReasonCode reason = ReasonCode::success;  ///< 5.0: of the last answer, or why it was refused
+  Properties properties = {};               ///< 5.0: of the last answer
+};
+/// The server has refused a filter that it had granted before and that was subscribed anew in a new
+/// session. It is not wanted any more.
+struct SubscriptionLost {
+  Slice filter;
+  std::uint8_t code = suback_failure;  ///< SUBACK's
 };
 struct Received {
   Slice topic;
@@ -86,8 +117,10 @@ struct Received {
   QoS qos = QoS::at_most_once;
   bool retain = false;
   bool dup = false;
+  Properties properties = {};  ///< 5.0: all but the Topic Alias
 };
-using ClientEvent = std::variant<Connected, Refused, Disconnected, Completed, Received>;
+using ClientEvent =
+    std::variant<Connected, Refused, Disconnected, Completed, SubscriptionLost, Received>;
 
 class Client {
  public:
@@ -100,13 +133,25 @@ class Client {
   Client& operator=(const Client&) = delete;
 
   // The application's side.
+  // While connected, what the server has announced that it does not take is a Misuse, too_large or
+  // not_supported; what was accepted before completes as refused.
   void start(Time now);  ///< wants to be connected from now on
-  void stop(Time now);   ///< DISCONNECT, close, stay offline; a persistent session keeps exchanges
+  /// DISCONNECT, close, stay offline; a session that outlives the link keeps its exchanges. In 5.0
+  /// `how` may ask for the will (0x04), change the session expiry interval, though not from 0, and
+  /// say why. A Misuse if it may not say so; then nothing has happened.
+  std::optional<Misuse> stop(Time now, const Disconnect& how = {});
   /// QoS 1 and 2 may be published at any time: what cannot be sent waits in the queue. QoS 0 is
-  /// sent now or not at all: while not connected it completes as failed at once.
-  std::variant<Token, Misuse> publish(Slice topic, Slice payload, QoS qos, bool retain, Time now);
-  std::variant<Token, Misuse> subscribe(std::vector<Subscription> subscriptions, Time now);
-  std::variant<Token, Misuse> unsubscribe(std::vector<Slice> filters, Time now);
+  /// sent now or not at all: while not connected it completes as failed at once. `properties`
+  /// (5.0): those of PUBLISH but the Topic Alias, which is this client's own; a Message Expiry
+  /// Interval counts from now.
+  std::variant<Token, Misuse> publish(Slice topic, Slice payload, QoS qos, bool retain, Time now,
+                                      Properties properties = {});
+  /// `properties` (5.0): a Subscription Identifier, User Properties.
+  std::variant<Token, Misuse> subscribe(std::vector<Subscription> subscriptions, Time now,
+                                        Properties properties = {});
+  /// `properties` (5.0): User Properties.
+  std::variant<Token, Misuse> unsubscribe(std::vector<Slice> filters, Time now,
+                                          Properties properties = {});
   /// The next event for the application; taking a Received acknowledges it. The link may have
   /// something to write, and room to read, after it.
   std::optional<ClientEvent> poll(Time now);

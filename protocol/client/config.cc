@@ -32,6 +32,11 @@ void check_text(const std::string& text, const std::string& field, const std::st
   require(valid_utf8(text), field, "not valid UTF-8, or with U+0000 (" + statement + ")");
 }
 
+void check_properties(const Properties& properties, PropertyPlace place, const std::string& field) {
+  const auto fault = Properties::fault(properties.bytes().bytes(), place, Sender::client);
+  require(!fault, field, "broken: " + std::string(fault ? fault->statement : ""));
+}
+
 void check_client_id(const ClientConfig& config) {
   const std::string& id = config.client_id;
   check_text(id, "client_id", "MQTT-3.1.3-4");
@@ -39,7 +44,8 @@ void check_client_id(const ClientConfig& config) {
     require(!id.empty() && id.size() <= 23, "client_id",
             "\"" + id + "\" has " + std::to_string(id.size()) + " bytes; MQTT 3.1 takes 1 to 23");
   }
-  require(!id.empty() || config.clean_session, "client_id",
+  // In 5.0 the server tells the id that it has chosen, so there can be a session.
+  require(!id.empty() || config.clean_session || v5(config), "client_id",
           "empty without clean_session; give an id or set clean_session (MQTT-3.1.3-7)");
 }
 
@@ -50,6 +56,33 @@ void check_will(const Will& will) {
   require(will.payload.size() <= longest_string, "will.payload",
           std::to_string(will.payload.size()) + " bytes; at most 65535 fit");
   require(will.qos <= QoS::exactly_once, "will.qos", "give 0, 1 or 2 (MQTT-3.1.2-14)");
+  check_properties(will.properties, PropertyPlace::will, "will.properties");
+}
+
+void check_v5(const ClientConfig& config) {
+  require(config.receive_maximum > 0, "receive_maximum", "0; give 1 to 65535 (U-3.1.2.11.3-2)");
+  check_properties(config.properties, place_of(PacketType::connect), "properties");
+  config.properties.for_each([](const Property& property) {
+    require(property.id == PropertyId::user_property, "properties",
+            std::string(rule_of(property.id).name) +
+                "; only User Properties stand here, the others have fields of their own");
+  });
+}
+
+// What 3.1.1 cannot tell the server must keep its default.
+void check_v3(const ClientConfig& config) {
+  const auto need_v5 = [](bool is_default, const std::string& field) {
+    require(is_default, field, "needs version 5.0");
+  };
+  need_v5(!config.session_expiry_s, "session_expiry_s");
+  need_v5(config.receive_maximum == 65'535, "receive_maximum");
+  need_v5(config.topic_alias_maximum == 0, "topic_alias_maximum");
+  need_v5(config.max_topic_aliases == 0, "max_topic_aliases");
+  need_v5(!config.request_response_information, "request_response_information");
+  need_v5(config.request_problem_information, "request_problem_information");
+  need_v5(config.properties.empty(), "properties");
+  need_v5(!config.authenticator, "authenticator");
+  need_v5(!config.will || config.will->properties.empty(), "will.properties");
 }
 
 void check_backoff(const Backoff& backoff) {
@@ -71,11 +104,12 @@ void check(const ClientConfig& config) {
   if (config.will) check_will(*config.will);
   if (config.user_name) check_text(*config.user_name, "user_name", "MQTT-3.1.3-11");
   if (config.password) {
-    require(config.user_name.has_value(), "password",
+    require(config.user_name.has_value() || v5(config), "password",
             "given without a user_name; give both or none (MQTT-3.1.2-22)");
     require(config.password->size() <= longest_string, "password",
             std::to_string(config.password->size()) + " bytes; at most 65535 fit");
   }
+  v5(config) ? check_v5(config) : check_v3(config);
   require_positive(config.ping_timeout, "ping_timeout");
   require_positive(config.connect_timeout, "connect_timeout");
   check_backoff(config.backoff);

@@ -4,24 +4,12 @@
 #include <cstdio>
 #include <utility>
 
+#include "protocol/client/config.h"
 #include "protocol/wire/codec.h"
 
 namespace mqttlab::client {
 
 namespace {
-
-Connect connect_packet(const ClientConfig& config) {
-  const auto slice = [](const std::optional<std::string>& text) {
-    return text ? std::optional(Slice::copy_of(*text)) : std::nullopt;
-  };
-  return {.version = config.version,
-          .client_id = Slice::copy_of(config.client_id),
-          .clean_session = config.clean_session,
-          .keep_alive_s = config.keep_alive_s,
-          .will = config.will,
-          .user_name = slice(config.user_name),
-          .password = slice(config.password)};
-}
 
 std::string within(const char* what, Time limit) {
   char text[96];
@@ -44,17 +32,24 @@ std::string words(CloseCause cause) {
   return "closed by this end";
 }
 
+std::string words(const Violation& violation) {
+  if (violation.statement.empty()) return "the server sent a packet over max_packet_size";
+  return "the server broke " + std::string(violation.statement);
+}
+
 }  // namespace
 
-Link::Link(LinkOwner& owner, const ClientConfig& config, std::uint64_t number, Time connect_by,
-           Time now)
+Link::Link(LinkOwner& owner, const ClientConfig& config, std::uint64_t number,
+           const Connect& connect, Time connect_by, Time now)
     : owner_(owner),
       config_(config),
       number_(number),
       framer_(config.max_packet_size),
+      aliases_(config.topic_alias_maximum),
+      keep_alive_s_(config.keep_alive_s),
       keep_alive_(config.keep_alive_s, config.ping_timeout, now),
       give_up_at_(connect_by) {
-  encode(connect_packet(config), config.version, output_.outbox);
+  encode(connect, config.version, output_.outbox);
 }
 
 Link::Link(LinkOwner& owner, const ClientConfig& config, std::uint64_t number)
@@ -64,6 +59,7 @@ Link::Link(LinkOwner& owner, const ClientConfig& config, std::uint64_t number)
       phase_(Phase::draining),
       told_(true),
       framer_(config.max_packet_size),
+      keep_alive_s_(0),
       keep_alive_(0, config.ping_timeout, 0) {}
 
 bool Link::reading() const {
@@ -87,7 +83,7 @@ void Link::received(std::size_t n, Time now) {
 
 void Link::process(bool to_the_end, Time now) {
   while (!finished() && (to_the_end || reading())) {
-    auto frame = framer_.next();
+    auto frame = framer_.next(config_.version);
     if (!frame) return violated(frame.violation(), now);
     if (!*frame) break;
     auto packet = decode(**frame, Sender::server, config_.version);
@@ -97,12 +93,30 @@ void Link::process(bool to_the_end, Time now) {
   keep_alive_.within_packet(framer_.buffered() > 0);
 }
 
-void Link::handle(Packet packet, Time now) {
-  const auto* connack = std::get_if<Connack>(&packet);
-  if ((phase_ == Phase::connecting) != (connack != nullptr)) {
-    return violated({0x82, "MQTT-3.2.0-1"}, now);  // CONNACK comes first, and once
+// What only the link can judge of a packet. An alias gives way to its topic.
+std::optional<Violation> Link::admit(Packet& packet) {
+  // CONNACK comes first, and once.
+  const bool is_connack = std::holds_alternative<Connack>(packet);
+  if (phase_ == Phase::connecting && !is_connack) {
+    const bool goodbye = std::holds_alternative<Disconnect>(packet);
+    return protocol_error(goodbye ? "MQTT-3.14.0-1" : "MQTT-3.2.0-1");
   }
-  if (connack) {
+  if (phase_ == Phase::connected && is_connack) {
+    return protocol_error(v5(config_) ? "MQTT-3.2.0-2" : "MQTT-3.2.0-1");
+  }
+  auto* publish = std::get_if<Publish>(&packet);
+  if (publish && !publish->properties.empty()) {
+    auto topic = aliases_.resolve(*publish);  // MQTT-3.3.2-10
+    if (!topic) return topic.violation();
+    publish->topic = std::move(*topic);
+    publish->properties.remove(PropertyId::topic_alias);
+  }
+  return std::nullopt;
+}
+
+void Link::handle(Packet packet, Time now) {
+  if (const auto violation = admit(packet)) return violated(*violation, now);
+  if (const auto* connack = std::get_if<Connack>(&packet)) {
     owner_.connack(*connack, now);
   } else if (std::holds_alternative<Pingresp>(packet)) {
     keep_alive_.answered();
@@ -111,10 +125,13 @@ void Link::handle(Packet packet, Time now) {
   }
 }
 
-void Link::accepted(Time now) {
+void Link::accepted(const Connack& packet, Time now) {
   phase_ = Phase::connected;
   give_up_at_ = never;
-  keep_alive_ = KeepAlive(config_.keep_alive_s, config_.ping_timeout, now);
+  output_.agree(terms_of(packet, config_.version), config_.max_topic_aliases);
+  // The server's word on keep alive overrides ours (v5 MQTT-3.1.2-21, MQTT-3.2.2-21).
+  keep_alive_s_ = output_.terms().keep_alive_s.value_or(config_.keep_alive_s);
+  keep_alive_ = KeepAlive(keep_alive_s_, config_.ping_timeout, now);
 }
 
 std::size_t Link::pending(std::span<Bytes> pieces) const { return output_.outbox.pending(pieces); }
@@ -140,9 +157,10 @@ void Link::read_on(Time now) {
   process(false, now);
 }
 
-void Link::disconnect(Time now) {
+void Link::disconnect(const Disconnect& packet, Time now) {
   if (finished()) return;
-  encode(Disconnect{}, config_.version, output_.outbox);  // and nothing after it (MQTT-3.14.4-2)
+  // And nothing after it (MQTT-3.14.4-2; v5 MQTT-3.14.4-1).
+  encode(packet, config_.version, output_.outbox);
   phase_ = Phase::draining;
   give_up_at_ = std::min(now + config_.ping_timeout, keep_alive_.dead_at());
 }
@@ -155,11 +173,12 @@ void Link::give_up(ClientEvent how, Time now) {
 }
 
 void Link::violated(Violation violation, Time now) {
-  // MQTT-4.8.0-1: the connection ends here.
-  const bool numbered = !violation.statement.empty();
-  give_up(Disconnected{violation, numbered ? "the server broke " + std::string(violation.statement)
-                                           : "the server sent a packet over max_packet_size"},
-          now);
+  // The connection ends here (MQTT-4.8.0-1).
+  if (!v5(config_)) return give_up(Disconnected{violation, words(violation)}, now);
+  // The server was told the limit: it is more than this end's own.
+  if (violation.statement.empty()) violation.statement = "MQTT-3.1.2-24";  // U-3.1.2.11.4-3
+  disconnect({static_cast<ReasonCode>(violation.reason)}, now);
+  end(Disconnected{violation, words(violation)}, now);
 }
 
 void Link::closed(CloseCause cause, Time now) {
@@ -196,10 +215,9 @@ void Link::keep_alive(Time now) {
   if (now >= keep_alive_.dead_at()) {
     const bool silent = now >= keep_alive_.silent_at();
     return give_up(
-        Disconnected{
-            std::nullopt,
-            silent ? within("no sign of life after PINGREQ", config_.ping_timeout)
-                   : within("no PINGRESP", config_.keep_alive_s * second + config_.ping_timeout)},
+        Disconnected{std::nullopt,
+                     silent ? within("no sign of life after PINGREQ", config_.ping_timeout)
+                            : within("no PINGRESP", keep_alive_s_ * second + config_.ping_timeout)},
         now);
   }
   if (now < keep_alive_.ping_at()) return;

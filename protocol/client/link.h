@@ -36,8 +36,8 @@ class LinkOwner {
 class Link final : public Peer {
  public:
   /// Writes CONNECT (MQTT-3.1.0-1); CONNACK is to arrive before `connect_by`.
-  Link(LinkOwner& owner, const ClientConfig& config, std::uint64_t number, Time connect_by,
-       Time now);
+  Link(LinkOwner& owner, const ClientConfig& config, std::uint64_t number, const Connect& connect,
+       Time connect_by, Time now);
   /// A link that nobody waits for: finished at once, tells its owner nothing.
   Link(LinkOwner& owner, const ClientConfig& config, std::uint64_t number);
 
@@ -55,19 +55,23 @@ class Link final : public Peer {
   [[nodiscard]] bool is_closed() const { return phase_ == Phase::closed; }
   [[nodiscard]] LinkOutput& output() { return output_; }
 
-  void accepted(Time now);    ///< CONNACK was good: keep alive starts
-  void track(Token token);    ///< a QoS 0 message ends where the outbox ends now
-  void read_on(Time now);     ///< may_read() may have changed
-  void disconnect(Time now);  ///< DISCONNECT, then closes in order
+  /// CONNACK was good: its terms hold, keep alive starts.
+  void accepted(const Connack& packet, Time now);
+  void track(Token token);  ///< a QoS 0 message ends where the outbox ends now
+  void read_on(Time now);   ///< may_read() may have changed
+  /// DISCONNECT behind what is pending, then closes in order.
+  void disconnect(const Disconnect& packet, Time now);
   /// Closes at once: what is still to be written is thrown away, for it would hold the socket open.
   void give_up(ClientEvent how, Time now);
-  void violated(Violation violation, Time now);  ///< gives up: the server broke a rule
+  /// The server broke a rule: closes, in 5.0 with a DISCONNECT that says so.
+  void violated(Violation violation, Time now);
 
  private:
   /// draining: finished, what is pending is to be written. closed: the host has closed.
   enum class Phase : std::uint8_t { connecting, connected, draining, closed };
   [[nodiscard]] bool reading() const;
   void process(bool to_the_end, Time now);
+  [[nodiscard]] std::optional<Violation> admit(Packet& packet);
   void handle(Packet packet, Time now);
   void keep_alive(Time now);
   void end(ClientEvent how, Time now);
@@ -79,6 +83,8 @@ class Link final : public Peer {
   bool told_ = false;  // owner_.ended() has been called
   Framer framer_;
   LinkOutput output_;
+  InboundAliases aliases_;
+  std::uint16_t keep_alive_s_;
   KeepAlive keep_alive_;
   Time give_up_at_ = never;  // connecting: without CONNACK. draining: without progress
   std::uint64_t sent_bytes_ = 0;

@@ -10,10 +10,11 @@ Redial::Redial(const ClientConfig& config, Random random)
       connect_timeout_(config.connect_timeout),
       random_(random) {}
 
-void Redial::start() {
-  if (phase_ != Phase::idle) return;
+bool Redial::start() {
+  if (phase_ != Phase::idle) return false;
   phase_ = Phase::ready;
   failures_ = 0;
+  return true;
 }
 
 bool Redial::dialing(Time now) {

@@ -13,7 +13,7 @@ class Redial {
  public:
   Redial(const ClientConfig& config, Random random);
 
-  void start();
+  bool start();  ///< false if it had been started
   void stop() { phase_ = Phase::idle; }
   [[nodiscard]] bool wants_dial() const { return phase_ == Phase::ready; }
   /// True if it was wanted. The attempt must end in CONNACK by attempt_deadline().

@@ -2,24 +2,26 @@
 
 #include <utility>
 
+#include "protocol/client/config.h"
+
 namespace mqttlab::client {
 
 namespace {
-std::size_t bytes_of(const OutMessage& message) {
-  return message.encoded.topic().size() + message.encoded.payload().size();
-}
+// Of topic, properties and payload.
+std::size_t bytes_of(const OutMessage& message) { return message.encoded.size() - 2; }
 }  // namespace
 
 Session::Session(const ClientConfig& config)
-    : clean_(config.clean_session),
+    : is_new_(config.clean_session),
       queue_messages_(config.queue_messages),
       queue_bytes_(config.queue_bytes),
       outbox_bytes_(config.outbox_bytes),
       outbound_(config.window, ids_),
-      inbound_(65'535),  // 3.1.1 gives a client no means to announce a limit
+      inbound_(config.receive_maximum),
       subscriptions_(config.version, ids_) {}
 
-bool Session::has_room(std::size_t bytes) const {
+bool Session::has_room(const OutMessage& message) const {
+  const std::size_t bytes = bytes_of(message);
   return queue_.size() < queue_messages_ && bytes <= queue_bytes_ &&
          queued_bytes_ <= queue_bytes_ - bytes;
 }
@@ -33,35 +35,68 @@ void Session::push(OutMessage message, Queue::const_iterator place) {
   queue_.insert(place, std::move(message));
 }
 
-void Session::write(LinkOutput& out, Time now) {
+std::optional<ReasonCode> Session::refusal(const OutMessage& message, const LinkOutput& out) {
+  const Terms& terms = out.terms();
+  if (message.qos > terms.maximum_qos) return ReasonCode::qos_not_supported;  // v5 MQTT-3.2.2-11
+  if (message.retain && !terms.retain_available) {
+    return ReasonCode::retain_not_supported;  // v5 MQTT-3.2.2-14
+  }
+  if (!out.fits(message)) return ReasonCode::packet_too_large;  // v5 MQTT-3.2.2-15
+  return std::nullopt;
+}
+
+std::vector<Completed> Session::write(LinkOutput& out, Time now) {
+  std::vector<Completed> over;
   subscriptions_.write(out.outbox);
   outbound_.resend(out, outbox_bytes_, now);
   while (!queue_.empty() && outbound_.can_send() && out.outbox.size() < outbox_bytes_) {
     OutMessage message = std::move(queue_.front());
     queue_.pop_front();
     queued_bytes_ -= bytes_of(message);
-    outbound_.send(std::move(message), out, now);
+    if (message.expires_at <= now) {
+      over.push_back({.token = message.token, .outcome = Outcome::expired});
+    } else if (const auto reason = refusal(message, out)) {
+      over.push_back({.token = message.token, .outcome = Outcome::refused, .reason = *reason});
+    } else {
+      outbound_.send(std::move(message), out, now);
+    }
   }
+  return over;
 }
 
-Session::Failed Session::link_ended() {
-  if (!clean_) return {};
+Session::Failed Session::link_ended(std::uint32_t expiry_s, Time now) {
+  if (expiry_s == 0) return end();
+  if (expiry_s != no_expiry_s) expires_at_ = now + expiry_s * second;
+  return {};
+}
+
+Session::Failed Session::link_accepted(bool session_present, const Terms& terms) {
+  Failed failed;
+  if (session_present) {
+    inbound_.new_link();
+    subscriptions_.new_link();
+  } else {
+    failed = lose();
+  }
+  is_new_ = false;
+  outbound_.new_link(terms.receive_maximum);  // v5 MQTT-3.3.4-7
+  return failed;
+}
+
+Session::Failed Session::end() {
+  is_new_ = true;
+  expires_at_ = never;
   inbound_.clear();
   return outbound_.clear();
 }
 
-Session::Failed Session::link_accepted(bool session_present, const Terms& terms) {
-  if (session_present) {
-    outbound_.new_link(terms.receive_maximum);
-    inbound_.new_link();
-    subscriptions_.new_link();
-    return {};
-  }
+Session::Failed Session::lose() {
+  is_new_ = true;
+  expires_at_ = never;
   Failed failed;
   inbound_.clear();
   subscriptions_.session_lost();
   auto open = outbound_.take_all();
-  outbound_.new_link(terms.receive_maximum);
   for (auto exchange = open.rbegin(); exchange != open.rend(); ++exchange) {
     if (exchange->stage == Stage::await_pubcomp) {
       failed.insert(failed.begin(), exchange->message.token);

@@ -3,6 +3,9 @@
 #include <cassert>
 #include <utility>
 
+#include "protocol/client/config.h"
+#include "protocol/client/opening.h"
+
 namespace mqttlab {
 
 Client::State::State(ClientConfig config_, std::uint64_t seed, trace::Log* log_,
@@ -11,24 +14,52 @@ Client::State::State(ClientConfig config_, std::uint64_t seed, trace::Log* log_,
       log(log_),
       actor(actor_),
       session(config),
-      redial(config, Random(seed, "client/" + config.client_id + "/backoff")) {}
+      redial(config, Random(seed, "client/" + config.client_id + "/backoff")),
+      client_id(config.client_id) {}
 
-bool Client::State::has_room(const Publish& message) const {
-  return session.has_room(message.topic.size() + message.payload.size()) ||
-         (connected() && session.can_send(link->output()));
+void Client::State::start() {
+  if (redial.start()) begin_anew = config.clean_session;
+}
+
+std::optional<Misuse> Client::State::stop(const Disconnect& how, Time now) {
+  const auto* rule = find_reason(static_cast<std::uint8_t>(how.reason), PacketType::disconnect);
+  if (!rule || !may_send(*rule, PacketType::disconnect, Sender::client)) {
+    return Misuse::bad_argument;  // MQTT-3.14.2-1
+  }
+  if (!client::v5(config) && how != Disconnect{}) return Misuse::bad_argument;
+  constexpr auto place = place_of(PacketType::disconnect);
+  if (Properties::fault(how.properties.bytes().bytes(), place, Sender::client)) {
+    return Misuse::bad_argument;
+  }
+  const auto interval = how.properties.get<PropertyId::session_expiry_interval>();
+  if (interval.value_or(0) != 0 && client::session_expiry_s(config) == 0) {
+    return Misuse::bad_argument;  // U-3.14.2.2.2-2
+  }
+  redial.stop();
+  if (!link) return std::nullopt;
+  if (!link->finished()) expiry_s = interval.value_or(expiry_s);
+  link->disconnect(how, now);
+  return std::nullopt;
+}
+
+std::optional<Misuse> Client::State::objection(const OutMessage& message) const {
+  if (connected()) {
+    const auto reason = client::Session::refusal(message, link->output());
+    if (reason == ReasonCode::packet_too_large) return Misuse::too_large;
+    if (reason) return Misuse::not_supported;
+  }
+  if (message.qos == QoS::at_most_once || session.has_room(message)) return std::nullopt;
+  if (connected() && session.can_send(link->output())) return std::nullopt;
+  return Misuse::queue_full;
 }
 
 bool Client::State::has_room_for_request() const {
   return session.subscriptions().unanswered() < config.queue_messages;
 }
 
-Token Client::State::publish(const Publish& message, Time now) {
+Token Client::State::publish(const Publish& message, OutMessage out, Time now) {
   const Token token = next_token++;
   trace_publish(trace::Kind::publish_called, message, 0, token, now);
-  OutMessage out;
-  out.encoded = EncodedPublish(message.topic, message.payload);
-  out.qos = message.qos;
-  out.retain = message.retain;
   out.token = token;
   if (out.qos != QoS::at_most_once) {
     session.enqueue(std::move(out));
@@ -43,7 +74,8 @@ Token Client::State::publish(const Publish& message, Time now) {
 }
 
 void Client::State::write(Time now) {
-  if (connected()) session.write(link->output(), now);
+  if (!connected()) return;
+  for (Completed& over : session.write(link->output(), now)) complete(std::move(over), now);
 }
 
 std::optional<ClientEvent> Client::State::poll(Time now) {
@@ -61,6 +93,7 @@ void Client::State::advance(Time now) {
     attempt_failed(CloseCause::timeout, now);
   }
   redial.advance(now);
+  if (now >= session.expires_at()) fail(session.lose(), now);
   if (link) link->advance(now);
 }
 
@@ -69,7 +102,12 @@ Peer& Client::State::dialed(Time now) {
   ++links;
   if (redial.is_dialing()) {
     redial.dialed();
-    link = std::make_unique<client::Link>(*this, config, links, redial.attempt_deadline(), now);
+    if (std::exchange(begin_anew, false)) fail(session.end(), now);
+    session.link_begins();
+    expiry_s = client::session_expiry_s(config);
+    link = std::make_unique<client::Link>(
+        *this, config, links, client::connect_packet(config, client_id, session.is_new()),
+        redial.attempt_deadline(), now);
   } else {
     link = std::make_unique<client::Link>(*this, config, links);
   }
@@ -87,35 +125,46 @@ bool Client::State::may_read() const {
 }
 
 void Client::State::connack(const Connack& packet, Time now) {
-  if (packet.code != ConnectReturn::accepted) {
-    return link->give_up(Refused{packet.code}, now);
+  if (packet.code != ConnectReturn::accepted || is_error(packet.reason)) {
+    return link->give_up(Refused{packet.code, packet.reason, packet.properties}, now);
   }
-  if (packet.session_present && config.clean_session) {
-    return link->violated({0x82, "MQTT-3.2.2-1"}, now);
+  if (packet.session_present && session.is_new()) {  // v5 MQTT-3.2.2-4
+    return link->violated(protocol_error(client::v5(config) ? "MQTT-3.2.2-2" : "MQTT-3.2.2-1"),
+                          now);
   }
-  link->accepted(now);
+  if (client::v5(config) && client_id.empty()) {
+    const auto assigned = packet.properties.get<PropertyId::assigned_client_identifier>();
+    if (!assigned || assigned->empty()) return link->violated(protocol_error("MQTT-3.1.3-7"), now);
+    client_id = assigned->text();
+  }
+  link->accepted(packet, now);
   redial.accepted(now);
-  inbox.add(Connected{packet.session_present});
-  for (const Token token : session.link_accepted(packet.session_present, link->output().terms())) {
-    complete(token, Outcome::failed, now);
-  }
+  const Terms& terms = link->output().terms();
+  expiry_s = terms.session_expiry_s.value_or(expiry_s);
+  inbox.add(Connected{packet.session_present, packet});
+  fail(session.link_accepted(packet.session_present, terms), now);
   write(now);
 }
 
 void Client::State::packet(Packet packet, Time now) {
   OutboundFlow& outbound = session.outbound();
-  if (const auto* publish = std::get_if<Publish>(&packet)) {
-    return received(*publish);
+  if (auto* publish = std::get_if<Publish>(&packet)) {
+    return received(std::move(*publish), now);
   }
   if (const auto* puback = std::get_if<Puback>(&packet)) {
-    complete(outbound.puback(puback->packet_id), now);
+    settle(outbound.puback(puback->packet_id), *puback, now);
   } else if (const auto* pubrec = std::get_if<Pubrec>(&packet)) {
-    complete(outbound.pubrec(pubrec->packet_id, pubrec->reason, link->output()), now);
+    settle(outbound.pubrec(pubrec->packet_id, pubrec->reason, link->output()), *pubrec, now);
   } else if (const auto* pubrel = std::get_if<Pubrel>(&packet)) {
-    session.inbound().pubrel(pubrel->packet_id);  // unknown ids are answered too (MQTT-4.3.3-2)
-    encode(Pubcomp{pubrel->packet_id}, config.version, link->output().outbox);
+    // Unknown ids are answered too (MQTT-4.3.3-2; v5 MQTT-4.3.3-11).
+    const bool known = session.inbound().pubrel(pubrel->packet_id);
+    const auto reason = known ? ReasonCode::success : ReasonCode::packet_identifier_not_found;
+    encode(Pubcomp{pubrel->packet_id, reason}, config.version, link->output().outbox);
   } else if (const auto* pubcomp = std::get_if<Pubcomp>(&packet)) {
-    complete(outbound.pubcomp(pubcomp->packet_id), now);
+    settle(outbound.pubcomp(pubcomp->packet_id), *pubcomp, now);
+  } else if (const auto* disconnect = std::get_if<Disconnect>(&packet)) {
+    std::string words(name(disconnect->reason, PacketType::disconnect));
+    return link->give_up(Disconnected{{}, "the server disconnected: " + words, *disconnect}, now);
   } else if (const auto* suback = std::get_if<Suback>(&packet)) {
     auto completed = session.subscriptions().suback(*suback);
     if (!completed) return link->violated(completed.violation(), now);
@@ -128,16 +177,23 @@ void Client::State::packet(Packet packet, Time now) {
   write(now);
 }
 
-void Client::State::received(const Publish& publish) {
+void Client::State::received(Publish publish, Time now) {
   const client::OwedAck ack{link->number(), publish.packet_id, publish.qos};
-  // The id counts as seen from now on, taken by the application or not: a later link's repeat is
-  // answered only, never delivered again.
-  if (publish.qos == QoS::exactly_once &&
-      session.inbound().publish(publish.packet_id, publish.qos) == InboundFlow::Verdict::repeat) {
-    inbox.add_repeat(ack);
-    return answer_repeats();
+  if (publish.qos != QoS::at_most_once) {
+    // The id counts as seen from now on, taken by the application or not: a later link's repeat is
+    // answered only, never delivered again.
+    switch (session.inbound().publish(publish.packet_id, publish.qos)) {
+      case InboundFlow::Verdict::fresh:
+        break;
+      case InboundFlow::Verdict::repeat:
+        inbox.add_repeat(ack);
+        return answer_repeats();
+      case InboundFlow::Verdict::over_limit:
+        return link->violated({0x93, "MQTT-3.3.4-9"}, now);  // U-3.3.4-4
+    }
   }
-  inbox.add(Received{publish.topic, publish.payload, publish.qos, publish.retain, publish.dup},
+  inbox.add(Received{std::move(publish.topic), std::move(publish.payload), publish.qos,
+                     publish.retain, publish.dup, std::move(publish.properties)},
             ack);
 }
 
@@ -145,6 +201,7 @@ void Client::State::acknowledge(const client::OwedAck& ack) {
   if (!connected() || ack.link != link->number()) return;
   if (ack.qos == QoS::at_least_once) {
     encode(Puback{ack.packet_id}, config.version, link->output().outbox);
+    session.inbound().answered(ack.packet_id);
   } else if (ack.qos == QoS::exactly_once) {
     encode(Pubrec{ack.packet_id}, config.version, link->output().outbox);
   }
@@ -161,13 +218,22 @@ void Client::State::written(const std::vector<Token>& sent, Time now) {
 
 void Client::State::ended(ClientEvent how, const std::vector<Token>& unsent, Time now) {
   redial.ended(now);
-  for (const Token token : unsent) complete(token, Outcome::failed, now);
-  for (const Token token : session.link_ended()) complete(token, Outcome::failed, now);
+  fail(unsent, now);
+  fail(session.link_ended(expiry_s, now), now);
   inbox.add(std::move(how));
 }
 
+void Client::State::fail(const std::vector<Token>& tokens, Time now) {
+  for (const Token token : tokens) complete(token, Outcome::failed, now);
+}
+
 void Client::State::complete(Token token, Outcome outcome, Time now) {
-  inbox.add(Completed{token, outcome, {}});
+  complete(Completed{.token = token, .outcome = outcome}, now);
+}
+
+void Client::State::complete(Completed completed, Time now) {
+  const auto [token, outcome] = std::pair(completed.token, completed.outcome);
+  inbox.add(std::move(completed));
   if (!log) return;
   trace::Event event;
   event.at = now;
@@ -178,8 +244,14 @@ void Client::State::complete(Token token, Outcome outcome, Time now) {
   log->append(event);
 }
 
-void Client::State::complete(std::optional<Token> token, Time now) {
-  if (token) complete(*token, Outcome::done, now);
+template <typename Answer>
+void Client::State::settle(std::optional<Token> token, const Answer& answer, Time now) {
+  if (!token) return;
+  // A server that does not know the id of a PUBREL has seen one before: the message is with it.
+  const bool refused = is_error(answer.reason) && !std::is_same_v<Answer, Pubcomp>;
+  complete(
+      {*token, refused ? Outcome::refused : Outcome::done, {}, answer.reason, answer.properties},
+      now);
 }
 
 template <typename Message>

@@ -20,9 +20,12 @@ struct Client::State final : client::LinkOwner {
 
   // For the application.
   [[nodiscard]] bool connected() const { return link && link->connected(); }
-  [[nodiscard]] bool has_room(const Publish& message) const;
+  void start();
+  std::optional<Misuse> stop(const Disconnect& how, Time now);
+  /// What stands against taking the message now.
+  [[nodiscard]] std::optional<Misuse> objection(const OutMessage& message) const;
   [[nodiscard]] bool has_room_for_request() const;
-  Token publish(const Publish& message, Time now);
+  Token publish(const Publish& message, OutMessage out, Time now);
   void write(Time now);  ///< puts on the link what may go now
   std::optional<ClientEvent> poll(Time now);
   void advance(Time now);
@@ -38,11 +41,15 @@ struct Client::State final : client::LinkOwner {
   void written(const std::vector<Token>& sent, Time now) override;
   void ended(ClientEvent how, const std::vector<Token>& unsent, Time now) override;
 
-  void received(const Publish& publish);
+  void received(Publish publish, Time now);
   void acknowledge(const client::OwedAck& ack);
   void answer_repeats();
-  void complete(Token token, Outcome outcome, Time now);  ///< a publish
-  void complete(std::optional<Token> token, Time now);
+  void fail(const std::vector<Token>& tokens, Time now);
+  void complete(Token token, Outcome outcome, Time now);
+  void complete(Completed completed, Time now);  ///< a publish
+  /// The answer that has ended the exchange of `token`, if it has ended one.
+  template <typename Answer>
+  void settle(std::optional<Token> token, const Answer& answer, Time now);
   void trace_publish(trace::Kind kind, const Publish& message, std::uint8_t code, Token token,
                      Time now);
   void trace_delivered(const Received& message, Time now);
@@ -57,6 +64,9 @@ struct Client::State final : client::LinkOwner {
   client::Inbox inbox;
   std::unique_ptr<client::Link> link;
   std::uint64_t links = 0;
+  std::string client_id;       ///< configured, or assigned by the server
+  bool begin_anew = false;     ///< the next link begins a session: start() with clean_session
+  std::uint32_t expiry_s = 0;  ///< how long the session outlives the present link
   Token next_token = 1;
 };
 

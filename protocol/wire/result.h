@@ -54,6 +54,7 @@ enum class Misuse : std::uint8_t {
   queue_full,     ///< the offline queue's limit is reached
   not_connected,  ///< needs a live connection
   bad_argument,   ///< a value outside its range
+  not_supported,  ///< the server has announced that it does not do this (5.0)
 };
 
 /// A value, or the peer's Violation.

@@ -24,22 +24,22 @@ class ClientScript {
   Script& dial() {
     EXPECT_TRUE(client_.wants_link());
     client_.dialing(now_);
-    server_.emplace(client_.dialed(now_), Sender::server, now_);
+    server_.emplace(client_.dialed(now_), Sender::server, now_, client_.config().version);
     return *server_;
   }
   /// Starts the client, dials, and answers its CONNECT.
-  Connect connect(bool session_present = false) {
+  Connect connect(bool session_present = false, Properties properties = {}) {
     client_.start(now_);
     const Connect connect = dial().expect<Connect>();
-    server().send(Connack{session_present, ConnectReturn::accepted});
+    server().send(Connack{.session_present = session_present, .properties = properties});
     EXPECT_TRUE(client_.connected());
     return connect;
   }
   /// The link breaks; the next one comes up after the client's backoff.
-  Connect reconnect(bool session_present) {
+  Connect reconnect(bool session_present, Properties properties = {}) {
     server().close(CloseCause::reset);
     redial();
-    return connect(session_present);
+    return connect(session_present, std::move(properties));
   }
   void redial() {
     for (int step = 0; !client_.wants_link() && client_.deadline() != never && step < 10; ++step) {

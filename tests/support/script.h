@@ -22,9 +22,10 @@ namespace mqttlab::testing {
 [[nodiscard]] inline Slice text(std::string_view characters) { return Slice::copy_of(characters); }
 
 /// The bytes of a packet.
-[[nodiscard]] inline std::vector<std::uint8_t> bytes_of(const Packet& packet) {
+[[nodiscard]] inline std::vector<std::uint8_t> bytes_of(
+    const Packet& packet, ProtocolVersion version = ProtocolVersion::v3_1_1) {
   Outbox out;
-  encode(packet, ProtocolVersion::v3_1_1, out);
+  encode(packet, version, out);
   std::vector<std::uint8_t> bytes;
   std::array<Bytes, 8> pieces;
   const std::size_t n = out.pending(pieces);
@@ -50,7 +51,9 @@ namespace mqttlab::testing {
 class Script {
  public:
   /// `plays`: which end the test is. `now` is the test's clock; it and the peer must outlive this.
-  Script(Peer& peer, Sender plays, const Time& now) : peer_(&peer), plays_(plays), now_(&now) {}
+  Script(Peer& peer, Sender plays, const Time& now,
+         ProtocolVersion version = ProtocolVersion::v3_1_1)
+      : peer_(&peer), plays_(plays), now_(&now), version_(version) {}
 
   /// The next packet, which must be a P.
   template <typename P>
@@ -75,7 +78,7 @@ class Script {
     return lines;
   }
 
-  void send(const Packet& packet) { send(Bytes(bytes_of(packet))); }
+  void send(const Packet& packet) { send(Bytes(bytes_of(packet, version_))); }
   /// Bytes as they are, at most `segment` at a time. What the peer has no room for fails the test.
   void send(Bytes bytes, std::size_t segment = 65'536) {
     while (!bytes.empty()) {
@@ -108,7 +111,7 @@ class Script {
     }
     if (!*frame) return std::nullopt;
     const Sender sender = plays_ == Sender::client ? Sender::server : Sender::client;
-    auto packet = decode(**frame, sender, ProtocolVersion::v3_1_1);
+    auto packet = decode(**frame, sender, version_);
     if (!packet) {
       ADD_FAILURE() << "the peer wrote a packet that breaks " << packet.violation().statement;
       return std::nullopt;
@@ -119,6 +122,7 @@ class Script {
   Peer* peer_;
   Sender plays_;
   const Time* now_;
+  ProtocolVersion version_;
   Framer framer_{1 << 28};
 };
 
