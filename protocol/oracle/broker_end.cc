@@ -39,7 +39,8 @@ void BrokerEnd::written(Connection& connection, const Event& event) {
   const Sending sending{connection, End::broker, session->out, session};
   switch (event.packet) {
     case PacketType::publish:
-      delivery_.sent(*session, event, exchanges_.publish_written(sending, event));
+      if (const bool begins = exchanges_.publish_written(sending, event); event.message != 0)
+        delivery_.sent(*session, event, begins);
       break;
     case PacketType::pubrel:
       exchanges_.pubrel_written(sending, event);
@@ -65,6 +66,8 @@ void BrokerEnd::connack(Connection& connection, const Event& event) {
   const auto early = std::exchange(connection.early, {});
   if (!connection.accepted()) return;  // MQTT-3.1.4-5
   wills_.accepted(connection);
+  if (Session* session = model_.session(connection.session); session && connection.broker.resumed)
+    exchanges_.resumed({connection, End::broker, session->out, session});
   const std::uint64_t present = model_.event_index;
   for (const auto& [packet, index] : early) {
     model_.event_index = index;
@@ -96,7 +99,7 @@ void BrokerEnd::handles(Connection& connection, const Event& event) {
       sessions_.detach(connection);
       break;
     case PacketType::publish:
-      intake_.arrived(connection, event);
+      if (event.message != 0) intake_.arrived(connection, event);
       break;
     case PacketType::pubrel:
       if (session) session->in.erase(event.packet_id);
@@ -104,7 +107,7 @@ void BrokerEnd::handles(Connection& connection, const Event& event) {
     case PacketType::puback:
     case PacketType::pubrec:
     case PacketType::pubcomp:
-      if (session) exchanges_.acknowledged(session->out, event);
+      if (session) exchanges_.acknowledged({connection, End::broker, session->out, session}, event);
       break;
     case PacketType::subscribe:
       if (session) subscribe(connection, *session, event);

@@ -56,7 +56,7 @@ void ClientEnd::arrived(Connection& connection, const Event& event) {
   if (!client) return;
   switch (event.packet) {
     case PacketType::publish:
-      delivery_.arrived(*client, connection, event);
+      if (event.message != 0) delivery_.arrived(*client, connection, event);
       break;
     case PacketType::pubrel:
       client->in.erase(event.packet_id);
@@ -64,7 +64,7 @@ void ClientEnd::arrived(Connection& connection, const Event& event) {
     case PacketType::puback:
     case PacketType::pubrec:
     case PacketType::pubcomp:
-      exchanges_.acknowledged(client->out, event);
+      exchanges_.acknowledged({connection, End::client, client->out, nullptr}, event);
       break;
     case PacketType::suback:
     case PacketType::unsuback:
@@ -89,7 +89,8 @@ void ClientEnd::connack(Connection& connection, const Event& event) {
   // 3.1 does not tell; a client of it goes on with what it has.
   if (connection.connect->version == ProtocolVersion::v3_1) return;
   connection.client.resumed = event.flags != 0;
-  if (connection.client.resumed) return;
+  if (connection.client.resumed)
+    return exchanges_.resumed({connection, End::client, client->out, nullptr});
   for (const std::uint64_t id : client->out.keys())
     if (client->out.find(id)->connection != connection.number) client->out.erase(id);
   client->in.clear();

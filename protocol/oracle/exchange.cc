@@ -17,11 +17,6 @@ std::string publish(const Exchange& exchange, const Model& model, std::uint64_t 
 
 }  // namespace
 
-std::string Exchanges::sender(const Sending& sending) const {
-  const std::string client = model_.who(sending.connection);
-  return sending.end == End::client ? client : "the broker, to " + client + ",";
-}
-
 bool Exchanges::publish_written(const Sending& sending, const Event& event) {
   model_.report.checked(Rule::dup_rule);
   if (trace::qos_of(event) == QoS::at_most_once) {
@@ -34,21 +29,31 @@ bool Exchanges::publish_written(const Sending& sending, const Event& event) {
     return true;
   }
   Exchange* exchange = sending.out.find(event.packet_id);
-  if (exchange && exchange->message == event.message) {
+  // Without a message: an alias that means nothing (ALIAS-SCOPE).
+  if (exchange && (exchange->message == event.message || event.message == 0)) {
     repeat(sending, event, *exchange);
     return false;
   }
   model_.report.checked(Rule::pid_unique);
-  if (exchange) {  // MQTT-2.3.1-2, MQTT-2.3.1-4
-    model_.report.broken(
-        Rule::pid_unique, model_.now,
-        sender(sending) + " began a PUBLISH on topic " + model_.quoted(event.text) +
-            " under packet id " + std::to_string(event.packet_id) + " at " + seconds(model_.now) +
-            " while that id was held by " + publish(*exchange, model_, event.packet_id),
-        {exchange->event, model_.event_index});
+  if (exchange) {
+    id_in_use(sending, event, *exchange);
+    settled(sending, event.packet_id);
   }
   first_send(sending, event);
   return true;
+}
+
+// Between PUBREC and PUBCOMP an id looks free to a sender that takes PUBREC for the end.
+void Exchanges::id_in_use(const Sending& sending, const Event& event, const Exchange& exchange) {
+  const Rule rule = exchange.stage == Exchange::Stage::publish
+                        ? Rule::pid_unique    // MQTT-2.3.1-2, MQTT-2.3.1-4
+                        : Rule::pid_release;  // MQTT-4.3.3-5
+  model_.report.broken(rule, model_.now,
+                       sender(sending) + " began a PUBLISH on topic " + model_.quoted(event.text) +
+                           " under packet id " + std::to_string(event.packet_id) + " at " +
+                           seconds(model_.now) + " while that id was held by " +
+                           publish(exchange, model_, event.packet_id),
+                       {exchange.event, model_.event_index});
 }
 
 void Exchanges::first_send(const Sending& sending, const Event& event) {
@@ -63,7 +68,8 @@ void Exchanges::first_send(const Sending& sending, const Event& event) {
                            {request.event, model_.event_index});
     }
   }
-  if (trace::dup_of(event) && !may_be_a_repeat(sending, event)) {
+  const bool moved = resends_.begun(sending, event);
+  if (trace::dup_of(event) && !moved && !may_be_a_repeat(sending, event)) {
     model_.report.broken(Rule::dup_rule, model_.now,
                          sender(sending) + " wrote PUBLISH id " + std::to_string(event.packet_id) +
                              " on topic " + model_.quoted(event.text) + " with DUP 1 at " +
@@ -75,7 +81,11 @@ void Exchanges::first_send(const Sending& sending, const Event& event) {
                                   .begun_at = model_.now,
                                   .topic = event.text,
                                   .connection = sending.connection.number,
+                                  .carried = sending.connection.number,
+                                  .bytes = event.bytes,
                                   .qos = trace::qos_of(event)};
+  if (sending.v5()) model_.report.checked(Rule::no_live_resend);
+  flow_.published(sending.connection, event);
 }
 
 // A first PUBLISH that was cut before its last byte was written left no event, and a client may
@@ -96,6 +106,14 @@ bool Exchanges::may_be_a_repeat(const Sending& sending, const Event& event) {
 }
 
 void Exchanges::repeat(const Sending& sending, const Event& event, Exchange& exchange) {
+  const std::uint32_t connection = sending.connection.number;
+  if (exchange.carried == connection) {
+    twice(sending, event, exchange);
+  } else {
+    resends_.sent(sending, event.packet_id, exchange);
+    flow_.published(sending.connection, event);
+    exchange.carried = connection;
+  }
   if (exchange.stage == Exchange::Stage::pubrel_written) {  // MQTT-4.3.3-1
     model_.report.broken(Rule::q2_no_republish, model_.now,
                          sender(sending) + " wrote " + publish(exchange, model_, event.packet_id) +
@@ -109,6 +127,16 @@ void Exchanges::repeat(const Sending& sending, const Event& event, Exchange& exc
                          {exchange.event, model_.event_index});
   }
   continued(sending, exchange);
+}
+
+// 3.1.1 allows it; in 5.0 only a resumed session sends anything again (MQTT-4.4.0-1).
+void Exchanges::twice(const Sending& sending, const Event& event, const Exchange& exchange) {
+  if (!sending.v5()) return;
+  model_.report.broken(Rule::no_live_resend, model_.now,
+                       sender(sending) + " wrote " + std::string(name(event.packet)) +
+                           " a second time on one connection, at " + seconds(model_.now) +
+                           ", for " + publish(exchange, model_, event.packet_id),
+                       {exchange.event, model_.event_index});
 }
 
 void Exchanges::continued(const Sending& sending, Exchange& exchange) {
@@ -130,23 +158,36 @@ void Exchanges::pubrel_written(const Sending& sending, const Event& event) {
   }
   if (exchange->stage != Exchange::Stage::pubrel_written)
     model_.report.checked(Rule::q2_no_republish);
+  if (exchange->released == sending.connection.number && !exchange->pubrec_waits)
+    twice(sending, event, *exchange);
   exchange->stage = Exchange::Stage::pubrel_written;
+  exchange->released = sending.connection.number;
+  exchange->pubrec_waits = false;
   continued(sending, *exchange);
 }
 
-void Exchanges::acknowledged(Table<Exchange>& out, const Event& event) {
-  Exchange* exchange = out.find(event.packet_id);
+void Exchanges::acknowledged(const Sending& sending, const Event& event) {
+  Exchange* exchange = sending.out.find(event.packet_id);
   if (!exchange) return;
   const bool qos1 = exchange->qos == QoS::at_least_once;
   if (event.packet == PacketType::puback && qos1) {
-    out.erase(event.packet_id);
+    settled(sending, event.packet_id);
   } else if (event.packet == PacketType::pubrec && !qos1) {
+    if (refuses(event)) return settled(sending, event.packet_id);  // MQTT-4.4.0-2
+    exchange->pubrec_waits = true;
     if (exchange->stage == Exchange::Stage::publish)
       exchange->stage = Exchange::Stage::pubrec_arrived;
   } else if (event.packet == PacketType::pubcomp && !qos1 &&
              exchange->stage != Exchange::Stage::publish) {
-    out.erase(event.packet_id);
+    settled(sending, event.packet_id);
   }
+}
+
+void Exchanges::settled(const Sending& sending, std::uint64_t packet_id) {
+  model_.report.checked(Rule::pid_release);
+  if (sending.out.find(packet_id)->carried == sending.connection.number)
+    flow_.settled(sending.window());
+  sending.out.erase(packet_id);
 }
 
 // SUBSCRIBE, UNSUBSCRIBE and a client's PUBLISH share the ids (MQTT-2.3.1-2); the first two hold
@@ -169,15 +210,31 @@ void Exchanges::request_written(const Sending& sending, const Event& event) {
       {exchange ? exchange->event : request->event, model_.event_index});
 }
 
+void Exchanges::held(const Connection& connection, const Deadline& deadline) {
+  if (!deadline.known || connection.client.closed || connection.broker.closed) return;
+  for (const Connection::Request& request : connection.at_client) {
+    const Event& written = model_.log->events()[request.event];
+    if (written.at > deadline.before) continue;
+    model_.report.broken(Rule::pid_release, model_.now,
+                         model_.who(connection) + " still waits for the answer to " +
+                             std::string(name(written.packet)) + " id " +
+                             std::to_string(request.packet_id) + " that it wrote at " +
+                             seconds(written.at),
+                         {request.event});
+  }
+}
+
 void Exchanges::over(const Sending& sending) {
   const Side& side = sending.side();
-  if (!side.resumed || side.wrote_at < std::max(side.connack_at, side.resent_at) + quiet_after)
-    return;
+  const Time busy_at = std::max({side.connack_at, side.resent_at, side.window.full_until});
+  if (!side.resumed || side.wrote_at < busy_at + quiet_after) return;
   for (const std::uint64_t id : sending.out.keys()) {
     Exchange& exchange = *sending.out.find(id);
     if (exchange.connection == sending.connection.number || exchange.reported) continue;
-    exchange.reported = true;
     const bool released = exchange.stage == Exchange::Stage::pubrel_written;
+    // PUBREL takes no quota; PUBLISH waits for it (MQTT-4.9.0-2, MQTT-4.9.0-3).
+    if (!released && (side.window.full() || !fits(model_, side.window, exchange))) continue;
+    exchange.reported = true;
     const bool qos1 = exchange.qos == QoS::at_least_once;
     model_.report.broken(qos1 ? Rule::q1_resume : Rule::q2_resume, model_.now,
                          sender(sending) + " resumed its session at " + seconds(side.connack_at) +

@@ -193,6 +193,11 @@ std::string Model::who(const Connection& connection) const {
   return words + " (connection " + std::to_string(connection.number) + ")";
 }
 
+std::string Model::sender(const Connection& connection, End end) const {
+  const std::string client = who(connection);
+  return end == End::client ? client : "the broker, to " + client + ",";
+}
+
 std::string Model::who(Text client_id, Actor device) const {
   if (client_id != 0) return "client " + quoted(client_id);
   return "a client without an id on '" + std::string(log->actor_name(device)) + "'";

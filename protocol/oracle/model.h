@@ -23,6 +23,9 @@ using trace::Text;
 /// How late the broker's host may be with what the broker has decided already: closing a link.
 inline constexpr Time host_grace = 100 * millisecond;
 
+/// How long after its last byte has arrived a sender may take to find its link free again.
+inline constexpr Time link_grace = 1 * second;
+
 /// One QoS 1 or 2 message under way from a sender, from the first PUBLISH that was written whole.
 struct Exchange {
   /// How far the wire has shown it to be.
@@ -32,10 +35,17 @@ struct Exchange {
   Time begun_at = 0;
   Text topic = 0;
   std::uint32_t connection = 0;  ///< the last one that carried PUBLISH or PUBREL
+  std::uint32_t carried = 0;     ///< the last one that carried PUBLISH
+  std::uint32_t released = 0;    ///< the last one that carried PUBREL
+  std::uint32_t bytes = 0;       ///< of its first PUBLISH
   QoS qos{};
   Stage stage = Stage::publish;
-  bool reported = false;  ///< as never continued; one finding is enough
+  bool pubrec_waits = false;  ///< PUBREC has arrived since the last PUBREL
+  bool reported = false;      ///< as never continued; one finding is enough
 };
+
+/// PUBACK, PUBREC: the message was not taken. 3.1.1 has no such answer.
+[[nodiscard]] inline bool refuses(const Event& event) { return event.code >= 0x80; }
 
 /// A PUBLISH that the broker has got and its sender has not finished with.
 struct Inbound {
@@ -126,9 +136,28 @@ struct Client {
   bool content = false;          ///< it said DISCONNECT or was refused: it need not come back
   Time lost_at = 0;              ///< when its last connection ended
   std::uint64_t lost_event = 0;
+  Time handed_at = 0;       ///< its application last took a message
   Table<Exchange> out;      ///< by packet id, client to broker
   Table<std::uint64_t> in;  ///< QoS 2 packet ids that wait for PUBREL: the message
   Table<Arrival> arrivals;  ///< by message
+};
+
+/// What one end may send on a connection, and what of it is under way.
+struct Window {
+  std::uint32_t limit = 0;              ///< the other end's Receive Maximum; 0: none, or not known
+  std::uint32_t packet_limit = 0;       ///< its Maximum Packet Size in bytes; 0: as above
+  std::uint16_t alias_limit = 0;        ///< its Topic Alias Maximum
+  std::uint32_t open = 0, peak = 0;     ///< QoS 1 and 2 PUBLISHes of this connection, not settled
+  Time full_since = 0, full_until = 0;  ///< the last time that `open` was at the limit
+  Time idle_since = 0;                  ///< `open` is below its peak from then on
+  struct Resend {
+    std::uint64_t event;  ///< index of the first PUBLISH
+    std::uint16_t packet_id;
+  };
+  std::vector<Resend> resends{};  ///< PUBLISHes to be sent again after a resume, oldest first
+  std::size_t resent = 0;         ///< of them done with, from the front
+
+  [[nodiscard]] bool full() const { return limit != 0 && open >= limit; }
 };
 
 /// What one end of a connection has shown.
@@ -146,6 +175,7 @@ struct Side {
   Time connack_at = 0;
   std::uint64_t connack_event = 0;
   bool resumed = false;  ///< with session present 1
+  Window window;
 
   [[nodiscard]] bool open() const { return opened && !closed; }
 };
@@ -183,6 +213,12 @@ struct Connection {
   std::vector<std::pair<Event, std::uint64_t>> early;  ///< arrived before CONNACK was written
 
   [[nodiscard]] Side& side(End end) { return end == End::client ? client : broker; }
+  /// Nothing that this end has written is under way: it can write what it likes.
+  [[nodiscard]] bool link_free(End end, Time now) const {
+    const Side& from = end == End::client ? client : broker;
+    const Side& to = end == End::client ? broker : client;
+    return to.arrived >= from.written && now > to.heard_at + link_grace;
+  }
   [[nodiscard]] bool accepted() const { return connect && broker.connack && code == 0; }
 };
 
@@ -248,6 +284,8 @@ class Model {
   [[nodiscard]] std::string quoted(Text text) const;
   [[nodiscard]] std::string who(const Connection& connection) const;  ///< client 'meter-007'
   [[nodiscard]] std::string who(Text client_id, Actor device) const;
+  /// The same with its connection, or: the broker, to client 'meter-007' (connection 3),
+  [[nodiscard]] std::string sender(const Connection& connection, End end) const;
 
  private:
   static constexpr std::size_t remembered = 65'536;  // messages per session, delivered or not

@@ -1,5 +1,7 @@
 #include "protocol/oracle/oracle.h"
 
+#include "protocol/oracle/alias.h"
+#include "protocol/oracle/answers.h"
 #include "protocol/oracle/broker_end.h"
 #include "protocol/oracle/client_end.h"
 #include "protocol/oracle/converge.h"
@@ -23,7 +25,10 @@ struct Oracle::State {
   Report report;
   Model model{settings, report};
   Calls calls{model};
-  Exchanges exchanges{model, calls};
+  Flow flow{model, calls};
+  Exchanges exchanges{model, calls, flow};
+  Answers answers{model};
+  Aliases aliases{model};
   Wills wills{model};
   Retained retained{model};
   Delivery delivery{model, wills, retained};
@@ -77,6 +82,8 @@ void Oracle::State::on(const Event& event) {
       break;
     case Kind::delivered:
       delivery.delivered(event);
+      for (const std::uint32_t index : model.clients_of(event.actor))
+        model.client_at(index).handed_at = event.at;
       break;
     case Kind::dropped:
       delivery.dropped(event);
@@ -108,6 +115,9 @@ void Oracle::State::on_connection(const Event& event, Connection& connection, Si
       break;
     case Kind::written:
       streams.written(connection, event);
+      answers.written(connection, event);
+      if (event.packet == PacketType::publish) aliases.written(connection, event);
+      if (client) flow.alive(connection);
       client ? client_end.written(connection, event) : broker_end.written(connection, event);
       side.wrote_at = event.at;
       ++side.written;
@@ -115,6 +125,8 @@ void Oracle::State::on_connection(const Event& event, Connection& connection, Si
     case Kind::arrived:
       streams.arrived(connection, event);
       keep_alive.heard(connection, event);
+      answers.arrived(connection, event);
+      flow.announced(connection, event);
       side.heard_at = event.at;
       ++side.arrived;
       client ? client_end.arrived(connection, event) : broker_end.arrived(connection, event);
@@ -136,6 +148,8 @@ void Oracle::State::on_connection(const Event& event, Connection& connection, Si
 
 void Oracle::State::closed(const Event& event, Connection& connection, Side& side) {
   keep_alive.closed(connection, event);
+  answers.closed(connection, event);
+  if (event.end == End::client) flow.alive(connection);
   event.end == End::client ? client_end.closed(connection) : broker_end.closed(connection);
   side.closed = true;
   if (connection.client.open() || connection.broker.open()) return;
@@ -146,6 +160,9 @@ void Oracle::State::finish(Time end) {
   model.now = end;
   const Deadline deadline = converge.deadline(end);
   for (Connection* connection : model.connections()) {
+    answers.finish(*connection);
+    if (connection->client.open()) flow.alive(*connection);
+    exchanges.held(*connection, deadline);
     client_end.finish(*connection);
     broker_end.finish(*connection);
   }

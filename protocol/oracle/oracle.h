@@ -18,6 +18,8 @@ struct Settings {
       100 * millisecond;            ///< how much later than factor x keep alive a broker may close
   Time ping_timeout = 10 * second;  ///< of the clients under test, for KA-DETECT
   Time converge_within = 0;  ///< from the last phase event to the end everything must be done
+  /// How long a peer that can may take to answer; not less than its access control takes.
+  Time answer_within = 30 * second;
   bool queue_qos0 = false;
 };
 

@@ -1,19 +1,10 @@
 #include "protocol/oracle/stream.h"
 
 namespace mqttlab::oracle {
-namespace {
-
-std::string sender(const Model& model, const Connection& connection, End end) {
-  const std::string client = model.who(connection);
-  return end == End::client ? client : "the broker, to " + client + ",";
-}
-
-}  // namespace
-
 void Streams::broken(const Connection& connection, const Event& event, const std::string& how) {
   model_.report.broken(
       Rule::stream_ok, event.at,
-      sender(model_, connection, event.end) + " wrote " + how + " at " + seconds(event.at),
+      model_.sender(connection, event.end) + " wrote " + how + " at " + seconds(event.at),
       {model_.event_index});
 }
 
@@ -47,7 +38,7 @@ void Streams::arrived(Connection& connection, const Event& event) {
                        {model_.event_index});
 }
 
-// The sender is to blame, and once: what was malformed when written arrives malformed. Two
+// The sender is to blame, and once: what was malformed when written arrives malformed. Some
 // statements are rules of their own.
 void Streams::malformed(Connection& connection, const Event& event) {
   const bool at_receiver = event.flags != 0;
@@ -55,11 +46,14 @@ void Streams::malformed(Connection& connection, const Event& event) {
   const Side& from = end == End::client ? connection.client : connection.broker;
   if (at_receiver && from.opened) return;
   const std::string statement(model_.log->text(event.text));
+  const bool id_0 =
+      statement == "MQTT-2.3.1-1" || statement == "MQTT-2.2.1-3" || statement == "MQTT-2.2.1-4";
   const Rule rule = statement == "MQTT-3.3.1-2"   ? Rule::dup_rule
-                    : statement == "MQTT-2.3.1-1" ? Rule::pid_unique
+                    : statement == "MQTT-3.3.2-8" ? Rule::alias_scope
+                    : id_0                        ? Rule::pid_unique
                                                   : Rule::stream_ok;
   model_.report.broken(rule, event.at,
-                       sender(model_, connection, end) + " wrote " + std::to_string(event.bytes) +
+                       model_.sender(connection, end) + " wrote " + std::to_string(event.bytes) +
                            " bytes that are no packet (" +
                            (statement.empty() ? std::string("no statement") : statement) + ") at " +
                            seconds(event.at),

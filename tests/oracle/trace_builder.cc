@@ -52,7 +52,7 @@ void Client::opens() {
 }
 
 void Client::sends_connect(const ConnectOptions& options) {
-  trace::ConnectDetail connect;
+  trace::ConnectDetail connect = options.says;
   connect.version = options.version;
   connect.clean_session = options.clean;
   connect.keep_alive_s = options.keep_alive_s;
@@ -90,6 +90,8 @@ void Client::gets_connack(const ConnectOptions& options) {
               .actor = trace_.broker(),
               .connection = connection_,
               .bytes = 4};
+  if (options.version == ProtocolVersion::v5_0 && options.code == 0)
+    event.detail = trace_.log().add_detail(options.answered);
   trace_.event(event);
   event.kind = Kind::arrived;
   event.end = End::client;
@@ -235,11 +237,14 @@ void TraceBuilder::packet(Kind kind, End end, trace::Actor actor, std::uint32_t 
               .end = end,
               .packet = packet.type,
               .flags = flags_of(packet),
+              .code = packet.code,
               .packet_id = packet.id,
               .actor = actor,
               .connection = connection,
               .bytes = packet.bytes};
-  if (packet.type == PacketType::publish) {
+  if (packet.type == PacketType::publish && packet.with.alias != 0)
+    event.detail = log_.add_detail(packet.with);
+  if (packet.type == PacketType::publish && !packet.topic.empty()) {
     event.message = trace::Log::identity(packet.topic, bytes_of(packet.payload));
     event.text = log_.intern(packet.topic);
     event.payload_bytes = static_cast<std::uint32_t>(packet.payload.size());

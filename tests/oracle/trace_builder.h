@@ -20,6 +20,8 @@ struct Packet {
   bool dup = false, retain = false;
   std::vector<trace::FilterDetail> filters{};
   std::uint32_t bytes = 20;
+  std::uint8_t code = 0;        ///< reason code of an acknowledgement or DISCONNECT
+  trace::PublishDetail with{};  ///< of a PUBLISH of 5.0
 
   [[nodiscard]] Packet again() const {
     Packet packet = *this;
@@ -29,6 +31,18 @@ struct Packet {
   [[nodiscard]] Packet retained() const {
     Packet packet = *this;
     packet.retain = true;
+    return packet;
+  }
+  [[nodiscard]] Packet reason(std::uint8_t why) const {
+    Packet packet = *this;
+    packet.code = why;
+    return packet;
+  }
+  /// Sets the alias, or uses it without a topic; what it means is the caller's to know.
+  [[nodiscard]] Packet alias(std::uint16_t alias, bool topic_given) const {
+    Packet packet = *this;
+    packet.with.alias = alias;
+    packet.with.topic_given = topic_given;
     return packet;
   }
   [[nodiscard]] Packet size(std::uint32_t n) const {
@@ -56,6 +70,8 @@ struct ConnectOptions {
       -1;  ///< session present in CONNACK; -1: 1 from the second connection on, unless clean
   int code = 0;
   ProtocolVersion version = ProtocolVersion::v3_1_1;
+  trace::ConnectDetail says{};      ///< 5.0: its limits and what stands below them
+  trace::ConnackDetail answered{};  ///< 5.0: those of the broker
 };
 
 class TraceBuilder;

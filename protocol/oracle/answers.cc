@@ -1,0 +1,259 @@
+#include "protocol/oracle/answers.h"
+
+#include <algorithm>
+#include <string>
+
+namespace mqttlab::oracle {
+namespace {
+
+enum Answer : std::size_t { puback, pubrec, pubrel, pubcomp, suback, unsuback, pingresp, nothing };
+
+constexpr std::array<PacketType, 7> packets{
+    PacketType::puback, PacketType::pubrec,   PacketType::pubrel,  PacketType::pubcomp,
+    PacketType::suback, PacketType::unsuback, PacketType::pingresp};
+
+std::size_t kind_of(PacketType answer) {
+  return static_cast<std::size_t>(std::find(packets.begin(), packets.end(), answer) -
+                                  packets.begin());
+}
+
+// The packet that answers this one, if it arrives.
+std::size_t answer_to(const Event& event) {
+  switch (event.packet) {
+    case PacketType::publish:
+      return trace::qos_of(event) == QoS::at_least_once  ? puback
+             : trace::qos_of(event) == QoS::exactly_once ? pubrec
+                                                         : nothing;
+    case PacketType::pubrec:
+      return refuses(event) ? nothing : pubrel;
+    case PacketType::pubrel:
+      return pubcomp;
+    case PacketType::subscribe:
+      return suback;
+    case PacketType::unsubscribe:
+      return unsuback;
+    case PacketType::pingreq:
+      return pingresp;
+    default:
+      return nothing;
+  }
+}
+
+}  // namespace
+
+const Answers::Owed* Answers::Queue::oldest() const {
+  for (std::size_t i = first; i < owed.size(); ++i)
+    if (!owed[i].waived) return &owed[i];
+  return nullptr;
+}
+
+void Answers::Queue::erase(std::size_t index) {
+  if (index != first) {
+    owed.erase(owed.begin() + static_cast<std::ptrdiff_t>(index));
+  } else if (++first * 2 > owed.size()) {
+    owed.erase(owed.begin(), owed.begin() + static_cast<std::ptrdiff_t>(first));
+    first = 0;
+  }
+}
+
+Answers::Here Answers::here(Connection& connection, End end) {
+  return {connection, end, ledgers_[key(connection, end)]};
+}
+
+void Answers::arrived(Connection& connection, const Event& event) {
+  const Here at = here(connection, event.end);
+  at.ledger.last = model_.event_index;
+  blocked(at);
+  if (answer_to(event) != nothing) owe(at, event);
+}
+
+void Answers::owe(const Here& here, const Event& event) {
+  Queue& queue = here.ledger.queues[answer_to(event)];
+  Owed owed{.at = event.at, .event = model_.event_index, .packet_id = event.packet_id};
+  if (event.packet == PacketType::publish) {
+    owed.repeat = received_before(here, event);
+  } else if (event.packet == PacketType::pubrec) {
+    // What a sender says to a PUBREC out of place is left open.
+    auto* out = exchanges(here);
+    const Exchange* exchange = out ? out->find(event.packet_id) : nullptr;
+    owed.waived = !exchange || exchange->qos != QoS::exactly_once;
+  }
+  queue.owed.push_back(owed);
+  if (queue.owed.size() - queue.first <= remembered) return;
+  queue.erase(queue.first);
+  here.ledger.complete = false;
+}
+
+// Whether the receiver has this QoS 2 message already, and waits for its PUBREL.
+bool Answers::received_before(const Here& here, const Event& publish) {
+  if (trace::qos_of(publish) != QoS::exactly_once) return false;
+  if (here.end == End::client) {
+    Client* client = model_.client_of(here.connection);
+    return client && client->in.find(publish.packet_id);
+  }
+  Session* session = model_.session(here.connection.session);
+  const Inbound* inbound = session ? session->in.find(publish.packet_id) : nullptr;
+  return inbound && inbound->qos == QoS::exactly_once;
+}
+
+Table<Exchange>* Answers::exchanges(const Here& here) {
+  if (here.end == End::broker) {
+    Session* session = model_.session(here.connection.session);
+    return session ? &session->out : nullptr;
+  }
+  Client* client = model_.client_of(here.connection);
+  return client ? &client->out : nullptr;
+}
+
+void Answers::written(Connection& connection, const Event& event) {
+  const Here at = here(connection, event.end);
+  blocked(at);
+  if (event.packet == PacketType::disconnect) at.ledger.reason = event.code;
+  const std::size_t kind = kind_of(event.packet);
+  if (kind == nothing) return;
+  const Queue& queue = at.ledger.queues[kind];
+  const auto begin = queue.owed.begin() + static_cast<std::ptrdiff_t>(queue.first);
+  const auto found = std::find_if(
+      begin, queue.owed.end(), [&](const Owed& owed) { return owed.packet_id == event.packet_id; });
+  if (found == queue.owed.end()) return without_cause(at, event);
+  answered(at, event, kind, static_cast<std::size_t>(found - queue.owed.begin()));
+}
+
+// Acknowledgements do not outlive their connection (MQTT-2.2.1-5, MQTT-2.2.1-6; MQTT-2.3.1-6 in
+// 3.1.1), but a resumed exchange may go on with PUBREL.
+void Answers::without_cause(const Here& here, const Event& event) {
+  if (!here.ledger.complete || event.packet == PacketType::pingresp) return;
+  model_.report.checked(Rule::ack_causal);
+  auto* out = event.packet == PacketType::pubrel ? exchanges(here) : nullptr;
+  if (out && out->find(event.packet_id)) return;
+  model_.report.broken(Rule::ack_causal, model_.now,
+                       model_.sender(here.connection, here.end) + " wrote " +
+                           std::string(name(event.packet)) + " id " +
+                           std::to_string(event.packet_id) + " at " + seconds(model_.now) +
+                           ", which answers nothing that had arrived on this connection",
+                       {model_.event_index});
+}
+
+void Answers::answered(const Here& here, const Event& event, std::size_t kind, std::size_t index) {
+  Queue& queue = here.ledger.queues[kind];
+  const Owed owed = queue.owed[index];
+  if (kind != pingresp) model_.report.checked(Rule::ack_causal);
+  if (kind == pubcomp || owed.repeat) model_.report.checked(Rule::q2_total);
+  if (here.side().window.full()) model_.report.checked(Rule::quota_nonblock);
+  // Of a broker's acknowledgements the standard orders PUBREL only: that belongs to delivering.
+  const bool ordered = here.end == End::client ? kind <= pubrel : kind == pubrel;
+  if (ordered) in_turn(here, event, kind, index);
+  queue.erase(index);
+  passed_over(here, owed);
+}
+
+void Answers::in_turn(const Here& here, const Event& event, std::size_t kind, std::size_t index) {
+  Queue& queue = here.ledger.queues[kind];
+  const Owed* oldest = queue.oldest();
+  if (!oldest || queue.owed.size() - queue.first < 2) return;
+  model_.report.checked(Rule::ord_ack);
+  if (oldest >= &queue.owed[index]) return;  // MQTT-4.6.0-2, MQTT-4.6.0-3, MQTT-4.6.0-4
+  model_.report.broken(Rule::ord_ack, model_.now,
+                       model_.sender(here.connection, here.end) + " wrote " +
+                           std::string(name(event.packet)) + " id " +
+                           std::to_string(event.packet_id) + " at " + seconds(model_.now) +
+                           ", before that of id " + std::to_string(oldest->packet_id) +
+                           ", although that was due earlier, since " + seconds(oldest->at),
+                       {oldest->event, queue.owed[index].event, model_.event_index});
+  for (std::size_t i = queue.first; i < index; ++i) queue.owed[i].waived = true;
+}
+
+// Who answers what came much later has handled what came before. A client may keep PUBREC back
+// until its application has taken the message.
+void Answers::passed_over(const Here& here, const Owed& answered) {
+  const Time before = answered.at - model_.settings.answer_within;
+  for (const std::size_t kind : {pubcomp, pubrec}) {
+    const Owed* owed = here.ledger.queues[kind].oldest();
+    if (!owed || owed->at >= before || (kind == pubrec && handed_at(here) >= before)) continue;
+    unanswered(here, kind, "and has answered what arrived later");  // MQTT-4.3.3-10, MQTT-4.3.3-11
+  }
+}
+
+void Answers::unanswered(const Here& here, std::size_t kind, const std::string& how) {
+  Queue& queue = here.ledger.queues[kind];
+  Owed& owed = queue.owed[static_cast<std::size_t>(queue.oldest() - queue.owed.data())];
+  owed.waived = true;
+  model_.report.broken(
+      Rule::q2_total, model_.now,
+      model_.sender(here.connection, here.end) + " wrote no " + std::string(name(packets[kind])) +
+          " for the " + (kind == pubcomp ? "PUBREL" : "PUBLISH") + " id " +
+          std::to_string(owed.packet_id) + " that arrived at " + seconds(owed.at) + ", " + how,
+      {owed.event, model_.event_index});
+}
+
+// When its application last took a message; never: it has others to take.
+Time Answers::handed_at(const Here& here) {
+  const Client* client = here.end == End::client ? model_.client_of(here.connection) : nullptr;
+  if (!client) return 0;
+  return client->arrivals.empty() ? client->handed_at : never;
+}
+
+// At zero quota everything but PUBLISH goes on. Told by what is owed for too long by an end that
+// has a free link, and no application to wait for.
+void Answers::blocked(const Here& here) {
+  const Window& window = here.side().window;
+  const Time before = model_.now - model_.settings.answer_within;
+  const bool could = window.full() && here.connection.link_free(here.end, model_.now);
+  if (!could || window.full_since >= before || handed_at(here) >= before) return;
+  for (std::size_t kind = 0; kind < kinds; ++kind) {
+    Queue& queue = here.ledger.queues[kind];
+    const Owed* oldest = queue.oldest();
+    if (!oldest || oldest->at >= before) continue;
+    Owed& owed = queue.owed[static_cast<std::size_t>(oldest - queue.owed.data())];
+    owed.waived = true;
+    model_.report.broken(  // MQTT-3.3.4-8, MQTT-3.3.4-10, MQTT-4.9.0-3
+        Rule::quota_nonblock, model_.now,
+        model_.sender(here.connection, here.end) + " has used up its quota since " +
+            seconds(window.full_since) + ", and wrote no " + std::string(name(packets[kind])) +
+            (owed.packet_id == 0 ? "" : " id " + std::to_string(owed.packet_id)) +
+            " for what arrived at " + seconds(owed.at),
+        {owed.event, model_.event_index});
+  }
+}
+
+void Answers::closed(Connection& connection, const Event& event) {
+  const Here at = here(connection, event.end);
+  over(at);
+  if (static_cast<CloseCause>(event.code) == CloseCause::local) turned_away(at, event.at);
+  ledgers_.erase(key(connection, event.end));
+}
+
+void Answers::finish(Connection& connection) {
+  for (const End end : {End::client, End::broker})
+    if (connection.side(end).open()) over(here(connection, end));
+}
+
+void Answers::over(const Here& here) {
+  blocked(here);
+  if (here.end == End::broker) return;
+  // With nothing to answer later on, a client shows by its own packets that it is there.
+  const Time before = here.side().wrote_at - model_.settings.answer_within;
+  const Owed* owed = here.ledger.queues[pubcomp].oldest();
+  if (owed && owed->at < before && handed_at(here) < before)
+    unanswered(here, pubcomp, "and went on until " + seconds(here.side().wrote_at));
+}
+
+// A PUBREL of any id and a PUBLISH that comes again are legal, and nothing to part for.
+void Answers::turned_away(const Here& here, Time now) {
+  const Client* client = model_.client_of(here.connection);
+  const Side& side = here.side();
+  const bool by_reason = here.ledger.reason >= 0x80;
+  const bool excused =
+      side.malformed_in || side.tail_in || (side.ended && !by_reason) ||
+      here.connection.challenged || here.other().arrived + (by_reason ? 1 : 0) < side.written ||
+      (here.end == End::client && (!client || client->dead)) || handed_at(here) == never;
+  if (excused) return;
+  for (const std::size_t kind : {pubcomp, pubrec}) {
+    const Queue& queue = here.ledger.queues[kind];
+    const Owed* owed = queue.oldest();
+    if (!owed || owed->event != here.ledger.last || now > owed->at + host_grace) continue;
+    if (kind == pubcomp || owed->repeat) unanswered(here, kind, "and closed the connection");
+  }
+}
+
+}  // namespace mqttlab::oracle
