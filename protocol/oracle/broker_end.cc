@@ -5,7 +5,7 @@
 
 namespace mqttlab::oracle {
 
-void BrokerEnd::closed(Connection& connection) {
+void BrokerEnd::closed(Connection& connection, const Event& event) {
   finish(connection);
   if (connection.connect_at_broker && !connection.broker.connack) {
     // What came in before CONNACK could be written may have been acted on, or not.
@@ -17,6 +17,7 @@ void BrokerEnd::closed(Connection& connection) {
     wills_.accepted(connection);
   }
   const bool due = connection.will == WillState::armed;
+  takeovers_.closed(connection, event);
   sessions_.closed(connection);
   wills_.closed(connection);
   if (due && !connection.broker.connack)
@@ -29,6 +30,7 @@ void BrokerEnd::finish(Connection& connection) {
   if (!session || connection.broker.closed) return;
   if (session->connection == connection.number)
     exchanges_.over({connection, End::broker, session->out, session});
+  resumes_.over(connection, *session);
   intake_.give_up(*session, connection.number);
 }
 
@@ -40,9 +42,11 @@ void BrokerEnd::written(Connection& connection, const Event& event) {
   switch (event.packet) {
     case PacketType::publish:
       if (const bool begins = exchanges_.publish_written(sending, event); event.message != 0)
-        delivery_.sent(*session, event, begins);
+        delivery_.sent(connection, *session, event, begins);
+      session->progress_at = event.at;
       break;
     case PacketType::pubrel:
+      discards_.released(*session, event);
       exchanges_.pubrel_written(sending, event);
       break;
     case PacketType::puback:
@@ -51,7 +55,11 @@ void BrokerEnd::written(Connection& connection, const Event& event) {
       break;
     case PacketType::suback:
     case PacketType::unsuback:
-      answered(connection, *session, event);
+      subscriptions_.answered(connection, *session, event);
+      break;
+    case PacketType::disconnect:
+      connection.dismissed = true;
+      connection.dismissal = event.code;
       break;
     default:
       break;
@@ -59,6 +67,7 @@ void BrokerEnd::written(Connection& connection, const Event& event) {
 }
 
 void BrokerEnd::connack(Connection& connection, const Event& event) {
+  takeovers_.answered(connection);
   sessions_.connack_written(connection, event);
   connection.broker.connack = true;
   connection.broker.connack_at = event.at;
@@ -94,9 +103,7 @@ void BrokerEnd::handles(Connection& connection, const Event& event) {
       connection.broker.malformed_in = true;  // a second one: the broker must close (MQTT-3.1.0-2)
       break;
     case PacketType::disconnect:
-      wills_.disconnected(connection);
-      connection.broker.ended = true;
-      sessions_.detach(connection);
+      disconnect(connection, event);
       break;
     case PacketType::publish:
       if (event.message != 0) intake_.arrived(connection, event);
@@ -107,122 +114,31 @@ void BrokerEnd::handles(Connection& connection, const Event& event) {
     case PacketType::puback:
     case PacketType::pubrec:
     case PacketType::pubcomp:
-      if (session) exchanges_.acknowledged({connection, End::broker, session->out, session}, event);
+      if (session) acknowledged(connection, *session, event);
       break;
     case PacketType::subscribe:
-      if (session) subscribe(connection, *session, event);
+      if (session) subscriptions_.subscribe(connection, *session, event);
       break;
     case PacketType::unsubscribe:
-      if (session) unsubscribe(connection, *session, event);
+      if (session) subscriptions_.unsubscribe(connection, *session, event);
       break;
     default:
       break;
   }
 }
 
-void BrokerEnd::subscribe(Connection& connection, Session& session, const Event& event) {
-  connection.at_broker.push_back({event.packet_id, event.detail, model_.event_index, true});
-  for (const trace::FilterDetail& wanted :
-       model_.log->detail<trace::FiltersDetail>(event.detail).filters) {
-    const std::uint32_t filter = model_.filter_index(wanted.filter);
-    Subscriber* subscriber = model_.subscriber(filter, session.id);
-    if (!subscriber) {
-      subscriber = &model_.filter(filter).subscribers.emplace_back();
-      subscriber->session = session.id;
-      session.filters.push_back(filter);
-    }
-    subscriber->asked = wanted.qos();
-    retained_.subscribed(session, filter, wanted.qos());
-  }
+// In 5.0 any reason but 0 keeps the will (v5 MQTT-3.14.4-3).
+void BrokerEnd::disconnect(Connection& connection, const Event& event) {
+  if (event.code == 0) wills_.disconnected(connection);
+  connection.broker.ended = true;
+  sessions_.disconnected(connection, event);
 }
 
-void BrokerEnd::unsubscribe(Connection& connection, Session& session, const Event& event) {
-  connection.at_broker.push_back({event.packet_id, event.detail, model_.event_index, false});
-  for (const trace::FilterDetail& unwanted :
-       model_.log->detail<trace::FiltersDetail>(event.detail).filters) {
-    const std::uint32_t filter = model_.filter_index(unwanted.filter);
-    if (Subscriber* subscriber = model_.subscriber(filter, session.id)) subscriber->leaving = true;
-  }
-}
-
-// SUBACK or UNSUBACK was written.
-void BrokerEnd::answered(Connection& connection, Session& session, const Event& event) {
-  auto& open = connection.at_broker;
-  for (auto request = open.begin(); request != open.end(); ++request) {
-    if (request->packet_id != event.packet_id) continue;
-    if (request->subscribe) {
-      suback(session, *request, event);
-    } else {
-      unsuback(connection, session, *request);
-    }
-    const std::uint32_t detail = request->detail;
-    open.erase(request);
-    for (const trace::FilterDetail& named :
-         model_.log->detail<trace::FiltersDetail>(detail).filters)
-      if (Subscriber* subscriber = model_.subscriber(model_.filter_index(named.filter), session.id))
-        reconsider(connection, *subscriber, named.filter);
-    return;
-  }
-}
-
-void BrokerEnd::suback(Session& session, const Connection::Request& request, const Event& event) {
-  const auto& wanted = model_.log->detail<trace::FiltersDetail>(request.detail).filters;
-  const auto& codes = model_.log->detail<trace::FiltersDetail>(event.detail).filters;
-  for (std::size_t i = 0; i < wanted.size() && i < codes.size(); ++i) {
-    const std::uint32_t filter = model_.filter_index(wanted[i].filter);
-    Subscriber* subscriber = model_.subscriber(filter, session.id);
-    if (!subscriber) continue;
-    if (codes[i].code == suback_failure || codes[i].code == 0) retained_.not_owed(session, filter);
-    if (codes[i].code <= 2) {
-      if (subscriber->granted == Subscriber::none || subscriber->leaving)
-        subscriber->since = model_.now;
-      subscriber->granted = codes[i].code;
-    } else if (subscriber->granted == Subscriber::none) {
-      model_.unsubscribe(session, filter);
-    }
-  }
-}
-
-// MQTT-3.10.4-2. A SUBSCRIBE that came behind the UNSUBSCRIBE, before its answer could be written,
-// begins the subscription anew.
-void BrokerEnd::unsuback(const Connection& connection, Session& session,
-                         const Connection::Request& request) {
-  for (const trace::FilterDetail& unwanted :
-       model_.log->detail<trace::FiltersDetail>(request.detail).filters) {
-    const std::uint32_t filter = model_.filter_index(unwanted.filter);
-    const bool again = std::any_of(
-        connection.at_broker.begin(), connection.at_broker.end(), [&](const auto& later) {
-          return later.subscribe && later.event > request.event && names(later, unwanted.filter);
-        });
-    if (!again) {
-      model_.unsubscribe(session, filter);
-    } else if (Subscriber* subscriber = model_.subscriber(filter, session.id)) {
-      subscriber->granted = Subscriber::none;
-    }
-  }
-}
-
-bool BrokerEnd::names(const Connection::Request& request, Text filter) const {
-  const auto& filters = model_.log->detail<trace::FiltersDetail>(request.detail).filters;
-  return std::any_of(filters.begin(), filters.end(),
-                     [&](const trace::FilterDetail& named) { return named.filter == filter; });
-}
-
-// What the requests that wait for their answers want of a subscription: the last SUBSCRIBE counts.
-void BrokerEnd::reconsider(const Connection& connection, Subscriber& subscriber, Text filter) {
-  subscriber.asked = Subscriber::none;
-  subscriber.leaving = false;
-  for (const Connection::Request& request : connection.at_broker) {
-    for (const trace::FilterDetail& named :
-         model_.log->detail<trace::FiltersDetail>(request.detail).filters) {
-      if (named.filter != filter) continue;
-      if (request.subscribe) {
-        subscriber.asked = named.qos();
-      } else {
-        subscriber.leaving = true;
-      }
-    }
-  }
+void BrokerEnd::acknowledged(Connection& connection, Session& session, const Event& event) {
+  session.progress_at = event.at;
+  if (const Exchange* exchange = session.out.find(event.packet_id))
+    delivery_.answered(session, *exchange, event);
+  exchanges_.acknowledged({connection, End::broker, session.out, &session}, event);
 }
 
 }  // namespace mqttlab::oracle

@@ -5,47 +5,49 @@
 #include "protocol/oracle/exchange.h"
 #include "protocol/oracle/intake.h"
 #include "protocol/oracle/model.h"
-#include "protocol/oracle/retained.h"
 #include "protocol/oracle/session.h"
+#include "protocol/oracle/subscription.h"
 #include "protocol/oracle/will.h"
 
 namespace mqttlab::oracle {
 
 class BrokerEnd {
  public:
-  BrokerEnd(Model& model, Exchanges& exchanges, Sessions& sessions, Wills& wills,
-            Retained& retained, Intake& intake, Delivery& delivery)
+  BrokerEnd(Model& model, Exchanges& exchanges, Sessions& sessions, Takeovers& takeovers,
+            Wills& wills, Intake& intake, Delivery& delivery, Subscriptions& subscriptions,
+            Resumes& resumes, Discards& discards)
       : model_(model),
         exchanges_(exchanges),
         sessions_(sessions),
+        takeovers_(takeovers),
         wills_(wills),
-        retained_(retained),
         intake_(intake),
-        delivery_(delivery) {}
+        delivery_(delivery),
+        subscriptions_(subscriptions),
+        resumes_(resumes),
+        discards_(discards) {}
 
   void written(Connection& connection, const Event& event);
   void arrived(Connection& connection, const Event& event);
-  void closed(Connection& connection);
+  void closed(Connection& connection, const Event& event);
   void finish(Connection& connection);
 
  private:
   void handles(Connection& connection, const Event& event);
   void connack(Connection& connection, const Event& event);
-  void subscribe(Connection& connection, Session& session, const Event& event);
-  void unsubscribe(Connection& connection, Session& session, const Event& event);
-  void answered(Connection& connection, Session& session, const Event& event);
-  void suback(Session& session, const Connection::Request& request, const Event& event);
-  void unsuback(const Connection& connection, Session& session, const Connection::Request& request);
-  [[nodiscard]] bool names(const Connection::Request& request, Text filter) const;
-  void reconsider(const Connection& connection, Subscriber& subscriber, Text filter);
+  void disconnect(Connection& connection, const Event& event);
+  void acknowledged(Connection& connection, Session& session, const Event& event);
 
   Model& model_;
   Exchanges& exchanges_;
   Sessions& sessions_;
+  Takeovers& takeovers_;
   Wills& wills_;
-  Retained& retained_;
   Intake& intake_;
   Delivery& delivery_;
+  Subscriptions& subscriptions_;
+  Resumes& resumes_;
+  Discards& discards_;
 };
 
 }  // namespace mqttlab::oracle

@@ -1,6 +1,11 @@
 #include "protocol/oracle/client_end.h"
 
 namespace mqttlab::oracle {
+namespace {
+
+constexpr std::uint8_t session_taken_over = 0x8E;
+
+}  // namespace
 
 void ClientEnd::closed(Connection& connection) {
   Client* client = model_.client_of(connection);
@@ -17,9 +22,11 @@ void ClientEnd::written(Connection& connection, const Event& event) {
   const Sending sending{connection, End::client, client->out, nullptr};
   switch (event.packet) {
     case PacketType::publish:
+      discards_.client_written(*client, connection, event);
       exchanges_.publish_written(sending, event);
       break;
     case PacketType::pubrel:
+      discards_.client_written(*client, connection, event);
       exchanges_.pubrel_written(sending, event);
       break;
     case PacketType::subscribe:
@@ -39,6 +46,7 @@ void ClientEnd::written(Connection& connection, const Event& event) {
 
 void ClientEnd::connect(Connection& connection, const Event& event) {
   connection.connect = &model_.log->detail<trace::ConnectDetail>(event.detail);
+  connection.keep_alive_s = connection.connect->keep_alive_s;
   connection.client_id = event.text;
   Client& client = model_.client(event.actor, connection);
   connection.client_index = client.id;
@@ -46,7 +54,8 @@ void ClientEnd::connect(Connection& connection, const Event& event) {
   client.content = false;
   client.dead = false;
   if (!connection.connect->clean_session) return;
-  client.out.clear();  // MQTT-3.1.2-6
+  discards_.forgotten(client, connection);
+  client.out.clear();  // v3 MQTT-3.1.2-6, v5 MQTT-3.1.2-4
   client.in.clear();
 }
 
@@ -71,6 +80,10 @@ void ClientEnd::arrived(Connection& connection, const Event& event) {
       std::erase_if(connection.at_client,
                     [&](const auto& request) { return request.packet_id == event.packet_id; });
       break;
+    case PacketType::disconnect:
+      // Who was told that another has taken his place need not fight for it.
+      if (event.code == session_taken_over) client->content = true;
+      break;
     default:
       break;
   }
@@ -86,11 +99,18 @@ void ClientEnd::connack(Connection& connection, const Event& event) {
     client->content = true;
     return;
   }
+  if (event.detail != 0) {
+    const auto& connack = model_.log->detail<trace::ConnackDetail>(event.detail);
+    connection.keep_alive_s = connack.server_keep_alive_s.value_or(connection.keep_alive_s);
+    model_.assign(connection, connack.assigned_client_id);
+    model_.assigned(connection);
+  }
   // 3.1 does not tell; a client of it goes on with what it has.
   if (connection.connect->version == ProtocolVersion::v3_1) return;
   connection.client.resumed = event.flags != 0;
   if (connection.client.resumed)
     return exchanges_.resumed({connection, End::client, client->out, nullptr});
+  if (!connection.connect->clean_session) discards_.forgotten(*client, connection);
   for (const std::uint64_t id : client->out.keys())
     if (client->out.find(id)->connection != connection.number) client->out.erase(id);
   client->in.clear();
@@ -111,6 +131,7 @@ void ClientEnd::died(Actor actor) {
     client.out.clear();
     client.in.clear();
     client.arrivals.clear();
+    client.forgotten.clear();
   }
 }
 

@@ -10,8 +10,13 @@ namespace mqttlab::oracle {
 
 class ClientEnd {
  public:
-  ClientEnd(Model& model, Calls& calls, Exchanges& exchanges, Delivery& delivery)
-      : model_(model), calls_(calls), exchanges_(exchanges), delivery_(delivery) {}
+  ClientEnd(Model& model, Calls& calls, Exchanges& exchanges, Delivery& delivery,
+            Discards& discards)
+      : model_(model),
+        calls_(calls),
+        exchanges_(exchanges),
+        delivery_(delivery),
+        discards_(discards) {}
 
   void written(Connection& connection, const Event& event);
   void arrived(Connection& connection, const Event& event);
@@ -27,6 +32,7 @@ class ClientEnd {
   Calls& calls_;
   Exchanges& exchanges_;
   Delivery& delivery_;
+  Discards& discards_;
 };
 
 }  // namespace mqttlab::oracle

@@ -17,6 +17,12 @@ constexpr std::uint8_t up_to(std::uint8_t qos) {
   return static_cast<std::uint8_t>((1U << (qos + 1)) - 1);
 }
 
+// The RETAIN that a subscription makes of a publisher's (v3 MQTT-3.3.1-9; v5 MQTT-3.3.1-12 and
+// -13).
+std::uint8_t retain_bit(const Wish& wish, bool published) {
+  return published && wish.options.retain_as_published() ? 2 : 1;
+}
+
 // A queue limit, an end of the session or a size limit excuses the loss of any message; that the
 // client was away, or its link congested, only that of QoS 0.
 bool excuses(trace::DropReason reason, QoS qos) {
@@ -25,6 +31,7 @@ bool excuses(trace::DropReason reason, QoS qos) {
     case trace::DropReason::outbox_full:
       return qos == QoS::at_most_once;
     case trace::DropReason::retained_limit:
+    case trace::DropReason::expired:  // the intervals on the wire tell
       return false;
     default:
       return true;
@@ -38,33 +45,72 @@ std::string Delivery::message(const Event& event) const {
          model_.quoted(event.text);
 }
 
+std::string Delivery::sent_to(const Session& session, const Event& event) const {
+  return "the broker sent client " + model_.quoted(session.client_id) + " at " +
+         seconds(model_.now) + " " + message(event);
+}
+
 void Delivery::accept(const Acceptance& accepted) {
+  for (const std::uint32_t index : model_.matching(accepted.topic)) {
+    Filter& filter = model_.filter(index);
+    for (const Subscriber& subscriber : filter.subscribers) permit(accepted, filter, subscriber);
+    if (filter.group) accept_shared(accepted, filter);
+    if (!filter.former.empty()) note_former(accepted, filter);
+  }
+}
+
+void Delivery::permit(const Acceptance& accepted, const Filter& filter,
+                      const Subscriber& subscriber) {
+  Session& session = *model_.session(subscriber.session);
+  const bool own = session.client_id == accepted.publisher;
+  const bool asked = subscriber.asked.wants(own && !accepted.will);
+  const bool granted = subscriber.granted.wants(own && !accepted.will);
+  if (!asked && !granted) return;
+  Record& record = entitle(session, accepted);
+  (filter.group ? record.shared : record.unshared) = true;
   const auto published = static_cast<std::uint8_t>(accepted.qos);
-  for (const std::uint32_t filter : model_.matching(accepted.topic)) {
-    for (const Subscriber& subscriber : model_.filter(filter).subscribers) {
-      Session& session = *model_.session(subscriber.session);
-      Record& record = entitle(session, accepted);
-      std::uint8_t least = published;
-      if (subscriber.asked != Subscriber::none) {
-        record.qos_mask |= up_to(std::min(subscriber.asked, published));
-        least = std::min(least, subscriber.asked);
-      }
-      if (subscriber.granted == Subscriber::none) continue;
-      record.qos_mask |= bit(std::min(subscriber.granted, published));
-      least = std::min(least, subscriber.granted);
-      // A will may go out a moment before its connection's end is seen, so a subscription must have
-      // stood for that moment; and whether a client gets its own is left open.
-      const bool owed = least > 0 && !subscriber.leaving &&
-                        !(accepted.will && (session.client_id == accepted.publisher ||
-                                            subscriber.since + host_grace > model_.now));
-      if (owed) owe(record, accepted, static_cast<QoS>(least));
-    }
+  std::uint8_t least = published;
+  if (asked) {
+    record.qos_mask |= up_to(std::min(subscriber.asked.qos, published));
+    // It may still bring the message as a retained one.
+    record.retain_mask |= accepted.retain ? 3 : 1;
+    least = std::min(least, subscriber.asked.qos);
+  }
+  if (!granted) return;
+  record.qos_mask |= bit(std::min(subscriber.granted.qos, published));
+  record.retain_mask |= retain_bit(subscriber.granted, accepted.retain);
+  least = std::min(least, subscriber.granted.qos);
+  // A will may go out a moment before its connection's end is seen, so a subscription must have
+  // stood for that moment; and whether a client gets its own is left open.
+  const bool certain = asked || subscriber.asked.qos == Wish::none;
+  const bool owed = least > 0 && certain && !subscriber.leaving && !filter.group &&
+                    !(accepted.will && (own || subscriber.since + host_grace > model_.now));
+  if (owed) owe(record, accepted, static_cast<QoS>(least));
+}
+
+void Delivery::accept_shared(const Acceptance& accepted, Filter& filter) {
+  auto least = static_cast<std::uint8_t>(accepted.qos);
+  bool certain = !filter.subscribers.empty();
+  for (const Subscriber& member : filter.subscribers) {
+    certain = certain && member.granted.qos != Wish::none && !member.leaving;
+    least = std::min({least, member.granted.qos, member.asked.qos});
+  }
+  Record& record = entitle(*filter.group, accepted);
+  if (certain && least > 0 && !accepted.will) owe(record, accepted, static_cast<QoS>(least));
+}
+
+// MQTT-3.10.4-2
+void Delivery::note_former(const Acceptance& accepted, const Filter& filter) {
+  if (accepted.late) return;
+  for (const Filter::Former& former : filter.former) {
+    Record& record = model_.record(*model_.session(former.session), accepted.message);
+    if (record.permitted == 0) record.left = former.event;
   }
 }
 
 // One more copy for one more matching filter.
-Record& Delivery::entitle(Session& session, const Acceptance& accepted) {
-  Record& record = model_.record(session, accepted.message);
+Record& Delivery::entitle(Memory& memory, const Acceptance& accepted) {
+  Record& record = model_.record(memory, accepted.message);
   const bool first = record.permitted == 0;
   if (first) {
     record.accepted_at = model_.now;
@@ -73,7 +119,11 @@ Record& Delivery::entitle(Session& session, const Acceptance& accepted) {
     record.publisher = accepted.publisher;
     record.published = accepted.qos;
     record.will = accepted.will;
+    record.expiry_s = accepted.expiry_s;
+    record.bytes = accepted.bytes;
   }
+  record.handled_at = model_.now;
+  record.expiry_mixed = record.expiry_mixed || record.expiry_s != accepted.expiry_s;
   const bool same = record.last_accepted == model_.event_index;  // through another filter
   if (accepted.late && !first && !same) return record;
   record.will = record.will && accepted.will;
@@ -92,26 +142,49 @@ void Delivery::owe(Record& record, const Acceptance& accepted, QoS qos) {
   const bool repeat = accepted.again && accepted.publisher == record.publisher;
   const bool counted = record.last_required == model_.event_index || repeat;
   if (record.required > 0 && counted) return;
+  model_.report.checked(Rule::sub_durable);
   ++record.required;
   record.last_required = model_.event_index;
   record.waived = false;
 }
 
-void Delivery::unacknowledged(std::uint64_t message, std::uint64_t acceptance) {
-  for (Session* session : model_.sessions()) {
-    Record* record = session->records.find(message);
-    if (!record || record->last_required != acceptance || record->waived) continue;
-    record->waived = true;
-    --record->required;
+template <typename Change>
+void Delivery::for_records(std::uint64_t message, Change change) {
+  for (Session* session : model_.sessions())
+    if (Record* record = session->records.find(message)) change(*record);
+  for (std::uint32_t index = 0; index < model_.filters(); ++index) {
+    Group* group = model_.filter(index).group.get();
+    Record* record = group ? group->records.find(message) : nullptr;
+    if (record) change(*record);
   }
 }
 
+void Delivery::unacknowledged(std::uint64_t message, std::uint64_t acceptance) {
+  for_records(message, [&](Record& record) {
+    if (record.last_required != acceptance || record.waived) return;
+    record.waived = true;
+    --record.required;
+  });
+}
+
 void Delivery::acknowledged(std::uint64_t message, std::uint64_t acceptance) {
-  for (Session* session : model_.sessions()) {
-    Record* record = session->records.find(message);
-    if (!record || record->last_required != acceptance || !record->waived) continue;
-    record->waived = false;
-    ++record->required;
+  for_records(message, [&](Record& record) {
+    if (record.last_required != acceptance || !record.waived) return;
+    record.waived = false;
+    ++record.required;
+  });
+}
+
+// MQTT-4.4.0-2, MQTT-4.8.2-6: an error code settles the message as well.
+void Delivery::answered(Session& session, const Exchange& exchange, const Event& event) {
+  Record* record = session.records.find(exchange.message);
+  if (!record) return;
+  if (event.code >= 0x80) {
+    ++record->excused;
+    if (record->shared) shares_.excused(session, exchange.topic, exchange.message);
+  } else if (event.packet != PacketType::pubrec) {
+    ++record->acknowledged;
+    record->acknowledged_at = model_.now;
   }
 }
 
@@ -119,8 +192,7 @@ void Delivery::dropped(const Event& event) {
   const auto reason = static_cast<trace::DropReason>(event.code);
   if (reason == trace::DropReason::not_authorised) {
     // Acknowledged all the same (MQTT-3.3.5-2), and for nobody.
-    for (Session* every : model_.sessions())
-      if (Record* record = every->records.find(event.message)) ++record->excused;
+    for_records(event.message, [](Record& record) { ++record.excused; });
   }
   Identity* identity = model_.find_identity(event.text);
   Session* session = identity ? model_.session(identity->session) : nullptr;
@@ -128,12 +200,15 @@ void Delivery::dropped(const Event& event) {
   const Record* known = session->records.find(event.message);
   if (!known || known->excused >= known->permitted + known->retained_permitted)
     wills_.seen(event.message);
-  ++model_.record(*session, event.message).excused;
+  Record& record = model_.record(*session, event.message);
+  ++record.excused;
+  if (record.shared) shares_.excused(*session, record.topic, event.message);
   std::erase_if(session->retained_due,
                 [&](const RetainedDue& due) { return due.message == event.message; });
 }
 
-void Delivery::sent(Session& session, const Event& event, bool begins) {
+void Delivery::sent(const Connection& connection, Session& session, const Event& event,
+                    bool begins) {
   if (!begins || model_.system_topic(event.text)) return;
   switch (trace::qos_of(event)) {
     case QoS::at_most_once:
@@ -145,41 +220,68 @@ void Delivery::sent(Session& session, const Event& event, bool begins) {
       model_.report.checked(Rule::q2_once);
       break;
   }
-  if (trace::retain_of(event) && retained_.sent(session, event)) return;
-  judge_live(session, event);
+  if (connection.v5()) check_identifiers(session, event);
+  retained_.seen(session, event);
+  const bool retained = trace::retain_of(event) && !live_with_retain(session, event);
+  if (!retained || !retained_.sent(connection, session, event))
+    judge_live(connection, session, event);
 }
 
-void Delivery::judge_live(Session& session, const Event& event) {
+// Of a copy with RETAIN 1: whether it came, as far as can be told, not by subscribing.
+bool Delivery::live_with_retain(Session& session, const Event& event) {
+  const Record* record = session.records.find(event.message);
+  if (!record || record->begun >= record->permitted) return false;
+  if (record->retained_begun < record->retained_permitted) return false;
+  return (record->retain_mask & 2) != 0 || !Retained::open(session, event.text);
+}
+
+void Delivery::judge_live(const Connection& connection, Session& session, const Event& event) {
   Record* record = session.records.find(event.message);
   const auto permitted = [&] { return record && record->begun < record->permitted; };
   const bool expected = permitted() && (record->qos_mask & qos_bit(event)) != 0;
   if (!expected && (wills_.seen(event.message) || intake_->under_way(event.message)))
     record = session.records.find(event.message);
   if (!permitted()) {
-    not_permitted(session, record, event);
+    if (!trace::retain_of(event) && retained_.sent_unflagged(session, event)) return;
+    not_permitted(connection, session, record, event);
     if (record) ++record->begun;
     return;
   }
   ++record->begun;
   if (record->will) model_.report.checked(Rule::will_once);
+  wills_.sent(connection, session, *record, trace::qos_of(event));
+  if (record->shared) shares_.sent(session, *record, event);
+  if (!record->expiry_mixed) {
+    expiry_.sent(connection, event,
+                 {record->accepted, record->accepted_at, record->handled_at, record->expiry_s}, 0);
+  }
   check_qos(session, *record, event);
+  check_retain(session, *record, event);
 }
 
-// More copies than acceptances. At QoS 1 that is waste, not a fault, unless nothing was accepted.
-void Delivery::not_permitted(const Session& session, const Record* record, const Event& event) {
-  const std::string what = "the broker sent client " + model_.quoted(session.client_id) + " at " +
-                           seconds(model_.now) + " " + message(event) + " (packet id " +
-                           std::to_string(event.packet_id) + ")";
+// More copies than acceptances. At QoS 1 that is waste, not a fault, unless nothing was accepted,
+// or the session should have been done with it.
+void Delivery::not_permitted(const Connection& connection, Session& session, const Record* record,
+                             const Event& event) {
+  const std::string what =
+      sent_to(session, event) + " (packet id " + std::to_string(event.packet_id) + ")";
   const Wills::Past past = wills_.past(event.message);
   const bool known = record && record->permitted > 0;
   if (known && record->will) {
     model_.report.broken(Rule::will_once, model_.now, what + ", a will, more often than it was due",
                          {record->accepted, model_.event_index});
   } else if (past.cancelled && !known) {
-    model_.report.broken(Rule::will_iff, model_.now,
-                         what + ", the will of a connection that had ended with DISCONNECT",
-                         {past.event, model_.event_index});
+    model_.report.broken(
+        Rule::will_iff, model_.now,
+        what + (past.by_resume ? ", the will of a connection whose session went on in time"
+                               : ", the will of a connection that had ended with DISCONNECT"),
+        {past.event, model_.event_index});
+  } else if (!known && record && record->left != 0) {  // MQTT-3.10.4-2
+    model_.report.broken(Rule::sub_durable, model_.now,
+                         what + " that it accepted only after it had answered UNSUBSCRIBE",
+                         {record->left, model_.event_index});
   } else if (!known) {
+    if (discards_.published(session, event)) return;
     model_.report.broken(Rule::no_fabrication, model_.now,
                          what +
                              " that no publisher had sent while a subscription of this client "
@@ -195,18 +297,66 @@ void Delivery::not_permitted(const Session& session, const Record* record, const
                          what + " as a new exchange although it was accepted once, at " +
                              seconds(record->accepted_at) + ", and sent before",
                          {record->accepted, model_.event_index});
+  } else {
+    resumes_.sent_again(connection, session, *record, what);
   }
 }
 
-// MQTT-3.8.4-6, MQTT-3.3.5-1
+// v3 MQTT-3.8.4-6, v3 MQTT-3.3.5-1, v5 MQTT-3.8.4-8
 void Delivery::check_qos(const Session& session, const Record& record, const Event& event) {
   if ((record.qos_mask & qos_bit(event)) != 0) return;
   model_.report.broken(Rule::no_fabrication, model_.now,
-                       "the broker sent client " + model_.quoted(session.client_id) + " at " +
-                           seconds(model_.now) + " " + message(event) + ", published at QoS " +
+                       sent_to(session, event) + ", published at QoS " +
                            std::to_string(static_cast<int>(record.published)) +
                            ", which is not the lower of published and granted QoS",
                        {record.accepted, model_.event_index});
+}
+
+void Delivery::check_retain(const Session& session, const Record& record, const Event& event) {
+  model_.report.checked(Rule::ret_flag);
+  const bool retain = trace::retain_of(event);
+  if ((record.retain_mask & (retain ? 2 : 1)) != 0) return;
+  model_.report.broken(
+      Rule::ret_flag, model_.now,
+      sent_to(session, event) + (retain ? " with RETAIN 1 although it is not sent for a new "
+                                          "subscription and none keeps RETAIN as published"
+                                        : " with RETAIN 0 although its subscription keeps RETAIN "
+                                          "as published, and it was 1"),
+      {record.accepted, model_.event_index});
+}
+
+// U-3.3.4-1, MQTT-3.3.4-3, MQTT-3.3.4-4, MQTT-3.3.4-5: one copy for all matching subscriptions has
+// the identifiers of all, a copy for each has its own.
+void Delivery::check_identifiers(Session& session, const Event& event) {
+  static const std::vector<std::uint32_t> none;
+  const auto& sent =
+      event.detail == 0 ? none : model_.log->detail<trace::PublishDetail>(event.detail).identifiers;
+  if (sent.empty() && session.identifiers.empty()) return;
+  const auto caused = [&](std::uint32_t identifier) {
+    return std::any_of(
+        session.identifiers.begin(), session.identifiers.end(), [&](const auto& one) {
+          return one.second == identifier && model_.matches(model_.filter(one.first), event.text);
+        });
+  };
+  const bool foreign = !std::all_of(sent.begin(), sent.end(), caused);
+  const Record* record = session.records.find(event.message);
+  std::size_t with = 0, without = 0;
+  bool certain = record && record->permitted > 0;
+  for (const std::uint32_t filter : session.filters) {
+    if (!certain || !model_.matches(model_.filter(filter), event.text)) continue;
+    const Subscriber& subscriber = *model_.subscriber(filter, session.id);
+    certain = subscriber.granted.qos != Wish::none && subscriber.asked.qos == Wish::none &&
+              !subscriber.leaving && subscriber.since <= record->accepted_at;
+    ++(subscriber.granted.identifier != 0 ? with : without);
+  }
+  const bool whole =
+      sent.size() == with || (sent.size() == 1 && with > 0) || (sent.empty() && without > 0);
+  if (!foreign && (whole || !certain)) return;
+  model_.report.broken(Rule::no_fabrication, model_.now,
+                       sent_to(session, event) +
+                           (foreign ? " with the identifier of a subscription that does not match"
+                                    : " without the identifiers of the subscriptions that match"),
+                       {model_.event_index});
 }
 
 void Delivery::arrived(Client& client, const Connection& connection, const Event& event) {
@@ -234,8 +384,12 @@ void Delivery::delivered(const Event& event) {
     if (arrival->waiting[0] + arrival->waiting[1] + arrival->waiting[2] == 0)
       client.arrivals.erase(event.message);
     Record* record = session ? session->records.find(event.message) : nullptr;
-    if (!record || trace::retain_of(event)) return;
+    if (!record) return;
+    const bool live = !trace::retain_of(event) ||
+                      ((record->retain_mask & 2) != 0 && record->delivered < record->begun);
+    if (!live) return;
     ++record->delivered;
+    if (record->shared) shares_.delivered(*session, event);
     if (record->required > 0 && record->delivered <= record->required) {
       const Rule rule = record->will                        ? Rule::will_iff
                         : record->qos == QoS::at_least_once ? Rule::q1_noloss
@@ -290,15 +444,23 @@ void Delivery::finish(const Deadline& deadline) {
       const Record& record = *session->records.find(message);
       if (record.delivered + record.excused >= record.required) continue;
       if (record.accepted_at > deadline.before || (stuck && record.begun == 0)) continue;
+      if (record.begun == 0 && too_large(record.bytes, *connection)) continue;
+      if (Expiry::excuses(record, model_.now)) continue;
       if (!under_way.find(message)) suspects.emplace_back(record.accepted, message);
     }
     std::sort(suspects.begin(), suspects.end());
     for (const auto& [accepted, message] : suspects)
-      lost(*session, message, *session->records.find(message));
+      lost(*session, *session->records.find(message));
+    std::erase_if(suspects, [&](const auto& suspect) {
+      const Record& record = *session->records.find(suspect.second);
+      return record.will || record.begun + record.retained_begun > 0;
+    });
+    subscriptions_.lost(*session, suspects);
   }
+  shares_.finish(deadline);
 }
 
-void Delivery::lost(const Session& session, std::uint64_t, const Record& record) {
+void Delivery::lost(const Session& session, const Record& record) {
   const Rule rule = record.will                        ? Rule::will_iff
                     : record.qos == QoS::at_least_once ? Rule::q1_noloss
                                                        : Rule::q2_once;

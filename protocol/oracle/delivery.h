@@ -1,9 +1,15 @@
 // Delivery: what each session may and must get, and what its application got. Judges
-// NO-FABRICATION, Q0-ATMOST, Q1-NOLOSS, Q2-ONCE, and the deliveries of wills (WILL-IFF, WILL-ONCE).
+// NO-FABRICATION, Q0-ATMOST, Q1-NOLOSS, Q2-ONCE, RET-FLAG, SUB-DURABLE after UNSUBACK, and the
+// deliveries of wills (WILL-IFF, WILL-ONCE).
 #pragma once
 
+#include "protocol/oracle/discard.h"
+#include "protocol/oracle/expiry.h"
 #include "protocol/oracle/model.h"
 #include "protocol/oracle/order.h"
+#include "protocol/oracle/resume.h"
+#include "protocol/oracle/share.h"
+#include "protocol/oracle/subscription.h"
 
 namespace mqttlab::oracle {
 
@@ -17,17 +23,29 @@ struct Acceptance {
   Text topic = 0;
   Text publisher = 0;  ///< client id
   QoS qos{};
+  bool retain = false;
   bool again = false;  ///< QoS 1 with DUP 1: perhaps accepted before, and now once more
   bool will = false;
   /// The broker handles only now what arrived with the event `arrived`: it is no further message.
   bool late = false;
   std::uint64_t arrived = 0;
+  std::uint32_t expiry_s = trace::never_expires;
+  std::uint32_t bytes = 0;  ///< of its PUBLISH with the full topic; 0: not known
 };
 
 class Delivery {
  public:
-  Delivery(Model& model, Wills& wills, Retained& retained)
-      : model_(model), order_(model), wills_(wills), retained_(retained) {}
+  Delivery(Model& model, Wills& wills, Retained& retained, Expiry& expiry, Discards& discards,
+           Subscriptions& subscriptions, Resumes& resumes)
+      : model_(model),
+        order_(model),
+        shares_(model),
+        wills_(wills),
+        retained_(retained),
+        expiry_(expiry),
+        discards_(discards),
+        subscriptions_(subscriptions),
+        resumes_(resumes) {}
 
   void connect(Intake& intake) { intake_ = &intake; }
 
@@ -40,25 +58,42 @@ class Delivery {
   void acknowledged(std::uint64_t message, std::uint64_t acceptance);
   void dropped(const Event& event);
   /// The broker wrote a PUBLISH; `begins`: not as the repeat of an exchange.
-  void sent(Session& session, const Event& event, bool begins);
+  void sent(const Connection& connection, Session& session, const Event& event, bool begins);
+  /// The client's PUBACK, PUBREC or PUBCOMP for this message arrived at the broker.
+  void answered(Session& session, const Exchange& exchange, const Event& event);
   void arrived(Client& client, const Connection& connection, const Event& event);
   void delivered(const Event& event);
   void finish(const Deadline& deadline);
 
  private:
-  [[nodiscard]] Record& entitle(Session& session, const Acceptance& accepted);
+  void permit(const Acceptance& accepted, const Filter& filter, const Subscriber& subscriber);
+  void accept_shared(const Acceptance& accepted, Filter& filter);
+  void note_former(const Acceptance& accepted, const Filter& filter);
+  Record& entitle(Memory& memory, const Acceptance& accepted);
   void owe(Record& record, const Acceptance& accepted, QoS qos);
-  void judge_live(Session& session, const Event& event);
-  void not_permitted(const Session& session, const Record* record, const Event& event);
+  template <typename Change>
+  void for_records(std::uint64_t message, Change change);
+  [[nodiscard]] bool live_with_retain(Session& session, const Event& event);
+  void judge_live(const Connection& connection, Session& session, const Event& event);
+  void not_permitted(const Connection& connection, Session& session, const Record* record,
+                     const Event& event);
   void check_qos(const Session& session, const Record& record, const Event& event);
+  void check_retain(const Session& session, const Record& record, const Event& event);
+  void check_identifiers(Session& session, const Event& event);
   void never_arrived(Actor actor, const Event& event);
-  void lost(const Session& session, std::uint64_t message, const Record& record);
+  void lost(const Session& session, const Record& record);
   [[nodiscard]] std::string message(const Event& event) const;
+  [[nodiscard]] std::string sent_to(const Session& session, const Event& event) const;
 
   Model& model_;
   Order order_;
+  Shares shares_;
   Wills& wills_;
   Retained& retained_;
+  Expiry& expiry_;
+  Discards& discards_;
+  Subscriptions& subscriptions_;
+  Resumes& resumes_;
   Intake* intake_ = nullptr;
 };
 

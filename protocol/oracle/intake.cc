@@ -13,8 +13,21 @@ Acceptance late(const Session& session, const Inbound& inbound) {
           .topic = inbound.topic,
           .publisher = session.client_id,
           .qos = inbound.qos,
+          .retain = inbound.retain,
           .late = true,
-          .arrived = inbound.event};
+          .arrived = inbound.event,
+          .expiry_s = inbound.expiry_s,
+          .bytes = inbound.bytes};
+}
+
+RetainedMessage retained(const Session& session, const Inbound& inbound) {
+  return {.topic = inbound.topic,
+          .message = inbound.message,
+          .publisher = session.client_id,
+          .empty = inbound.empty,
+          .qos = inbound.qos,
+          .expiry_s = inbound.expiry_s,
+          .bytes = inbound.bytes};
 }
 
 }  // namespace
@@ -23,6 +36,7 @@ Acceptance late(const Session& session, const Inbound& inbound) {
 // PUBLISH is a new one, whatever its DUP says (MQTT-4.3.2-2).
 void Intake::arrived(Connection& connection, const Event& event) {
   const QoS qos = trace::qos_of(event);
+  const Sent sent = as_sent(event);
   Session* session = model_.session(connection.session);
   if (session && qos != QoS::at_most_once) {
     Inbound& inbound = session->in[event.packet_id];
@@ -35,6 +49,8 @@ void Intake::arrived(Connection& connection, const Event& event) {
                .event = model_.event_index,
                .topic = event.text,
                .connection = connection.number,
+               .expiry_s = sent.expiry_s,
+               .bytes = sent.bytes,
                .qos = qos,
                .retain = trace::retain_of(event),
                .empty = event.payload_bytes == 0};
@@ -44,10 +60,29 @@ void Intake::arrived(Connection& connection, const Event& event) {
                     .topic = event.text,
                     .publisher = connection.client_id,
                     .qos = qos,
-                    .again = qos == QoS::at_least_once && trace::dup_of(event)});
+                    .retain = trace::retain_of(event),
+                    .again = qos == QoS::at_least_once && trace::dup_of(event),
+                    .expiry_s = sent.expiry_s,
+                    .bytes = sent.bytes});
   if (trace::retain_of(event))
-    retained_.store(event.text, event.message, event.payload_bytes == 0, qos,
+    retained_.store({.topic = event.text,
+                     .message = event.message,
+                     .publisher = connection.client_id,
+                     .empty = event.payload_bytes == 0,
+                     .qos = qos,
+                     .expiry_s = sent.expiry_s,
+                     .bytes = sent.bytes},
                     qos == QoS::at_most_once && !behind(session));
+}
+
+Intake::Sent Intake::as_sent(const Event& event) const {
+  Sent sent{.bytes = event.bytes};
+  if (event.detail == 0) return sent;
+  const auto& publish = model_.log->detail<trace::PublishDetail>(event.detail);
+  sent.expiry_s = publish.expiry_s.value_or(trace::never_expires);
+  if (!publish.topic_given)
+    sent.bytes += static_cast<std::uint32_t>(model_.log->text(event.text).size());
+  return sent;
 }
 
 // Whether something that came earlier has not been handled for certain.
@@ -65,13 +100,22 @@ void Intake::handled_now(Session& session, Inbound& inbound) {
   inbound.waived = true;
   delivery_.accept(late(session, inbound));
   inbound.event = model_.event_index;
-  if (inbound.retain)
-    retained_.store(inbound.topic, inbound.message, inbound.empty, inbound.qos, false);
+  if (inbound.retain) retained_.store(retained(session, inbound), false);
+}
+
+// MQTT-4.4.0-2, MQTT-4.3.3-9: an error code ends the exchange, and the message was not taken over.
+void Intake::refused(Session& session, const Event& event) {
+  Inbound& inbound = *session.in.find(event.packet_id);
+  if (!inbound.acknowledged && !inbound.waived)
+    delivery_.unacknowledged(inbound.message, inbound.event);
+  if (inbound.retain) retained_.refused(inbound.topic, inbound.message, inbound.event);
+  session.in.erase(event.packet_id);
 }
 
 void Intake::acknowledged(Session& session, const Event& event) {
   Inbound* inbound = session.in.find(event.packet_id);
   if (!inbound) return;
+  if (event.code >= 0x80) return refused(session, event);
   const bool at_once = !model_.broker_heard_others(inbound->connection, inbound->event);
   if (!inbound->acknowledged && !at_once) handled_now(session, *inbound);
   const bool waived = std::exchange(inbound->waived, false);

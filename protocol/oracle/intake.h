@@ -25,6 +25,12 @@ class Intake {
   bool under_way(std::uint64_t message);
 
  private:
+  struct Sent {
+    std::uint32_t expiry_s = trace::never_expires;
+    std::uint32_t bytes = 0;
+  };
+  [[nodiscard]] Sent as_sent(const Event& event) const;
+  void refused(Session& session, const Event& event);
   [[nodiscard]] static bool behind(Session* session);
   void handled_now(Session& session, Inbound& inbound);
 

@@ -9,6 +9,7 @@ namespace {
 // The trace shows packets, not bytes. A packet that does not fit one segment may have been arriving
 // for long: the time before it is not known to be silence.
 constexpr std::uint32_t one_segment = 1'000;
+constexpr std::uint8_t keep_alive_timeout = 0x8D;
 
 Time last_heard(const Side& side, Time connected_at) {
   return std::max({side.heard_at, side.connack_at, connected_at});
@@ -17,7 +18,7 @@ Time last_heard(const Side& side, Time connected_at) {
 }  // namespace
 
 Time KeepAlive::enforced_after(const Connection& connection) const {
-  return std::llround(model_.settings.keep_alive_factor * connection.connect->keep_alive_s *
+  return std::llround(model_.settings.keep_alive_factor * connection.keep_alive_s *
                       static_cast<double>(second));
 }
 
@@ -45,10 +46,10 @@ void KeepAlive::closed(const Connection& connection, const Event& event) {
   }
 }
 
-// MQTT-3.1.2-24
+// v3 MQTT-3.1.2-24, v5 MQTT-3.1.2-22 with the interval of v5 MQTT-3.2.2-21
 void KeepAlive::enforce(const Connection& connection, Time until, bool still_open) {
   const Side& side = connection.broker;
-  if (!connection.accepted() || connection.connect->keep_alive_s == 0 || side.ended) return;
+  if (!connection.accepted() || connection.keep_alive_s == 0 || side.ended) return;
   if (!still_open) model_.report.checked(Rule::ka_enforce);
   const Time since = last_heard(side, connection.connect_at);
   const Time allowed = enforced_after(connection) + model_.settings.keep_alive_slack;
@@ -57,7 +58,7 @@ void KeepAlive::enforce(const Connection& connection, Time until, bool still_ope
       Rule::ka_enforce, since + allowed,
       "the broker heard nothing of " + model_.who(connection) + " from " + seconds(since) + " to " +
           seconds(until) + ", more than " + seconds(enforced_after(connection)) + " (keep alive " +
-          std::to_string(connection.connect->keep_alive_s) + " s), and " +
+          std::to_string(connection.keep_alive_s) + " s), and " +
           (still_open ? "had not closed the connection" : "closed the connection only then"),
       {connection.connect_event, model_.event_index});
 }
@@ -69,13 +70,14 @@ void KeepAlive::fair(const Connection& connection, const Event& event) {
   model_.report.checked(Rule::ka_fair);
   const Time since = last_heard(side, connection.connect_at);
   const bool explained = event.code != static_cast<std::uint8_t>(CloseCause::local) || side.ended ||
-                         side.malformed_in || connection.challenged || since == event.at;
+                         side.malformed_in || connection.challenged || since == event.at ||
+                         (connection.dismissed && connection.dismissal != keep_alive_timeout);
   const Time allowed = enforced_after(connection);
   if (explained || (allowed > 0 && event.at - since >= allowed)) return;
   const std::string limit = allowed == 0
                                 ? std::string("had asked for no keep alive")
                                 : "may be silent for " + seconds(allowed) + " (keep alive " +
-                                      std::to_string(connection.connect->keep_alive_s) + " s)";
+                                      std::to_string(connection.keep_alive_s) + " s)";
   model_.report.broken(Rule::ka_fair, event.at,
                        "the broker closed " + model_.who(connection) + " at " + seconds(event.at) +
                            ", " + seconds(event.at - since) +
@@ -86,12 +88,11 @@ void KeepAlive::fair(const Connection& connection, const Event& event) {
 
 void KeepAlive::detect(const Connection& connection, Time until, bool still_open) {
   const Side& side = connection.client;
-  if (!side.connack || !connection.connect || connection.connect->keep_alive_s == 0 || side.ended)
-    return;
+  if (!side.connack || !connection.connect || connection.keep_alive_s == 0 || side.ended) return;
   if (dead(connection)) return;
   if (!still_open) model_.report.checked(Rule::ka_detect);
   const Time since = last_heard(side, 0);
-  const Time allowed = connection.connect->keep_alive_s * second + model_.settings.ping_timeout;
+  const Time allowed = connection.keep_alive_s * second + model_.settings.ping_timeout;
   if (until - since <= allowed + model_.settings.keep_alive_slack) return;
   model_.report.broken(
       Rule::ka_detect, since + allowed,
@@ -106,12 +107,12 @@ void KeepAlive::finish(Time end) {
     if (connection->broker.opened && !connection->broker.closed) {
       enforce(*connection, end, true);
       if (connection->accepted()) model_.report.checked(Rule::ka_fair);
-      if (connection->accepted() && connection->connect->keep_alive_s > 0)
+      if (connection->accepted() && connection->keep_alive_s > 0)
         model_.report.checked(Rule::ka_enforce);
     }
     if (connection->client.opened && !connection->client.closed) {
       detect(*connection, end, true);
-      if (connection->client.connack && connection->connect->keep_alive_s > 0)
+      if (connection->client.connack && connection->keep_alive_s > 0)
         model_.report.checked(Rule::ka_detect);
     }
   }

@@ -13,6 +13,10 @@ std::uint64_t identity_key(const Connection& connection) {
                                    : (std::uint64_t{1} << 32 | connection.number);
 }
 
+std::uint64_t client_key(Actor actor, const Connection& connection) {
+  return (std::uint64_t{actor} + 1) << 33 | identity_key(connection);
+}
+
 bool settled(const Record& record) { return record.delivered + record.excused >= record.required; }
 
 }  // namespace
@@ -66,14 +70,35 @@ Identity* Model::find_identity(Text client_id) {
   return index ? &identities_[*index - 1] : nullptr;
 }
 
+const Connection* Model::connecting(Text client_id) {
+  const Identity* identity = find_identity(client_id);
+  const Connection* connection = identity ? find_connection(identity->connecting) : nullptr;
+  return connection && !connection->broker.connack && !connection->broker.closed ? connection
+                                                                                 : nullptr;
+}
+
+void Model::assign(Connection& connection, Text client_id) {
+  if (connection.client_id != 0 || client_id == 0) return;
+  const std::uint32_t* known = identity_index_.find(identity_key(connection));
+  const std::uint32_t index = known ? *known : 0;
+  connection.client_id = client_id;
+  if (index != 0) identity_index_[client_id] = index;
+}
+
+void Model::assigned(const Connection& connection) {
+  Client* client = client_of(connection);
+  if (!client || client->client_id != 0) return;
+  client->client_id = connection.client_id;
+  client_index_[client_key(client->actor, connection)] = client->id;
+}
+
 Session* Model::session(std::uint32_t id) { return id == 0 ? nullptr : sessions_[id - 1].get(); }
 
-Session& Model::begin_session(Identity& identity, Text client_id, bool clean) {
+Session& Model::begin_session(Identity& identity, Text client_id) {
   sessions_.push_back(std::make_unique<Session>());
   Session& session = *sessions_.back();
   session.id = static_cast<std::uint32_t>(sessions_.size());
   session.client_id = client_id;
-  session.clean = clean;
   identity.session = session.id;
   return session;
 }
@@ -82,6 +107,8 @@ void Model::end_session(std::uint32_t id) {
   if (!session(id)) return;
   for (const std::uint32_t filter : std::vector(session(id)->filters))
     unsubscribe(*session(id), filter);
+  for (const std::uint32_t filter : std::vector(session(id)->former_filters))
+    resubscribe(*session(id), filter);
   sessions_[id - 1].reset();
 }
 
@@ -94,26 +121,25 @@ std::vector<Session*> Model::sessions() {
 
 // At-most-once can only be judged by what is remembered. A session remembers its last messages and
 // every one that is still due; a repeat of something older would be called a fabrication.
-Record& Model::record(Session& session, std::uint64_t message) {
-  const std::size_t before = session.records.size();
-  if (Record& record = session.records[message]; session.records.size() == before) return record;
-  session.history.push_back(message);
-  if (session.history.size() > remembered) {
-    const std::uint64_t oldest = session.history.front();
-    session.history.pop_front();
-    const Record* record = session.records.find(oldest);
+Record& Model::record(Memory& memory, std::uint64_t message) {
+  const std::size_t before = memory.records.size();
+  if (Record& record = memory.records[message]; memory.records.size() == before) return record;
+  memory.history.push_back(message);
+  if (memory.history.size() > remembered) {
+    const std::uint64_t oldest = memory.history.front();
+    memory.history.pop_front();
+    const Record* record = memory.records.find(oldest);
     if (record && settled(*record)) {
-      session.records.erase(oldest);
+      memory.records.erase(oldest);
     } else if (record) {
-      session.history.push_back(oldest);
+      memory.history.push_back(oldest);
     }
   }
-  return session.records[message];
+  return memory.records[message];
 }
 
 Client& Model::client(Actor actor, const Connection& connection) {
-  const std::uint64_t key = (std::uint64_t{actor} + 1) << 33 | identity_key(connection);
-  std::uint32_t& index = client_index_[key];
+  std::uint32_t& index = client_index_[client_key(actor, connection)];
   if (index == 0) {
     clients_.emplace_back();
     index = static_cast<std::uint32_t>(clients_.size());
@@ -149,16 +175,20 @@ Model::Topic& Model::topic(Text text) {
 const std::vector<std::uint32_t>& Model::matching(Text text) {
   Topic& found = topic(text);
   for (; found.examined < filters_.size(); ++found.examined)
-    if (matches(filters_[found.examined].text, text)) found.filters.push_back(found.examined);
+    if (matches(filters_[found.examined], text)) found.filters.push_back(found.examined);
   return found.filters;
 }
 
 bool Model::system_topic(Text text) { return topic(text).system; }
 
-std::uint32_t Model::filter_index(Text text) {
-  std::uint32_t& index = filter_index_[std::uint64_t{text} + 1];
+std::uint32_t Model::filter_index(Text text, bool v5) {
+  const bool shared = v5 && shared_filter(log->text(text));
+  std::uint32_t& index =
+      filter_index_[std::uint64_t{text} + 1 + (shared ? std::uint64_t{1} << 33 : 0)];
   if (index == 0) {
-    filters_.push_back({text, {}});
+    Filter& filter = filters_.emplace_back();
+    filter.text = text;
+    if (shared) filter.group = std::make_unique<Group>();
     index = static_cast<std::uint32_t>(filters_.size());
   }
   return index - 1;
@@ -171,13 +201,23 @@ Subscriber* Model::subscriber(std::uint32_t filter, std::uint32_t session) {
 }
 
 void Model::unsubscribe(Session& session, std::uint32_t filter) {
-  std::erase_if(filters_[filter].subscribers,
+  Filter& left = filters_[filter];
+  std::erase_if(left.subscribers,
                 [&](const Subscriber& subscriber) { return subscriber.session == session.id; });
   std::erase(session.filters, filter);
+  if (left.group) left.group->left_at = now;
 }
 
-bool Model::matches(Text filter, Text topic) const {
-  return mqttlab::matches(log->text(filter), log->text(topic));
+void Model::resubscribe(Session& session, std::uint32_t filter) {
+  std::erase_if(filters_[filter].former,
+                [&](const Filter::Former& former) { return former.session == session.id; });
+  std::erase(session.former_filters, filter);
+}
+
+bool Model::matches(const Filter& filter, Text topic) const {
+  const std::string_view text = log->text(filter.text);
+  const auto shared = filter.group ? shared_filter(text) : std::nullopt;
+  return mqttlab::matches(shared ? shared->filter : text, log->text(topic));
 }
 
 std::string Model::quoted(Text text) const {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,6 +23,12 @@ using trace::Text;
 
 /// How late the broker's host may be with what the broker has decided already: closing a link.
 inline constexpr Time host_grace = 100 * millisecond;
+inline constexpr Time never = std::numeric_limits<Time>::max();
+
+/// The instant `interval_s` after another, where 0xFFFFFFFF means never.
+[[nodiscard]] constexpr Time after(Time from, std::uint32_t interval_s) {
+  return interval_s == trace::never_expires ? never : from + interval_s * second;
+}
 
 /// How long after its last byte has arrived a sender may take to find its link free again.
 inline constexpr Time link_grace = 1 * second;
@@ -53,6 +60,8 @@ struct Inbound {
   std::uint64_t event = 0;  ///< index of its arrival; of the last repeat, until it is acknowledged
   Text topic = 0;
   std::uint32_t connection = 0;  ///< the last one that carried it
+  std::uint32_t expiry_s = trace::never_expires;
+  std::uint32_t bytes = 0;  ///< with the full topic
   QoS qos{};
   bool retain = false, empty = false;
   bool acknowledged = false;  ///< PUBACK or PUBREC was written
@@ -63,37 +72,74 @@ struct Inbound {
 /// that do not stamp their payloads make equal messages.
 struct Record {
   Time accepted_at = 0;
+  Time handled_at = 0;              ///< the last instant at which the broker may have taken it over
   std::uint64_t accepted = 0;       ///< event index of the first acceptance for this session
   std::uint64_t last_accepted = 0;  ///< of the last
   std::uint64_t last_required = 0;  ///< of the last that obliges
-  bool waived = false;              ///< it does not: it was not acknowledged
-  Text topic = 0, publisher = 0;    ///< publisher: client id
-  std::uint32_t permitted = 0;      ///< copies the broker may send: acceptances x matching filters
-  std::uint32_t required = 0;       ///< messages the broker must deliver at QoS 1 or 2
-  std::uint32_t excused = 0;        ///< of them dropped for a legal reason that was logged
-  std::uint32_t begun = 0;          ///< copies the broker has begun to send
-  std::uint32_t delivered = 0;      ///< handed to the application
+  std::uint64_t left = 0;  ///< accepted only after this UNSUBACK had ended the last subscription
+  Text topic = 0, publisher = 0;   ///< publisher: client id
+  std::uint32_t permitted = 0;     ///< copies the broker may send: acceptances x matching filters
+  std::uint32_t required = 0;      ///< messages the broker must deliver at QoS 1 or 2
+  std::uint32_t excused = 0;       ///< of them dropped for a legal reason that was logged
+  std::uint32_t begun = 0;         ///< copies the broker has begun to send
+  std::uint32_t delivered = 0;     ///< handed to the application
+  std::uint32_t acknowledged = 0;  ///< by the client, to the end
+  Time acknowledged_at = 0;
   std::uint32_t retained_permitted = 0, retained_begun = 0;  ///< copies due to subscribing
-  std::uint8_t qos_mask = 0;  ///< bit q: min(published, granted) may be q
-  QoS qos{};                  ///< at which it must be delivered
+  Time subscribed_at = 0;                         ///< from when on the first of them is due
+  std::uint32_t expiry_s = trace::never_expires;  ///< as published
+  std::uint32_t bytes = 0;                        ///< of its PUBLISH with the full topic
+  std::uint8_t qos_mask = 0;                      ///< bit q: min(published, granted) may be q
+  std::uint8_t retain_mask = 0;  ///< bit r: a copy not due to subscribing may have RETAIN r
+  QoS qos{};                     ///< at which it must be delivered
   QoS published{};
-  bool will = false;  ///< accepted as a will, by nobody's PUBLISH
+  bool waived = false;        ///< the last that obliges does not: it was not acknowledged
+  bool will = false;          ///< accepted as a will, by nobody's PUBLISH
+  bool shared = false;        ///< a copy may come by way of a shared subscription
+  bool unshared = false;      ///< and by way of another
+  bool expiry_mixed = false;  ///< equal messages, and not of one expiry
+
+  [[nodiscard]] bool expires() const { return expiry_s != trace::never_expires; }
+};
+/// Messages that are remembered, with the oldest forgotten first.
+struct Memory {
+  Table<Record> records;              ///< by message
+  std::deque<std::uint64_t> history;  ///< messages in order of their records
 };
 
+/// What one SUBSCRIBE asks for.
+struct Wish {
+  static constexpr std::uint8_t none = 0xFF;
+  std::uint8_t qos = none;
+  trace::FilterDetail options{};
+  std::uint32_t identifier = 0;
+
+  /// Whether a message of this client's own, or another's, is wanted (MQTT-3.8.3-3).
+  [[nodiscard]] bool wants(bool own) const { return qos != none && !(own && options.no_local()); }
+};
 /// A subscription of one session to one filter. From SUBSCRIBE to SUBACK it may be in force
 /// already, from UNSUBSCRIBE to UNSUBACK it may still be: what is due must be due in any case, what
 /// is allowed may be allowed in any.
 struct Subscriber {
-  static constexpr std::uint8_t none = 0xFF;
   std::uint32_t session = 0;
-  std::uint8_t granted = none;  ///< by SUBACK
-  std::uint8_t asked = none;    ///< by a SUBSCRIBE without SUBACK yet
-  bool leaving = false;         ///< UNSUBSCRIBE has arrived, UNSUBACK was not written yet
-  Time since = 0;               ///< when SUBACK was written
+  Wish granted;          ///< by SUBACK
+  Wish asked;            ///< by a SUBSCRIBE without SUBACK yet
+  bool leaving = false;  ///< UNSUBSCRIBE has arrived, UNSUBACK was not written yet
+  Time since = 0;        ///< when SUBACK was written
+};
+/// The members of a shared subscription together: each message goes to one of them.
+struct Group : Memory {
+  Time left_at = 0;  ///< when the last of them left, or its session ended
 };
 struct Filter {
   Text text = 0;
   std::vector<Subscriber> subscribers;
+  std::unique_ptr<Group> group;  ///< of a shared subscription
+  struct Former {
+    std::uint32_t session;
+    std::uint64_t event;  ///< index of UNSUBACK
+  };
+  std::vector<Former> former;  ///< sessions that have unsubscribed
 };
 
 /// A retained message that a new subscription is owed.
@@ -103,18 +149,27 @@ struct RetainedDue {
   std::uint64_t event = 0;  ///< index of SUBSCRIBE
   Time at = 0;
   std::uint32_t filter = 0;
+  bool partly = false;  ///< others of the same SUBSCRIBE have been sent
 };
 
 /// A session as the broker must hold it; from CONNACK until it ends.
-struct Session {
+struct Session : Memory {
   std::uint32_t id = 0;
   Text client_id = 0;
-  bool clean = true;
+  /// How long it outlives its last connection; 0: it ends with it, trace::never_expires: for ever.
+  std::uint32_t outlives_s = 0;
   std::uint32_t connection = 0;       ///< 0: the client is away
-  Table<Record> records;              ///< by message
-  std::deque<std::uint64_t> history;  ///< messages in order of their records
-  std::vector<std::uint32_t> filters;
+  std::uint32_t last_connection = 0;  ///< the one that it has or had
+  Time left_at = 0;                   ///< DISCONNECT came, or the link's end was seen
+  Time gone_at = 0;                   ///< the link's end was seen; 0: not yet
+  Time progress_at = 0;  ///< the broker last began to send a message, or an acknowledgement came
+  std::vector<std::uint32_t> filters, former_filters;
   std::vector<RetainedDue> retained_due;
+  Table<std::uint32_t> retained_open;  ///< by topic + 1: SUBSCRIBEs whose copy may still come
+  Table<std::uint64_t> retained_seen;  ///< by topic, QoS: the newest value's acceptance, plus 1
+  Table<std::uint64_t> sent_on_will_topic;  ///< by publisher, topic, QoS: as `delivered`
+  /// (filter, identifier) of every SUBSCRIBE that had one
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> identifiers;
   Table<Exchange> out;             ///< by packet id, broker to client
   Table<Inbound> in;               ///< by packet id, client to broker
   Table<std::uint64_t> delivered;  ///< by publisher, topic, QoS: last first delivery's acceptance
@@ -136,10 +191,11 @@ struct Client {
   bool content = false;          ///< it said DISCONNECT or was refused: it need not come back
   Time lost_at = 0;              ///< when its last connection ended
   std::uint64_t lost_event = 0;
-  Time handed_at = 0;       ///< its application last took a message
-  Table<Exchange> out;      ///< by packet id, client to broker
-  Table<std::uint64_t> in;  ///< QoS 2 packet ids that wait for PUBREL: the message
-  Table<Arrival> arrivals;  ///< by message
+  Time handed_at = 0;              ///< its application last took a message
+  Table<Exchange> out;             ///< by packet id, client to broker
+  Table<std::uint64_t> in;         ///< QoS 2 packet ids that wait for PUBREL: the message
+  Table<std::uint64_t> forgotten;  ///< by packet id: messages of exchanges of an older session
+  Table<Arrival> arrivals;         ///< by message
 };
 
 /// What one end may send on a connection, and what of it is under way.
@@ -180,12 +236,14 @@ struct Side {
   [[nodiscard]] bool open() const { return opened && !closed; }
 };
 
-enum class WillState : std::uint8_t { none, armed, cancelled, due };
+/// `waiting`: its connection is over and its delay is not.
+enum class WillState : std::uint8_t { none, armed, cancelled, waiting, due };
 
 struct Connection {
   std::uint32_t number = 0;
   Side client, broker;
   const trace::ConnectDetail* connect = nullptr;
+  std::uint16_t keep_alive_s = 0;  ///< CONNECT's, or what CONNACK put in its place
   bool connect_at_broker = false;
   Time connect_at = 0;  ///< CONNECT arrived at the broker
   std::uint64_t connect_event = 0;
@@ -200,6 +258,8 @@ struct Connection {
   bool will_justified = false;    ///< the broker had a visible reason to end this connection
   bool challenged = false;        ///< a later CONNECT with this client id has arrived
   bool challenger = false;        ///< its CONNECT found an older connection with its client id
+  bool dismissed = false;         ///< the broker has written DISCONNECT
+  std::uint8_t dismissal = 0;     ///< its reason code
   std::uint32_t replaced_by = 0;  ///< the connection that took over: its CONNECT was accepted
   Time replaced_at = 0;
   std::uint64_t replaced_event = 0;
@@ -220,13 +280,25 @@ struct Connection {
     return to.arrived >= from.written && now > to.heard_at + link_grace;
   }
   [[nodiscard]] bool accepted() const { return connect && broker.connack && code == 0; }
+  [[nodiscard]] bool v5() const { return connect && connect->v5(); }
 };
+
+/// A PUBLISH that came in with so many bytes may be over the Maximum Packet Size of this receiver
+/// when it goes out, with identifiers of its own.
+[[nodiscard]] inline bool too_large(std::uint32_t bytes, const Connection& receiver) {
+  constexpr std::uint64_t more_bytes = 64;
+  return receiver.connect && bytes + more_bytes > receiver.connect->max_packet_size;
+}
 
 /// What the broker must know of a client id.
 struct Identity {
   std::uint32_t session = 0;
   bool doubtful = false;  ///< a CONNECT was not answered: there may or may not be a session now
-  std::uint32_t connecting = 0;  ///< the connection of the last CONNECT that arrived
+  bool expired = false;   ///< the last session's time was over
+  std::uint32_t discarded_session = 0;  ///< the last that ended with something under way:
+  Table<bool> discarded;                ///< its messages
+  Table<bool> discarded_out;            ///< packet ids of its QoS 2 exchanges, broker to client
+  std::uint32_t connecting = 0;         ///< the connection of the last CONNECT that arrived
 };
 
 /// When unfinished business counts as a failure: what began before `before` and has not ended.
@@ -258,11 +330,16 @@ class Model {
 
   [[nodiscard]] Identity& identity(const Connection& connection);
   [[nodiscard]] Identity* find_identity(Text client_id);
+  /// A CONNECT of this client id that has arrived and was not answered; null: none.
+  [[nodiscard]] const Connection* connecting(Text client_id);
+  /// CONNACK gave a client without an id one (MQTT-3.1.3-7): at the broker, and at the client.
+  void assign(Connection& connection, Text client_id);
+  void assigned(const Connection& connection);
   [[nodiscard]] Session* session(std::uint32_t id);  ///< null: ended
-  Session& begin_session(Identity& identity, Text client_id, bool clean);
+  Session& begin_session(Identity& identity, Text client_id);
   void end_session(std::uint32_t id);
   [[nodiscard]] std::vector<Session*> sessions();  ///< alive, oldest first
-  [[nodiscard]] Record& record(Session& session, std::uint64_t message);
+  [[nodiscard]] Record& record(Memory& memory, std::uint64_t message);
 
   [[nodiscard]] Client& client(Actor actor, const Connection& connection);
   [[nodiscard]] Client* client_of(const Connection& connection);
@@ -274,11 +351,16 @@ class Model {
   [[nodiscard]] const std::vector<std::uint32_t>& matching(Text topic);
   [[nodiscard]] bool system_topic(Text topic);
   [[nodiscard]] Filter& filter(std::uint32_t index) { return filters_[index]; }
-  [[nodiscard]] std::uint32_t filter_index(Text text);
+  /// `v5`: of a connection of 5.0, where $share/ has a meaning.
+  [[nodiscard]] std::uint32_t filter_index(Text text, bool v5);
+  [[nodiscard]] std::uint32_t filters() const {
+    return static_cast<std::uint32_t>(filters_.size());
+  }
   [[nodiscard]] Subscriber* subscriber(std::uint32_t filter, std::uint32_t session);
   void unsubscribe(Session& session, std::uint32_t filter);
+  void resubscribe(Session& session, std::uint32_t filter);  ///< it is no former one any more
 
-  [[nodiscard]] bool matches(Text filter, Text topic) const;
+  [[nodiscard]] bool matches(const Filter& filter, Text topic) const;
 
   // Words for violations.
   [[nodiscard]] std::string quoted(Text text) const;
@@ -309,7 +391,7 @@ class Model {
   Table<std::uint32_t> client_index_;  // actor and client id: 1-based
   std::vector<std::vector<std::uint32_t>> clients_of_;
   std::vector<Filter> filters_;
-  Table<std::uint32_t> filter_index_;  // text + 1: 1-based
+  Table<std::uint32_t> filter_index_;  // text + 1, shared or not: 1-based
   std::vector<Topic> topics_;          // by text
 };
 

@@ -30,12 +30,18 @@ struct Oracle::State {
   Answers answers{model};
   Aliases aliases{model};
   Wills wills{model};
-  Retained retained{model};
-  Delivery delivery{model, wills, retained};
+  Expiry expiry{model};
+  Retained retained{model, expiry};
+  Discards discards{model};
+  Resumes resumes{model};
+  Subscriptions subscriptions{model, retained};
+  Delivery delivery{model, wills, retained, expiry, discards, subscriptions, resumes};
   Intake intake{model, delivery, retained};
-  Sessions sessions{model, intake};
-  ClientEnd client_end{model, calls, exchanges, delivery};
-  BrokerEnd broker_end{model, exchanges, sessions, wills, retained, intake, delivery};
+  Takeovers takeovers{model};
+  Sessions sessions{model, intake, wills, takeovers, discards};
+  ClientEnd client_end{model, calls, exchanges, delivery, discards};
+  BrokerEnd broker_end{model,  exchanges, sessions,      takeovers, wills,
+                       intake, delivery,  subscriptions, resumes,   discards};
   KeepAlive keep_alive{model};
   Streams streams{model};
   Converge converge{model, calls};
@@ -63,6 +69,8 @@ std::vector<Verdict> Oracle::verdicts() const { return state_->report.verdicts()
 
 void Oracle::State::on(const Event& event) {
   model.now = event.at;
+  wills.advance();
+  sessions.advance();
   switch (event.kind) {
     case Kind::opened:
     case Kind::closed:
@@ -150,7 +158,7 @@ void Oracle::State::closed(const Event& event, Connection& connection, Side& sid
   keep_alive.closed(connection, event);
   answers.closed(connection, event);
   if (event.end == End::client) flow.alive(connection);
-  event.end == End::client ? client_end.closed(connection) : broker_end.closed(connection);
+  event.end == End::client ? client_end.closed(connection) : broker_end.closed(connection, event);
   side.closed = true;
   if (connection.client.open() || connection.broker.open()) return;
   model.forget_connection(event.connection);
@@ -158,6 +166,8 @@ void Oracle::State::closed(const Event& event, Connection& connection, Side& sid
 
 void Oracle::State::finish(Time end) {
   model.now = end;
+  wills.advance();
+  sessions.advance();
   const Deadline deadline = converge.deadline(end);
   for (Connection* connection : model.connections()) {
     answers.finish(*connection);
@@ -166,7 +176,7 @@ void Oracle::State::finish(Time end) {
     client_end.finish(*connection);
     broker_end.finish(*connection);
   }
-  sessions.finish(end);
+  takeovers.finish(end);
   wills.finish(end);
   keep_alive.finish(end);
   delivery.finish(deadline);

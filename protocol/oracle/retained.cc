@@ -5,7 +5,7 @@
 namespace mqttlab::oracle {
 namespace {
 
-constexpr std::size_t remembered = 32;  // values of one topic that may be in force
+constexpr std::size_t remembered = 32;  // values of one topic
 
 }  // namespace
 
@@ -13,20 +13,40 @@ bool Retained::Value::may_be_in_force(std::uint64_t message) const {
   return std::find(may_be.begin(), may_be.end(), message) != may_be.end();
 }
 
-void Retained::store(Text topic, std::uint64_t message, bool empty, QoS qos, bool sure) {
-  if (model_.system_topic(topic)) return;
+void Retained::Value::remember(const RetainedMessage& stored, std::uint64_t index) {
+  mixed = mixed || stored.publisher == 0 || (!accepted.empty() && publisher != stored.publisher);
+  publisher = stored.publisher;
+  const auto known = std::find_if(accepted.begin(), accepted.end(), [&](const Accepted& one) {
+    return one.message == stored.message;
+  });
+  if (known != accepted.end()) {
+    known->last = index;
+    return;
+  }
+  accepted.push_back({stored.message, index, index, stored.qos});
+  if (accepted.size() > remembered) accepted.erase(accepted.begin());
+}
+
+// v3 MQTT-3.3.1-5 and -10, v5 MQTT-3.3.1-5, -6 and -7
+void Retained::store(const RetainedMessage& stored, bool sure) {
+  if (model_.system_topic(stored.topic)) return;
   const std::size_t before = values_.size();
-  Value& value = values_[std::uint64_t{topic} + 1];
-  if (values_.size() != before) topics_.push_back(topic);
+  Value& value = values_[std::uint64_t{stored.topic} + 1];
+  if (values_.size() != before) topics_.push_back(stored.topic);
   if (sure) value.may_be.clear();
-  const std::uint64_t now = empty ? 0 : message;
+  const std::uint64_t now = stored.empty ? 0 : stored.message;
   std::erase(value.may_be, now);
   value.may_be.push_back(now);  // the likeliest is the last
   if (value.may_be.size() > remembered) value.may_be.erase(value.may_be.begin());
-  value.last = message;
+  if (value.last != stored.message) value.stored_at = model_.now;
+  value.last = stored.message;
   value.event = model_.event_index;
-  value.qos = qos;
+  value.handled_at = model_.now;
+  value.expiry_s = stored.expiry_s;
+  value.bytes = stored.bytes;
+  value.qos = stored.qos;
   value.sure = sure;
+  value.remember(stored, model_.event_index);
 }
 
 void Retained::confirm(Text topic, std::uint64_t event) {
@@ -34,6 +54,14 @@ void Retained::confirm(Text topic, std::uint64_t event) {
   if (!value || value->event != event || value->last == 0) return;
   value->may_be = {value->may_be.back()};
   value->sure = true;
+}
+
+// What was there before stands, if it is known.
+void Retained::refused(Text topic, std::uint64_t message, std::uint64_t event) {
+  Value* value = values_.find(std::uint64_t{topic} + 1);
+  if (!value || value->event != event || value->may_be.size() < 2) return;
+  if (value->may_be.back() == message || value->may_be.back() == 0) value->may_be.pop_back();
+  value->last = 0;
 }
 
 void Retained::doubt(std::uint64_t message) {
@@ -51,29 +79,40 @@ void Retained::dropped(const Event& event) {
     doubt(event.message);
 }
 
-void Retained::subscribed(Session& session, std::uint32_t filter, std::uint8_t asked) {
-  const Text text = model_.filter(filter).text;
-  if (model_.log->text(text).find_first_of("+#") == std::string_view::npos) {
-    if (const Value* value = values_.find(std::uint64_t{text} + 1))
-      owe(session, filter, asked, text, *value);
+// v5 MQTT-3.3.1-9, MQTT-3.3.1-10, MQTT-3.3.1-11. Members of a shared subscription are sent none.
+void Retained::subscribed(Session& session, std::uint32_t index, const trace::FilterDetail& wanted,
+                          const Subscriber* before) {
+  const Filter& filter = model_.filter(index);
+  const RetainHandling handling = wanted.retain_handling();
+  if (filter.group || handling == RetainHandling::do_not_send) return;
+  const bool only_new = before && handling == RetainHandling::send_if_new;
+  if (only_new && before->granted.qos != Wish::none && !before->leaving) return;
+  const std::uint8_t owed_qos = only_new ? 0 : wanted.qos();
+  if (model_.log->text(filter.text).find_first_of("+#") == std::string_view::npos) {
+    if (const Value* value = values_.find(std::uint64_t{filter.text} + 1))
+      owe(session, index, filter.text, *value, owed_qos);
     return;
   }
   for (const Text topic : topics_)
-    if (model_.matches(text, topic))
-      owe(session, filter, asked, topic, *values_.find(std::uint64_t{topic} + 1));
+    if (model_.matches(filter, topic))
+      owe(session, index, topic, *values_.find(std::uint64_t{topic} + 1), owed_qos);
 }
 
-void Retained::owe(Session& session, std::uint32_t filter, std::uint8_t asked, Text topic,
-                   const Value& value) {
+void Retained::owe(Session& session, std::uint32_t filter, Text topic, const Value& value,
+                   std::uint8_t owed_qos) {
+  bool any = false;
   for (const std::uint64_t message : value.may_be) {
     if (message == 0) continue;
+    any = true;
     Record& record = model_.record(session, message);
+    if (record.retained_begun == record.retained_permitted) record.subscribed_at = model_.now;
     ++record.retained_permitted;
     record.topic = topic;
   }
-  // A QoS 0 message may be retained or not, as the broker likes (MQTT-3.3.1-7).
+  if (any) ++session.retained_open[std::uint64_t{topic} + 1];
+  // A QoS 0 message may be retained or not, as the broker likes (v3 MQTT-3.3.1-7).
   const std::uint64_t message = value.may_be.back();
-  if (message != 0 && value.sure && std::min(asked, static_cast<std::uint8_t>(value.qos)) > 0)
+  if (message != 0 && value.sure && std::min(owed_qos, static_cast<std::uint8_t>(value.qos)) > 0)
     session.retained_due.push_back({topic, message, model_.event_index, model_.now, filter});
 }
 
@@ -81,8 +120,26 @@ void Retained::not_owed(Session& session, std::uint32_t filter) {
   std::erase_if(session.retained_due, [&](const RetainedDue& due) { return due.filter == filter; });
 }
 
-bool Retained::sent(Session& session, const Event& event) {
-  const Value* value = values_.find(std::uint64_t{event.text} + 1);
+bool Retained::open(Session& session, Text topic) {
+  const std::uint32_t* open = session.retained_open.find(std::uint64_t{topic} + 1);
+  return open && *open > 0;
+}
+
+void Retained::taken(Session& session, Text topic, Record& record) {
+  ++record.retained_begun;
+  std::uint32_t* open = session.retained_open.find(std::uint64_t{topic} + 1);
+  if (open && --*open == 0) session.retained_open.erase(std::uint64_t{topic} + 1);
+  std::uint64_t subscribe = 0;
+  std::erase_if(session.retained_due, [&](const RetainedDue& due) {
+    if (due.topic == topic) subscribe = due.event;
+    return due.topic == topic;
+  });
+  if (subscribe == 0) return;
+  for (RetainedDue& due : session.retained_due) due.partly = due.partly || due.event == subscribe;
+}
+
+bool Retained::sent(const Connection& connection, Session& session, const Event& event) {
+  Value* value = values_.find(std::uint64_t{event.text} + 1);
   Record* record = session.records.find(event.message);
   const auto due = [&](const RetainedDue& owed) { return owed.topic == event.text; };
   const bool owed = std::any_of(session.retained_due.begin(), session.retained_due.end(), due);
@@ -91,23 +148,69 @@ bool Retained::sent(Session& session, const Event& event) {
                      (value && (owed || !value->sure) && value->may_be_in_force(event.message));
   if (right) {
     model_.report.checked(Rule::ret_converge);
-    ++model_.record(session, event.message).retained_begun;
-    std::erase_if(session.retained_due, due);
+    model_.report.checked(Rule::ret_set);
+    model_.report.checked(Rule::ret_flag);
+    Record& copy = model_.record(session, event.message);
+    if (value->last == event.message) {
+      const Expiry::Source source{value->event, value->stored_at, value->handled_at,
+                                  value->expiry_s};
+      expiry_.sent(connection, event, source, copy.subscribed_at);
+    }
+    taken(session, event.text, copy);
+    value->sent = model_.event_index;
     return true;
   }
   if (!value || (record && record->begun < record->permitted)) return false;
-  const bool same = value->may_be_in_force(event.message);
-  const bool cleared = value->sure && value->may_be_in_force(0);
-  model_.report.broken(Rule::ret_converge, model_.now,
+  wrong(session, *value, event);
+  std::erase_if(session.retained_due, due);
+  return true;
+}
+
+void Retained::wrong(const Session& session, const Value& value, const Event& event) {
+  const bool same = value.may_be_in_force(event.message);
+  const bool cleared = value.sure && value.may_be_in_force(0);
+  model_.report.broken(same ? Rule::ret_set : Rule::ret_converge, model_.now,
                        "the broker sent client " + model_.quoted(session.client_id) + " at " +
                            seconds(model_.now) + " a retained message of topic " +
                            model_.quoted(event.text) +
                            (same      ? " that no new subscription asked for"
                             : cleared ? " although the topic's retained message had been cleared"
                                       : " that is not the last one accepted on it"),
-                       {value->event, model_.event_index});
-  std::erase_if(session.retained_due, due);
+                       {value.event, model_.event_index});
+}
+
+bool Retained::sent_unflagged(Session& session, const Event& event) {
+  Record* record = session.records.find(event.message);
+  if (!record || record->retained_begun >= record->retained_permitted) return false;
+  model_.report.broken(Rule::ret_flag, model_.now,
+                       "the broker sent client " + model_.quoted(session.client_id) + " at " +
+                           seconds(model_.now) + " the retained message of topic " +
+                           model_.quoted(event.text) + " for its new subscription with RETAIN 0",
+                       {model_.event_index});
+  taken(session, event.text, *record);
   return true;
+}
+
+// Equal values, and those that were accepted again, may be seen again. Order is owed among messages
+// of one QoS, published and sent.
+void Retained::seen(Session& session, const Event& event) {
+  const Value* value = values_.find(std::uint64_t{event.text} + 1);
+  if (!value || value->mixed) return;
+  const auto of = std::find_if(value->accepted.begin(), value->accepted.end(),
+                               [&](const Accepted& one) { return one.message == event.message; });
+  if (of == value->accepted.end()) return;
+  std::uint64_t& newest = session.retained_seen[(std::uint64_t{event.text} + 1) << 4 |
+                                                static_cast<std::uint64_t>(of->qos) << 2 |
+                                                static_cast<std::uint64_t>(trace::qos_of(event))];
+  if (newest != 0) model_.report.checked(Rule::ret_mono);
+  if (newest > of->last + 1) {
+    model_.report.broken(Rule::ret_mono, model_.now,
+                         "the broker sent client " + model_.quoted(session.client_id) + " at " +
+                             seconds(model_.now) + " a value of topic " +
+                             model_.quoted(event.text) + " that is older than one sent before",
+                         {of->last, newest - 1, model_.event_index});
+  }
+  newest = std::max(newest, of->first + 1);
 }
 
 void Retained::finish(const Deadline& deadline) {
@@ -116,19 +219,26 @@ void Retained::finish(const Deadline& deadline) {
     const Connection* connection = model_.find_connection(session->connection);
     if (!connection || !connection->client.connack || connection->client.closed) continue;
     for (const RetainedDue& due : session->retained_due) {
-      const Value* value = values_.find(std::uint64_t{due.topic} + 1);
+      const Value& value = *values_.find(std::uint64_t{due.topic} + 1);
       const Subscriber* subscriber = model_.subscriber(due.filter, session->id);
-      if (!value->sure || !value->may_be_in_force(due.message)) continue;
-      if (!subscriber || subscriber->granted == Subscriber::none || due.at > deadline.before)
+      if (!value.sure || !value.may_be_in_force(due.message)) continue;
+      if (!subscriber || subscriber->granted.qos == Wish::none || due.at > deadline.before)
         continue;
-      model_.report.broken(
-          Rule::ret_converge, model_.now,
-          "client " + model_.quoted(session->client_id) + " subscribed to " +
-              model_.quoted(model_.filter(due.filter).text) + " at " + seconds(due.at) +
-              " and was never sent the retained message of topic " + model_.quoted(due.topic),
-          {value->event, due.event});
+      if (value.expired(model_.now) || too_large(value.bytes, *connection)) continue;
+      missing(*session, due, value);
     }
   }
+}
+
+// Sent to somebody else, or others sent and it not: the store is right, and the set is not whole.
+void Retained::missing(const Session& session, const RetainedDue& due, const Value& value) {
+  const bool stored = due.partly || value.sent > value.event;
+  model_.report.broken(stored ? Rule::ret_set : Rule::ret_converge, model_.now,
+                       "client " + model_.quoted(session.client_id) + " subscribed to " +
+                           model_.quoted(model_.filter(due.filter).text) + " at " +
+                           seconds(due.at) + " and was never sent the retained message of topic " +
+                           model_.quoted(due.topic),
+                       {value.event, due.event});
 }
 
 }  // namespace mqttlab::oracle

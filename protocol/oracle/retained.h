@@ -1,42 +1,83 @@
-// Retained: the last accepted retained message of each topic, and what new subscriptions are sent
-// of them (RET-CONVERGE). The broker's store is judged by what it sends, never looked into.
+// Retained: the last accepted retained message of each topic (RET-CONVERGE), and what each new
+// subscription is sent of them: every one once, as its Retain Handling says (RET-SET). The broker's
+// store is judged by what it sends, never looked into.
 #pragma once
 
+#include "protocol/oracle/expiry.h"
 #include "protocol/oracle/model.h"
 
 namespace mqttlab::oracle {
 
+/// A PUBLISH with RETAIN 1, or a will. An empty payload clears (v3 MQTT-3.3.1-10).
+struct RetainedMessage {
+  Text topic = 0;
+  std::uint64_t message = 0;
+  Text publisher = 0;  ///< client id; 0: it does not stand in one order with others
+  bool empty = false;
+  QoS qos{};
+  std::uint32_t expiry_s = trace::never_expires;
+  std::uint32_t bytes = 0;  ///< of its PUBLISH with the full topic
+};
+
 class Retained {
  public:
-  explicit Retained(Model& model) : model_(model) {}
+  Retained(Model& model, Expiry& expiry) : model_(model), expiry_(expiry) {}
 
-  /// A PUBLISH with RETAIN 1, or a will, was accepted. An empty payload clears (MQTT-3.3.1-10).
   /// Not `sure`: the broker may not have handled it yet, or not last; what was there may stand.
-  void store(Text topic, std::uint64_t message, bool empty, QoS qos, bool sure);
+  void store(const RetainedMessage& stored, bool sure);
   /// The message that arrived with the event was acknowledged before anything else came in.
   void confirm(Text topic, std::uint64_t event);
+  /// It was answered with an error code.
+  void refused(Text topic, std::uint64_t message, std::uint64_t event);
   void dropped(const Event& event);
-  void subscribed(Session& session, std::uint32_t filter, std::uint8_t asked);
+  /// `before`: the subscription as it was; null: there was none.
+  void subscribed(Session& session, std::uint32_t filter, const trace::FilterDetail& wanted,
+                  const Subscriber* before);
   /// SUBACK refused the filter or granted QoS 0: nothing is owed.
   void not_owed(Session& session, std::uint32_t filter);
   /// The broker wrote a PUBLISH with RETAIN 1. False if it is no retained message: a live one then.
-  bool sent(Session& session, const Event& event);
+  bool sent(const Connection& connection, Session& session, const Event& event);
+  /// It wrote one with RETAIN 0 that only subscribing can have caused. False: that neither.
+  bool sent_unflagged(Session& session, const Event& event);
+  /// A copy due to subscribing may be under way for this topic.
+  [[nodiscard]] static bool open(Session& session, Text topic);
+  /// RET-MONO: the broker began to send the session a message, by whatever way.
+  void seen(Session& session, const Event& event);
   void finish(const Deadline& deadline);
 
  private:
+  /// One message that was retained, with its first and last acceptance.
+  struct Accepted {
+    std::uint64_t message, first, last;
+    QoS qos;
+  };
   struct Value {
     std::uint64_t last = 0;                // the last message that arrived for it
     std::vector<std::uint64_t> may_be{0};  // messages that may be in force; 0: none
+    std::vector<Accepted> accepted;        // the last ones, oldest first
     std::uint64_t event = 0;
+    std::uint64_t sent = 0;  // index of the last event that sent it for a subscription
+    Time stored_at = 0, handled_at = 0;
+    std::uint32_t expiry_s = trace::never_expires;
+    std::uint32_t bytes = 0;
+    Text publisher = 0;
     QoS qos{};
-    bool sure = true;  // may_be is one
+    bool sure = true;    // may_be is one
+    bool mixed = false;  // of several publishers, or a will: no order
     [[nodiscard]] bool may_be_in_force(std::uint64_t message) const;
+    /// Its time may be over.
+    [[nodiscard]] bool expired(Time now) const { return now >= after(stored_at, expiry_s); }
+    void remember(const RetainedMessage& stored, std::uint64_t index);
   };
   void doubt(std::uint64_t message);
-  void owe(Session& session, std::uint32_t filter, std::uint8_t asked, Text topic,
-           const Value& value);
+  void owe(Session& session, std::uint32_t filter, Text topic, const Value& value,
+           std::uint8_t owed_qos);
+  void wrong(const Session& session, const Value& value, const Event& event);
+  static void taken(Session& session, Text topic, Record& record);
+  void missing(const Session& session, const RetainedDue& due, const Value& value);
 
   Model& model_;
+  Expiry& expiry_;
   Table<Value> values_;       // by topic + 1
   std::vector<Text> topics_;  // in order of their first retained message
 };

@@ -1,117 +1,172 @@
 #include "protocol/oracle/session.h"
 
 namespace mqttlab::oracle {
+namespace {
+
+bool finite(const Session& session) {
+  return session.outlives_s != 0 && session.outlives_s != trace::never_expires;
+}
+
+// The latest instant at which the broker may still have the session.
+Time over_at(const Session& session) {
+  return finite(session) ? after(session.gone_at, session.outlives_s) + host_grace : never;
+}
+
+}  // namespace
 
 void Sessions::connect_arrived(Connection& connection, const Event& event) {
   connection.connect = &model_.log->detail<trace::ConnectDetail>(event.detail);
+  connection.keep_alive_s = connection.connect->keep_alive_s;
   connection.client_id = event.text;
   connection.connect_at_broker = true;
   connection.connect_at = event.at;
   connection.connect_event = model_.event_index;
   Identity& identity = model_.identity(connection);
+  identity.connecting = connection.number;
   const Session* session = model_.session(identity.session);
-  if (!session || session->connection == 0) return;
-  if (Connection* older = model_.find_connection(session->connection)) {
-    older->challenged = true;
-    connection.challenger = true;
-  }
+  if (session) takeovers_.challenged(connection, *session);
 }
 
 void Sessions::connack_written(Connection& connection, const Event& event) {
   connection.code = event.code;
   if (!connection.connect) return;
-  if (event.code != 0) return check_present(connection, event, false);
-  Identity& identity = model_.identity(connection);
-  Session* session = model_.session(identity.session);
-  if (connection.challenger) model_.report.checked(Rule::one_conn);
-  if (session && session->connection != 0) take_over(connection, *session);
-  const bool clean = connection.connect->clean_session;
-  const bool expected = session && !session->clean && !clean;
-  const bool tells = connection.connect->version != ProtocolVersion::v3_1;
-  if (tells && !identity.doubtful) check_present(connection, event, expected);
-  identity.doubtful = false;
-  // From here on the broker is taken at its word, so that one wrong answer is one finding.
-  const bool resumed = tells ? event.flags != 0 && !clean : expected;
-  if (!resumed || !session || session->clean) {
-    end(identity.session);
-    session = &model_.begin_session(identity, connection.client_id, clean);
+  if (event.code != 0) return check_present(connection, event, Rule::sp_truth, false);
+  if (event.detail != 0) {
+    const auto& connack = model_.log->detail<trace::ConnackDetail>(event.detail);
+    connection.keep_alive_s = connack.server_keep_alive_s.value_or(connection.keep_alive_s);
+    model_.assign(connection, connack.assigned_client_id);
   }
-  connection.broker.resumed = resumed;
-  connection.session = session->id;
-  session->connection = connection.number;
+  Identity& identity = model_.identity(connection);
+  const Session* session = model_.session(identity.session);
+  const bool clean = connection.connect->clean_session;
+  const Fate known = clean ? Fate::none : fate(session, connection);
+  const bool tells = connection.connect->version != ProtocolVersion::v3_1;
+  const bool expires = !clean && (session ? finite(*session) : identity.expired);
+  if (tells && !identity.doubtful && known != Fate::open) {
+    if (expires) model_.report.checked(Rule::sess_expiry);
+    check_present(connection, event, expires ? Rule::sess_expiry : Rule::sp_truth,
+                  known == Fate::alive);
+  }
+  // From here on the broker is taken at its word, so that one wrong answer is one finding.
+  begin(connection, identity, tells ? event.flags != 0 && !clean : known == Fate::alive);
+  if (event.detail != 0) {
+    const auto& connack = model_.log->detail<trace::ConnackDetail>(event.detail);
+    Session& begun = *model_.session(connection.session);
+    begun.outlives_s = connack.session_expiry_s.value_or(begun.outlives_s);
+  }
 }
 
-void Sessions::check_present(const Connection& connection, const Event& event, bool expected) {
-  model_.report.checked(Rule::sp_truth);
+void Sessions::begin(Connection& connection, Identity& identity, bool resumed) {
+  Session* session = model_.session(identity.session);
+  const bool goes_on = resumed && session && session->outlives_s != 0;
+  takeovers_.accepted(connection, session);
+  if (goes_on) {
+    wills_.resumed(*session);
+  } else {
+    if (session) discards_.discarded(identity, *session);
+    end(session);
+    session = &model_.begin_session(identity, connection.client_id);
+  }
+  identity.doubtful = identity.expired = false;
+  connection.broker.resumed = resumed;
+  connection.session = session->id;
+  session->connection = session->last_connection = connection.number;
+  session->outlives_s = connection.connect->outlives_s();
+}
+
+// MQTT-3.1.2-5, MQTT-3.1.2-6, MQTT-3.1.2-23, MQTT-4.1.0-2. A session that ends with its connection
+// is not continued by a takeover.
+Sessions::Fate Sessions::fate(const Session* session, const Connection& connection) const {
+  if (!session || session->outlives_s == 0) return Fate::none;
+  if (session->connection != 0 || !finite(*session)) return Fate::alive;
+  if (model_.now < after(session->left_at, session->outlives_s) - host_grace) return Fate::alive;
+  const bool over = session->gone_at != 0 && connection.connect_at > over_at(*session);
+  return over ? Fate::none : Fate::open;
+}
+
+void Sessions::check_present(const Connection& connection, const Event& event, Rule rule,
+                             bool expected) {
+  if (rule != Rule::sp_truth) model_.report.checked(Rule::sp_truth);
   const bool present = event.flags != 0;
-  if (present == expected) return;
+  if (present == expected) {
+    if (rule == Rule::sp_truth) model_.report.checked(rule);
+    return;
+  }
   const std::string asked = connection.connect->clean_session ? "1" : "0";
-  model_.report.broken(Rule::sp_truth, event.at,
-                       "the broker answered the CONNECT of " + model_.who(connection) +
-                           " (clean session " + asked + ") at " + seconds(event.at) +
-                           " with return code " + std::to_string(event.code) +
-                           " and session present " + (present ? "1" : "0") + "; " +
+  const char* clean = connection.connect->v5() ? " (clean start " : " (clean session ";
+  model_.report.broken(rule, event.at,
+                       "the broker answered the CONNECT of " + model_.who(connection) + clean +
+                           asked + ") at " + seconds(event.at) + " with code " +
+                           std::to_string(event.code) + " and session present " +
+                           (present ? "1" : "0") + "; " +
                            (expected ? "it must still have a session of this client id"
-                                     : "no session can have been continued"),
+                            : rule == Rule::sess_expiry ? "the session's expiry interval was over"
+                                                        : "no session can have been continued"),
                        {connection.connect_event, model_.event_index});
 }
 
-void Sessions::end(std::uint32_t id) {
-  if (Session* session = model_.session(id)) intake_.give_up(*session, 0);
-  model_.end_session(id);
+void Sessions::end(Session* session) {
+  if (!session) return;
+  intake_.give_up(*session, 0);
+  wills_.session_over(*session);
+  model_.end_session(session->id);
 }
 
-// MQTT-3.1.4-2
-void Sessions::take_over(Connection& connection, Session& session) {
-  Connection* older = model_.find_connection(session.connection);
-  if (!older || older->broker.closed || older->number == connection.number) return;
-  older->replaced_by = connection.number;
-  older->replaced_at = model_.now;
-  older->replaced_event = model_.event_index;
+// A session that somebody is connecting to is left to the answer that he gets.
+void Sessions::expire() {
+  Session* session = model_.session(expiring_.top().second);
+  const Time due = expiring_.top().first;
+  expiring_.pop();
+  if (!session || session->connection != 0 || over_at(*session) != due) return;
+  if (model_.connecting(session->client_id)) return;
+  if (Identity* identity = model_.find_identity(session->client_id)) identity->expired = true;
+  end(session);
 }
 
-void Sessions::check_replaced(const Connection& connection, Time until, bool still_open) {
-  if (connection.replaced_by == 0 || until <= connection.replaced_at + host_grace) return;
-  model_.report.broken(Rule::one_conn, until,
-                       "the broker accepted connection " + std::to_string(connection.replaced_by) +
-                           " at " + seconds(connection.replaced_at) + " and " +
-                           (still_open ? "never closed" : "closed only at " + seconds(until)) +
-                           " the older one of the same client id, " + model_.who(connection),
-                       {connection.connect_event, connection.replaced_event});
+// U-3.14.2.2.2-2: where CONNECT asked for 0, DISCONNECT cannot ask for more.
+void Sessions::disconnected(Connection& connection, const Event& event) {
+  Session* session = model_.session(connection.session);
+  if (session && session->connection == connection.number && event.detail != 0 &&
+      connection.connect->session_expiry_s != 0)
+    session->outlives_s =
+        model_.log->detail<trace::DisconnectDetail>(event.detail).session_expiry_s;
+  detach(connection);
 }
 
+// The link is of no more use to the session.
 void Sessions::detach(Connection& connection) {
   Session* session = model_.session(connection.session);
   if (!session || session->connection != connection.number) return;
   session->connection = 0;
-  if (session->clean) end(session->id);  // MQTT-3.1.2-6
+  session->left_at = model_.now;
+  session->gone_at = 0;
+  if (session->outlives_s == 0) end(session);  // v3 MQTT-3.1.2-6
 }
 
 void Sessions::closed(Connection& connection) {
-  check_replaced(connection, model_.now, false);
   // The broker may have acted on a CONNECT whose answer it could not write any more.
   if (connection.connect_at_broker && !connection.broker.connack)
     model_.identity(connection).doubtful = true;
   detach(connection);
+  Session* session = model_.session(connection.session);
+  if (!session || session->connection != 0 || session->last_connection != connection.number) return;
+  session->gone_at = model_.now;
+  if (finite(*session)) expiring_.emplace(over_at(*session), session->id);
 }
 
 void Sessions::ended(const Event& event) {
   Identity* identity = model_.find_identity(event.text);
   Session* session = identity ? model_.session(identity->session) : nullptr;
   if (!session) return;
-  if (session->clean) {
-    end(session->id);
+  if (session->outlives_s == 0) {
+    end(session);
   } else if (session->connection == 0) {
     // Nothing is owed any more. That the session may end is another question: SP-TRUTH asks it.
+    discards_.discarded(*identity, *session);
     session->records.clear();
     session->history.clear();
     session->retained_due.clear();
   }
-}
-
-void Sessions::finish(Time end) {
-  for (const Connection* connection : model_.connections())
-    if (!connection->broker.closed) check_replaced(*connection, end, true);
 }
 
 }  // namespace mqttlab::oracle

@@ -10,18 +10,43 @@ void Streams::broken(const Connection& connection, const Event& event, const std
 
 void Streams::written(Connection& connection, const Event& event) {
   model_.report.checked(Rule::stream_ok);
-  const Side& side = event.end == End::client ? connection.client : connection.broker;
-  const PacketType opening = event.end == End::client ? PacketType::connect : PacketType::connack;
-  const std::string packet(name(event.packet));
-  if (side.written == 0 && event.packet != opening) {  // MQTT-3.1.0-1, MQTT-3.2.0-1
-    broken(connection, event, packet + " as its first packet, not " + std::string(name(opening)));
-  } else if (side.written > 0 && event.packet == opening) {  // MQTT-3.1.0-2
-    broken(connection, event, packet + " a second time on one connection");
-  } else if (event.end == End::client && side.ended) {  // MQTT-3.14.4-2
-    broken(connection, event, packet + " after DISCONNECT");
-  } else if (event.end == End::broker && side.connack && connection.code != 0) {
-    broken(connection, event, packet + " after a CONNACK that refuses");  // MQTT-3.2.2-5
+  const char* why = event.end == End::client ? out_of_turn_client(connection, event.packet)
+                                             : out_of_turn_broker(connection, event.packet);
+  if (why) broken(connection, event, std::string(name(event.packet)) + why);
+  const std::uint32_t limit_bytes = connection.side(event.end).window.packet_limit;
+  if (limit_bytes != 0 && event.bytes > limit_bytes) {  // v5 MQTT-3.1.2-24, v5 MQTT-3.2.2-15
+    broken(connection, event,
+           std::string(name(event.packet)) + " of " + std::to_string(event.bytes) +
+               " bytes where the other end takes " + std::to_string(limit_bytes));
   }
+}
+
+const char* Streams::out_of_turn_client(const Connection& connection, PacketType packet) {
+  const Side& side = connection.client;
+  const bool authenticates = connection.connect && connection.connect->authenticates;
+  if (packet == PacketType::connect)  // MQTT-3.1.0-2
+    return side.written == 0 ? nullptr : " a second time on one connection";
+  if (side.written == 0) return " as its first packet, not CONNECT";  // MQTT-3.1.0-1
+  if (side.ended) return " after DISCONNECT";        // v3 MQTT-3.14.4-2, v5 MQTT-3.14.4-1
+  if (packet == PacketType::auth && !authenticates)  // MQTT-4.12.0-7
+    return " without having named an authentication method";
+  const bool allowed = packet == PacketType::auth || packet == PacketType::disconnect;
+  if (authenticates && !side.connack && !allowed)  // v5 MQTT-3.1.2-30
+    return " while it was being authenticated";
+  return nullptr;
+}
+
+const char* Streams::out_of_turn_broker(const Connection& connection, PacketType packet) {
+  const Side& side = connection.broker;
+  if (packet == PacketType::connack)  // v5 MQTT-3.2.0-2
+    return side.connack ? " a second time on one connection" : nullptr;
+  if (packet == PacketType::auth && connection.connect && !connection.connect->authenticates)
+    return " to who had named no authentication method";  // MQTT-4.12.0-6
+  if (!side.connack)                                      // MQTT-3.2.0-1, MQTT-3.14.0-1
+    return packet == PacketType::auth ? nullptr : " as its first packet, not CONNACK";
+  if (connection.code != 0) return " after a CONNACK that refuses";  // v3 MQTT-3.2.2-5
+  if (connection.dismissed) return " after DISCONNECT";              // v5 MQTT-3.14.4-1
+  return nullptr;
 }
 
 // A host that lets bytes appear from nowhere would make every other verdict worthless.

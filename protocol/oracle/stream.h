@@ -16,6 +16,11 @@ class Streams {
   void malformed(Connection& connection, const Event& event);
 
  private:
+  /// What is wrong with a packet of this type as the next one; null: nothing.
+  [[nodiscard]] static const char* out_of_turn_client(const Connection& connection,
+                                                      PacketType packet);
+  [[nodiscard]] static const char* out_of_turn_broker(const Connection& connection,
+                                                      PacketType packet);
   void broken(const Connection& connection, const Event& event, const std::string& how);
 
   Model& model_;
