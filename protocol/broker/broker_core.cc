@@ -175,8 +175,7 @@ void BrokerCore::attend(Session& session, Time now) {
     absence.will_at = never;
   }
   if (absence.ends_at <= now) {
-    router_.unsubscribe_all(session);
-    session.end(now);
+    router_.end(session, now);
     sessions_.remove(session);
   } else if (absence.due() != never) {
     set_timer(absence.due(), {Timer::session, session.slot(), absence.due()});
@@ -207,14 +206,12 @@ void BrokerCore::publish(OwedWill will, Time now) {
 }
 
 void BrokerCore::publish(const OwedWill& owed, const Decision& decision, Time now) {
-  const Will& will = owed.will;
-  Publication publication(will.topic, will.payload, will.qos, true);
-  publish(publication, will.retain, decision, now);
+  Publication publication(owed.will, owed.who.client_id.text(), now);
+  publish(publication, decision, now);
 }
 
-ReasonCode BrokerCore::publish(Publication& publication, bool retain, const Decision& decision,
-                               Time now) {
-  if (decision.verdict == Verdict::granted) return router_.publish(publication, retain, now);
+ReasonCode BrokerCore::publish(Publication& publication, const Decision& decision, Time now) {
+  if (decision.verdict == Verdict::granted) return router_.publish(publication, now);
   ledger_.dropped(trace::DropReason::not_authorised, {},
                   ledger_.tracing() ? publication.identity() : 0, publication.qos(), now);
   return reason_for(decision, PacketType::puback, ReasonCode::not_authorized);

@@ -66,7 +66,7 @@ class BrokerCore {
   /// A finished link has bytes to write: gives it a while, then it is closed all the same.
   void linger(BrokerLink& link, Time now);
   /// Publishes what `decision` allows; the reason code for PUBACK and PUBREC.
-  ReasonCode publish(Publication& publication, bool retain, const Decision& decision, Time now);
+  ReasonCode publish(Publication& publication, const Decision& decision, Time now);
 
  private:
   struct Timer {

@@ -78,8 +78,9 @@ void Intake::take(const Publish& publish, Time now) {
 
 // One that may not be published is acknowledged and dropped (MQTT-3.3.5-2); 5.0 is told so.
 void Intake::finish(const Publish& publish, const Decision& decision, Time now) {
-  Publication publication(publish.topic, publish.payload, publish.qos, false);
-  const ReasonCode reason = core_.publish(publication, publish.retain, decision, now);
+  Publication publication(publish, link_.session()->client_id(), now);
+  publication.answered = link_.v5() && publish.qos != QoS::at_most_once;
+  const ReasonCode reason = core_.publish(publication, decision, now);
   InboundFlow& inbound = link_.session()->inbound();
   if (publish.qos == QoS::at_least_once) {
     inbound.answered(publish.packet_id);
@@ -132,18 +133,22 @@ void Intake::authorise(const Subscribe& subscribe, Time now) {
 // first, so that a client knows of its subscriptions before their retained messages come.
 void Intake::finish(const Subscribe& subscribe, Time now) {
   Session& session = *link_.session();
+  Router& router = core_.router();
+  const auto identifier =
+      subscribe.properties.get<PropertyId::subscription_identifier>().value_or(0);
   Suback suback{subscribe.packet_id, {}};  // MQTT-3.8.4-2
+  std::vector<Router::Subscribed> subscribed;
   for (std::size_t i = 0; i < verdicts_.size(); ++i) {
-    if (is_error(verdicts_[i]))
-      suback.codes.push_back(link_.v5() ? static_cast<std::uint8_t>(verdicts_[i]) : suback_failure);
-    else
-      suback.codes.push_back(core_.router().subscribe(session, subscribe.subscriptions[i]));
+    subscribed.push_back(is_error(verdicts_[i])
+                             ? Router::Subscribed{verdicts_[i]}
+                             : router.subscribe(session, subscribe.subscriptions[i], identifier));
+    const ReasonCode code = subscribed.back().code;
+    suback.codes.push_back(is_error(code) && !link_.v5() ? suback_failure
+                                                         : static_cast<std::uint8_t>(code));
   }
   link_.send(suback);
-  for (std::size_t i = 0; i < suback.codes.size(); ++i) {
-    if (suback.codes[i] >= suback_failure) continue;
-    core_.router().send_retained(session, subscribe.subscriptions[i], now);
-  }
+  for (std::size_t i = 0; i < subscribed.size(); ++i)
+    router.send_retained(session, subscribe.subscriptions[i], subscribed[i], now);
 }
 
 void Intake::on(const Unsubscribe& unsubscribe, Time now) {

@@ -1,28 +1,86 @@
 #include "protocol/broker/publication.h"
 
+#include <utility>
+
 #include "protocol/trace/log.h"
 
 namespace mqttlab {
+namespace {
+
+// Everything else is passed on as it came and in its order: Payload Format Indicator, Response
+// Topic, Correlation Data, User Properties, Content Type (v5 MQTT-3.3.2-4, MQTT-3.3.2-15 to -18,
+// MQTT-3.3.2-20).
+Properties shared(const Properties& published) {
+  Properties properties = published;
+  if (properties.empty()) return properties;
+  for (const PropertyId own : {PropertyId::message_expiry_interval, PropertyId::topic_alias,
+                               PropertyId::will_delay_interval})
+    properties.remove(own);
+  return properties;
+}
+
+Time expiry_of(const Properties& published, Time now) {
+  const auto interval_s = published.get<PropertyId::message_expiry_interval>();
+  return interval_s ? now + *interval_s * second : never;
+}
+
+}  // namespace
+
+Publication::Publication(const Publish& publish, std::string_view publisher, Time now)
+    : topic_(publish.topic),
+      payload_(publish.payload),
+      properties_(shared(publish.properties)),
+      publisher_(publisher),
+      qos_(publish.qos),
+      retain_(publish.retain),
+      own_memory_(false),
+      expires_at_(expiry_of(publish.properties, now)) {}
+
+Publication::Publication(const Will& will, std::string_view publisher, Time now)
+    : Publication(Publish{.topic = will.topic,
+                          .payload = will.payload,
+                          .qos = will.qos,
+                          .retain = will.retain,
+                          .properties = will.properties},
+                  publisher, now) {
+  own_memory_ = true;
+}
+
+Publication::Publication(EncodedPublish encoded, QoS qos, Time expires_at)
+    : payload_(encoded.payload()),
+      qos_(qos),
+      own_memory_(true),
+      expires_at_(expires_at),
+      encoded_(std::move(encoded)) {}
+
+std::string_view Publication::topic() const {
+  return topic_.empty() ? encoded_->topic() : topic_.text();
+}
 
 std::uint64_t Publication::identity() {
-  if (identity_ == 0) identity_ = trace::Log::identity(topic_.text(), payload_.bytes());
+  if (identity_ == 0) identity_ = trace::Log::identity(topic(), payload_.bytes());
   return identity_;
 }
 
 const EncodedPublish& Publication::encoded() {
-  if (!encoded_) encoded_.emplace(topic_, payload_);
+  if (!encoded_) encoded_.emplace(topic_, payload_, properties_);
   return *encoded_;
 }
 
 const EncodedPublish& Publication::kept() {
-  if (!kept_) {
-    kept_ = true;
-    if (payload_.size() < Outbox::share_from) {
-      payload_ = Slice::copy_of(payload_.bytes());
-      encoded_.reset();
-    }
-  }
+  if (payload_.size() < Outbox::share_from) own();
   return encoded();
+}
+
+const EncodedPublish& Publication::owned() {
+  own();
+  return encoded();
+}
+
+void Publication::own() {
+  if (std::exchange(own_memory_, true)) return;
+  payload_ = Slice::copy_of(payload_.bytes());
+  encoded_.reset();
 }
 
 }  // namespace mqttlab

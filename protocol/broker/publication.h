@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "protocol/wire/codec.h"
 #include "protocol/wire/slice.h"
@@ -11,13 +12,20 @@ namespace mqttlab {
 
 class Publication {
  public:
-  /// `own_memory`: the slices share no arrival buffer.
-  Publication(Slice topic, Slice payload, QoS qos, bool own_memory)
-      : topic_(std::move(topic)), payload_(std::move(payload)), qos_(qos), kept_(own_memory) {}
+  /// As it arrived, its topic alias resolved. `publisher`: the client id in whose name, empty for
+  /// the broker's own; it must outlive the publication.
+  Publication(const Publish& publish, std::string_view publisher, Time now);
+  Publication(const Will& will, std::string_view publisher, Time now);
+  /// One that this broker has kept.
+  Publication(EncodedPublish encoded, QoS qos, Time expires_at);
 
-  [[nodiscard]] const Slice& topic() const { return topic_; }
+  [[nodiscard]] std::string_view topic() const;
   [[nodiscard]] const Slice& payload() const { return payload_; }
   [[nodiscard]] QoS qos() const { return qos_; }
+  [[nodiscard]] bool retain() const { return retain_; }  ///< as published
+  [[nodiscard]] std::string_view publisher() const { return publisher_; }
+  /// Where its Message Expiry Interval ends, or `never`.
+  [[nodiscard]] Time expires_at() const { return expires_at_; }
 
   /// Identity of the message in the trace; hashed when first asked for.
   [[nodiscard]] std::uint64_t identity();
@@ -26,12 +34,23 @@ class Publication {
   /// The same for a message that has to wait: for an acknowledgement or in a queue. Small payloads
   /// are then copied, once for all, so that twenty bytes do not hold on to an arrival buffer.
   [[nodiscard]] const EncodedPublish& kept();
+  /// The same for one that is kept for long: it shares no arrival buffer.
+  [[nodiscard]] const EncodedPublish& owned();
+
+  /// The publisher will be told the reason code: the message may be refused.
+  bool answered = false;
 
  private:
+  void own();
+
   Slice topic_;
   Slice payload_;
+  Properties properties_;  // those that every receiver gets
+  std::string_view publisher_;
   QoS qos_;
-  bool kept_;
+  bool retain_ = false;
+  bool own_memory_;
+  Time expires_at_ = never;
   std::uint64_t identity_ = 0;
   std::optional<EncodedPublish> encoded_;
 };

@@ -1,6 +1,8 @@
 #include "protocol/broker/retained.h"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 namespace mqttlab {
 namespace {
@@ -20,31 +22,68 @@ bool hidden(const std::string& prefix, std::string_view level) {
 
 }  // namespace
 
-bool RetainedStore::set(std::string_view topic, Bytes payload, QoS qos, std::size_t limit) {
-  std::string key = key_of(topic);
-  auto at = messages_.find(key);
-  if (at == messages_.end()) {
-    if (messages_.size() >= limit) return false;
-    at = messages_.try_emplace(std::move(key)).first;
-    at->second.topic = Slice::copy_of(topic);
+bool RetainedStore::set(Retained message, const Limits& limits, Time now) {
+  std::string key = key_of(message.encoded.topic());
+  const std::size_t size_bytes = message.encoded.size();
+  const auto fits = [&] {
+    const auto old = messages_.find(key);
+    const bool fresh = old == messages_.end();
+    const std::size_t others_bytes = bytes_ - (fresh ? 0 : old->second.encoded.size());
+    return (!fresh || messages_.size() < limits.messages) &&
+           others_bytes + size_bytes <= limits.bytes;
+  };
+  if (!fits()) {
+    drop_expired(now);
+    if (!fits()) return false;
   }
-  at->second.payload = Slice::copy_of(payload);
-  at->second.qos = qos;
+  next_expiry_ = std::min(next_expiry_, message.expires_at);
+  Retained& kept = messages_[std::move(key)];
+  bytes_ = bytes_ - kept.encoded.size() + size_bytes;
+  kept = std::move(message);
   return true;
 }
 
-void RetainedStore::clear(std::string_view topic) { messages_.erase(key_of(topic)); }
+void RetainedStore::clear(std::string_view topic) {
+  const auto at = messages_.find(key_of(topic));
+  if (at != messages_.end()) erase(at);
+}
 
-std::vector<const Retained*> RetainedStore::match(std::string_view filter) const {
-  std::vector<const Retained*> found;
+void RetainedStore::erase(Messages::const_iterator at) {
+  bytes_ -= at->second.encoded.size();
+  messages_.erase(at);
+}
+
+// Looks at all of them, but only if one has expired since it last did.
+void RetainedStore::drop_expired(Time now) {
+  if (now < next_expiry_) return;
+  next_expiry_ = never;
+  for (auto at = messages_.cbegin(); at != messages_.cend();) {
+    const auto next = std::next(at);
+    if (at->second.expires_at <= now)
+      erase(at);
+    else
+      next_expiry_ = std::min(next_expiry_, at->second.expires_at);
+    at = next;
+  }
+}
+
+std::vector<const Retained*> RetainedStore::match(std::string_view filter, Time now) {
+  Found found;
   std::string prefix;
   walk(prefix, filter, found);
-  return found;
+  std::vector<const Retained*> messages;
+  messages.reserve(found.size());
+  for (const auto at : found) {
+    if (at->second.expires_at <= now)
+      erase(at);
+    else
+      messages.push_back(&at->second);
+  }
+  return messages;
 }
 
 // `prefix`: the key of the levels matched so far, each with its separator. As deep as the filter.
-void RetainedStore::walk(std::string& prefix, std::string_view filter,
-                         std::vector<const Retained*>& found) const {
+void RetainedStore::walk(std::string& prefix, std::string_view filter, Found& found) const {
   const std::size_t slash = filter.find('/');
   const std::string_view level = filter.substr(0, slash);
   const bool last = slash == std::string_view::npos;
@@ -53,7 +92,7 @@ void RetainedStore::walk(std::string& prefix, std::string_view filter,
     prefix += text;
     if (last) {
       const auto at = messages_.find(prefix);
-      if (at != messages_.end()) found.push_back(&at->second);
+      if (at != messages_.end()) found.push_back(at);
     } else {
       prefix += separator;
       walk(prefix, filter.substr(slash + 1), found);
@@ -72,14 +111,14 @@ void RetainedStore::walk(std::string& prefix, std::string_view filter,
 }
 
 // Everything below the prefix, and the topic that is the prefix without its separator (4.7.1.2).
-void RetainedStore::walk_all(const std::string& prefix, std::vector<const Retained*>& found) const {
+void RetainedStore::walk_all(const std::string& prefix, Found& found) const {
   if (!prefix.empty()) {
     const auto parent = messages_.find(std::string_view(prefix).substr(0, prefix.size() - 1));
-    if (parent != messages_.end()) found.push_back(&parent->second);
+    if (parent != messages_.end()) found.push_back(parent);
   }
   for (auto at = messages_.lower_bound(prefix);
        at != messages_.end() && at->first.starts_with(prefix); ++at)
-    if (!hidden(prefix, at->first)) found.push_back(&at->second);
+    if (!hidden(prefix, at->first)) found.push_back(at);
 }
 
 }  // namespace mqttlab

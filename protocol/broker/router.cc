@@ -5,56 +5,143 @@
 #include <utility>
 
 #include "protocol/broker/ledger.h"
+#include "protocol/wire/topic.h"
 
 namespace mqttlab {
 
-ReasonCode Router::publish(Publication& publication, bool retain, Time now) {
-  const std::string_view topic = publication.topic().text();
-  if (retain && publication.payload().empty()) {
-    retained_.clear(topic);  // and the empty message itself is not kept (MQTT-3.3.1-11)
-  } else if (retain && !retained_.set(topic, publication.payload().bytes(), publication.qos(),
-                                      config_.max_retained)) {
+ReasonCode Router::publish(Publication& publication, Time now) {
+  if (publication.retain() && !retain(publication, now)) {
     ledger_.dropped(trace::DropReason::retained_limit, {},
                     ledger_.tracing() ? publication.identity() : 0, publication.qos(), now);
+    if (publication.answered) return ReasonCode::quota_exceeded;
+    retained_.clear(publication.topic());  // the old one would be taken for the last
   }
   return route(publication, now);
 }
 
+// False if a limit is reached.
+bool Router::retain(Publication& publication, Time now) {
+  if (publication.payload().empty()) {  // and is not kept itself (MQTT-3.3.1-11; v5 MQTT-3.3.1-7)
+    retained_.clear(publication.topic());
+    return true;
+  }
+  return retained_.set({publication.owned(), publication.qos(), publication.expires_at(),
+                        std::string(publication.publisher())},
+                       {config_.max_retained, config_.max_retained_bytes}, now);
+}
+
 void Router::publish_own(std::string_view topic, std::string_view payload, Time now) {
-  const Slice bytes = Slice::copy_of(payload);
-  retained_.set(topic, bytes.bytes(), QoS::at_most_once, std::numeric_limits<std::size_t>::max());
-  Publication publication(Slice::copy_of(topic), bytes, QoS::at_most_once, true);
-  static_cast<void>(route(publication, now));
+  constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
+  const EncodedPublish encoded(Slice::copy_of(topic), Slice::copy_of(payload));
+  retained_.set({.encoded = encoded}, {no_limit, no_limit}, now);
+  Publication publication(encoded, QoS::at_most_once, never);
+  route(publication, now);
 }
 
 ReasonCode Router::route(Publication& publication, Time now) {
-  const auto& matches = index_.match(publication.topic().text());
-  for (const auto& [slot, granted] : matches) {
-    // The lower of published and granted QoS (MQTT-3.8.4-6); RETAIN 0, for the subscription was
-    // there before the message (MQTT-3.3.1-9).
-    sessions_.at(slot).deliver(publication, std::min(publication.qos(), granted), false, now);
+  const std::uint32_t publisher =
+      index_.no_local() > 0 ? slot_of(publication.publisher()) : SubscriptionIndex::none;
+  const auto& matches = index_.match(publication.topic(), publisher);
+  for (const auto& match : matches) {
+    // The lower of published and granted QoS (MQTT-3.8.4-6; v5 MQTT-3.8.4-8). RETAIN 0, for the
+    // subscription was there before the message (MQTT-3.3.1-9; v5 MQTT-3.3.1-12), unless it is
+    // wanted as published (v5 MQTT-3.3.1-13).
+    sessions_.at(match.slot)
+        .deliver(publication,
+                 {.qos = std::min(publication.qos(), match.qos),
+                  .retain = publication.retain() && match.retain_as_published,
+                  .identifiers = index_.identifiers(match)},
+                 now);
   }
-  return matches.empty() ? ReasonCode::no_matching_subscribers : ReasonCode::success;
+  for (const auto share : index_.matched_shares())
+    deliver_shared(publication, share, publication.retain(), now);
+  return matches.empty() && index_.matched_shares().empty() ? ReasonCode::no_matching_subscribers
+                                                            : ReasonCode::success;
 }
 
-std::uint8_t Router::subscribe(Session& session, const Subscription& subscription) {
+// To the member that can be sent it soonest; among equals, to the next one in turn.
+void Router::deliver_shared(Publication& publication, SubscriptionIndex::FilterId id, bool retain,
+                            Time now) {
+  SubscriptionIndex::Share& share = *index_.share(id);
+  const auto members = share.members.all();
+  const std::size_t first = share.members.behind(share.served);
+  Session* best = nullptr;
+  Delivery part;
+  auto best_prospect = Session::Prospect::dropped;
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    const Subscriber& member = members[(first + i) % members.size()];
+    Session& session = sessions_.at(member.slot);
+    const Delivery delivery{.qos = std::min(publication.qos(), member.qos),  // MQTT-4.8.2-3
+                            .retain = retain && member.retain_as_published,
+                            .origin = id,
+                            .identifiers = index_.identifier(id, member.slot)};
+    const auto prospect =
+        session.prospect(session.out_message(publication, publication.encoded(), delivery));
+    if (best && prospect >= best_prospect) continue;
+    best = &session;
+    best_prospect = prospect;
+    part = delivery;
+    if (prospect == Session::Prospect::sent_now) break;
+  }
+  share.served = best->slot();
+  best->deliver(publication, part, now);
+}
+
+std::uint32_t Router::slot_of(std::string_view client_id) {
+  const Session* session = client_id.empty() ? nullptr : sessions_.find(client_id);
+  return session ? session->slot() : SubscriptionIndex::none;
+}
+
+Router::Subscribed Router::subscribe(Session& session, const Subscription& subscription,
+                                     std::uint32_t identifier) {
   const std::string_view filter = subscription.filter.text();
-  const auto known = index_.find(filter);
-  const bool replaces = known && session.subscribed(*known);
-  if (!replaces) {
-    if (session.subscriptions() >= config_.max_subscriptions) return suback_failure;
-    const auto separators = std::count(filter.begin(), filter.end(), '/');
-    if (static_cast<std::size_t>(separators) >= config_.max_filter_levels) return suback_failure;
-  }
-  const auto added = index_.add(filter, {session.slot(), subscription.qos});
+  if (const auto code = refusal(session, filter)) return {*code};
+  const QoS granted = std::min(subscription.qos, config_.maximum_qos);
+  const auto added = index_.add(filter,
+                                {.slot = session.slot(),
+                                 .qos = granted,
+                                 .no_local = subscription.no_local,
+                                 .retain_as_published = subscription.retain_as_published},
+                                identifier);
   if (added.fresh) session.add_filter(added.filter);
-  return static_cast<std::uint8_t>(subscription.qos);
+  return {static_cast<ReasonCode>(granted), added.fresh};
 }
 
-void Router::send_retained(Session& session, const Subscription& subscription, Time now) {
-  for (const Retained* retained : retained_.match(subscription.filter.text())) {
-    Publication publication(retained->topic, retained->payload, retained->qos, true);
-    session.deliver(publication, std::min(retained->qos, subscription.qos), true, now);
+std::optional<ReasonCode> Router::refusal(const Session& session, std::string_view filter) const {
+  if (!shared_filter_fault(filter).empty()) return ReasonCode::topic_filter_invalid;
+  if (!config_.shared_available && shared_filter(filter))
+    return ReasonCode::shared_subscriptions_not_supported;
+  if (!config_.wildcard_available && filter.find_first_of("+#") != std::string_view::npos)
+    return ReasonCode::wildcard_subscriptions_not_supported;
+  const auto known = index_.find(filter);
+  if (known && session.subscribed(*known)) return std::nullopt;
+  if (session.subscriptions() >= config_.max_subscriptions) return ReasonCode::quota_exceeded;
+  const auto separators = std::count(filter.begin(), filter.end(), '/');
+  if (static_cast<std::size_t>(separators) >= config_.max_filter_levels)
+    return ReasonCode::quota_exceeded;
+  return std::nullopt;
+}
+
+void Router::send_retained(Session& session, const Subscription& subscription,
+                           const Subscribed& subscribed, Time now) {
+  if (is_error(subscribed.code)) return;
+  const std::string_view filter = subscription.filter.text();
+  // Who of a share should get them? Nobody does (MQTT 5.0, 4.8.2).
+  if (shared_filter(filter)) return;
+  if (subscription.retain_handling == RetainHandling::do_not_send) return;  // v5 MQTT-3.3.1-11
+  if (subscription.retain_handling == RetainHandling::send_if_new && !subscribed.fresh)
+    return;  // v5 MQTT-3.3.1-10
+  const Slice& identifier = index_.identifier(*index_.find(filter), session.slot());
+  for (const Retained* retained : retained_.match(filter, now)) {  // v5 MQTT-3.3.1-9
+    if (subscription.no_local && retained->publisher == session.client_id())
+      continue;  // MQTT-3.8.3-3
+    Publication publication(retained->encoded, retained->qos, retained->expires_at);
+    session.deliver(publication,
+                    {.qos = std::min(retained->qos, static_cast<QoS>(subscribed.code)),
+                     .retain = true,
+                     .origin = from_retained,
+                     .identifiers = identifier},
+                    now);
   }
 }
 
@@ -66,8 +153,14 @@ bool Router::unsubscribe(Session& session, std::string_view filter) {
   return true;
 }
 
-void Router::unsubscribe_all(Session& session) {
+void Router::end(Session& session, Time now) {
   for (const auto filter : session.filters()) index_.remove(filter, session.slot());
+  session.end(now, [&](const OutMessage& message) {
+    if (message.expires_at <= now || !index_.share(message.origin)) return false;
+    Publication publication(message.encoded, message.qos, message.expires_at);
+    deliver_shared(publication, message.origin, message.retain, now);
+    return true;
+  });
 }
 
 }  // namespace mqttlab

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "protocol/broker/broker.h"
@@ -18,28 +19,44 @@ class Router {
   Router(const BrokerConfig& config, std::uint64_t seed, SessionTable& sessions, Ledger& ledger)
       : config_(config), sessions_(sessions), ledger_(ledger), index_(seed) {}
 
-  /// Adds the message to every session with a matching subscription (MQTT-4.5.0-1) and, if
-  /// `retain`, to the retained ones. Whether its publisher may publish it has been asked. The
-  /// reason code for PUBACK and PUBREC.
-  ReasonCode publish(Publication& publication, bool retain, Time now);
+  /// Adds the message to every session with a matching subscription (MQTT-4.5.0-1), to one member
+  /// of each matching share and, if it says so, to the retained ones. Whether its publisher may
+  /// publish it has been asked. Success, 0x10 if nobody subscribes to it, or 0x97 if it would have
+  /// to be retained beyond a limit: then it is refused if its publisher can be told, else it goes
+  /// to the subscribers only.
+  ReasonCode publish(Publication& publication, Time now);
   /// The broker's own retained message; no limit applies.
   void publish_own(std::string_view topic, std::string_view payload, Time now);
 
-  /// SUBACK's code: the QoS granted, or failure if a limit is reached. An identical filter is
-  /// replaced (MQTT-3.8.4-3).
-  [[nodiscard]] std::uint8_t subscribe(Session& session, const Subscription& subscription);
-  /// What a new subscription is owed: every retained message that its filter matches
-  /// (MQTT-3.3.1-6), with RETAIN 1 (MQTT-3.3.1-8).
-  void send_retained(Session& session, const Subscription& subscription, Time now);
-  /// False if there was no such subscription.
+  struct Subscribed {
+    ReasonCode code;     ///< the QoS granted, or why not (MQTT-3.8.4-5; v5 MQTT-3.8.4-7)
+    bool fresh = false;  ///< the session did not have this filter; else it is replaced
+                         ///< (MQTT-3.8.4-3)
+  };
+  /// `identifier`: the Subscription Identifier; 0: none.
+  [[nodiscard]] Subscribed subscribe(Session& session, const Subscription& subscription,
+                                     std::uint32_t identifier);
+  /// What a subscription is owed now that it has been accepted: the retained messages that its
+  /// filter matches (MQTT-3.3.1-6), with RETAIN 1 (MQTT-3.3.1-8), as its Retain Handling says.
+  void send_retained(Session& session, const Subscription& subscription,
+                     const Subscribed& subscribed, Time now);
+  /// False if the session had no such subscription.
   bool unsubscribe(Session& session, std::string_view filter);
-  void unsubscribe_all(Session& session);
+  /// The session ends: its subscriptions are gone, and what shares owe it goes to other members.
+  /// The session is empty then.
+  void end(Session& session, Time now);
 
   [[nodiscard]] std::size_t subscriptions() const { return index_.size(); }
   [[nodiscard]] std::size_t retained() const { return retained_.size(); }
 
  private:
-  [[nodiscard]] ReasonCode route(Publication& publication, Time now);
+  [[nodiscard]] bool retain(Publication& publication, Time now);
+  ReasonCode route(Publication& publication, Time now);
+  void deliver_shared(Publication& publication, SubscriptionIndex::FilterId share, bool retain,
+                      Time now);
+  [[nodiscard]] std::optional<ReasonCode> refusal(const Session& session,
+                                                  std::string_view filter) const;
+  [[nodiscard]] std::uint32_t slot_of(std::string_view client_id);
 
   const BrokerConfig& config_;
   SessionTable& sessions_;

@@ -24,39 +24,66 @@ void Session::attach(BrokerLink& link) {
   inbound_.new_link();
 }
 
-void Session::deliver(Publication& publication, QoS qos, bool retain, Time now) {
-  if (const auto reason = try_deliver(publication, qos, retain, now))
-    ledger_.dropped(*reason, client_id_, ledger_.tracing() ? publication.identity() : 0, qos, now);
+void Session::deliver(Publication& publication, const Delivery& delivery, Time now) {
+  if (const auto reason = try_deliver(publication, delivery, now))
+    ledger_.dropped(*reason, client_id_, ledger_.tracing() ? publication.identity() : 0,
+                    delivery.qos, now);
 }
 
-std::optional<trace::DropReason> Session::try_deliver(Publication& publication, QoS qos,
-                                                      bool retain, Time now) {
-  const bool first_in_lane = queue_.empty(SessionQueue::lane_of(qos));
-  if (qos == QoS::at_most_once) {
+Session::Dropped Session::try_deliver(Publication& publication, const Delivery& delivery,
+                                      Time now) {
+  const bool first_in_lane = queue_.empty(SessionQueue::lane_of(delivery.qos));
+  if (delivery.qos == QoS::at_most_once) {
     if (!link_ && !config_.queue_qos0) return trace::DropReason::offline_qos0;
     if (link_ && first_in_lane) {
-      if (!link_->congested()) {
-        link_->write_qos0(out_message(publication, publication.encoded(), qos, retain), now);
-        return std::nullopt;
-      }
-      if (!retain) return trace::DropReason::outbox_full;
+      if (!link_->congested())
+        return write(out_message(publication, publication.encoded(), delivery), now);
+      if (delivery.origin != from_retained) return trace::DropReason::outbox_full;
     }
   } else if (first_in_lane && can_send()) {
-    write(out_message(publication, publication.kept(), qos, retain), now);
-    return std::nullopt;
+    return write(out_message(publication, publication.kept(), delivery), now);
   }
-  return queue_.push(out_message(publication, publication.kept(), qos, retain),
-                     {config_.queue_messages, config_.queue_bytes, config_.max_retained});
+  return queue(out_message(publication, publication.kept(), delivery), now);
 }
 
-OutMessage Session::out_message(Publication& publication, const EncodedPublish& encoded, QoS qos,
-                                bool retain) const {
+OutMessage Session::out_message(Publication& publication, const EncodedPublish& encoded,
+                                const Delivery& delivery) const {
   OutMessage message;
   message.encoded = encoded;
-  message.qos = qos;
-  message.retain = retain;
+  message.qos = delivery.qos;
+  message.retain = delivery.retain;
+  message.origin = delivery.origin;
   message.token = ledger_.tracing() ? publication.identity() : 0;
+  message.expires_at = publication.expires_at();
+  message.identifiers = delivery.identifiers;
   return message;
+}
+
+Session::Dropped Session::queue(OutMessage message, Time now) {
+  if (message.expires_at <= now) return trace::DropReason::expired;
+  auto refused = queue_.refuses(message, limits());
+  if (refused) {
+    for (const OutMessage& expired : queue_.take_expired(now))
+      dropped(trace::DropReason::expired, expired, now);
+    refused = queue_.refuses(message, limits());
+  }
+  if (!refused) queue_.push(std::move(message));
+  return refused;
+}
+
+SessionQueue::Limits Session::limits() const {
+  return {config_.queue_messages, config_.queue_bytes, config_.max_retained};
+}
+
+Session::Prospect Session::prospect(const OutMessage& message) const {
+  const bool qos0 = message.qos == QoS::at_most_once;
+  const bool waits = !queue_.refuses(message, limits());
+  if (!link_)
+    return waits && (!qos0 || config_.queue_qos0) ? Prospect::kept_for_absent : Prospect::dropped;
+  if (!link_->output().fits(message)) return Prospect::dropped;
+  const bool free = qos0 ? !link_->congested() : can_send();
+  if (free && queue_.empty(SessionQueue::lane_of(message.qos))) return Prospect::sent_now;
+  return waits && !qos0 ? Prospect::sent_later : Prospect::dropped;
 }
 
 bool Session::can_send() const { return link_ && !link_->congested() && outbound_.can_send(); }
@@ -65,9 +92,20 @@ void Session::pump(Time now) {
   if (!link_) return;
   resend(now);
   while (!queue_.empty(SessionQueue::acknowledged) && can_send())
-    write(queue_.pop(SessionQueue::acknowledged), now);
+    send_waiting(SessionQueue::acknowledged, now);
   while (!queue_.empty(SessionQueue::unacknowledged) && !link_->congested())
-    write(queue_.pop(SessionQueue::unacknowledged), now);
+    send_waiting(SessionQueue::unacknowledged, now);
+}
+
+void Session::send_waiting(SessionQueue::Lane lane, Time now) {
+  OutMessage message = queue_.pop(lane);
+  const auto reason = message.expires_at <= now ? trace::DropReason::expired  // v5 MQTT-3.3.2-5
+                                                : write(std::move(message), now);
+  if (reason) dropped(*reason, message, now);
+}
+
+void Session::dropped(trace::DropReason reason, const OutMessage& message, Time now) {
+  ledger_.dropped(reason, client_id_, message.token, message.qos, now);
 }
 
 // One exchange at a time, to count them.
@@ -80,10 +118,17 @@ void Session::resend(Time now) {
   }
 }
 
-void Session::write(OutMessage message, Time now) {
-  if (message.qos == QoS::at_most_once) return link_->write_qos0(message, now);
-  outbound_.send(std::move(message), link_->output(), now);
-  link_->wrote_publish();
+// One that is too long for the client is not sent, and counts as delivered (v5 MQTT-3.1.2-25). It
+// is moved from only if it is sent.
+Session::Dropped Session::write(OutMessage&& message, Time now) {
+  if (!link_->output().fits(message)) return trace::DropReason::too_large;
+  if (message.qos == QoS::at_most_once) {
+    link_->write_qos0(message, now);
+  } else {
+    outbound_.send(std::move(message), link_->output(), now);
+    link_->wrote_publish();
+  }
+  return std::nullopt;
 }
 
 void Session::puback(std::uint16_t id, Time now) {
@@ -114,18 +159,17 @@ void Session::remove_filter(SubscriptionIndex::FilterId filter) {
   filters_.erase(std::lower_bound(filters_.begin(), filters_.end(), filter));
 }
 
-void Session::end(Time now) {
-  constexpr auto reason = trace::DropReason::session_ended;
+void Session::end(Time now, const std::function<bool(const OutMessage&)>& hand_on) {
+  const auto leave = [&](const OutMessage& message, bool may_hand_on) {
+    if (may_hand_on && message.origin >= SubscriptionIndex::shared && hand_on(message)) return;
+    dropped(trace::DropReason::session_ended, message, now);
+  };
   for (const Exchange& exchange : outbound_.take_all()) {
     if (exchange.stage == Stage::await_pubcomp) continue;  // the client has it
-    ledger_.dropped(reason, client_id_, exchange.message.token, exchange.message.qos, now);
+    leave(exchange.message, exchange.stage == Stage::await_puback);
   }
-  for (const auto lane : {SessionQueue::acknowledged, SessionQueue::unacknowledged}) {
-    while (!queue_.empty(lane)) {
-      const OutMessage message = queue_.pop(lane);
-      ledger_.dropped(reason, client_id_, message.token, message.qos, now);
-    }
-  }
+  for (const auto lane : {SessionQueue::acknowledged, SessionQueue::unacknowledged})
+    while (!queue_.empty(lane)) leave(queue_.pop(lane), true);
   ledger_.session_ended(client_id_, now);
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,6 +19,14 @@ namespace mqttlab {
 
 class BrokerLink;
 class Ledger;
+
+/// One receiver's part in a publication.
+struct Delivery {
+  QoS qos = QoS::at_most_once;  ///< the effective one
+  bool retain = false;          ///< RETAIN as the receiver is to see it
+  std::uint32_t origin = from_subscription;
+  Slice identifiers = {};  ///< its Subscription Identifiers, as encoded properties
+};
 
 /// Subscriptions, exchanges under way in both directions and waiting messages: the session state of
 /// MQTT 3.1.2.4. An idle one without a link takes about 370 bytes, and some 220 per subscription.
@@ -39,9 +48,14 @@ class Session {
   void attach(BrokerLink& link);
   void detach() { link_ = nullptr; }
 
-  /// Sends the message now or queues it. `qos` is the effective one; `retain` marks a retained
-  /// message that a new subscription is owed (MQTT-3.3.1-8, MQTT-3.3.1-9).
-  void deliver(Publication& publication, QoS qos, bool retain, Time now);
+  /// Sends the message now, queues it, or drops it and says why in the trace.
+  void deliver(Publication& publication, const Delivery& delivery, Time now);
+  /// What would become of the message.
+  enum class Prospect : std::uint8_t { sent_now, sent_later, kept_for_absent, dropped };
+  [[nodiscard]] Prospect prospect(const OutMessage& message) const;
+  /// As this session would be sent it.
+  [[nodiscard]] OutMessage out_message(Publication& publication, const EncodedPublish& encoded,
+                                       const Delivery& delivery) const;
   /// Writes as much of what waits as window and outbox allow.
   void pump(Time now);
 
@@ -59,19 +73,23 @@ class Session {
   [[nodiscard]] std::size_t queued() const { return queue_.size(); }
   [[nodiscard]] std::size_t in_flight() const { return outbound_.open(); }
 
-  /// The session's state is discarded: records every message that has not reached the client.
-  void end(Time now);
+  /// The session's state is discarded. Every message that has not reached the client is recorded,
+  /// but for those of shares that `hand_on` finds another member for. It is not asked about what a
+  /// QoS 2 exchange has begun to send (MQTT-4.8.2-5).
+  void end(Time now, const std::function<bool(const OutMessage&)>& hand_on);
 
   Absence absence;  ///< what is due while there is no link; the broker's
 
  private:
-  [[nodiscard]] std::optional<trace::DropReason> try_deliver(Publication& publication, QoS qos,
-                                                             bool retain, Time now);
-  [[nodiscard]] OutMessage out_message(Publication& publication, const EncodedPublish& encoded,
-                                       QoS qos, bool retain) const;
+  using Dropped = std::optional<trace::DropReason>;
+  [[nodiscard]] Dropped try_deliver(Publication& publication, const Delivery& delivery, Time now);
+  [[nodiscard]] Dropped queue(OutMessage message, Time now);
+  [[nodiscard]] SessionQueue::Limits limits() const;
   [[nodiscard]] bool can_send() const;
   void resend(Time now);
-  void write(OutMessage message, Time now);
+  void send_waiting(SessionQueue::Lane lane, Time now);
+  [[nodiscard]] Dropped write(OutMessage&& message, Time now);
+  void dropped(trace::DropReason reason, const OutMessage& message, Time now);
 
   Slot slot_;
   std::string client_id_;

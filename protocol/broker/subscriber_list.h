@@ -1,10 +1,12 @@
-// SubscriberList: who subscribes to one filter, at which QoS, by rising slot.
+// SubscriberList: who subscribes to one filter, and how, by rising slot.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "protocol/wire/packet.h"
@@ -13,8 +15,12 @@ namespace mqttlab {
 
 struct Subscriber {
   std::uint32_t slot;  ///< of a session
-  QoS qos;
+  QoS qos;             ///< granted
+  bool no_local = false;
+  bool retain_as_published = false;
+  bool identified = false;  ///< has a Subscription Identifier
 };
+static_assert(sizeof(Subscriber) == 8);
 
 /// Most filters have one subscriber: it stands in the list itself and takes no memory of its own.
 class SubscriberList {
@@ -24,36 +30,38 @@ class SubscriberList {
     return {&one_, one_.slot == none ? std::size_t{0} : std::size_t{1}};
   }
   [[nodiscard]] bool empty() const { return all().empty(); }
-  /// False if the slot was in: its QoS has been replaced.
-  bool put(Subscriber subscriber) {
+  /// Index in all() of the first one behind this slot, or of none.
+  [[nodiscard]] std::size_t behind(std::uint32_t slot) const { return position(all(), slot + 1); }
+  /// The subscriber that was in with this slot: it has been replaced.
+  std::optional<Subscriber> put(Subscriber subscriber) {
     const auto known = all();
     const auto at = position(known, subscriber.slot);
     if (at < known.size() && known[at].slot == subscriber.slot) {
-      (many_ ? (*many_)[at] : one_).qos = subscriber.qos;
-      return false;
+      return std::exchange(many_ ? (*many_)[at] : one_, subscriber);
     }
     if (known.empty()) {
       one_ = subscriber;
-      return true;
+      return std::nullopt;
     }
     if (!many_) many_ = std::make_unique<std::vector<Subscriber>>(1, one_);
     many_->insert(many_->begin() + static_cast<std::ptrdiff_t>(at), subscriber);
-    return true;
+    return std::nullopt;
   }
-  /// False if the slot was not in.
-  bool remove(std::uint32_t slot) {
+  /// The subscriber that was in with this slot.
+  std::optional<Subscriber> remove(std::uint32_t slot) {
     const auto known = all();
     const auto at = position(known, slot);
-    if (at == known.size() || known[at].slot != slot) return false;
+    if (at == known.size() || known[at].slot != slot) return std::nullopt;
+    const Subscriber old = known[at];
     if (!many_) {
       one_.slot = none;
-      return true;
+      return old;
     }
     many_->erase(many_->begin() + static_cast<std::ptrdiff_t>(at));
-    if (many_->size() > 1) return true;
+    if (many_->size() > 1) return old;
     one_ = many_->front();
     many_.reset();
-    return true;
+    return old;
   }
 
  private:

@@ -14,10 +14,11 @@ namespace mqttlab {
 struct OutMessage {
   EncodedPublish encoded;  ///< shared by all sessions that send this message
   QoS qos = QoS::at_most_once;
-  bool retain = false;      ///< RETAIN as this receiver is to see it
-  std::uint64_t token = 0;  ///< the owner's own reference; given back on completion
-  Time expires_at = never;  ///< where its Message Expiry Interval ends
-  Slice identifiers = {};   ///< this receiver's Subscription Identifiers, as encoded properties
+  bool retain = false;       ///< RETAIN as this receiver is to see it
+  std::uint32_t origin = 0;  ///< the owner's own note of where it came from
+  std::uint64_t token = 0;   ///< the owner's own reference; given back on completion
+  Time expires_at = never;   ///< where its Message Expiry Interval ends
+  Slice identifiers = {};    ///< this receiver's Subscription Identifiers, as encoded properties
 };
 
 enum class Stage : std::uint8_t { await_puback, await_pubrec, await_pubcomp };

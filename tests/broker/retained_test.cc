@@ -12,15 +12,17 @@
 namespace mqttlab {
 namespace {
 
-constexpr std::size_t no_limit = 1'000'000;
+constexpr RetainedStore::Limits no_limits{1'000'000, 1'000'000};
 
-Bytes bytes(std::string_view text) {
-  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+Retained message(std::string_view topic, std::string_view payload = "x", QoS qos = {},
+                 Time expires_at = never) {
+  return {EncodedPublish(Slice::copy_of(topic), Slice::copy_of(payload)), qos, expires_at};
 }
 
-std::multiset<std::string> found(const RetainedStore& store, const std::string& filter) {
+std::multiset<std::string> found(RetainedStore& store, const std::string& filter, Time now = 0) {
   std::multiset<std::string> topics;
-  for (const Retained* retained : store.match(filter)) topics.emplace(retained->topic.text());
+  for (const Retained* retained : store.match(filter, now))
+    topics.emplace(retained->encoded.topic());
   return topics;
 }
 
@@ -49,7 +51,7 @@ TEST(Retained, EveryFilterFindsExactlyTheTopicsThatItMatches) {
     std::multiset<std::string> stored;
     for (const auto& topic : topics) {
       if (seed != 0 && random.below(3) == 0) continue;  // seed 0: all of them
-      ASSERT_TRUE(store.set(topic, bytes("x"), QoS::at_most_once, no_limit));
+      ASSERT_TRUE(store.set(message(topic), no_limits, 0));
       stored.insert(topic);
     }
     for (const auto& filter : filters) {
@@ -63,16 +65,16 @@ TEST(Retained, EveryFilterFindsExactlyTheTopicsThatItMatches) {
 
 TEST(Retained, MQTT_3_3_1_5_KeepsTheLastMessageWithItsQoS) {
   RetainedStore store;
-  EXPECT_TRUE(store.set("t", bytes("old"), QoS::exactly_once, no_limit));
-  EXPECT_TRUE(store.set("t", bytes("new"), QoS::at_most_once, no_limit));  // MQTT-3.3.1-7
-  ASSERT_EQ(store.match("#").size(), 1u);
-  EXPECT_EQ(store.match("#")[0]->payload.text(), "new");
-  EXPECT_EQ(store.match("#")[0]->qos, QoS::at_most_once);
+  EXPECT_TRUE(store.set(message("t", "old", QoS::exactly_once), no_limits, 0));
+  EXPECT_TRUE(store.set(message("t", "new"), no_limits, 0));  // MQTT-3.3.1-7
+  ASSERT_EQ(store.match("#", 0).size(), 1u);
+  EXPECT_EQ(store.match("#", 0)[0]->encoded.payload().text(), "new");
+  EXPECT_EQ(store.match("#", 0)[0]->qos, QoS::at_most_once);
 }
 
 TEST(Retained, MQTT_3_3_1_10_ClearTakesTheTopicOnly) {
   RetainedStore store;
-  for (const char* topic : {"a", "a/b", "a/b/c"}) store.set(topic, bytes("x"), {}, no_limit);
+  for (const char* topic : {"a", "a/b", "a/b/c"}) store.set(message(topic), no_limits, 0);
   store.clear("a/b");
   store.clear("not/there");
   EXPECT_EQ(found(store, "#"), (std::multiset<std::string>{"a", "a/b/c"}));
@@ -80,11 +82,51 @@ TEST(Retained, MQTT_3_3_1_10_ClearTakesTheTopicOnly) {
 
 TEST(Retained, LimitCountsTopicsNotReplacements) {
   RetainedStore store;
-  EXPECT_TRUE(store.set("a", bytes("1"), {}, 1));
-  EXPECT_FALSE(store.set("b", bytes("1"), {}, 1));
-  EXPECT_TRUE(store.set("a", bytes("2"), {}, 1));
+  const RetainedStore::Limits one{1, 1'000};
+  EXPECT_TRUE(store.set(message("a", "1"), one, 0));
+  EXPECT_FALSE(store.set(message("b", "1"), one, 0));
+  EXPECT_TRUE(store.set(message("a", "2"), one, 0));
   EXPECT_EQ(store.size(), 1u);
-  EXPECT_EQ(store.match("a")[0]->payload.text(), "2");
+  EXPECT_EQ(store.match("a", 0)[0]->encoded.payload().text(), "2");
+}
+
+// Three bytes of topic field each: 13 and 13 of 26.
+TEST(Retained, BytesAreThoseThatWouldBeKept) {
+  RetainedStore store;
+  const RetainedStore::Limits limits{10, 26};
+  EXPECT_TRUE(store.set(message("a", "0123456789"), limits, 0));
+  EXPECT_FALSE(store.set(message("b", "0123456789*"), limits, 0));
+  EXPECT_TRUE(store.set(message("b", "0123456789"), limits, 0));
+  EXPECT_EQ(store.bytes(), 26u);
+  EXPECT_FALSE(store.set(message("a", "0123456789*"), limits, 0)) << "nor may it grow";
+  EXPECT_EQ(store.match("a", 0)[0]->encoded.payload().text(), "0123456789");
+  EXPECT_TRUE(store.set(message("a", ""), limits, 0));
+  EXPECT_TRUE(store.set(message("b", "0123456789012345678_"), limits, 0));
+  store.clear("b");
+  EXPECT_EQ(store.bytes(), 3u);
+}
+
+TEST(Retained, MQTT_3_3_2_5_AnExpiredMessageIsNotThereAnyMore) {
+  RetainedStore store;
+  store.set(message("a", "x", {}, 5 * second), no_limits, 0);
+  store.set(message("b"), no_limits, 0);
+  EXPECT_EQ(found(store, "#", 5 * second - 1), (std::multiset<std::string>{"a", "b"}));
+  EXPECT_EQ(found(store, "#", 5 * second), (std::multiset<std::string>{"b"}));
+  EXPECT_EQ(store.size(), 1u) << "found, and freed";
+}
+
+TEST(Retained, ExpiredMessagesMakeRoomForNewOnes) {
+  RetainedStore store;
+  const RetainedStore::Limits limits{3, 1'000};
+  for (const int i : {1, 2, 3})
+    store.set(message(std::to_string(i), "x", {}, i * second), limits, 0);
+  EXPECT_FALSE(store.set(message("new"), limits, second - 1));
+  EXPECT_TRUE(store.set(message("new"), limits, 2 * second));
+  EXPECT_EQ(store.size(), 2u) << "1 and 2 are gone";
+  EXPECT_TRUE(store.set(message("newer"), limits, 2 * second));
+  EXPECT_FALSE(store.set(message("newest"), limits, 3 * second - 1));
+  EXPECT_TRUE(store.set(message("newest"), limits, 3 * second));
+  EXPECT_EQ(found(store, "#", 3 * second), (std::multiset<std::string>{"new", "newer", "newest"}));
 }
 
 }  // namespace

@@ -32,10 +32,10 @@ std::vector<std::string> combinations(const std::vector<std::string>& levels, in
 Matches found(SubscriptionIndex& index, const std::string& topic) {
   Matches result;
   std::uint32_t last = 0;
-  for (const auto& [subscriber, qos] : index.match(topic)) {
-    EXPECT_TRUE(result.empty() || subscriber > last) << topic;
-    last = subscriber;
-    result.emplace(subscriber, qos);
+  for (const auto& match : index.match(topic)) {
+    EXPECT_TRUE(result.empty() || match.slot > last) << topic;
+    last = match.slot;
+    result.emplace(match.slot, match.qos);
   }
   return result;
 }
