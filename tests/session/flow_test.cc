@@ -15,7 +15,7 @@ using Lines = std::vector<std::string>;
 OutMessage message(std::uint64_t token, QoS qos) {
   const Slice topic = Slice::copy_of("t");
   const Slice payload = Slice::copy_of(std::to_string(token));
-  return {EncodedPublish(topic, payload), qos, false, token};
+  return {.encoded = EncodedPublish(topic, payload), .qos = qos, .token = token};
 }
 
 /// The packets in an outbox, in short: "PUBLISH 1", "PUBLISH 1 dup", "PUBREL 1".
