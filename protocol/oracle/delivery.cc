@@ -248,6 +248,7 @@ void Delivery::judge_live(const Connection& connection, Session& session, const 
     return;
   }
   ++record->begun;
+  honesty_.sent(*record);
   if (record->will) model_.report.checked(Rule::will_once);
   wills_.sent(connection, session, *record, trace::qos_of(event));
   if (record->shared) shares_.sent(session, *record, event);
@@ -456,6 +457,7 @@ void Delivery::finish(const Deadline& deadline) {
       return record.will || record.begun + record.retained_begun > 0;
     });
     subscriptions_.lost(*session, suspects);
+    honesty_.lost(*session, suspects);
   }
   shares_.finish(deadline);
 }

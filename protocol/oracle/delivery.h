@@ -5,6 +5,7 @@
 
 #include "protocol/oracle/discard.h"
 #include "protocol/oracle/expiry.h"
+#include "protocol/oracle/honesty.h"
 #include "protocol/oracle/model.h"
 #include "protocol/oracle/order.h"
 #include "protocol/oracle/resume.h"
@@ -38,6 +39,7 @@ class Delivery {
   Delivery(Model& model, Wills& wills, Retained& retained, Expiry& expiry, Discards& discards,
            Subscriptions& subscriptions, Resumes& resumes)
       : model_(model),
+        honesty_(model),
         order_(model),
         shares_(model),
         wills_(wills),
@@ -86,6 +88,7 @@ class Delivery {
   [[nodiscard]] std::string sent_to(const Session& session, const Event& event) const;
 
   Model& model_;
+  Honesty honesty_;
   Order order_;
   Shares shares_;
   Wills& wills_;
