@@ -75,6 +75,15 @@ def ids_in(text: str, default: str | None = None) -> list[tuple[str, str | None]
     return out
 
 
+def spelt(name: str) -> str:
+    """The ids in a test's name as ids: MQTT_3_1_4_2_And_3_Something."""
+    found = re.match(r"(MQTT|U)((?:_\d+)+)_(\d+)((?:_And_\d+)*)(?:_|$)", name)
+    if not found:
+        return ""
+    statement = f"{found[1]}-{found[2][1:].replace('_', '.')}-{found[3]}"
+    return statement + found[4].replace("_And_", ", -")
+
+
 def keys_in(text: str, default: str | None = None) -> set[str]:
     return {key for found, mark in ids_in(text, default) for key in keys_of(found, mark)}
 
@@ -251,6 +260,9 @@ def _tests_of(source: Source, name: str) -> dict[str, set[str]]:
     found: dict[str, tuple[set[str], set[str]]] = {}
     for item in items:
         text = source.text[_begin(source, item) : source.tokens[item.last].end]
+        if item.name.startswith("TEST"):
+            suite, test = [t for t in source.words(item.first, item.last) if t[0].isalpha()][1:3]
+            text += " " + spelt(test)
         # A test's comments and tables may mean either version: both, unless marked.
         keys = {
             key
@@ -263,7 +275,6 @@ def _tests_of(source: Source, name: str) -> dict[str, set[str]]:
         }
         words = set(source.words(item.first, item.last))
         if item.name.startswith("TEST"):
-            suite, test = [t for t in source.words(item.first, item.last) if t[0].isalpha()][1:3]
             found[f"{suite}.{test}"] = (keys, words)
         else:
             named[item.name] |= keys
