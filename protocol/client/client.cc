@@ -56,11 +56,13 @@ OutMessage outgoing(const Publish& message, Time now) {
 /// `extra`: bytes that each filter takes beside its length and text.
 template <typename Items, typename FilterOf>
 std::optional<Misuse> check_filters(const Items& items, std::size_t extra, FilterOf filter_of) {
-  if (items.empty()) return Misuse::bad_argument;  // MQTT-3.8.3-3, MQTT-3.10.3-2
+  // MQTT-3.8.3-3, v5 MQTT-3.8.3-2, MQTT-3.10.3-2
+  if (items.empty()) return Misuse::bad_argument;
   std::size_t bytes = 0;
   for (const auto& item : items) {
     const Slice& filter = filter_of(item);
     if (filter.size() > longest_string) return Misuse::too_large;
+    // MQTT-3.8.3-1, MQTT-3.10.3-1
     if (!valid_topic_filter(filter.text())) return Misuse::bad_topic;
     bytes += 2 + filter.size() + extra;
   }

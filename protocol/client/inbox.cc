@@ -9,7 +9,7 @@ void Inbox::add(ClientEvent event) {
 
 void Inbox::add(Received message, OwedAck ack) {
   bytes_ += message.topic.size() + message.payload.size();
-  entries_.push_back({std::move(message), ack});
+  entries_.push_back({std::move(message), ack});  // MQTT-4.6.0-2, MQTT-4.6.0-3
   ++events_;
 }
 

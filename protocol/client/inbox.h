@@ -18,8 +18,8 @@ struct OwedAck {
   QoS qos = QoS::at_most_once;  ///< at_most_once: nothing is owed
 };
 
-/// Events in order. Acknowledgements leave in the order in which their PUBLISHes arrived
-/// (MQTT-4.6.0-2, MQTT-4.6.0-3), so the answer to a repeat waits behind messages not yet taken.
+/// Events in order. Acknowledgements leave in the order in which their PUBLISHes arrived, so the
+/// answer to a repeat waits behind messages not yet taken.
 class Inbox {
  public:
   void add(ClientEvent event);

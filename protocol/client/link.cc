@@ -49,7 +49,7 @@ Link::Link(LinkOwner& owner, const ClientConfig& config, std::uint64_t number,
       keep_alive_s_(config.keep_alive_s),
       keep_alive_(config.keep_alive_s, config.ping_timeout, now),
       give_up_at_(connect_by) {
-  encode(connect, config.version, output_.outbox);
+  encode(connect, config.version, output_.outbox);  // MQTT-3.1.0-1
 }
 
 Link::Link(LinkOwner& owner, const ClientConfig& config, std::uint64_t number)
@@ -159,8 +159,8 @@ void Link::read_on(Time now) {
 
 void Link::disconnect(const Disconnect& packet, Time now) {
   if (finished()) return;
-  // And nothing after it (MQTT-3.14.4-2; v5 MQTT-3.14.4-1).
   encode(packet, config_.version, output_.outbox);
+  // Nothing follows but the close: MQTT-3.14.4-1 and -2, v5 MQTT-3.14.4-1 and -2.
   phase_ = Phase::draining;
   give_up_at_ = std::min(now + config_.ping_timeout, keep_alive_.dead_at());
 }
@@ -177,7 +177,7 @@ void Link::violated(Violation violation, Time now) {
   if (!v5(config_)) return give_up(Disconnected{violation, words(violation)}, now);
   // The server was told the limit: it is more than this end's own.
   if (violation.statement.empty()) violation.statement = "MQTT-3.1.2-24";  // U-3.1.2.11.4-3
-  disconnect({static_cast<ReasonCode>(violation.reason)}, now);
+  disconnect({static_cast<ReasonCode>(violation.reason)}, now);            // MQTT-4.13.2-1
   end(Disconnected{violation, words(violation)}, now);
 }
 
@@ -221,7 +221,8 @@ void Link::keep_alive(Time now) {
         now);
   }
   if (now < keep_alive_.ping_at()) return;
-  // Bytes that wait to be written do as well as a second PINGREQ behind them.
+  // Bytes that wait to be written do as well as a second PINGREQ behind them. MQTT-3.1.2-23,
+  // v5 MQTT-3.1.2-20
   if (output_.outbox.empty() || !keep_alive_.waiting())
     encode(Pingreq{}, config_.version, output_.outbox);
   keep_alive_.pinged(now);

@@ -65,7 +65,7 @@ std::vector<Completed> Session::write(LinkOutput& out, Time now) {
 }
 
 Session::Failed Session::link_ended(std::uint32_t expiry_s, Time now) {
-  if (expiry_s == 0) return end();
+  if (expiry_s == 0) return end();  // v3 MQTT-3.1.2-6
   if (expiry_s != no_expiry_s) expires_at_ = now + expiry_s * second;
   return {};
 }
@@ -76,7 +76,7 @@ Session::Failed Session::link_accepted(bool session_present, const Terms& terms)
     inbound_.new_link();
     subscriptions_.new_link();
   } else {
-    failed = lose();
+    failed = lose();  // v5 MQTT-3.2.2-5
   }
   is_new_ = false;
   outbound_.new_link(terms.receive_maximum);  // v5 MQTT-3.3.4-7

@@ -102,7 +102,7 @@ Peer& Client::State::dialed(Time now) {
   ++links;
   if (redial.is_dialing()) {
     redial.dialed();
-    if (std::exchange(begin_anew, false)) fail(session.end(), now);
+    if (std::exchange(begin_anew, false)) fail(session.end(), now);  // v5 MQTT-3.1.2-4
     session.link_begins();
     expiry_s = client::session_expiry_s(config);
     link = std::make_unique<client::Link>(
@@ -156,9 +156,9 @@ void Client::State::packet(Packet packet, Time now) {
   } else if (const auto* pubrec = std::get_if<Pubrec>(&packet)) {
     settle(outbound.pubrec(pubrec->packet_id, pubrec->reason, link->output()), *pubrec, now);
   } else if (const auto* pubrel = std::get_if<Pubrel>(&packet)) {
-    // Unknown ids are answered too (MQTT-4.3.3-2; v5 MQTT-4.3.3-11).
     const bool known = session.inbound().pubrel(pubrel->packet_id);
     const auto reason = known ? ReasonCode::success : ReasonCode::packet_identifier_not_found;
+    // Unknown ids are answered too (MQTT-4.3.3-2; v5 MQTT-4.3.3-11).
     encode(Pubcomp{pubrel->packet_id, reason}, config.version, link->output().outbox);
   } else if (const auto* pubcomp = std::get_if<Pubcomp>(&packet)) {
     settle(outbound.pubcomp(pubcomp->packet_id), *pubcomp, now);
@@ -200,9 +200,11 @@ void Client::State::received(Publish publish, Time now) {
 void Client::State::acknowledge(const client::OwedAck& ack) {
   if (!connected() || ack.link != link->number()) return;
   if (ack.qos == QoS::at_least_once) {
+    // MQTT-3.3.4-1, MQTT-4.5.0-2; v3 MQTT-4.3.2-2, v5 MQTT-4.3.2-4
     encode(Puback{ack.packet_id}, config.version, link->output().outbox);
-    session.inbound().answered(ack.packet_id);
+    session.inbound().answered(ack.packet_id);  // MQTT-4.3.2-5
   } else if (ack.qos == QoS::exactly_once) {
+    // MQTT-3.3.4-1, MQTT-4.5.0-2; v3 MQTT-4.3.3-2, v5 MQTT-4.3.3-8
     encode(Pubrec{ack.packet_id}, config.version, link->output().outbox);
   }
 }

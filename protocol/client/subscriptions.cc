@@ -37,7 +37,7 @@ void Subscriptions::write(Outbox& out) {
   for (Request& request : requests_) {
     if (request.written) continue;
     std::uint16_t& id = id_of(request);
-    if (id == 0) id = ids_.take();  // MQTT-2.3.1-2
+    if (id == 0) id = ids_.take();  // MQTT-2.3.1-2, MQTT-2.2.1-3
     if (id == 0) return;
     std::visit([&](const auto& packet) { encode(packet, version_, out); }, request.packet);
     request.written = true;

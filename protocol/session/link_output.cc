@@ -5,8 +5,7 @@
 namespace mqttlab {
 namespace {
 
-// The received interval less the whole seconds that the message has waited (MQTT-3.3.2-6). One that
-// was sent before is sent again whatever has become of its interval (MQTT-4.3.3-7).
+// The received interval less the whole seconds that the message has waited.
 std::uint32_t left_s(Time expires_at, Time now) {
   const Time left = std::max<Time>(0, expires_at - now);
   return static_cast<std::uint32_t>((left + second - 1) / second);
@@ -19,6 +18,7 @@ constexpr std::size_t most_alias_bytes = 5;
 
 void LinkOutput::agree(const Terms& terms, std::uint16_t max_aliases) {
   terms_ = terms;
+  // MQTT-3.3.2-7
   aliases_ = OutboundAliases(std::min(terms.topic_alias_maximum, max_aliases));
 }
 
@@ -29,7 +29,8 @@ void LinkOutput::publish(const OutMessage& message, std::uint16_t packet_id, boo
                    .dup = dup,
                    .retain = message.retain};
   if (v5()) {
-    if (message.expires_at != never) copy.expiry_s = left_s(message.expires_at, now);
+    if (message.expires_at != never)
+      copy.expiry_s = left_s(message.expires_at, now);  // MQTT-3.3.2-6
     copy.identifiers = message.identifiers;
     const std::string_view topic = message.encoded.topic();
     copy.alias = aliases_.find(topic);

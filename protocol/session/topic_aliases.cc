@@ -8,8 +8,9 @@ std::uint16_t OutboundAliases::find(std::string_view topic) const {
 }
 
 std::uint16_t OutboundAliases::add(std::string_view topic) {
+  // MQTT-3.1.2-26 and -27, MQTT-3.2.2-17 and -18, MQTT-3.3.2-9 and -11
   if (aliases_.size() >= limit_) return 0;
-  const auto alias = static_cast<std::uint16_t>(aliases_.size() + 1);  // never 0 (MQTT-3.3.2-8)
+  const auto alias = static_cast<std::uint16_t>(aliases_.size() + 1);  // MQTT-3.3.2-8
   aliases_.emplace(topic, alias);
   return alias;
 }
@@ -20,6 +21,7 @@ Result<Slice> InboundAliases::resolve(const Publish& publish) {
     if (publish.topic.empty()) return protocol_error("U-3.3.2.1-1");
     return publish.topic;
   }
+  // MQTT-3.3.2-10, MQTT-3.3.2-12
   if (*alias == 0 || *alias > limit_) return Violation{0x94, "U-3.3.4-2"};
   const std::size_t at = *alias - 1;
   if (!publish.topic.empty()) {

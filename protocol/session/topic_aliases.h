@@ -17,8 +17,7 @@ namespace mqttlab {
 class OutboundAliases {
  public:
   OutboundAliases() = default;
-  /// `limit`: the smaller one of what the peer accepts and what this end wants to use
-  /// (MQTT-3.1.2-26, MQTT-3.2.2-17); 0: none (MQTT-3.1.2-27, MQTT-3.2.2-18).
+  /// `limit`: the smaller one of what the peer accepts and what this end wants to use; 0: none.
   explicit OutboundAliases(std::uint16_t limit) : limit_(limit) {}
   /// The topic's alias; 0: it has none.
   [[nodiscard]] std::uint16_t find(std::string_view topic) const;

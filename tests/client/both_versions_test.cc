@@ -216,7 +216,9 @@ TEST_P(BothVersions, AViolationOfTheServerEndsTheConnection) {
   lab.connect();
   const std::uint8_t no_such_packet[] = {0x00, 0x00};
   lab.server().send(Bytes(no_such_packet));
-  if (v5()) EXPECT_EQ(lab.server().expect<Disconnect>().reason, ReasonCode::malformed_packet);
+  if (v5()) {
+    EXPECT_EQ(lab.server().expect<Disconnect>().reason, ReasonCode::malformed_packet);
+  }
   lab.server().expect_nothing();
   EXPECT_TRUE(lab.server().wants_close());
 }

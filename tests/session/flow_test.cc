@@ -242,6 +242,7 @@ TEST(InboundFlow, CountsEachLinkAnewAndRemembersWhatItSaw) {
   EXPECT_TRUE(flow.pubrel(5));
 }
 
+// MQTT-3.3.4-7 and -9.
 TEST_F(OutboundFlowTest, ReceiveMaximumIsTheQuotaOfEachLink_MQTT_4_9_0_1_MQTT_4_9_0_2) {
   new_link(1, ProtocolVersion::v5_0);
   send(1, QoS::exactly_once);
@@ -258,6 +259,7 @@ TEST_F(OutboundFlowTest, ReceiveMaximumIsTheQuotaOfEachLink_MQTT_4_9_0_1_MQTT_4_
   EXPECT_EQ(flow.quota(), 1);
 }
 
+// MQTT-3.3.4-8 and -10, MQTT-4.3.3-5 and -6.
 TEST_F(OutboundFlowTest, ResendKeepsToTheQuotaButNoPubrelWaitsForIt_MQTT_4_9_0_3) {
   for (std::uint64_t token = 1; token <= 3; ++token) send(token, QoS::exactly_once);
   pubrec(1);

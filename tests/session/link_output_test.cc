@@ -37,6 +37,7 @@ std::pair<std::string, int> topic_and_alias(LinkOutput& output, const OutMessage
 
 using Seen = std::pair<std::string, int>;
 
+// MQTT-3.3.2-9, MQTT-3.3.2-11.
 TEST(LinkOutput, AliasesKeepToBothLimits_MQTT_3_1_2_26_MQTT_3_2_2_17) {
   for (const auto& [theirs, ours] : {std::pair{2, 9}, std::pair{9, 2}}) {
     LinkOutput output;
@@ -114,6 +115,7 @@ TEST(LinkOutput, AnAliasNeverMakesAPacketTooLarge) {
   }
 }
 
+// MQTT-3.3.2-10 and -12: any alias from 1 up to the limit.
 TEST(InboundAliases, ResolveOrViolate) {
   InboundAliases aliases(2);
   const auto resolve = [&](std::string_view topic, std::uint32_t alias) {

@@ -196,6 +196,10 @@ def sites_of_literals(source: Source, name: str) -> list[Site]:
     return out
 
 
+def sites_in(source: Source, name: str) -> list[Site]:
+    return sites_of_comments(source, name) + sites_of_literals(source, name)
+
+
 MAKERS = ("malformed", "protocol_error", "Statement", "Rule")
 
 
@@ -233,10 +237,7 @@ def protocol_sources() -> dict[str, Source]:
 
 @cache
 def sites() -> list[Site]:
-    out = []
-    for name, source in protocol_sources().items():
-        out += sites_of_comments(source, name) + sites_of_literals(source, name)
-    return out
+    return [site for name, source in protocol_sources().items() for site in sites_in(source, name)]
 
 
 @cache

@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from functools import cache
 from itertools import pairwise
 
-from citations import HERE, keys_of_literal, protocol_sources, sites
+from citations import HERE, keys_of_literal, protocol_sources, sites_in
 from source import Item, Source, Statement
 
 MAKERS = ("malformed", "protocol_error", "Violation")
@@ -37,6 +37,13 @@ def sabotage() -> dict[str, list[dict[str, str]]]:
     for fault in faults:
         out[fault["file"]].append(fault)
     return out
+
+
+@cache
+def made_by_hand() -> frozenset[str]:
+    """Rows with such faults: nothing else is taken out for them."""
+    faults = [fault for of_file in sabotage().values() for fault in of_file]
+    return frozenset(row for fault in faults for row in fault["rows"].split())
 
 
 def _rows(keys: Iterable[str]) -> str:
@@ -63,9 +70,9 @@ class Instrumented:
         self.switched: set[str] = set()
         cited: dict[int, set[str]] = defaultdict(set)
         statements: dict[int, Statement] = {}
-        for site in sites():
-            if site.file == name and site.statement:
-                cited[id(site.statement)] |= site.keys
+        for site in sites_in(source, name):
+            if site.statement and site.keys - made_by_hand():
+                cited[id(site.statement)] |= site.keys - made_by_hand()
                 statements[id(site.statement)] = site.statement
         for number, statement in statements.items():
             if self._take_out(statement, cited[number]):
@@ -187,21 +194,24 @@ class Instrumented:
             out += [self.source.text[at:start], text]
             at = end
         out.append(self.source.text[at:])
-        return self._by_hand("".join(out))
+        return "".join(out)
 
-    def _by_hand(self, text: str) -> str:
-        for fault in sabotage().get(self.name, []):
-            keys = set(fault["rows"].split())
-            if text.count(fault["text"]) != 1:
-                where = (
-                    f"{self.name}: {fault['text']!r} stands there {text.count(fault['text'])} times"
-                )
-                raise SystemExit(f"sabotage.toml: {where}; it must name one place")
-            text = text.replace(fault["text"], fault["fault"].replace("OFF", off(keys)))
-            self.switched |= keys
-        return text
+
+def with_faults(name: str, text: str) -> str:
+    """The text with its faults made by hand."""
+    for fault in sabotage().get(name, []):
+        if text.count(fault["text"]) != 1:
+            what = f"{fault['text']!r} is {text.count(fault['text'])} times in {name}"
+            raise SystemExit(f"sabotage.toml: {what}; it must name one place")
+        text = text.replace(
+            fault["text"], fault["fault"].replace("OFF", off(fault["rows"].split()))
+        )
+    return text
 
 
 @cache
 def instrumented() -> dict[str, Instrumented]:
-    return {name: Instrumented(name, source) for name, source in protocol_sources().items()}
+    return {
+        name: Instrumented(name, Source(with_faults(name, source.text)))
+        for name, source in protocol_sources().items()
+    }
