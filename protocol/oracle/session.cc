@@ -63,7 +63,6 @@ void Sessions::begin(Connection& connection, Identity& identity, bool resumed) {
   if (goes_on) {
     wills_.resumed(*session);
   } else {
-    if (session) discards_.discarded(identity, *session);
     end(session);
     session = &model_.begin_session(identity, connection.client_id);
   }
@@ -107,6 +106,8 @@ void Sessions::check_present(const Connection& connection, const Event& event, R
 
 void Sessions::end(Session* session) {
   if (!session) return;
+  if (Identity* identity = model_.find_identity(session->client_id))
+    discards_.discarded(*identity, *session);
   intake_.give_up(*session, 0);
   wills_.session_over(*session);
   model_.end_session(session->id);

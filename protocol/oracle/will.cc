@@ -112,7 +112,9 @@ void Wills::due() {
   const auto will = waiting_.find(session);
   if (will == waiting_.end() || will->second.by != by) return;
   const Connection* connecting = model_.connecting(will->second.client_id);
+  const Time now = std::exchange(model_.now, by);  // nothing has happened since then
   fire(session, !connecting || connecting->connect->clean_session);
+  model_.now = now;
 }
 
 // MQTT-3.1.3-9. A delay of 0 is over before anybody can be back.

@@ -106,13 +106,15 @@ void Client::connect(ConnectOptions options) {
   gets_connack(options);
 }
 
-void Client::subscribe(const std::string& filter, int qos, int granted) {
+void Client::subscribe(const std::string& filter, int qos, int granted, std::uint8_t options,
+                       std::uint32_t identifier) {
   const std::uint16_t id = request_++;
   const auto text = trace_.log().intern(filter);
   const auto code = static_cast<std::uint8_t>(granted < 0 ? qos : granted);
   sends({.type = PacketType::subscribe,
          .id = id,
-         .filters = {{text, static_cast<std::uint8_t>(qos)}}});
+         .filters = {{text, static_cast<std::uint8_t>(qos | options)}},
+         .identifier = identifier});
   gets({.type = PacketType::suback, .id = id, .filters = {{0, code}}});
 }
 
@@ -145,12 +147,19 @@ void Client::gets(const Packet& packet) {
 
 void Client::publishes(const std::string& topic, const std::string& payload, int qos,
                        std::uint16_t id, bool retain) {
-  calls(topic, payload, qos, id);
-  Packet packet = publish(topic, payload, qos, qos == 0 ? std::uint16_t{0} : id);
+  Packet packet = publish(topic, payload, qos, id);
   packet.retain = retain;
-  sends(packet);
-  if (qos == 1) gets(puback(id));
-  if (qos == 2) {
+  publishes(packet);
+}
+
+void Client::publishes(const Packet& packet) {
+  const std::uint16_t id = packet.id;
+  calls(packet.topic, packet.payload, packet.qos, id);
+  Packet on_wire = packet;
+  if (packet.qos == 0) on_wire.id = 0;
+  sends(on_wire);
+  if (packet.qos == 1) gets(puback(id));
+  if (packet.qos == 2) {
     gets(pubrec(id));
     sends(pubrel(id));
     gets(pubcomp(id));
@@ -160,15 +169,21 @@ void Client::publishes(const std::string& topic, const std::string& payload, int
 
 void Client::receives(const std::string& topic, const std::string& payload, int qos,
                       std::uint16_t id, bool retain) {
-  Packet packet = publish(topic, payload, qos, qos == 0 ? std::uint16_t{0} : id);
+  Packet packet = publish(topic, payload, qos, id);
   packet.retain = retain;
-  gets(packet);
-  is_handed(topic, payload, qos, retain);
-  if (qos == 1) sends(puback(id));
-  if (qos == 2) {
-    sends(pubrec(id));
-    gets(pubrel(id));
-    sends(pubcomp(id));
+  receives(packet);
+}
+
+void Client::receives(const Packet& packet) {
+  Packet on_wire = packet;
+  if (packet.qos == 0) on_wire.id = 0;
+  gets(on_wire);
+  is_handed(packet.topic, packet.payload, packet.qos, packet.retain);
+  if (packet.qos == 1) sends(puback(packet.id));
+  if (packet.qos == 2) {
+    sends(pubrec(packet.id));
+    gets(pubrel(packet.id));
+    sends(pubcomp(packet.id));
   }
 }
 
@@ -242,15 +257,19 @@ void TraceBuilder::packet(Kind kind, End end, trace::Actor actor, std::uint32_t 
               .actor = actor,
               .connection = connection,
               .bytes = packet.bytes};
-  if (packet.type == PacketType::publish && packet.with.alias != 0)
-    event.detail = log_.add_detail(packet.with);
+  const trace::PublishDetail& with = packet.with;
+  if (packet.type == PacketType::publish &&
+      (with.alias != 0 || with.expiry_s || !with.identifiers.empty()))
+    event.detail = log_.add_detail(with);
+  if (packet.session_expiry_s)
+    event.detail = log_.add_detail(trace::DisconnectDetail{*packet.session_expiry_s});
   if (packet.type == PacketType::publish && !packet.topic.empty()) {
     event.message = trace::Log::identity(packet.topic, bytes_of(packet.payload));
     event.text = log_.intern(packet.topic);
     event.payload_bytes = static_cast<std::uint32_t>(packet.payload.size());
   }
   if (!packet.filters.empty())
-    event.detail = log_.add_detail(trace::FiltersDetail{packet.filters, 0});
+    event.detail = log_.add_detail(trace::FiltersDetail{packet.filters, packet.identifier});
   this->event(event);
 }
 

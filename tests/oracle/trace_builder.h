@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,8 +21,10 @@ struct Packet {
   bool dup = false, retain = false;
   std::vector<trace::FilterDetail> filters{};
   std::uint32_t bytes = 20;
-  std::uint8_t code = 0;        ///< reason code of an acknowledgement or DISCONNECT
-  trace::PublishDetail with{};  ///< of a PUBLISH of 5.0
+  std::uint8_t code = 0;         ///< reason code of an acknowledgement or DISCONNECT
+  trace::PublishDetail with{};   ///< of a PUBLISH of 5.0
+  std::uint32_t identifier = 0;  ///< of a SUBSCRIBE of 5.0
+  std::optional<std::uint32_t> session_expiry_s{};  ///< of a DISCONNECT of 5.0
 
   [[nodiscard]] Packet again() const {
     Packet packet = *this;
@@ -45,6 +48,16 @@ struct Packet {
     packet.with.topic_given = topic_given;
     return packet;
   }
+  [[nodiscard]] Packet expires(std::uint32_t after_s) const {
+    Packet packet = *this;
+    packet.with.expiry_s = after_s;
+    return packet;
+  }
+  [[nodiscard]] Packet identified(std::vector<std::uint32_t> identifiers) const {
+    Packet packet = *this;
+    packet.with.identifiers = std::move(identifiers);
+    return packet;
+  }
   [[nodiscard]] Packet size(std::uint32_t n) const {
     Packet packet = *this;
     packet.bytes = n;
@@ -59,6 +72,10 @@ Packet pubcomp(std::uint16_t id);
 Packet pingreq();
 Packet pingresp();
 Packet disconnect();
+
+/// Options of a SUBSCRIBE of 5.0.
+inline constexpr std::uint8_t no_local = 0x04, retain_as_published = 0x08, retain_if_new = 0x10,
+                              no_retained = 0x20;
 
 struct ConnectOptions {
   bool clean = false;
@@ -85,7 +102,9 @@ class Client {
   void opens();                               ///< a new connection, at both ends
   void sends_connect(const ConnectOptions& options);
   void gets_connack(const ConnectOptions& options);
-  void subscribe(const std::string& filter, int qos, int granted = -1);
+  /// `options`: of 5.0, besides the QoS.
+  void subscribe(const std::string& filter, int qos, int granted = -1, std::uint8_t options = 0,
+                 std::uint32_t identifier = 0);
   void unsubscribe(const std::string& filter);
 
   void sends(const Packet& packet);    ///< written here, arrived at the broker
@@ -98,9 +117,11 @@ class Client {
   /// The application publishes; the message reaches the broker and is acknowledged to the end.
   void publishes(const std::string& topic, const std::string& payload, int qos,
                  std::uint16_t id = 1, bool retain = false);
+  void publishes(const Packet& packet);
   /// The broker sends the message, it is handed to the application and acknowledged to the end.
   void receives(const std::string& topic, const std::string& payload, int qos, std::uint16_t id = 1,
                 bool retain = false);
+  void receives(const Packet& packet);
   void calls(const std::string& topic, const std::string& payload, int qos,
              std::uint32_t token = 1);
   void completes(std::uint32_t token = 1);

@@ -1,0 +1,243 @@
+// WILL-IFF with the delays and reason codes of 5.0, and WILL-ORDER.
+#include <gtest/gtest.h>
+
+#include "tests/oracle/trace_builder.h"
+
+namespace mqttlab::oracle_test {
+namespace {
+
+using oracle::Status;
+
+constexpr std::uint32_t for_ever = trace::never_expires;
+
+struct Wills5 : testing::Test {
+  TraceBuilder t;
+  Client a = t.client("a"), sub = t.client("sub");
+
+  static ConnectOptions with_will(std::uint32_t delay_s, std::uint32_t outlives_s = for_ever) {
+    ConnectOptions options;
+    options.version = ProtocolVersion::v5_0;
+    options.will_topic = "status/a";
+    options.will_qos = 1;
+    options.says.session_expiry_s = outlives_s;
+    options.says.will_delay_s = delay_s;
+    return options;
+  }
+  // The will has this delay; the connection is cut after `sub` has subscribed, and time passes.
+  void cut_with(std::uint32_t delay_s, double then_s, std::uint32_t outlives_s = for_ever) {
+    sub.connect();
+    sub.subscribe("status/#", 1);
+    t.wait(1);
+    a.connect(with_will(delay_s, outlives_s));
+    a.dies();
+    a.cut();
+    t.wait(then_s);
+  }
+  void gets_will(std::uint16_t id = 1) { sub.receives("status/a", "a is gone", 1, id); }
+};
+
+TEST_F(Wills5, WillIff_before_its_delay_is_over) {
+  cut_with(10, 5);
+  gets_will();
+  t.settle();
+  EXPECT_EQ(t.broken(), "WILL-IFF");
+}
+
+TEST_F(Wills5, WillIff_never_after_its_delay) {
+  cut_with(10, 20);
+  t.settle();
+  EXPECT_EQ(t.broken(), "WILL-IFF");
+}
+
+TEST_F(Wills5, WillIff_long_after_its_delay) {
+  cut_with(10, 60);
+  gets_will();
+  t.settle();
+  EXPECT_EQ(t.broken(), "WILL-IFF");
+}
+
+TEST_F(Wills5, WillIff_a_delay_that_outlives_the_session_ends_with_it) {
+  cut_with(100, 10, 5);
+  t.settle();
+  EXPECT_EQ(t.broken(), "WILL-IFF");
+}
+
+TEST_F(Wills5, WillIff_the_client_came_back_in_time) {
+  cut_with(10, 5);
+  a.connect(with_will(10));
+  t.wait(6);
+  gets_will();
+  t.settle();
+  EXPECT_EQ(t.broken(), "WILL-IFF");
+}
+
+TEST_F(Wills5, WillIff_while_the_connection_lives) {
+  sub.connect();
+  sub.subscribe("status/#", 1);
+  a.connect(with_will(10));
+  t.wait(1);
+  gets_will();
+  a.cut();
+  EXPECT_EQ(t.broken(), "WILL-IFF");
+}
+
+TEST_F(Wills5, WillIff_DISCONNECT_0x04_asks_for_it) {
+  cut_with(0, 0);
+  gets_will(1);
+  a.connect(with_will(0));
+  a.sends(disconnect().reason(0x04));
+  a.closes();
+  a.is_closed(CloseCause::fin);
+  t.settle();
+  EXPECT_EQ(t.broken(), "WILL-IFF");
+}
+
+TEST_F(Wills5, WillIff_after_DISCONNECT_0x00) {
+  sub.connect();
+  sub.subscribe("status/#", 1);
+  a.connect(with_will(0));
+  a.leaves();
+  gets_will();
+  EXPECT_EQ(t.broken(), "WILL-IFF");
+}
+
+TEST_F(Wills5, It_comes_when_its_delay_is_over) {
+  cut_with(10, 10);
+  gets_will();
+  t.settle();
+  EXPECT_EQ(t.broken(), "");
+  EXPECT_EQ(t.verdict("WILL-IFF").status, Status::pass);
+  EXPECT_EQ(t.verdict("WILL-ORDER").status, Status::pass);
+}
+
+TEST_F(Wills5, It_comes_when_its_session_ends) {
+  cut_with(100, 5, 5);
+  gets_will();
+  t.settle();
+  EXPECT_EQ(t.broken(), "");
+}
+
+TEST_F(Wills5, It_does_not_come_when_the_client_is_back_in_time) {
+  cut_with(10, 5);
+  a.connect(with_will(10));
+  a.leaves();
+  t.settle();
+  EXPECT_EQ(t.broken(), "");
+  EXPECT_EQ(t.verdict("WILL-IFF").checked, 2U);
+}
+
+TEST_F(Wills5, It_comes_at_once_when_a_clean_start_ends_the_session) {
+  for (const bool before_connack : {false, true}) {
+    TraceBuilder trace;
+    Client client = trace.client("a"), watch = trace.client("watch");
+    watch.connect();
+    watch.subscribe("status/#", 1);
+    trace.wait(1);
+    client.connect(with_will(1'000));
+    client.cut();
+    trace.wait(5);
+    ConnectOptions anew = with_will(0);
+    anew.clean = true;
+    client.opens();
+    client.sends_connect(anew);
+    if (before_connack) watch.receives("status/a", "a is gone", 1);
+    client.gets_connack(anew);
+    if (!before_connack) watch.receives("status/a", "a is gone", 1);
+    trace.settle();
+    EXPECT_EQ(trace.broken(), "") << before_connack;
+  }
+}
+
+TEST_F(Wills5, A_takeover_that_goes_on_with_the_session_cancels_what_would_have_waited) {
+  for (const std::uint32_t delay_s : {0U, 10U}) {
+    TraceBuilder trace;
+    Client client = trace.client("a"), watch = trace.client("watch");
+    watch.connect();
+    watch.subscribe("status/#", 1);
+    trace.wait(1);
+    client.connect(with_will(delay_s));
+    const auto old = client.connection();
+    client.connect(with_will(delay_s));
+    const auto fresh = client.connection();
+    client.use(old);
+    client.gets(disconnect().reason(0x8E));
+    client.is_closed();
+    client.closes();
+    client.use(fresh);
+    trace.settle();
+    EXPECT_EQ(trace.broken(), delay_s == 0 ? "WILL-IFF" : "");
+  }
+}
+
+TEST_F(Wills5, Whoever_comes_back_at_the_last_moment_may_be_too_late) {
+  for (const bool published : {false, true}) {
+    TraceBuilder trace;
+    Client client = trace.client("a"), watch = trace.client("watch");
+    watch.connect();
+    watch.subscribe("status/#", 1);
+    trace.wait(1);
+    client.connect(with_will(10));
+    client.cut();
+    trace.wait(9.95);
+    client.connect(with_will(10));
+    trace.wait(0.1);
+    if (published) watch.receives("status/a", "a is gone", 1);
+    trace.settle();
+    EXPECT_EQ(trace.broken(), "") << published;
+  }
+}
+
+TEST_F(Wills5, Wills_of_different_delays_come_each_at_its_time) {
+  Client b = t.client("b");
+  ConnectOptions other = with_will(2);
+  other.will_topic = "status/b";
+  sub.connect();
+  sub.subscribe("status/#", 1);
+  t.wait(1);
+  a.connect(with_will(20));
+  b.connect(other);
+  for (Client* client : {&a, &b}) {
+    client->dies();
+    client->cut();
+  }
+  t.wait(2);
+  sub.receives("status/b", "b is gone", 1, 1);
+  t.wait(18);
+  gets_will(2);
+  t.settle();
+  EXPECT_EQ(t.broken(), "");
+  EXPECT_EQ(t.verdict("WILL-ONCE").checked, 2U);
+}
+
+TEST_F(Wills5, An_absent_subscriber_gets_it_late) {
+  cut_with(10, 0);
+  sub.cut();
+  t.wait(60);
+  sub.connect();
+  gets_will();
+  t.settle();
+  EXPECT_EQ(t.broken(), "");
+}
+
+TEST_F(Wills5, WillOrder_after_what_its_client_has_published_since) {
+  cut_with(0, 0);
+  a.connect(with_will(0));
+  a.publishes("status/a", "back", 1);
+  sub.receives("status/a", "back", 1, 1);
+  gets_will(2);
+  t.settle();
+  EXPECT_EQ(t.broken(), "WILL-ORDER");
+}
+
+TEST_F(Wills5, What_its_client_published_before_may_come_after_it_only_in_another_order_of_QoS) {
+  cut_with(0, 0);
+  a.connect(with_will(0));
+  a.publishes("status/a", "back", 0);
+  sub.receives("status/a", "back", 0);
+  gets_will(2);
+  t.settle();
+  EXPECT_EQ(t.broken(), "");
+}
+
+}  // namespace
+}  // namespace mqttlab::oracle_test
