@@ -84,6 +84,7 @@ class MemoryWorld {
     std::unique_ptr<Client> client;
     trace::Actor actor = 0;
     Wires wires;
+    int dials = 0;
     std::vector<LinkId> connections;
     bool held = false;
     bool dead = false;
@@ -299,9 +300,10 @@ inline void MemoryWorld::dial(Index client) {
   devices_[client].client->dialing(now_);
   const int number = static_cast<int>(devices_[client].connections.size()) + 1;
   const Wire wire = devices_[client].wires(number);
-  timers_.set(now_ + wire.latency, [this, client, wire] {
+  const int dial = ++devices_[client].dials;
+  timers_.set(now_ + wire.latency, [this, client, wire, dial] {
     Device& device = devices_[client];
-    if (device.dead) return;
+    if (device.dead || device.dials != dial) return;  // a dial that has been given up
     const LinkId link = next_link_++;
     device.connections.push_back(link);
     Connection& connection = connections_[link];

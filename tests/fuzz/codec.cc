@@ -1,85 +1,33 @@
-// Framer and codec on arbitrary bytes in arbitrary pieces.
+// Codec on arbitrary frames.
 //
-// Input: one byte of options, one that seeds the split, then the stream. Checked for every input:
-// pieces give the same frames and the same end as the whole stream; memory stays within twice what
-// has arrived; what decodes encodes to a packet that decodes to the same, under 3.1.1 to the very
-// same bytes, under 5.0 to no more bytes; names, topics, filters and properties that were let in
-// are valid.
-#include <algorithm>
-#include <cstdint>
-#include <cstdio>
-#include <cstdlib>
+// Input: one byte of options, one of no use here, then a stream that is cut into frames. Checked
+// for every frame: what decodes encodes to a packet that decodes to the same, under 3.1.1 to the
+// very same bytes, under 5.0 to no more bytes; names, topics, filters and properties that were let
+// in are valid. The mutator keeps Remaining Lengths right, so that what it changes is read.
+#include "protocol/wire/codec.h"
+
 #include <vector>
 
-#include "protocol/wire/codec.h"
 #include "protocol/wire/framer.h"
 #include "protocol/wire/topic.h"
+#include "tests/fuzz/packets.h"
+#include "tests/fuzz/target.h"
 
-namespace mqttlab {
+namespace mqttlab::fuzz {
 namespace {
-
-void require(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "broken: %s\n", what);
-  std::abort();
-}
 
 struct Options {
   explicit Options(std::uint8_t byte)
       : sender((byte & 1) != 0 ? Sender::server : Sender::client),
         version((byte & 8) != 0   ? ProtocolVersion::v5_0
                 : (byte & 2) != 0 ? ProtocolVersion::v3_1
-                                  : ProtocolVersion::v3_1_1),
-        max_packet_size((byte & 4) != 0 ? 64 : max_remaining_length + 5) {}
+                                  : ProtocolVersion::v3_1_1) {}
   Sender sender;
   ProtocolVersion version;
-  std::uint32_t max_packet_size;
 };
-
-struct Outcome {
-  std::vector<Slice> frames;
-  bool broken = false;
-  std::size_t tail = 0;
-};
-
-// `split`: 0 for the whole stream at once, or else the seed of the piece sizes.
-Outcome cut(Bytes stream, std::uint32_t max_packet_size, std::uint32_t split) {
-  Framer framer(max_packet_size);
-  Outcome outcome;
-  std::size_t most_buffered = 0;
-  while (!stream.empty() && !outcome.broken) {
-    const auto room = framer.space();
-    require(!room.empty(), "space() is never empty");
-    std::size_t n = std::min(room.size(), stream.size());
-    if (split != 0) {
-      split = split * 1'664'525 + 1'013'904'223;
-      n = std::min<std::size_t>(n, 1 + (split >> 28));
-    }
-    std::copy_n(stream.begin(), n, room.begin());
-    framer.received(n);
-    stream = stream.subspan(n);
-    most_buffered = std::max(most_buffered, framer.buffered());
-    require(framer.capacity() <= std::max<std::size_t>(2'048, 2 * most_buffered),
-            "memory grows with what has arrived");
-    for (;;) {
-      auto frame = framer.next();
-      outcome.broken = !frame;
-      if (!frame || !*frame) break;
-      outcome.frames.push_back(std::move(**frame));
-    }
-  }
-  outcome.tail = framer.buffered();
-  return outcome;
-}
 
 Slice encoded(const Packet& packet, ProtocolVersion version) {
-  Outbox out;
-  encode(packet, version, out);
-  std::vector<Bytes> pieces(out.size());
-  pieces.resize(out.pending(pieces));
-  std::vector<std::uint8_t> bytes;
-  for (const Bytes piece : pieces) bytes.insert(bytes.end(), piece.begin(), piece.end());
-  return Slice::copy_of(Bytes(bytes));
+  return Slice::copy_of(Bytes(bytes_of(packet, version)));
 }
 
 void check_publish(const Publish& packet, const Slice& bytes, ProtocolVersion version) {
@@ -138,22 +86,79 @@ void check_frame(const Slice& frame, const Options& options) {
   }
 }
 
+std::vector<Slice> frames_of(Bytes stream, ProtocolVersion version) {
+  Framer framer(max_remaining_length + 5);
+  framer.append(stream);
+  std::vector<Slice> frames;
+  for (;;) {
+    auto frame = framer.next(version);
+    if (!frame || !*frame) return frames;
+    frames.push_back(std::move(**frame));
+  }
+}
+
 void check(Bytes input) {
   if (input.size() < 2) return;
   const Options options(input[0]);
-  const Bytes stream = input.subspan(2);
-  const Outcome whole = cut(stream, options.max_packet_size, 0);
-  const Outcome pieces = cut(stream, options.max_packet_size, input[1] + 1u);
-  require(whole.frames == pieces.frames, "pieces give the frames of the whole");
-  require(whole.broken == pieces.broken, "pieces break where the whole does");
-  require(whole.broken || whole.tail == pieces.tail, "pieces leave the tail of the whole");
-  for (const Slice& frame : whole.frames) check_frame(frame, options);
+  for (const Slice& frame : frames_of(input.subspan(2), options.version))
+    check_frame(frame, options);
+}
+
+using Buffer = std::vector<std::uint8_t>;
+
+void append_frame(Buffer& out, std::uint8_t first_byte, Bytes body) {
+  out.push_back(first_byte);
+  auto left = static_cast<std::uint32_t>(body.size());
+  for (; left >= 128; left /= 128) out.push_back(static_cast<std::uint8_t>(left % 128 + 128));
+  out.push_back(static_cast<std::uint8_t>(left));
+  out.insert(out.end(), body.begin(), body.end());
 }
 
 }  // namespace
-}  // namespace mqttlab
+
+/// Changes the body of one frame, or adds a packet that is valid; everything else stays.
+Buffer mutated(Bytes input, std::uint32_t seed,
+               std::size_t (*mutate)(std::uint8_t*, std::size_t, std::size_t)) {
+  const Options options(input[0]);
+  const auto frames = frames_of(input.subspan(2), options.version);
+  const std::size_t chosen = seed % (frames.size() + 1);
+  Buffer out(input.begin(), input.begin() + 2);
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    const Bytes frame = frames[i].bytes();
+    const auto header = *read_fixed_header(frame, options.version);
+    Buffer body(frame.begin() + header->size, frame.end());
+    if (i == chosen) {
+      const std::size_t size = body.size();
+      body.resize(size + 64);
+      body.resize(mutate(body.data(), size, body.size()));
+    }
+    append_frame(out, frame[0], body);
+  }
+  if (chosen == frames.size()) {
+    Buffer draws(64);
+    for (std::uint8_t& draw : draws)
+      draw = static_cast<std::uint8_t>((seed = seed * 69'069 + 1) >> 24);
+    Choices choices{Bytes(draws)};
+    const Buffer packet =
+        bytes_of(draw_packet(choices, options.sender, options.version), options.version);
+    out.insert(out.end(), packet.begin(), packet.end());
+  }
+  return out;
+}
+
+}  // namespace mqttlab::fuzz
+
+extern "C" std::size_t LLVMFuzzerMutate(std::uint8_t* data, std::size_t size, std::size_t most);
+
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size,
+                                               std::size_t most, unsigned seed) {
+  if (size < 2 || seed % 4 == 0) return LLVMFuzzerMutate(data, size, most);
+  const auto bytes = mqttlab::fuzz::mutated({data, size}, seed / 4, LLVMFuzzerMutate);
+  const std::size_t taken = std::min(bytes.size(), most);
+  std::copy_n(bytes.begin(), taken, data);
+  return taken;
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  mqttlab::check({data, size});
-  return 0;
+  return mqttlab::fuzz::run_target([&] { mqttlab::fuzz::check({data, size}); });
 }

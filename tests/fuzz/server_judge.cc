@@ -1,0 +1,193 @@
+#include "tests/fuzz/server_judge.h"
+
+namespace mqttlab::fuzz {
+namespace {
+
+template <PropertyId id>
+std::uint32_t number(const Properties& properties, std::uint32_t otherwise) {
+  return properties.get<id>().value_or(otherwise);
+}
+
+// What a rule beyond the wire format may end a link with: limits, takeover, permissions.
+bool beyond_the_wire(ReasonCode reason) {
+  return reason == ReasonCode::protocol_error || reason >= ReasonCode::not_authorized;
+}
+
+}  // namespace
+
+ServerJudge::ServerJudge(const BrokerConfig& config)
+    : config_(config), to_broker_(config.max_packet_size) {}
+
+void ServerJudge::heard(Bytes bytes) {
+  to_broker_.append(bytes);
+  while (!must_end()) {
+    const auto frame = to_broker_.next(version_);
+    if (!frame) {
+      fault_ = frame.violation().reason;
+    } else if (!*frame) {
+      return;
+    } else if (const auto packet = decode(**frame, Sender::client, version_)) {
+      ask(*packet);
+    } else {
+      fault_ = packet.violation().reason;
+    }
+  }
+}
+
+void ServerJudge::ask(const Packet& packet) {
+  const PacketType type = type_of(packet);
+  if (connected_ != (type != PacketType::connect)) {  // MQTT-3.1.0-1, MQTT-3.1.0-2
+    fault_ = 0x82;
+    return;
+  }
+  if (const auto* connect = std::get_if<Connect>(&packet)) {
+    return this->connect(*connect);
+  } else if (const auto* publish = std::get_if<Publish>(&packet)) {
+    if (publish->qos == QoS::at_least_once)
+      questions_.push_back({PacketType::puback, publish->packet_id, 0});
+    if (publish->qos == QoS::exactly_once)
+      questions_.push_back({PacketType::pubrec, publish->packet_id, 0});
+  } else if (const auto* pubrel = std::get_if<Pubrel>(&packet)) {
+    questions_.push_back({PacketType::pubcomp, pubrel->packet_id, 0});
+  } else if (const auto* subscribe = std::get_if<Subscribe>(&packet)) {
+    questions_.push_back(
+        {PacketType::suback, subscribe->packet_id, subscribe->subscriptions.size()});
+  } else if (const auto* unsubscribe = std::get_if<Unsubscribe>(&packet)) {
+    questions_.push_back(
+        {PacketType::unsuback, unsubscribe->packet_id, v5() ? unsubscribe->filters.size() : 0});
+  } else if (type == PacketType::pingreq) {
+    questions_.push_back({PacketType::pingresp, 0, 0});
+  } else if (type == PacketType::disconnect) {
+    said_goodbye_ = true;
+  } else if (const auto* puback = std::get_if<Puback>(&packet)) {
+    const auto at = open_.find(puback->packet_id);
+    if (at != open_.end() && at->second == Stage::puback) open_.erase(at);
+  } else if (const auto* pubrec = std::get_if<Pubrec>(&packet)) {
+    const auto at = open_.find(pubrec->packet_id);
+    if (at == open_.end() || at->second != Stage::pubrec) return;
+    at->second = Stage::pubcomp;
+    if (pubrec->reason >= ReasonCode::unspecified_error) open_.erase(at);
+  } else if (const auto* pubcomp = std::get_if<Pubcomp>(&packet)) {
+    const auto at = open_.find(pubcomp->packet_id);
+    if (at != open_.end() && at->second == Stage::pubcomp) open_.erase(at);
+  }
+}
+
+void ServerJudge::connect(const Connect& packet) {
+  connected_ = true;
+  version_ = packet.version;
+  const Properties& told = packet.properties;
+  max_packet_size_ = number<PropertyId::maximum_packet_size>(told, max_packet_size_);
+  receive_maximum_ = number<PropertyId::receive_maximum>(told, 65'535);
+  alias_maximum_ = number<PropertyId::topic_alias_maximum>(told, 0);
+  problem_information_ = number<PropertyId::request_problem_information>(told, 1) != 0;
+  response_information_ = number<PropertyId::request_response_information>(told, 0) != 0;
+}
+
+void ServerJudge::said(Bytes bytes) {
+  from_broker_.append(bytes);
+  for (;;) {
+    const auto frame = from_broker_.next(version_);
+    require(bool(frame), "the broker wrote no packet");
+    if (!*frame) return;
+    require((*frame)->size() <= max_packet_size_, "over the client's Maximum Packet Size");
+    const auto packet = decode(**frame, Sender::server, version_);
+    if (!packet) throw Broken("the broker broke " + std::string(packet.violation().statement));
+    require(!ended_, "nothing follows the last word");
+    judge(*packet);
+  }
+}
+
+void ServerJudge::judge(const Packet& packet) {
+  const PacketType type = type_of(packet);
+  require(accepted_ || type == PacketType::connack || type == PacketType::auth,
+          "CONNACK comes first");
+  const auto has_told = [&](const auto& value) {
+    if constexpr (requires { value.properties; }) {
+      const bool tells = value.properties.has(PropertyId::reason_string) ||
+                         value.properties.has(PropertyId::user_property);
+      const bool may = type == PacketType::publish || type == PacketType::connack ||
+                       type == PacketType::disconnect;
+      require(problem_information_ || may || !tells, "MQTT-3.1.2-29");
+    }
+  };
+  std::visit(has_told, packet);
+  if (const auto* connack = std::get_if<Connack>(&packet)) {
+    judge(*connack);
+  } else if (const auto* publish = std::get_if<Publish>(&packet)) {
+    judge(*publish);
+  } else if (const auto* puback = std::get_if<Puback>(&packet)) {
+    answered({type, puback->packet_id, 0});
+  } else if (const auto* pubrec = std::get_if<Pubrec>(&packet)) {
+    answered({type, pubrec->packet_id, 0});
+  } else if (const auto* pubcomp = std::get_if<Pubcomp>(&packet)) {
+    answered({type, pubcomp->packet_id, 0});
+  } else if (const auto* suback = std::get_if<Suback>(&packet)) {
+    answered({type, suback->packet_id, suback->codes.size()});
+  } else if (const auto* unsuback = std::get_if<Unsuback>(&packet)) {
+    answered({type, unsuback->packet_id, unsuback->codes.size()});
+  } else if (type == PacketType::pingresp) {
+    answered({type, 0, 0});
+  } else if (const auto* pubrel = std::get_if<Pubrel>(&packet)) {
+    if (!open_.contains(pubrel->packet_id)) released_ = pubrel->packet_id;
+  } else if (const auto* disconnect = std::get_if<Disconnect>(&packet)) {
+    ended_ = true;
+    last_word_ = disconnect->reason;
+    require(!disconnect->properties.has(PropertyId::session_expiry_interval), "MQTT-3.14.2-2");
+  }
+}
+
+void ServerJudge::answered(const Question& answer) {
+  require(!questions_.empty() && questions_.front() == answer,
+          "answers fit the questions, in their order");
+  questions_.pop_front();
+}
+
+void ServerJudge::judge(const Connack& packet) {
+  require(connected_ || ended_ || fault_, "CONNACK without CONNECT");
+  require(!accepted_, "a second CONNACK");
+  accepted_ = v5() ? packet.reason == ReasonCode::success : packet.code == ConnectReturn::accepted;
+  ended_ = !accepted_;
+  if (!accepted_) last_word_ = packet.reason;
+  require(response_information_ || !packet.properties.has(PropertyId::response_information),
+          "MQTT-3.1.2-28");
+}
+
+void ServerJudge::judge(const Publish& packet) {
+  if (const auto alias = packet.properties.get<PropertyId::topic_alias>()) {
+    require(*alias <= alias_maximum_, "MQTT-3.1.2-26");
+    require(!packet.topic.empty() || aliases_[*alias], "an alias that was never set");
+    aliases_[*alias] = true;
+  }
+  if (packet.qos == QoS::at_most_once) return;
+  const auto stage = packet.qos == QoS::at_least_once ? Stage::puback : Stage::pubrec;
+  require(open_.emplace(packet.packet_id, stage).second, "a packet id that is in use");
+  std::size_t publishes = 0;
+  for (const auto& [id, one] : open_) publishes += one == Stage::pubcomp ? 0 : 1;
+  require(publishes <= std::min<std::size_t>(config_.window, receive_maximum_),
+          "more in flight than the window, or the client's Receive Maximum");
+}
+
+void ServerJudge::ended_by_input() const {
+  if (said_goodbye_ && !fault_) {
+    require(!last_word_ || beyond_the_wire(*last_word_), "DISCONNECT needs no answer");
+    return;
+  }
+  if (!v5() || !last_word_) {
+    require(!v5() || !accepted_, "a violation is answered by DISCONNECT");
+    return;
+  }
+  const bool expected = fault_ && static_cast<std::uint8_t>(*last_word_) == *fault_;
+  require(expected || beyond_the_wire(*last_word_) || !accepted_, "the wrong reason code");
+}
+
+Packet ServerJudge::answer(Choices& choices) const {
+  if (open_.empty() || choices.one_in(4)) return Pubcomp{released_};
+  auto at = open_.begin();
+  std::advance(at, static_cast<std::ptrdiff_t>(choices.below(open_.size())));
+  if (at->second == Stage::puback) return Puback{at->first};
+  if (at->second == Stage::pubrec) return Pubrec{at->first};
+  return Pubcomp{at->first};
+}
+
+}  // namespace mqttlab::fuzz
