@@ -41,6 +41,19 @@ BrokerConfig BrokerGame::draw_config(Choices& choices) {
   config.max_subscriptions = 4;
   config.max_filter_levels = 4;
   config.max_sessions = 3;
+  config.server_keep_alive_s =
+      choices.one_of<std::optional<std::uint16_t>>({std::nullopt, std::nullopt, 2});
+  config.max_session_expiry_s = choices.one_of<std::optional<std::uint32_t>>({std::nullopt, 1});
+  config.topic_alias_maximum = choices.one_of<std::uint16_t>({2, 0});
+  config.max_topic_aliases = choices.one_of<std::uint16_t>({2, 0});
+  config.maximum_qos = choices.one_of({QoS::exactly_once, QoS::exactly_once, QoS::at_least_once});
+  config.retain_available = !choices.one_in(4);
+  config.wildcard_available = !choices.one_in(4);
+  config.shared_available = !choices.one_in(4);
+  config.identifiers_available = !choices.one_in(4);
+  config.reason_strings = !choices.one_in(4);
+  if (choices.one_in(2)) config.response_information = "r";
+  if (choices.one_in(32)) config.redirect = ReasonCode::server_moved;
   config.sys_interval = choices.one_of<Time>({0, 1 * second});
   return config;
 }
@@ -56,12 +69,23 @@ std::size_t BrokerGame::most_memory() const {
          (config_.max_retained + sys_topics) * packet + 64 * small;
 }
 
-Verdict BrokerGame::ask(const AccessRequest& request) {
-  const Verdict verdict =
-      choices_.one_of({Verdict::granted, Verdict::granted, Verdict::granted, Verdict::granted,
-                       Verdict::granted, Verdict::granted, Verdict::later, Verdict::denied});
-  if (verdict == Verdict::later) waiting_.push_back(request.request);
-  return verdict;
+Decision BrokerGame::draw_decision() {
+  const std::size_t dice = choices_.below(16);
+  if (dice == 15) return Verdict::denied;
+  if (dice == 14)
+    return {Verdict::denied, choices_.one_of({ReasonCode::quota_exceeded, ReasonCode::banned,
+                                              ReasonCode::topic_name_invalid})};
+  if (dice == 13) return Verdict::more;
+  Decision decision = Verdict::granted;
+  if (dice == 12) decision.valid_until = now_ + 1 * second;
+  if (dice == 11) decision.user_name = "u";
+  return decision;
+}
+
+Decision BrokerGame::ask(const AccessRequest& request) {
+  if (!choices_.one_in(8)) return draw_decision();
+  waiting_.push_back(request.request);
+  return Verdict::later;
 }
 
 void BrokerGame::play() {
@@ -82,7 +106,7 @@ void BrokerGame::move() {
   if (dice == 14)
     return wait(choices_.one_of({1 * millisecond, 100 * millisecond, 1 * second, 20 * second}));
   if (dice == 13) return decide();
-  if (dice == 12) return audit();
+  if (dice == 12) return choices_.one_in(2) ? administer() : audit();
   const std::size_t index = choices_.below(lines_.size());
   Line& line = *lines_[index];
   if (dice == 11) {
@@ -103,9 +127,7 @@ void BrokerGame::open() {
   lines_.push_back(std::make_unique<Line>(Line{id, &peer, ServerJudge(config_)}));
   if (!choices_.one_in(8)) {
     const auto version =
-        choices_.one_in(16)
-            ? ProtocolVersion::v5_0
-            : choices_.one_of({newest, ProtocolVersion::v3_1_1, ProtocolVersion::v3_1});
+        choices_.one_of({newest, newest, ProtocolVersion::v3_1_1, ProtocolVersion::v3_1});
     lines_.back()->backlog =
         bytes_of(draw_packet(choices_, PacketType::connect, Sender::client, version), version);
   }
@@ -215,9 +237,14 @@ void BrokerGame::decide() {
   const std::size_t index = choices_.below(waiting_.size());
   const RequestId request = waiting_[index];
   waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(index));
-  broker_.decide(request, choices_.one_of({Verdict::granted, Verdict::denied}), now_);
-  for (const auto& line : lines_)
-    if (line->reading) read(*line, max_remaining_length);
+  broker_.decide(request, draw_decision(), now_);
+}
+
+void BrokerGame::administer() {
+  const ReasonCode reason =
+      choices_.one_of({ReasonCode::administrative_action, ReasonCode::server_busy});
+  if (choices_.one_in(4)) (void)broker_.disconnect(draw_client_id(choices_), reason, now_);
+  if (choices_.one_in(64)) broker_.shut_down(now_);
 }
 
 void BrokerGame::audit() {

@@ -28,7 +28,9 @@ class BrokerGame final : Access {
     bool reading = true;
     bool ended = false;  // the broker has ended it, and it was looked at
   };
-  Verdict ask(const AccessRequest& request) override;
+  Decision ask(const AccessRequest& request) override;
+  bool supports(std::string_view method) const override { return method == "M"; }
+  Decision draw_decision();
   [[nodiscard]] static BrokerConfig draw_config(Choices& choices);
 
   void move();
@@ -41,6 +43,7 @@ class BrokerGame final : Access {
   void close(std::size_t index, CloseCause cause);
   void wait(Time duration);
   void decide();
+  void administer();
   void audit();
 
   Choices choices_;

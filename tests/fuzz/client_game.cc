@@ -11,6 +11,14 @@ constexpr std::size_t most_backlog = 10'000;  // bytes of a server that the clie
 constexpr std::size_t small = 1'024;          // bytes of bookkeeping for one of anything
 constexpr std::size_t most_message = 4'096;   // bytes that the application publishes, and copies
 
+void draw_config_5(Choices& choices, ClientConfig& config) {
+  config.session_expiry_s =
+      choices.one_of<std::optional<std::uint32_t>>({std::nullopt, 0, 1, 0xFFFFFFFF});
+  config.receive_maximum = choices.one_of<std::uint16_t>({65'535, 1, 3});
+  config.topic_alias_maximum = choices.one_of<std::uint16_t>({2, 0});
+  config.max_topic_aliases = choices.one_of<std::uint16_t>({2, 0});
+}
+
 }  // namespace
 
 ClientGame::ClientGame(Choices choices)
@@ -32,6 +40,7 @@ ClientConfig ClientGame::draw_config(Choices& choices) {
   config.inbox_bytes = choices.one_of<std::size_t>({4'096, 100});
   config.outbox_bytes = choices.one_of<std::size_t>({4'096, 64});
   config.max_packet_size = choices.one_of({4'096U, 64U});
+  if (config.version == ProtocolVersion::v5_0) draw_config_5(choices, config);
   if (choices.one_in(3)) {
     config.will =
         Will{Slice::copy_of(std::string_view("w")), draw_payload(choices), draw_qos(choices), true};
@@ -69,7 +78,9 @@ void ClientGame::move() {
     case 15:
       return wait(choices_.one_of({100 * millisecond, 2 * second, 20 * second}));
     case 14:
-      return client_.stop(now_);
+      (void)client_.stop(now_, std::get<Disconnect>(draw_packet(choices_, PacketType::disconnect,
+                                                                Sender::client, newest)));
+      return;
     case 13:
       return client_.start(now_);
     case 12:
@@ -100,8 +111,15 @@ void ClientGame::call() {
       return called(client_.unsubscribe({Slice::copy_of(draw_filter(choices_))}, now_));
     default:
       return called(client_.publish(Slice::copy_of(draw_topic(choices_)), draw_payload(choices_),
-                                    draw_qos(choices_), choices_.one_in(2), now_));
+                                    draw_qos(choices_), choices_.one_in(2), now_,
+                                    draw_publish_properties()));
   }
+}
+
+Properties ClientGame::draw_publish_properties() {
+  if (client_.config().version != ProtocolVersion::v5_0) return {};
+  return draw_properties(choices_, place_of(PacketType::publish), Sender::client)
+      .remove(PropertyId::topic_alias);
 }
 
 void ClientGame::called(const std::variant<Token, Misuse>& answer) {

@@ -23,6 +23,7 @@ class ClientGame {
   [[nodiscard]] static ClientConfig draw_config(Choices& choices);
   void move();
   void call();
+  Properties draw_publish_properties();
   void called(const std::variant<Token, Misuse>& answer);
   void write();
   void feed();

@@ -38,11 +38,7 @@ void ClientJudge::heard(Bytes bytes) {
 void ClientJudge::hear(const Packet& packet) {
   const PacketType type = type_of(packet);
   if (type == PacketType::connack ? accepted_ : !accepted_ && type != PacketType::auth) {
-    if (type == PacketType::disconnect && v5()) {  // instead of CONNACK: no matter
-      refused_ = true;
-    } else {
-      fault_ = 0x82;
-    }
+    fault_ = 0x82;  // MQTT-3.2.0-1, MQTT-3.2.0-2, MQTT-3.14.0-1
   } else if (const auto* connack = std::get_if<Connack>(&packet)) {
     hear(*connack);
   } else if (const auto* publish = std::get_if<Publish>(&packet)) {
@@ -75,7 +71,7 @@ void ClientJudge::hear(const Packet& packet) {
 void ClientJudge::hear(const Connack& packet) {
   accepted_ = v5() ? packet.reason == ReasonCode::success : packet.code == ConnectReturn::accepted;
   refused_ = !accepted_;
-  if (packet.session_present && config_.clean_session) fault_ = 0x82;  // MQTT-3.2.2-1
+  if (packet.session_present && clean_start_) fault_ = 0x82;  // MQTT-3.2.2-1
   const Properties& told = packet.properties;
   max_packet_size_ = number<PropertyId::maximum_packet_size>(told, max_packet_size_);
   receive_maximum_ = number<PropertyId::receive_maximum>(told, 65'535);
@@ -104,8 +100,9 @@ void ClientJudge::judge(const Packet& packet, std::size_t size) {
   require(accepted_ || type == PacketType::connect || type == PacketType::auth ||
               type == PacketType::disconnect,
           "the client waits for CONNACK");
-  if (type == PacketType::connect) {
+  if (const auto* connect = std::get_if<Connect>(&packet)) {
     connected_ = true;
+    clean_start_ = connect->clean_session;
   } else if (const auto* publish = std::get_if<Publish>(&packet)) {
     judge(*publish);
   } else if (const auto* puback = std::get_if<Puback>(&packet)) {

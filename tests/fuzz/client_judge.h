@@ -45,6 +45,7 @@ class ClientJudge {
   const ClientConfig& config_;
   Framer to_client_, from_client_{max_remaining_length + 5};
   std::optional<std::uint8_t> fault_;  // reason code of the first rule that the server broke
+  bool clean_start_ = false;           // CONNECT said so
   bool accepted_ = false, refused_ = false, connected_ = false, ended_ = false;
   std::optional<ReasonCode> last_word_;  // of DISCONNECT
 

@@ -10,7 +10,7 @@
 namespace mqttlab::fuzz {
 
 /// What broker and client speak.
-inline constexpr ProtocolVersion newest = ProtocolVersion::v3_1_1;
+inline constexpr ProtocolVersion newest = ProtocolVersion::v5_0;
 
 /// A valid packet of `type`, which `sender` may send under `version`.
 [[nodiscard]] Packet draw_packet(Choices& choices, PacketType type, Sender sender,

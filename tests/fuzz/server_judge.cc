@@ -10,7 +10,7 @@ std::uint32_t number(const Properties& properties, std::uint32_t otherwise) {
 
 // What a rule beyond the wire format may end a link with: limits, takeover, permissions.
 bool beyond_the_wire(ReasonCode reason) {
-  return reason == ReasonCode::protocol_error || reason >= ReasonCode::not_authorized;
+  return reason >= ReasonCode::protocol_error || reason == ReasonCode::unspecified_error;
 }
 
 }  // namespace
@@ -23,15 +23,27 @@ void ServerJudge::heard(Bytes bytes) {
   while (!must_end()) {
     const auto frame = to_broker_.next(version_);
     if (!frame) {
-      fault_ = frame.violation().reason;
+      unreadable(frame.violation(), {});
     } else if (!*frame) {
       return;
     } else if (const auto packet = decode(**frame, Sender::client, version_)) {
       ask(*packet);
     } else {
-      fault_ = packet.violation().reason;
+      unreadable(packet.violation(), (*frame)->bytes());
     }
   }
+}
+
+// Who has not even said CONNECT is answered in 5.0's words only if it has begun with them.
+void ServerJudge::unreadable(const Violation& violation, Bytes frame) {
+  fault_ = violation.reason;
+  if (connected_) return;
+  const std::string_view text(reinterpret_cast<const char*>(frame.data()), frame.size());
+  const bool begins_as_v5 =
+      !frame.empty() && frame[0] == 0x10 &&
+      text.substr(std::min<std::size_t>(text.size(), 2)).find(std::string_view("\0\4MQTT\5", 7)) <=
+          3;
+  if (!begins_as_v5) version_ = ProtocolVersion::v3_1_1;
 }
 
 void ServerJudge::ask(const Packet& packet) {
@@ -59,6 +71,10 @@ void ServerJudge::ask(const Packet& packet) {
     questions_.push_back({PacketType::pingresp, 0, 0});
   } else if (type == PacketType::disconnect) {
     said_goodbye_ = true;
+  } else if (const auto* auth = std::get_if<Auth>(&packet)) {
+    const auto method = auth->properties.get<PropertyId::authentication_method>();
+    if (!method_ || !method || method->text() != *method_) fault_ = 0x82;  // MQTT-4.12.0-5, -7
+    asked_to_go_on_ = false;
   } else if (const auto* puback = std::get_if<Puback>(&packet)) {
     const auto at = open_.find(puback->packet_id);
     if (at != open_.end() && at->second == Stage::puback) open_.erase(at);
@@ -81,6 +97,8 @@ void ServerJudge::connect(const Connect& packet) {
   receive_maximum_ = number<PropertyId::receive_maximum>(told, 65'535);
   alias_maximum_ = number<PropertyId::topic_alias_maximum>(told, 0);
   problem_information_ = number<PropertyId::request_problem_information>(told, 1) != 0;
+  if (const auto method = told.get<PropertyId::authentication_method>())
+    method_ = std::string(method->text());
   response_information_ = number<PropertyId::request_response_information>(told, 0) != 0;
 }
 
@@ -130,6 +148,9 @@ void ServerJudge::judge(const Packet& packet) {
     answered({type, 0, 0});
   } else if (const auto* pubrel = std::get_if<Pubrel>(&packet)) {
     if (!open_.contains(pubrel->packet_id)) released_ = pubrel->packet_id;
+  } else if (const auto* auth = std::get_if<Auth>(&packet)) {
+    require(method_.has_value(), "MQTT-4.12.0-6");
+    asked_to_go_on_ = auth->reason == ReasonCode::continue_authentication;
   } else if (const auto* disconnect = std::get_if<Disconnect>(&packet)) {
     ended_ = true;
     last_word_ = disconnect->reason;
@@ -174,14 +195,20 @@ void ServerJudge::ended_by_input() const {
     return;
   }
   if (!v5() || !last_word_) {
-    require(!v5() || !accepted_, "a violation is answered by DISCONNECT");
+    const bool fits = max_packet_size_ >= 3;  // 0xE0, 1 and the reason
+    require(!v5() || !accepted_ || !fits, "a violation is answered by DISCONNECT");
     return;
   }
   const bool expected = fault_ && static_cast<std::uint8_t>(*last_word_) == *fault_;
-  require(expected || beyond_the_wire(*last_word_) || !accepted_, "the wrong reason code");
+  require(expected || (connected_ && beyond_the_wire(*last_word_)), "the wrong reason code");
 }
 
 Packet ServerJudge::answer(Choices& choices) const {
+  if (asked_to_go_on_) {
+    Auth auth{ReasonCode::continue_authentication};
+    auth.properties.add(PropertyId::authentication_method, *method_);
+    return auth;
+  }
   if (open_.empty() || choices.one_in(4)) return Pubcomp{released_};
   auto at = open_.begin();
   std::advance(at, static_cast<std::ptrdiff_t>(choices.below(open_.size())));

@@ -36,6 +36,7 @@ class ServerJudge {
     std::size_t codes;
     friend bool operator==(const Question&, const Question&) = default;
   };
+  void unreadable(const Violation& violation, Bytes frame);
   void ask(const Packet& packet);
   void connect(const Connect& packet);
   void subscribed(const Subscribe& packet);
@@ -57,10 +58,12 @@ class ServerJudge {
   std::uint32_t max_packet_size_ = max_remaining_length + 5;
   std::size_t receive_maximum_ = 65'535;
   std::uint32_t alias_maximum_ = 0;
+  std::optional<std::string> method_;
   bool problem_information_ = true, response_information_ = false;
 
   bool accepted_ = false, ended_ = false;  // CONNACK, and DISCONNECT or a refusal, were said
   std::optional<ReasonCode> last_word_;    // of the DISCONNECT or CONNACK that ended it
+  bool asked_to_go_on_ = false;            // by AUTH 0x18, and has not answered
   enum class Stage : std::uint8_t { puback, pubrec, pubcomp };
   std::map<std::uint16_t, Stage> open_;  // what the broker sent on this link and waits for
   std::uint16_t released_ = 1;           // a PUBREL for an exchange of an older link, or of none

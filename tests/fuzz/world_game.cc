@@ -30,7 +30,6 @@ BrokerConfig WorldGame::draw_broker(Choices& choices) {
 
 ClientConfig WorldGame::draw_client(std::string client_id) {
   ClientConfig config;
-  config.version = choices_.one_of({newest, ProtocolVersion::v3_1_1});
   config.clean_session = choices_.one_in(3);
   config.keep_alive_s = choices_.one_of<std::uint16_t>({3, 0});
   config.ping_timeout = ping_timeout;
