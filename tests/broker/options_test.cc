@@ -78,8 +78,9 @@ TEST(NoLocal, MQTT_3_8_3_3_HoldsForOverlapsForRetainedOnesAndOverReconnects) {
   test.connected(kept).publish("t", "own", qos0, 0, true);
   ScriptedPeer& peer = test.accept();
   peer.connect(kept);
-  subscribe(peer, {.filter = slice("#"), .qos = qos1, .no_local = true}, identifier(1));
-  EXPECT_EQ(peer.take(), Said{}) << "retained, and published under this client id";
+  EXPECT_EQ(subscribe(peer, {.filter = slice("#"), .qos = qos1, .no_local = true}, identifier(1)),
+            Said{"SUBACK 1 1"})
+      << "retained, and published under this client id";
   subscribe(peer, {.filter = slice("t"), .retain_handling = RetainHandling::do_not_send},
             identifier(2));
   peer.publish("t", "x", qos1, 1);
@@ -181,14 +182,14 @@ TEST(SubscriptionIdentifier, MQTT_3_8_4_3_IsReplacedWithItsSubscriptionAndGoesWi
   ScriptedPeer& peer = test.connected(connect_5("c"));
   ScriptedPeer& publisher = test.connected("p");
   const auto published = [&] {
-    publisher.publish("t", "x");
+    publisher.publish("t", "x", qos0, 0, true);
     return peer.take();
   };
   subscribe(peer, {.filter = slice("t")}, identifier(1));
   EXPECT_EQ(published(), Said{"PUBLISH t=x q0 {Subscription Identifier 1}"});
   subscribe(peer, {.filter = slice("t")}, identifier(2));
   EXPECT_EQ(published(), Said{"PUBLISH t=x q0 {Subscription Identifier 2}"});
-  subscribe(peer, {.filter = slice("t")});
+  EXPECT_EQ(subscribe(peer, {.filter = slice("t")}), (Said{"SUBACK 1 0", "PUBLISH t=x q0 retain"}));
   EXPECT_EQ(published(), Said{"PUBLISH t=x q0"});
   subscribe(peer, {.filter = slice("t")}, identifier(3));
   peer.send(Unsubscribe{2, {slice("t")}});

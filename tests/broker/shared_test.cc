@@ -98,7 +98,7 @@ TEST(Shared, MQTT_4_8_2_3_EachMemberAtItsOwnQoS) {
 TEST(Shared, NoRetainedMessagesAndRetainAsPublishedHolds) {
   TestBroker test;
   ScriptedPeer& publisher = test.connected("p");
-  publisher.publish("t", "old", qos0, 0, true);
+  for (const char* topic : {"t", "$share/g/t"}) publisher.publish(topic, "old", qos0, 0, true);
   ScriptedPeer& peer = test.connected(connect_5("c"));
   peer.send(Subscribe{1, {{.filter = slice("$share/g/t"), .retain_as_published = true}}});
   EXPECT_EQ(peer.take(), Said{"SUBACK 1 0"});
@@ -120,10 +120,13 @@ TEST(Shared, AMemberThatCanTakeItNowComesFirst) {
   peers[2]->send(Puback{1});
   EXPECT_EQ(peers[1]->take(), Said{"PUBLISH t=3 q1 id2"}) << "behind a window, not with the absent";
   EXPECT_EQ(peers[2]->take(), Said{"PUBLISH t=4 q1 id2"});
+  peers[2]->send(Puback{2});
+  publisher.publish("t", "5", qos1, 5);
+  EXPECT_EQ(peers[2]->take(), Said{"PUBLISH t=5 q1 id3"}) << "though it would be b's turn";
   peers[1]->lose();
   peers[2]->lose();
-  publisher.publish("t", "5", qos1, 5);
-  EXPECT_EQ(test.accept().connect(kept("a")), (Said{"CONNACK 0 present", "PUBLISH t=5 q1 id1"}))
+  publisher.publish("t", "6", qos1, 6);
+  EXPECT_EQ(test.accept().connect(kept("a")), (Said{"CONNACK 0 present", "PUBLISH t=6 q1 id1"}))
       << "nobody is there: it waits with the next one";
 }
 
