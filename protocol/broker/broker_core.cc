@@ -74,7 +74,7 @@ void BrokerCore::connect(BrokerLink& link, Time now) {
     const bool may =
         link.v5() || (connect.clean_session && connect.version != ProtocolVersion::v3_1);
     if (!may) return link.refuse(ReasonCode::client_identifier_not_valid, now);
-    link.set_client_id(unused_client_id());  // MQTT-3.1.3-6
+    link.set_client_id(unused_client_id());  // MQTT-3.1.3-6; v5 MQTT-3.1.3-6 and -7
   }
   link.handshake().begin(now);
 }
@@ -119,20 +119,21 @@ void BrokerCore::valid_until(BrokerLink& link, Time when) {
 // begun anew, then CONNACK.
 void BrokerCore::admit(BrokerLink& link, const Properties& authentication, Time now) {
   Connack connack = link.welcome(authentication);
-  if (!link.fits(connack)) return link.finish(BrokerLink::Pending::discard, now);
+  if (!link.fits(connack))  // v5 MQTT-3.1.2-24
+    return link.finish(BrokerLink::Pending::discard, now);
   const std::string_view client_id = link.identity().client_id.text();
-  Session* session = take_over(client_id, now);
-  if (session && link.connect().clean_session) {
-    end(*session, now);  // MQTT-3.1.2-6; v5 MQTT-3.1.2-4
+  Session* session = take_over(client_id, now);   // MQTT-3.1.2-4; v5 MQTT-3.1.2-5
+  if (session && link.connect().clean_session) {  // MQTT-3.1.4-3; v5 MQTT-3.1.4-4
+    end(*session, now);                           // MQTT-3.1.2-6; v5 MQTT-3.1.2-4
     session = nullptr;
   }
-  connack.session_present = session != nullptr;  // v5 MQTT-3.2.2-2, MQTT-3.2.2-3
+  connack.session_present = session != nullptr;  // MQTT-3.2.2-1 to -3; v5 MQTT-3.2.2-2, -3
   if (!session) {                                // v5 MQTT-3.1.2-6
     if (sessions_.size() >= config_.max_sessions)
       return link.refuse(ReasonCode::quota_exceeded, now);
     session = &sessions_.add(std::string(client_id));
   }
-  session->absence = {};  // with the will that has still been owed (MQTT-3.1.3-9)
+  session->absence = {};  // without the will that was still owed (v5 MQTT-3.1.3-9)
   ++connections_;
   link.accepted(*session, std::move(connack), now);
   const Time due = link.keep_alive_due(now);
@@ -142,10 +143,10 @@ void BrokerCore::admit(BrokerLink& link, const Properties& authentication, Time 
 // The session of this client id without a link. The older link is lost without a DISCONNECT of its
 // own: its will is published, and a session that does not outlive links ends with it.
 Session* BrokerCore::take_over(std::string_view client_id, Time now) {
-  Session* session = sessions_.find(client_id);
+  Session* session = sessions_.find(client_id);  // MQTT-3.1.3-2
   if (!session) return nullptr;
-  if (BrokerLink* old = session->link())
-    old->end(ReasonCode::session_taken_over, now, BrokerLink::Pending::discard);  // MQTT-3.1.4-3
+  if (BrokerLink* old = session->link())  // MQTT-3.1.4-2; v5 MQTT-3.1.4-3
+    old->end(ReasonCode::session_taken_over, now, BrokerLink::Pending::discard);
   else if (session->absence.due() <= now)  // though its timer has not come yet
     attend(*session, now);
   return sessions_.find(client_id);
@@ -158,23 +159,24 @@ void BrokerCore::disconnected(BrokerLink& link, Time now) {
   Absence& absence = session->absence;
   if (link.session_expiry_s() != endless_expiry_s)  // from now on (v5 MQTT-3.1.2-23)
     absence.ends_at = now + link.session_expiry_s() * second;
-  if (auto will = link.take_will()) {
+  if (auto will = link.take_will()) {  // MQTT-3.1.2-8
     // After its delay or at the session's end, whichever comes first (v5 MQTT-3.1.2-8).
     const auto delay_s = will->properties.get<PropertyId::will_delay_interval>().value_or(0);
     absence.will_at = std::min(now + delay_s * second, absence.ends_at);
-    absence.will = std::make_unique<OwedWill>(OwedWill{link.identity(), std::move(*will)});
+    absence.will =  // v5 MQTT-3.1.2-7
+        std::make_unique<OwedWill>(OwedWill{link.identity(), std::move(*will)});
   }
   attend(*session, now);
 }
 
 void BrokerCore::attend(Session& session, Time now) {
   Absence& absence = session.absence;
-  std::unique_ptr<OwedWill> will;  // published once (v5 MQTT-3.1.2-10)
+  std::unique_ptr<OwedWill> will;
   if (absence.will_at <= now) {
-    will = std::move(absence.will);
+    will = std::move(absence.will);  // published once (MQTT-3.1.2-10; v5 MQTT-3.1.2-10)
     absence.will_at = never;
   }
-  if (absence.ends_at <= now) {
+  if (absence.ends_at <= now) {  // v5 MQTT-4.1.0-2
     router_.end(session, now);
     sessions_.remove(session);
   } else if (absence.due() != never) {
@@ -321,6 +323,7 @@ void BrokerCore::due_keep_alive(BrokerLink& link, Time now) {
   const Time due = link.keep_alive_due(now);
   if (due == never) return;
   if (due > now) return set_timer(due, {Timer::keep_alive, link.id()});
+  // MQTT-3.1.2-24; v5 MQTT-3.1.2-22
   link.end(ReasonCode::keep_alive_timeout, now, BrokerLink::Pending::discard);
 }
 

@@ -106,7 +106,7 @@ void BrokerLink::process(Time now) {
     const auto packet = decode(**frame, Sender::client, version);
     if (!packet) {
       if (first && claims_v5((*frame)->bytes())) connect_.version = ProtocolVersion::v5_0;
-      return violated(packet.violation(), now);
+      return violated(packet.violation(), now);  // MQTT-3.1.4-1; v5 MQTT-3.1.4-1
     }
     ++core_.ledger().gauges.packets_received;
     last_packet_ = std::max(last_packet_, last_arrival_);
@@ -131,7 +131,7 @@ void BrokerLink::on(const Connect& connect, Time now) {
   identity_.user_name = connect_.user_name;
   output_.agree(terms_of(connect_), core_.config().max_topic_aliases);
   const BrokerConfig& config = core_.config();
-  keep_alive_s_ = connect_.keep_alive_s;  // MQTT-3.2.2-22
+  keep_alive_s_ = connect_.keep_alive_s;  // v5 MQTT-3.2.2-22
   asked_expiry_s_ = connect_.clean_session ? 0 : endless_expiry_s;
   if (v5()) {
     keep_alive_s_ = config.server_keep_alive_s.value_or(keep_alive_s_);
@@ -183,14 +183,15 @@ void BrokerLink::on(const Disconnect& disconnect, Time now) {
     session_expiry_s_ = granted_expiry_s(*expiry_s);
   }
   if (disconnect.reason == ReasonCode::normal_disconnection)
-    connect_.will.reset();  // MQTT-3.14.4-3; every other reason of 5.0 keeps it
+    connect_.will.reset();  // MQTT-3.14.4-3; v5 MQTT-3.14.4-3: no other reason does
   core_.disconnected(*this, now);
   finish(Pending::drain, now);
 }
 
 void BrokerLink::violated(const Violation& violation, Time now) {
   const auto reason = static_cast<ReasonCode>(violation.reason);
-  if (state_ == State::connected) return end(reason, now, Pending::drain, violation.statement);
+  if (state_ == State::connected)  // MQTT-4.8.0-1; v5 MQTT-4.13.1-1
+    return end(reason, now, Pending::drain, violation.statement);
   // Of an undecodable CONNECT nobody knows how long an answer may be: it gets the shortest.
   if (v5()) return refuse(reason, now, state_ == State::authenticating ? violation.statement : "");
   if (violation == unsupported_protocol_level) return refuse(reason, now);  // MQTT-3.1.2-2
@@ -219,44 +220,45 @@ void BrokerLink::accepted(Session& session, Connack connack, Time now) {
   connect_.properties = {};
   // 3.1 has no session present flag: its byte is reserved.
   if (connect_.version == ProtocolVersion::v3_1) connack.session_present = false;
-  send(connack);
+  send(connack);  // MQTT-3.1.4-4, MQTT-3.2.0-1; v5 MQTT-3.1.4-5
   session.attach(*this);
   session.pump(now);
 }
 
 void BrokerLink::refuse(ReasonCode reason, Time now, std::string_view broken) {
   if (v5())
-    tell(Connack{.reason = reason}, broken);  // MQTT-3.2.2-6
+    tell(Connack{.reason = reason}, broken);  // v5 MQTT-3.2.2-6
   else if (const auto code = return_code(reason))
     send(Connack{false, *code});  // MQTT-3.2.2-4
-  finish(Pending::drain, now);    // MQTT-3.2.2-5; v5 MQTT-3.2.2-7, MQTT-3.1.4-2
+  finish(Pending::drain, now);    // MQTT-3.2.2-5; v5 MQTT-3.2.2-7
 }
 
 void BrokerLink::end(ReasonCode reason, Time now, Pending pending, std::string_view broken) {
-  if (state_ != State::connected)
+  if (state_ != State::connected)  // v5 MQTT-3.14.0-1
     return refuse(
         reason_for({Verdict::denied, reason}, PacketType::connack, ReasonCode::server_unavailable),
         now, broken);
   core_.disconnected(*this, now);
   if (!v5()) return finish(pending, now);
   tell(Disconnect{.reason = reason}, broken);
-  finish(Pending::drain, now);  // MQTT-3.14.4-1, MQTT-3.14.4-2
+  finish(Pending::drain, now);  // v5 MQTT-3.14.4-1, -2
 }
 
 // What explains a code is left out where it would make the packet too long for the client
-// (MQTT-3.2.2-19, MQTT-3.14.2-3), and Reason Strings if it does not want them (MQTT-3.1.2-29).
+// and Reason Strings if it does not want them. In no other packet does the broker explain itself.
 template <typename P>
 void BrokerLink::tell(P packet, std::string_view broken) {
   const BrokerConfig& config = core_.config();
   const auto add = [&](PropertyId id, std::string_view text) {
     P longer = packet;
     longer.properties.add(id, text);
-    if (fits(longer)) packet = std::move(longer);
+    if (fits(longer)) packet = std::move(longer);  // v5 MQTT-3.2.2-19, MQTT-3.14.2-3
   };
   if (packet.reason == ReasonCode::use_another_server || packet.reason == ReasonCode::server_moved)
     if (!config.server_reference.empty())
       add(PropertyId::server_reference, config.server_reference);
-  if (!broken.empty() && config.reason_strings && output_.terms().problem_information)
+  const bool wanted = config.reason_strings && output_.terms().problem_information;
+  if (wanted && !broken.empty())  // v5 MQTT-3.1.2-29
     add(PropertyId::reason_string, "breaks " + std::string(broken));
   if (fits(packet)) send(packet);
 }
@@ -273,6 +275,7 @@ void BrokerLink::finish(Pending pending, Time now) {
 }
 
 void BrokerLink::leave() {
+  // Nothing that the client sends counts any more (MQTT-3.1.4-5; v5 MQTT-3.1.4-6).
   if (std::exchange(state_, State::finished) == State::finished) return;
   handshake_.abandon();
   core_.gone(*this);
@@ -318,7 +321,8 @@ bool BrokerLink::fits(const Packet& packet) const {
   if (!v5()) return true;
   Outbox scratch;
   encode(packet, connect_.version, scratch);
-  return scratch.size() <= output_.terms().max_packet_size;
+  return scratch.size() <=  // v5 MQTT-3.1.2-24
+         output_.terms().max_packet_size;
 }
 
 void BrokerLink::wrote() {

@@ -43,10 +43,10 @@ struct BrokerConfig {
       256 << 10;  ///< per link; QoS 0 is dropped above it, QoS 1 and 2 wait in the queue
   std::size_t max_retained = 100'000;
   std::size_t max_retained_bytes = 256 << 20;  ///< topics, properties and payloads of all of them
-  std::size_t max_subscriptions = 1'000;  ///< per session
-  std::size_t max_filter_levels = 128;    ///< of a topic filter; a deeper one is refused
-  std::size_t max_sessions = 1'000'000;   ///< then new client ids get CONNACK 0x03 (5.0: 0x97)
-  Time sys_interval = 0;                  ///< $SYS topics are published so often; 0: not at all
+  std::size_t max_subscriptions = 1'000;       ///< per session
+  std::size_t max_filter_levels = 128;         ///< of a topic filter; a deeper one is refused
+  std::size_t max_sessions = 1'000'000;        ///< then new client ids get CONNACK 0x03 (5.0: 0x97)
+  Time sys_interval = 0;  ///< $SYS topics are published so often; 0: not at all
 };
 
 /// The same; throws std::invalid_argument naming a field that cannot work.

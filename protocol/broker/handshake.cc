@@ -73,7 +73,8 @@ void Handshake::denied(const Decision& decision, Time now) {
   const bool password = link_.identity().user_name && !method_;
   const ReasonCode fitting =
       password ? ReasonCode::bad_user_name_or_password : ReasonCode::not_authorized;
-  link_.refuse(reason_for(decision, PacketType::connack, fitting), now);  // MQTT-4.12.0-4
+  // v5 MQTT-3.1.3-8, MQTT-3.1.4-2 and MQTT-4.12.0-4
+  link_.refuse(reason_for(decision, PacketType::connack, fitting), now);
 }
 
 void Handshake::overdue(Time now) {

@@ -46,7 +46,7 @@ void Intake::on(const Publish& arrived, Time now) {
   ++core_.ledger().gauges.messages_received;
   if (const auto broken = unsupported(arrived, core_.config())) return link_.violated(*broken, now);
   if (arrived.properties.empty()) return take(arrived, now);
-  const auto topic = aliases_.resolve(arrived);
+  const auto topic = aliases_.resolve(arrived);  // MQTT-3.3.2-12
   if (!topic) return link_.violated(topic.violation(), now);
   Publish publish = arrived;
   publish.topic = *topic;
@@ -143,22 +143,23 @@ void Intake::finish(const Subscribe& subscribe, Time now) {
                              ? Router::Subscribed{verdicts_[i]}
                              : router.subscribe(session, subscribe.subscriptions[i], identifier));
     const ReasonCode code = subscribed.back().code;
+    // MQTT-3.8.4-5, MQTT-3.9.3-1; v5 MQTT-3.8.4-6 and -7, MQTT-3.9.3-1
     suback.codes.push_back(is_error(code) && !link_.v5() ? suback_failure
                                                          : static_cast<std::uint8_t>(code));
   }
-  link_.send(suback);
+  link_.send(suback);  // MQTT-3.8.4-1
   for (std::size_t i = 0; i < subscribed.size(); ++i)
     router.send_retained(session, subscribe.subscriptions[i], subscribed[i], now);
 }
 
 void Intake::on(const Unsubscribe& unsubscribe, Time now) {
-  Unsuback unsuback{unsubscribe.packet_id,  // MQTT-3.10.4-5
+  Unsuback unsuback{unsubscribe.packet_id,  // MQTT-3.10.4-4
                     std::vector<ReasonCode>(unsubscribe.filters.size())};
   if (!link_.fits(unsuback)) return link_.end(ReasonCode::packet_too_large, now);
   for (std::size_t i = 0; i < unsuback.codes.size(); ++i)  // v5 MQTT-3.11.3-1
     if (!core_.router().unsubscribe(*link_.session(), unsubscribe.filters[i].text()))
       unsuback.codes[i] = ReasonCode::no_subscription_existed;
-  link_.send(unsuback);
+  link_.send(unsuback);  // MQTT-3.10.4-4 to -6
 }
 
 void Intake::decided(const Decision& decision, Time now) {

@@ -169,6 +169,27 @@ TEST(Connect5, MQTT_3_2_2_12_And_13_AWillThatCannotBeServedIsRefused) {
   }
 }
 
+TEST(Connect5, MQTT_3_2_2_10_SubscriptionsMayAskForAnyQoS) {
+  BrokerConfig config;
+  config.maximum_qos = QoS::at_most_once;
+  TestBroker test(config);
+  ScriptedPeer& peer = test.connected(connect_5("a"));
+  EXPECT_EQ(peer.subscribe("t", QoS::exactly_once), Said{"SUBACK 1 0"});
+}
+
+TEST(Connect5, MQTT_3_1_3_8_AnIdThatAccessDoesNotLikeIsToldSo) {
+  class Picky : public Access {
+    Decision ask(const AccessRequest& request) override {
+      if (request.client_id == "good") return Verdict::granted;
+      return {Verdict::denied, ReasonCode::client_identifier_not_valid};
+    }
+  } access;
+  TestBroker test({}, &access);
+  EXPECT_EQ(answer(test, connect_5("bad")).reason, ReasonCode::client_identifier_not_valid);
+  EXPECT_EQ(test.accept().connect("bad"), Said{"CONNACK 2"});
+  EXPECT_EQ(answer(test, connect_5("good")).reason, ReasonCode::success);
+}
+
 TEST(Connect5, EveryoneIsSentToAnotherServer) {
   BrokerConfig config;
   config.redirect = ReasonCode::server_moved;

@@ -242,6 +242,22 @@ TEST(Disconnect5, AShutDownEndsAllAndAcceptsNoMore) {
   EXPECT_EQ(test.broker.gauges().connections, 0u);
 }
 
+TEST(Disconnect5, AShutDownRefusesWhoIsStillBeingAuthenticated) {
+  class Silent : public Access {
+    Decision ask(const AccessRequest&) override { return Verdict::later; }
+  } access;
+  TestBroker test({}, &access);
+  ScriptedPeer& peer = test.accept();
+  ScriptedPeer& older = test.accept();
+  peer.send(connect_5("c"));
+  older.connect("older");
+  test.broker.shut_down(test.now);
+  test.flush();
+  EXPECT_EQ(peer.take(), Said{"CONNACK 0x88"}) << "MQTT-3.14.0-1: no DISCONNECT";
+  EXPECT_EQ(older.take(), Said{"CONNACK 3"});
+  EXPECT_TRUE(peer.closed() && older.closed());
+}
+
 TEST(Disconnect5, APacketThatCannotBeAnsweredEndsTheLinkAndDoesNothing) {
   TestBroker test;
   const Properties narrow = Properties().add(Id::maximum_packet_size, 20u);
