@@ -21,8 +21,8 @@ namespace {
 
 /// One whole packet as one line for people.
 std::string describe_frame(const py::bytes& frame, bool from_client, int version) {
-  if (version != 3 && version != 4)
-    throw std::invalid_argument("describe: version is 3 (MQTT 3.1) or 4 (3.1.1), got " +
+  if (version < 3 || version > 5)
+    throw std::invalid_argument("describe: version is 3 (MQTT 3.1), 4 (3.1.1) or 5, got " +
                                 std::to_string(version));
   const auto result =
       decode(Slice::copy_of(std::string_view(frame)), from_client ? Sender::client : Sender::server,
@@ -43,7 +43,7 @@ std::vector<std::string> names_of(int count) {
 
 std::vector<std::string> packet_names() {
   std::vector<std::string> names;
-  for (int i = 1; i <= static_cast<int>(PacketType::disconnect); ++i)
+  for (int i = 1; i <= static_cast<int>(PacketType::auth); ++i)
     names.emplace_back(name(static_cast<PacketType>(i)));
   return names;
 }
@@ -76,7 +76,7 @@ PYBIND11_MODULE(_core, m) {
   m.attr("event_bytes") = sizeof(trace::Event);
   m.attr("kinds") = names_of<trace::Kind>(trace::kinds);
   m.attr("drop_reasons") =
-      names_of<trace::DropReason>(static_cast<int>(trace::DropReason::retained_limit) + 1);
+      names_of<trace::DropReason>(static_cast<int>(trace::DropReason::expired) + 1);
   m.attr("deaths") = names_of<trace::Death>(static_cast<int>(trace::Death::silent) + 1);
   m.attr("packets") = packet_names();
 }

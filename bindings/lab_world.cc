@@ -2,9 +2,37 @@
 
 #include <algorithm>
 
-#include "protocol/broker/text_access.h"
-
 namespace mqttlab::bindings {
+namespace {
+
+/// Lets a slow identity system's answers come when they are due.
+class SlowAccess final : public Access {
+ public:
+  SlowAccess(sim::World& world, std::unique_ptr<Access> inner, AccessDelays delays)
+      : world_(world), delayed_(std::move(inner), delays) {}
+
+  Decision ask(const AccessRequest& request) override {
+    Decision decision = delayed_.ask(request);
+    const Time due = delayed_.deadline();
+    if (decision.verdict == Verdict::later && due != never) world_.at(due, [this] { answer(); });
+    return decision;
+  }
+  [[nodiscard]] bool supports(std::string_view method) const override {
+    return delayed_.supports(method);
+  }
+  void gone(LinkId link) override { delayed_.gone(link); }
+
+ private:
+  void answer() {
+    while (auto due = delayed_.next(world_.now()))
+      world_.decide(due->request, std::move(due->decision));
+    if (delayed_.deadline() != never) world_.at(delayed_.deadline(), [this] { answer(); });
+  }
+  sim::World& world_;
+  DelayedAccess delayed_;
+};
+
+}  // namespace
 
 sim::World& LabWorld::world() const {
   if (!world_) throw std::logic_error("the run is over: its world is closed");
@@ -12,13 +40,16 @@ sim::World& LabWorld::world() const {
 }
 
 void LabWorld::add_broker(const std::string& name, BrokerConfig config, const AccessTexts& access) {
-  std::optional<PasswordFile> passwords;
-  std::optional<AclFile> acl;
+  AccessPolicy policy{.anonymous = access.anonymous, .scram = access.scram};
   if (const auto& text = access.passwords)
-    passwords = PasswordFile::parse(text->first, text->second);
-  if (const auto& text = access.acl) acl = AclFile::parse(text->first, text->second);
-  if (passwords || acl || !access.anonymous)
-    access_ = std::make_unique<TextAccess>(std::move(passwords), std::move(acl), access.anonymous);
+    policy.passwords = PasswordFile::parse(text->first, text->second);
+  if (const auto& text = access.acl) policy.acl = AclFile::parse(text->first, text->second);
+  policy.tokens = access.tokens;
+  if (policy.passwords || policy.acl || policy.tokens || policy.scram || access.delays ||
+      !access.anonymous)
+    access_ = make_access(std::move(policy), Random(world().seed(), "broker/" + name + "/access"));
+  if (access.delays)
+    access_ = std::make_unique<SlowAccess>(world(), std::move(access_), *access.delays);
   world().add_broker(name, config, access_.get());
   settings_.keep_alive_factor = config.keep_alive_factor;
   settings_.queue_qos0 = config.queue_qos0;

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "protocol/broker/access_policy.h"
+#include "protocol/broker/delayed_access.h"
 #include "protocol/oracle/oracle.h"
 #include "sim/fleet.h"
 #include "sim/world.h"
@@ -20,6 +22,9 @@ struct AccessTexts {
   std::optional<Text> passwords;
   std::optional<Text> acl;
   bool anonymous = true;  ///< clients without a user name may connect
+  bool scram = false;
+  std::optional<JwtConfig> tokens;
+  std::optional<AccessDelays> delays;
 };
 
 class LabWorld {

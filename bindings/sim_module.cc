@@ -11,6 +11,7 @@ PYBIND11_MODULE(_sim, m) {
   m.attr("ns3_version") = NS3_VERSION;
   translate_errors();
   bind_links(m);
+  bind_properties(m);
   bind_configs(m);
   bind_client_events(m);
   bind_world(m);

@@ -73,27 +73,47 @@ trace::Death death(const std::string& how) {
   throw std::invalid_argument("die: '" + how + "' is none of fin, reset, silent");
 }
 
+/// By kind of question, negative for never.
+std::optional<AccessDelays> delays(const std::optional<std::array<Time, 3>>& given) {
+  if (!given) return std::nullopt;
+  const auto delay = [](Time time) { return time < 0 ? never : time; };
+  return AccessDelays{delay((*given)[0]), delay((*given)[1]), delay((*given)[2])};
+}
+
 using Call = std::variant<Token, Misuse>;
 
 Call publish(LabWorld& lab, sim::ClientId client, std::string_view topic, const py::bytes& payload,
-             int qos, bool retain) {
+             int qos, bool retain, const std::optional<Properties>& properties) {
   return lab.world().publish(client, Slice::copy_of(topic),
                              Slice::copy_of(std::string_view(payload)), static_cast<QoS>(qos),
-                             retain);
+                             retain, properties.value_or(Properties()));
 }
 
-Call subscribe(LabWorld& lab, sim::ClientId client,
-               const std::vector<std::pair<std::string, int>>& wanted) {
+/// The fields of a Subscription, in order.
+using Wanted = std::tuple<std::string, int, bool, bool, int>;
+
+Call subscribe(LabWorld& lab, sim::ClientId client, const std::vector<Wanted>& wanted,
+               const std::optional<Properties>& properties) {
   std::vector<Subscription> subscriptions;
-  for (const auto& [filter, qos] : wanted)
-    subscriptions.push_back({Slice::copy_of(filter), static_cast<QoS>(qos)});
-  return lab.world().subscribe(client, std::move(subscriptions));
+  for (const auto& [filter, qos, no_local, retain_as_published, retain_handling] : wanted)
+    subscriptions.push_back({Slice::copy_of(filter), static_cast<QoS>(qos), no_local,
+                             retain_as_published, static_cast<RetainHandling>(retain_handling)});
+  return lab.world().subscribe(client, std::move(subscriptions), properties.value_or(Properties()));
 }
 
 Call unsubscribe(LabWorld& lab, sim::ClientId client, const std::vector<std::string>& filters) {
   std::vector<Slice> slices;
   for (const std::string& filter : filters) slices.push_back(Slice::copy_of(filter));
   return lab.world().unsubscribe(client, std::move(slices));
+}
+
+void stop(LabWorld& lab, sim::ClientId client, bool with_will,
+          std::optional<std::uint32_t> session_expiry_s) {
+  Disconnect disconnect;
+  if (with_will) disconnect.reason = ReasonCode::disconnect_with_will_message;
+  if (session_expiry_s)
+    disconnect.properties.add(PropertyId::session_expiry_interval, *session_expiry_s);
+  lab.world().stop(client, disconnect);
 }
 
 // Tables of the trace, in the columns of mqttlab/trace.py.
@@ -195,10 +215,21 @@ void bind_client_events(py::module_& m) {
       .value("not_supported", Misuse::not_supported)
       .finalize();
   py::class_<Connected>(m, "Connected")
-      .def_readonly("session_present", &Connected::session_present);
+      .def_readonly("session_present", &Connected::session_present)
+      .def_property_readonly("properties",
+                             [](const Connected& c) { return items(c.connack.properties); });
   py::class_<Refused>(m, "Refused")
-      .def_property_readonly("code", [](const Refused& r) { return static_cast<int>(r.code); })
-      .def_property_readonly("name", [](const Refused& r) { return name(r.code); });
+      .def_property_readonly("code",
+                             [](const Refused& r) {
+                               return is_error(r.reason) ? static_cast<int>(r.reason)
+                                                         : static_cast<int>(r.code);
+                             })
+      .def_property_readonly("name",
+                             [](const Refused& r) {
+                               return is_error(r.reason) ? name(r.reason, PacketType::connack)
+                                                         : name(r.code);
+                             })
+      .def_property_readonly("properties", [](const Refused& r) { return items(r.properties); });
   py::class_<Disconnected>(m, "Disconnected")
       .def_property_readonly("statement",
                              [](const Disconnected& d) -> std::optional<std::string> {
@@ -209,7 +240,13 @@ void bind_client_events(py::module_& m) {
   py::class_<Completed>(m, "Completed")
       .def_readonly("token", &Completed::token)
       .def_property_readonly("failed",
-                             [](const Completed& c) { return c.outcome != Outcome::done; })
+                             [](const Completed& c) { return c.outcome == Outcome::failed; })
+      .def_property_readonly("refused",
+                             [](const Completed& c) { return c.outcome == Outcome::refused; })
+      .def_property_readonly("reason_code",
+                             [](const Completed& c) { return static_cast<int>(c.reason); })
+      .def_property_readonly("reason",
+                             [](const Completed& c) { return name(c.reason, PacketType::puback); })
       .def_readonly("codes", &Completed::codes);
   py::class_<SubscriptionLost>(m, "SubscriptionLost")
       .def_property_readonly("filter",
@@ -220,7 +257,8 @@ void bind_client_events(py::module_& m) {
       .def_property_readonly("payload", [](const Received& r) { return bytes(r.payload); })
       .def_property_readonly("qos", [](const Received& r) { return static_cast<int>(r.qos); })
       .def_readonly("retain", &Received::retain)
-      .def_readonly("dup", &Received::dup);
+      .def_readonly("dup", &Received::dup)
+      .def_property_readonly("properties", [](const Received& r) { return items(r.properties); });
 }
 
 void bind_world(py::module_& m) {
@@ -243,11 +281,14 @@ void bind_world(py::module_& m) {
           "add_broker",
           [](LabWorld& lab, const std::string& name, const BrokerConfig& config,
              std::optional<AccessTexts::Text> passwords, std::optional<AccessTexts::Text> acl,
-             bool anonymous) {
-            lab.add_broker(name, config, {passwords, acl, anonymous});
+             bool anonymous, bool scram, std::optional<JwtConfig> tokens,
+             std::optional<std::array<Time, 3>> decision_delay) {
+            lab.add_broker(name, config,
+                           {passwords, acl, anonymous, scram, tokens, delays(decision_delay)});
           },
           "name"_a, "config"_a, "passwords"_a = py::none(), "acl"_a = py::none(),
-          "anonymous"_a = true)
+          "anonymous"_a = true, "scram"_a = false, "tokens"_a = py::none(),
+          "decision_delay"_a = py::none())
       .def("add_client", &LabWorld::add_client, "device"_a, "config"_a)
       .def("add_fleet", &LabWorld::add_fleet, "name"_a, "clients"_a, "config"_a,
            py::return_value_policy::reference_internal)
@@ -255,8 +296,9 @@ void bind_world(py::module_& m) {
       .def("judge", &judge)
       .def("close", &LabWorld::close)
       .def("run", &run, "until"_a, "keep_going"_a)
-      .def("publish", &publish, "client"_a, "topic"_a, "payload"_a, "qos"_a, "retain"_a)
-      .def("subscribe", &subscribe, "client"_a, "subscriptions"_a)
+      .def("publish", &publish, "client"_a, "topic"_a, "payload"_a, "qos"_a, "retain"_a,
+           "properties"_a = py::none())
+      .def("subscribe", &subscribe, "client"_a, "subscriptions"_a, "properties"_a = py::none())
       .def("unsubscribe", &unsubscribe, "client"_a, "filters"_a)
       .def("events", &events)
       .def("texts", &texts)
@@ -272,7 +314,7 @@ void bind_world(py::module_& m) {
            })
       .def("now", [](LabWorld& lab) { return lab.world().now(); })
       .def("start", [](LabWorld& lab, sim::ClientId client) { lab.world().start(client); })
-      .def("stop", [](LabWorld& lab, sim::ClientId client) { lab.world().stop(client); })
+      .def("stop", &stop, "client"_a, "with_will"_a = false, "session_expiry_s"_a = py::none())
       .def("watch", [](LabWorld& lab, sim::ClientId client,
                        bool watched) { lab.world().watch(client, watched); })
       .def("connected", [](LabWorld& lab,

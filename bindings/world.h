@@ -1,10 +1,16 @@
-// The World as a Python class, what its clients have to say, and the benchmark.
+// The World as a Python class, properties, what clients have to say, and the benchmark.
 #pragma once
 
 #include <pybind11/pybind11.h>
 
+#include "protocol/wire/properties.h"
+
 namespace mqttlab::bindings {
 
+/// Properties as (name, value) pairs: "session_expiry_interval", and a number, bytes, or a pair of
+/// bytes.
+[[nodiscard]] pybind11::list items(const Properties& properties);
+void bind_properties(pybind11::module_& m);
 void bind_client_events(pybind11::module_& m);
 void bind_world(pybind11::module_& m);
 void bind_bench(pybind11::module_& m);

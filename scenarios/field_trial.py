@@ -21,6 +21,9 @@ from mqttlab import Device, Duration, Lab, Link, UsageError, Will
 READINGS = "site/{name}/reading"
 STATUS = "site/{name}/status"
 PULSE = {"keep_alive_s": 20, "ping_timeout": "5s"}  # a dead link is noticed within 25 s
+V3 = {"version": "3.1.1"}
+V5 = {"version": "5", "max_topic_aliases": 2}
+VERSIONS = {"3.1.1": [V3], "5": [V5], "mixed": [V3, V5]}
 
 
 @mqttlab.scenario(until="20min")
@@ -33,6 +36,7 @@ async def field_trial(
     settle: Duration = Duration("3min"),
     interval: Duration = Duration("15s"),
     deaths: float = 0.15,
+    version: str = "3.1.1",
 ) -> None:
     """Devices on a lossy, a slow and an intermittent link, publishing at QoS 0, 1 and 2.
 
@@ -42,13 +46,17 @@ async def field_trial(
     faults, settle: how long things break, and how long they may take to converge afterwards.
     interval: between two readings of a device.
     deaths: share of the devices that die without DISCONNECT during the faults.
+    version: of MQTT, 3.1.1 or 5; or mixed: half of the clients speak either.
     """
     check("devices", devices >= 3, f"must be 3 or more, one for each link, got {devices}")
     check("deaths", 0 <= deaths <= 1, f"must be a share from 0 to 1, got {deaths}")
+    known = " or ".join(VERSIONS)
+    check("version", version in VERSIONS, f"must be {known}, got {version!r}")
     check("interval", interval > 0, "must be over 0, got 0; 15s is the default")
 
     # What waits for the absent desk must fit: a full queue would excuse a loss.
     await lab.broker("broker", queue_messages=100_000, queue_bytes="64MiB")
+    speaks = VERSIONS[version]
     office = lab.link("wifi", name="office")
     desk, wall, audit = (lab.device(name, via=office) for name in ("desk", "wall", "audit"))
     meters = [
@@ -57,12 +65,12 @@ async def field_trial(
         for meter in lab.devices((devices + 2 - index) // 3, link.name + "-{:03d}", via=link)
     ]
     async with (
-        desk.client(clean_session=False, drain=True, **PULSE) as archive,
-        wall.client(clean_session=True, drain=True, **PULSE) as display,
+        desk.client(clean_session=False, drain=True, **speaks[0], **PULSE) as archive,
+        wall.client(clean_session=True, drain=True, **speaks[-1], **PULSE) as display,
     ):
         await archive.subscribe("site/#", qos=2)
         await display.subscribe("site/#", qos=2)
-        publish_readings(lab, meters, interval, stop_at=lab.now() + faults)
+        publish_readings(lab, meters, speaks, interval, stop_at=lab.now() + faults)
         with suppress(TimeoutError):
             async with asyncio.timeout(faults), asyncio.TaskGroup() as unrest:
                 unrest.create_task(lose_link_now_and_then(lab, desk))
@@ -70,7 +78,8 @@ async def field_trial(
                 unrest.create_task(let_some_die(lab, meters, deaths, faults))
         lab.settle()
         await asyncio.sleep(settle)
-        async with audit.client(drain=True) as fresh:  # sees what the broker has retained
+        # A fresh client sees what the broker has retained.
+        async with audit.client(drain=True, **speaks[0]) as fresh:
             await fresh.subscribe("site/+/status", qos=1)
             await asyncio.sleep(10)
 
@@ -94,14 +103,22 @@ def bad_links(lab: Lab, trace: Path | None) -> list[Link]:
     return [lossy, slow, lab.link("umts", name="recorded", up={"trace": trace}, down=down)]
 
 
-def publish_readings(lab: Lab, meters: list[Device], interval: Duration, stop_at: float) -> None:
-    """Six fleets, one for each QoS level and kind of session; each link has its share of all."""
-    kinds = [(qos, clean) for qos in (0, 1, 2) for clean in (False, True)]
-    for number, (qos, clean) in enumerate(kinds):
+def publish_readings(
+    lab: Lab,
+    meters: list[Device],
+    speaks: list[dict[str, object]],
+    interval: Duration,
+    stop_at: float,
+) -> None:
+    """A fleet for each QoS level, kind of session and version; each link has its share of all."""
+    kinds = [(qos, clean, how) for qos in (0, 1, 2) for clean in (False, True) for how in speaks]
+    for number, (qos, clean, how) in enumerate(kinds):
         if members := meters[number :: len(kinds)]:
+            session = "clean" if clean else "persistent"
+            spoken = f", MQTT {how['version']}" if len(speaks) > 1 else ""
             lab.fleet(
                 members,
-                name=f"qos {qos}, {'clean' if clean else 'persistent'} session",
+                name=f"qos {qos}, {session} session{spoken}",
                 topic=READINGS,
                 qos=qos,
                 interval=interval,
@@ -109,6 +126,7 @@ def publish_readings(lab: Lab, meters: list[Device], interval: Duration, stop_at
                 stop_at=stop_at,
                 clean_session=clean,
                 will=Will(STATUS, "gone", qos=2, retain=True),
+                **how,
                 **PULSE,
             )
 

@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "protocol/session/random.h"
 #include "sim/baseline.h"
 #include "sim/fleet.h"
 #include "sim/world.h"

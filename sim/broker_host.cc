@@ -28,6 +28,11 @@ void BrokerHost::accepted(ns3::Ptr<TcpSocket> socket, std::uint32_t connection) 
   settle();
 }
 
+void BrokerHost::decide(RequestId request, Decision decision) {
+  broker_.decide(request, std::move(decision), virtual_now());
+  settle();
+}
+
 void BrokerHost::active(Stream& stream) {
   release_if_over(stream.connection());
   settle();

@@ -17,6 +17,7 @@ class BrokerHost : public StreamOwner {
              trace::Log& log, trace::Actor actor);
   [[nodiscard]] const Broker& broker() const { return broker_; }
 
+  void decide(RequestId request, Decision decision);
   void active(Stream& stream) override;
 
  private:

@@ -25,9 +25,9 @@ void ClientHost::wake() {
   if (!dead_) woken_.set(virtual_now());
 }
 
-void ClientHost::stop() {
+void ClientHost::stop(const Disconnect& disconnect) {
   if (dead_) return;
-  client_.stop(virtual_now());
+  client_.stop(virtual_now(), disconnect);
   dial_until_ = virtual_now();
   wake();
 }

@@ -35,7 +35,7 @@ class ClientHost : public StreamOwner {
   /// The application has called the client: goes on in an event at now().
   void wake();
   /// DISCONNECT; a dial under way is given up.
-  void stop();
+  void stop(const Disconnect& disconnect);
   /// The process ends now: the client does not act again. Its sockets close in an event at now().
   void die(trace::Death how);
 

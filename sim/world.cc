@@ -198,19 +198,24 @@ void World::start(ClientId client) {
   host.wake();
 }
 
-void World::stop(ClientId client) { state_->client(client).host->stop(); }
+void World::stop(ClientId client, const Disconnect& disconnect) {
+  state_->client(client).host->stop(disconnect);
+}
 
 std::variant<Token, Misuse> World::publish(ClientId client, Slice topic, Slice payload, QoS qos,
-                                           bool retain) {
+                                           bool retain, Properties properties) {
   return state_->call(client, [&](Client& core) {
-    return core.publish(std::move(topic), std::move(payload), qos, retain, now());
+    return core.publish(std::move(topic), std::move(payload), qos, retain, now(),
+                        std::move(properties));
   });
 }
 
 std::variant<Token, Misuse> World::subscribe(ClientId client,
-                                             std::vector<Subscription> subscriptions) {
-  return state_->call(
-      client, [&](Client& core) { return core.subscribe(std::move(subscriptions), now()); });
+                                             std::vector<Subscription> subscriptions,
+                                             Properties properties) {
+  return state_->call(client, [&](Client& core) {
+    return core.subscribe(std::move(subscriptions), now(), std::move(properties));
+  });
 }
 
 std::variant<Token, Misuse> World::unsubscribe(ClientId client, std::vector<Slice> filters) {
@@ -223,6 +228,10 @@ std::optional<ClientEvent> World::poll(ClientId client) {
   auto event = host.client().poll(now());
   if (event) host.wake();
   return event;
+}
+
+void World::decide(RequestId request, Decision decision) {
+  state_->broker->decide(request, std::move(decision));
 }
 
 const Client& World::client(ClientId client) const { return state_->client(client).host->client(); }

@@ -60,12 +60,15 @@ class World {
   /// The application's side of a client; what it writes is flushed to its socket in an event at
   /// now(). Calls are allowed between runs and inside at().
   void start(ClientId client);
-  void stop(ClientId client);  ///< DISCONNECT
+  void stop(ClientId client, const Disconnect& disconnect = {});
   std::variant<Token, Misuse> publish(ClientId client, Slice topic, Slice payload, QoS qos,
-                                      bool retain);
-  std::variant<Token, Misuse> subscribe(ClientId client, std::vector<Subscription> subscriptions);
+                                      bool retain, Properties properties = {});
+  std::variant<Token, Misuse> subscribe(ClientId client, std::vector<Subscription> subscriptions,
+                                        Properties properties = {});
   std::variant<Token, Misuse> unsubscribe(ClientId client, std::vector<Slice> filters);
   std::optional<ClientEvent> poll(ClientId client);
+  /// The broker's identity system has answered what it had answered `later`; inside at() only.
+  void decide(RequestId request, Decision decision);
   [[nodiscard]] const Client& client(ClientId client) const;
   [[nodiscard]] DeviceId device_of(ClientId client) const;
   /// Its process ended by die(): calls do nothing and return Misuse::not_connected.

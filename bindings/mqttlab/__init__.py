@@ -27,11 +27,15 @@ from mqttlab.result import Result
 from mqttlab.units import Duration
 
 if TYPE_CHECKING:
-    from mqttlab.client import Client, Message
-    from mqttlab.client_options import Backoff, Will
+    from mqttlab.broker_options import Tokens, scram_line
+    from mqttlab.client import Client
+    from mqttlab.client_options import Backoff, Scram, Will
     from mqttlab.lab import Broker, Device, Fleet, Lab
     from mqttlab.links import Burst, Cycle, Link, Profile, profiles
+    from mqttlab.messages import Message
+    from mqttlab.properties import Properties
     from mqttlab.runner import run
+    from mqttlab.subscriptions import Subscription
 
 __version__ = "0.1.0"
 
@@ -50,26 +54,35 @@ __all__ = [
     "Link",
     "Message",
     "Profile",
+    "Properties",
     "PublishError",
     "RefusedError",
     "Result",
+    "Scram",
     "SubscribeError",
+    "Subscription",
+    "Tokens",
     "UsageError",
     "ViolationError",
     "Will",
     "profiles",
     "run",
     "scenario",
+    "scram_line",
 ]
 
 _WITH_SIMULATOR = {
     name: module
     for module, names in {
-        "client": ("Client", "Message"),
-        "client_options": ("Backoff", "Will"),
+        "broker_options": ("Tokens", "scram_line"),
+        "client": ("Client",),
+        "client_options": ("Backoff", "Scram", "Will"),
         "lab": ("Broker", "Device", "Fleet", "Lab"),
         "links": ("Burst", "Cycle", "Link", "Profile", "profiles"),
+        "messages": ("Message",),
+        "properties": ("Properties",),
         "runner": ("run",),
+        "subscriptions": ("Subscription",),
     }.items()
     for name in names
 }

@@ -6,6 +6,7 @@ second world.
 
 from collections.abc import Callable, Sequence
 from enum import Enum
+from typing import Any
 
 ns3_version: str
 
@@ -47,6 +48,13 @@ class LinkSpec:
 def link_profiles() -> list[tuple[LinkSpec, str]]:
     """Each named profile with the source of its numbers."""
 
+class Properties:
+    """The property set of a packet, in order; names as in "session_expiry_interval"."""
+
+    def __init__(self, items: Sequence[tuple[str, object]]) -> None: ...
+    def items(self) -> list[tuple[str, Any]]:
+        """Numbers, bytes (of texts too), and pairs of bytes."""
+
 class Backoff:
     initial: int
     maximum: int
@@ -56,7 +64,15 @@ class Backoff:
 
 class ClientConfig:
     client_id: str
+    version: int
     clean_session: bool
+    session_expiry_s: int | None
+    receive_maximum: int
+    topic_alias_maximum: int
+    max_topic_aliases: int
+    request_response_information: bool
+    request_problem_information: bool
+    properties: Properties
     keep_alive_s: int
     ping_timeout: int
     connect_timeout: int
@@ -68,7 +84,25 @@ class ClientConfig:
     queue_messages: int
     queue_bytes: int
     max_packet_size: int
-    def set_will(self, topic: str, payload: bytes, qos: int, retain: bool) -> None: ...
+    def set_will(
+        self,
+        topic: str,
+        payload: bytes,
+        qos: int,
+        retain: bool,
+        delay_s: int = 0,
+        properties: Properties | None = None,
+    ) -> None: ...
+    def set_scram(self, user_name: str, password: str, seed: int) -> None: ...
+
+def scram_line(user_name: str, password: str, salt: bytes, iterations: int) -> str: ...
+
+class JwtConfig:
+    algorithm: int
+    key: bytes
+    issuer: str
+    audience: str
+    unix_time: int
 
 class BrokerConfig:
     max_connections: int
@@ -77,6 +111,19 @@ class BrokerConfig:
     keep_alive_factor: float
     window: int
     receive_window: int
+    server_keep_alive_s: int | None
+    max_session_expiry_s: int | None
+    topic_alias_maximum: int
+    max_topic_aliases: int
+    maximum_qos: int
+    retain_available: bool
+    wildcard_available: bool
+    shared_available: bool
+    identifiers_available: bool
+    reason_strings: bool
+    response_information: str
+    server_reference: str
+    redirect: int
     queue_messages: int
     queue_bytes: int
     queue_qos0: bool
@@ -111,10 +158,12 @@ class Misuse(Enum):
 
 class Connected:
     session_present: bool
+    properties: list[tuple[str, Any]]
 
 class Refused:
     code: int
     name: str
+    properties: list[tuple[str, Any]]
 
 class Disconnected:
     statement: str | None
@@ -123,6 +172,9 @@ class Disconnected:
 class Completed:
     token: int
     failed: bool
+    refused: bool
+    reason_code: int
+    reason: str
     codes: list[int]
 
 class Received:
@@ -131,6 +183,7 @@ class Received:
     qos: int
     retain: bool
     dup: bool
+    properties: list[tuple[str, Any]]
 
 class SubscriptionLost:
     filter: str
@@ -171,8 +224,14 @@ class World:
         passwords: tuple[str, str] | None = None,
         acl: tuple[str, str] | None = None,
         anonymous: bool = True,
+        scram: bool = False,
+        tokens: JwtConfig | None = None,
+        decision_delay: tuple[int, int, int] | None = None,
     ) -> None:
-        """`passwords`, `acl`: (content, name) of files in mosquitto's formats."""
+        """`passwords`, `acl`: (content, name) of files in mosquitto's formats.
+
+        `decision_delay`: to authenticate, publish, subscribe; negative: never.
+        """
 
     def add_device(self, name: str, link: LinkSpec) -> int:
         """Its index in the trace."""
@@ -197,14 +256,27 @@ class World:
         """Events of a client that is not watched are thrown away as they come."""
 
     def start(self, client: int) -> None: ...
-    def stop(self, client: int) -> None: ...
+    def stop(
+        self, client: int, with_will: bool = False, session_expiry_s: int | None = None
+    ) -> None: ...
     def connected(self, client: int) -> bool: ...
     def publish(
-        self, client: int, topic: str, payload: bytes, qos: int, retain: bool
+        self,
+        client: int,
+        topic: str,
+        payload: bytes,
+        qos: int,
+        retain: bool,
+        properties: Properties | None = None,
     ) -> int | Misuse:
         """A token that the Completed event will name."""
 
-    def subscribe(self, client: int, subscriptions: Sequence[tuple[str, int]]) -> int | Misuse: ...
+    def subscribe(
+        self,
+        client: int,
+        subscriptions: Sequence[tuple[str, int, bool, bool, int]],
+        properties: Properties | None = None,
+    ) -> int | Misuse: ...
     def unsubscribe(self, client: int, filters: Sequence[str]) -> int | Misuse: ...
     def set_link(self, device: int, up: bool) -> None: ...
     def stop_cycles(self) -> None: ...

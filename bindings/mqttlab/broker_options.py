@@ -3,14 +3,37 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
-from mqttlab import _sim, units
+from mqttlab import _sim, properties, units
+from mqttlab.client_options import qos_level
 from mqttlab.errors import UsageError
 
-__all__ = ["BrokerOptions", "broker_config"]
+__all__ = ["BrokerOptions", "Tokens", "broker_config", "scram_line"]
+
+_Delay = float | str
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Clients prove who they are by a JSON Web Token in place of the password.
+
+    Its `sub` is the user that the ACL knows; the connection ends when the token does.
+    """
+
+    key: str | os.PathLike[str]
+    """File with the public key in PEM, or for HS256 the secret."""
+    algorithm: Literal["HS256", "RS256", "ES256", "EdDSA"]
+    """The only one that is accepted, whatever a token says of itself."""
+    issuer: str = ""
+    """What `iss` must be; empty: anything."""
+    audience: str = ""
+    """What `aud` must name; empty: anything."""
+    unix_time: float = 0
+    """Seconds since 1970 at the start of the run, for `exp` and `nbf`."""
 
 
 class BrokerOptions(TypedDict, total=False):
@@ -21,35 +44,73 @@ class BrokerOptions(TypedDict, total=False):
     connect_timeout: float | str  # from accept to CONNECT
     keep_alive_factor: float  # 1.5 is the standard's (MQTT-3.1.2-24)
     window: int  # exchanges in flight to one session
-    receive_window: int  # QoS 2 exchanges open from one session
+    receive_window: int  # exchanges open from one session: Receive Maximum
     queue_messages: int  # waiting for one session
-    queue_bytes: int | str  # the same in bytes of topic and payload
+    queue_bytes: int | str  # the same in bytes: topics, payloads, properties
     queue_qos0: bool  # keep QoS 0 messages for absent persistent sessions
     outbox_bytes: int | str  # per link; above it QoS 0 is dropped
     max_retained: int
     max_subscriptions: int  # per session
     max_filter_levels: int  # of a topic filter; a deeper one is refused
-    max_sessions: int  # then new client ids are refused with return code 3
+    max_sessions: int  # then new client ids are refused with code 3 (5.0: 0x97)
     sys_interval: float | str  # $SYS topics are published so often; 0: not at all
+    # What clients of MQTT 5.0 are told in CONNACK:
+    server_keep_alive_s: int  # instead of their own
+    max_session_expiry: float | str  # whole seconds; a longer interval is cut to it
+    topic_alias_maximum: int  # aliases accepted from one client
+    max_topic_aliases: int  # aliases used towards one client
+    maximum_qos: int
+    retain_available: bool
+    wildcard_available: bool
+    shared_available: bool
+    identifiers_available: bool
+    reason_strings: bool  # name the statement that a client has broken; default True
+    response_information: str  # for clients that ask for it
+    redirect: Literal["use another server", "server moved"]  # every CONNECT is refused so
+    server_reference: str  # the other server
+    # Who may connect, and do what:
     passwords: str | os.PathLike[str]  # file of mosquitto_passwd; absent: everybody may connect
+    scram: bool  # SCRAM-SHA-256, for those who have credentials for it in `passwords`
+    tokens: Tokens
     acl: str | os.PathLike[str]  # access control file in mosquitto's format
     anonymous: bool  # may clients without a user name connect? default: True without passwords
+    # A slow identity system: how long its answers take ("never": they do not come), or how long
+    # by kind of question: {"authenticate": "3s", "publish": "20ms", "subscribe": "never"}
+    decision_delay: _Delay | Mapping[Literal["authenticate", "publish", "subscribe"], _Delay]
 
 
 def broker_config(name: str, options: BrokerOptions) -> tuple[_sim.BrokerConfig, dict[str, Any]]:
     """The core's configuration, and the access arguments of `_sim.World.add_broker`."""
     config = _sim.BrokerConfig()
-    access: dict[str, Any] = {"anonymous": "passwords" not in options}
+    access: dict[str, Any] = {"anonymous": not {"passwords", "tokens"} & options.keys()}
     for key, value in options.items():
         where = f"broker {name!r}: {key}"
         if key in _ACCESS:
             access[key] = _ACCESS[key](value, where)
+        elif key == "max_session_expiry":
+            config.max_session_expiry_s = properties.interval_s(value, where)
         elif key in _FIELDS:
             setattr(config, key, _FIELDS[key](value, where))
         else:
-            known = ", ".join([*_FIELDS, *_ACCESS])
+            known = ", ".join([*_FIELDS, "max_session_expiry", *_ACCESS])
             raise UsageError(f"broker {name!r}: unknown option {key!r}; known are {known}")
     return config, access
+
+
+def scram_line(
+    user_name: str, password: str, *, salt: bytes | None = None, iterations: int = 4096
+) -> str:
+    """A line of a password file with SCRAM-SHA-256 credentials; `salt` is random if absent.
+
+    `iterations`: 4,096 (RFC 7677) to 1,000,000. Errors: UsageError.
+    """
+    where = "scram_line"
+    return _sim.scram_line(
+        units.text(user_name, f"{where}: user_name", least=1),
+        units.text(password, f"{where}: password"),
+        os.urandom(16) if salt is None else salt,
+        units.count(iterations, f"{where}: iterations", least=4096, most=1_000_000),
+    )
 
 
 def _read(path: object, where: str) -> tuple[str, str]:
@@ -62,6 +123,56 @@ def _read(path: object, where: str) -> tuple[str, str]:
         raise UsageError(f"{where}: cannot read {str(path)!r}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise UsageError(f"{where}: {str(path)!r} is no UTF-8 text") from None
+
+
+def _tokens(given: object, where: str) -> _sim.JwtConfig:
+    if not isinstance(given, Tokens):
+        raise UsageError(f"{where}: {given!r} is no mqttlab.Tokens(key, algorithm)")
+    if given.algorithm not in _ALGORITHMS:
+        known = ", ".join(_ALGORITHMS)
+        raise UsageError(f"{where}, algorithm: {given.algorithm!r} is none of {known}")
+    config = _sim.JwtConfig()
+    config.algorithm = _ALGORITHMS.index(given.algorithm)
+    try:
+        config.key = Path(given.key).read_bytes()
+    except OSError as error:
+        problem = f"cannot read {str(given.key)!r}: {error.strerror}"
+        raise UsageError(f"{where}, key: {problem}") from None
+    config.issuer = units.text(given.issuer, f"{where}, issuer")
+    config.audience = units.text(given.audience, f"{where}, audience")
+    config.unix_time = round(units.number(given.unix_time, f"{where}, unix_time", most=4e9) * 1e9)
+    return config
+
+
+_ALGORITHMS = ("HS256", "RS256", "ES256", "EdDSA")  # in the core's order
+_QUESTIONS = ("authenticate", "publish", "subscribe")
+
+
+def _delays(given: object, where: str) -> tuple[int, int, int]:
+    """Nanoseconds by kind of question; -1: never."""
+
+    def one(value: object, where: str) -> int:
+        return -1 if value == "never" else units.duration_ns(value, where)
+
+    if not isinstance(given, Mapping):
+        given = dict.fromkeys(_QUESTIONS, given)
+    if unknown := [str(key) for key in given if key not in _QUESTIONS]:
+        raise UsageError(f"{where}: {unknown[0]!r} is none of {', '.join(_QUESTIONS)}")
+    first, second, third = (one(given.get(kind, 0), f"{where}, {kind}") for kind in _QUESTIONS)
+    return first, second, third
+
+
+_REDIRECTS = {"use another server": 0x9C, "server moved": 0x9D}
+
+
+def _redirect(value: object, where: str) -> int:
+    if not isinstance(value, str) or value not in _REDIRECTS:
+        raise UsageError(f"{where}: {value!r} is none of {', '.join(map(repr, _REDIRECTS))}")
+    return _REDIRECTS[value]
+
+
+def _most_16_bit(value: object, where: str) -> int:
+    return units.count(value, where, most=65_535)
 
 
 def _window(value: object, where: str) -> int:
@@ -83,6 +194,18 @@ _FIELDS: dict[str, Callable[[object, str], Any]] = {
     "keep_alive_factor": _factor,
     "window": _window,
     "receive_window": _window,
+    "server_keep_alive_s": _most_16_bit,
+    "topic_alias_maximum": _most_16_bit,
+    "max_topic_aliases": _most_16_bit,
+    "maximum_qos": qos_level,
+    "retain_available": units.flag,
+    "wildcard_available": units.flag,
+    "shared_available": units.flag,
+    "identifiers_available": units.flag,
+    "reason_strings": units.flag,
+    "response_information": units.text,
+    "redirect": _redirect,
+    "server_reference": units.text,
     "queue_messages": units.count,
     "queue_bytes": units.size,
     "queue_qos0": units.flag,
@@ -98,4 +221,7 @@ _ACCESS: dict[str, Callable[[object, str], Any]] = {
     "passwords": _read,
     "acl": _read,
     "anonymous": units.flag,
+    "scram": units.flag,
+    "tokens": _tokens,
+    "decision_delay": _delays,
 }

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Unpack
 
-from mqttlab import _sim, units
+from mqttlab import _sim, properties, units
 from mqttlab.client_options import (
+    VERSIONS,
     ClientOptions,
     client_config,
     payload_bytes,
@@ -23,61 +22,17 @@ from mqttlab.errors import (
     SubscribeError,
     UsageError,
 )
+from mqttlab.messages import Message, Messages
+from mqttlab.properties import PropertyOptions
+from mqttlab.subscriptions import PLAIN, Subscription, Wanted, several
+from mqttlab.subscriptions import wanted as wanted_of
 
 if TYPE_CHECKING:
     from mqttlab.lab import Device, Lab
 
-__all__ = ["Client", "Message", "Messages"]
+__all__ = ["Client"]
 
 _MOST_WAITING = 100_000  # messages that a scenario has not taken; more is a mistake in it
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A message as the application gets it."""
-
-    topic: str
-    payload: bytes
-    qos: int
-    retain: bool
-
-
-class Messages(AsyncIterator[Message]):
-    """What has arrived for a client, oldest first; ends when the client is closed."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._waiting: deque[Message] = deque()
-        self._wake: asyncio.Future[None] | None = None
-        self._end: BaseException | None = None
-
-    def __len__(self) -> int:
-        return len(self._waiting)
-
-    async def __anext__(self) -> Message:
-        while not self._waiting:
-            if self._end is not None:
-                raise self._end
-            if self._wake is None:
-                self._wake = self._loop.create_future()
-            await asyncio.shield(self._wake)  # several tasks may take from one client
-        return self._waiting.popleft()
-
-    def put(self, message: Message) -> int:
-        """Adds a message; returns how many are waiting."""
-        self._waiting.append(message)
-        self._notify()
-        return len(self._waiting)
-
-    def end(self, error: BaseException) -> None:
-        """After what is waiting, iteration raises `error`; the first call counts."""
-        self._end = self._end or error
-        self._notify()
-
-    def _notify(self) -> None:
-        if self._wake is not None and not self._wake.done():
-            self._wake.set_result(None)
-        self._wake = None
 
 
 class Client:
@@ -89,13 +44,17 @@ class Client:
 
     def __init__(self, lab: Lab, device: Device, drain: bool, options: ClientOptions) -> None:
         self._lab = lab
-        self._config = client_config(device.name, options)
+        self._config = client_config(device.name, options, lab.seed)
         self._id = lab.add_client(device, self._config, "")
         self._drain = drain
         self._calls: dict[int, asyncio.Future[_sim.Completed]] = {}
         self._connecting: asyncio.Future[None] | None = None
         self._open = False
         self.device = device
+        self.session_present = False
+        """The last accepting CONNACK's."""
+        self.connack: dict[str, Any] = {}
+        """Properties of the last accepting CONNACK by name, such as "server_keep_alive" (5.0)."""
         self.messages = Messages(lab.loop)
         """Asynchronous iterator over arriving messages; each is acknowledged as it arrives."""
         lab.host.routes[self._id] = self._on_event
@@ -143,11 +102,13 @@ class Client:
         *,
         qos: int = 0,
         retain: bool = False,
+        **options: Unpack[PropertyOptions],
     ) -> None:
         """Publishes; returns when acknowledged (QoS 1: PUBACK, QoS 2: PUBCOMP), at QoS 0 at once.
 
-        Errors: UsageError for a bad topic, QoS or payload; PublishError if the client's queue is
-        full or its session ended before the exchange was complete.
+        Options: see PropertyOptions (MQTT 5.0). Errors: UsageError for a bad topic, QoS, payload
+        or option; PublishError if the client's queue is full, the broker refused the message
+        (5.0; `reason_code`), or the session ended before the exchange was complete.
         """
         where = f"publish by {self.client_id!r}"
         self._check_open(where)
@@ -158,34 +119,51 @@ class Client:
             payload_bytes(payload, where),
             level,
             units.flag(retain, f"{where}: retain"),
+            self._properties(properties.encode(options, where), where),
         )
         if isinstance(token, _sim.Misuse):
             raise _misuse(token, f"{where} to {topic!r}", PublishError)
-        if level > 0 and (await self._completion(token)).failed:
-            raise PublishError(
-                f"{where} to {topic!r}: the session ended before it was acknowledged"
-            )
+        if level > 0:
+            completed = await self._completion(token)
+            if completed.failed:
+                raise PublishError(
+                    f"{where} to {topic!r}: the session ended before it was acknowledged"
+                )
+            if completed.refused:
+                raise PublishError(
+                    f"{where} to {topic!r}: {_told(completed)}", completed.reason_code
+                )
 
     async def subscribe(
-        self, topics: str | Sequence[str | tuple[str, int]], *, qos: int = 0
+        self,
+        topics: str | Subscription | Sequence[str | tuple[str, int] | Subscription],
+        *,
+        qos: int = 0,
+        identifier: int | None = None,
     ) -> tuple[int, ...]:
-        """Subscribes to one filter, or to a list of filters or (filter, QoS) pairs.
+        """Subscribes to one filter, or to a list of filters, (filter, QoS) pairs or Subscriptions.
 
-        Returns the QoS granted to each filter, in order. Errors: UsageError for a bad filter or
-        QoS; SubscribeError if the broker refused one, or the session ended before it answered.
+        `identifier`: Subscription Identifier, 1..268,435,455 (MQTT 5.0). Returns the QoS granted
+        to each filter, in order. Errors: UsageError for a bad filter or QoS; SubscribeError if
+        the broker refused one, or the session ended before it answered.
         """
         where = f"subscribe by {self.client_id!r}"
         self._check_open(where)
-        wanted = [_filter(one, qos, where) for one in _several(topics, where)]
-        token = self._lab.world.subscribe(self._id, wanted)
-        names = ", ".join(name for name, _ in wanted)
+        wanted = [wanted_of(one, qos, where) for one in several(topics, where)]
+        number = None
+        if identifier is not None:
+            value = units.count(identifier, f"{where}: identifier", least=1, most=268_435_455)
+            number = _sim.Properties([("subscription_identifier", value)])
+        self._check_options(wanted, where)
+        token = self._lab.world.subscribe(self._id, wanted, self._properties(number, where))
+        names = ", ".join(one[0] for one in wanted)
         if isinstance(token, _sim.Misuse):
             raise _misuse(token, f"{where} to {names}", SubscribeError)
         completed = await self._completion(token)
         if completed.failed:
             raise SubscribeError(f"{where} to {names}: the session ended before the answer")
         codes = tuple(completed.codes)
-        refused = [name for (name, _), code in zip(wanted, codes, strict=True) if code >= 0x80]
+        refused = [one[0] for one, code in zip(wanted, codes, strict=True) if code >= 0x80]
         if refused:
             raise SubscribeError(f"{where}: the broker refused {', '.join(refused)}")
         return codes
@@ -194,16 +172,46 @@ class Client:
         """Unsubscribes from one filter or a list of filters. Errors: as for subscribe()."""
         where = f"unsubscribe by {self.client_id!r}"
         self._check_open(where)
-        names = [units.text(one, where) for one in _several(topics, where)]
+        names = [units.text(one, where) for one in several(topics, where)]
         token = self._lab.world.unsubscribe(self._id, names)
         if isinstance(token, _sim.Misuse):
             raise _misuse(token, f"{where} from {', '.join(names)}", SubscribeError)
         if (await self._completion(token)).failed:
             raise SubscribeError(f"{where}: the session ended before the answer")
 
-    async def disconnect(self) -> None:
-        """Sends DISCONNECT and stays offline, as at the end of `async with`."""
-        self._close()
+    async def disconnect(
+        self, *, with_will: bool = False, session_expiry: float | str | None = None
+    ) -> None:
+        """Sends DISCONNECT and stays offline, as at the end of `async with`.
+
+        MQTT 5.0: `with_will` lets the broker publish the will all the same; `session_expiry`
+        (whole seconds or "never") takes the place of what CONNECT said.
+        """
+        where = f"disconnect of {self.client_id!r}"
+        expiry_s = None
+        if session_expiry is not None:
+            never = session_expiry == "never"
+            expiry_s = 2**32 - 1 if never else properties.interval_s(session_expiry, where)
+        if (units.flag(with_will, where) or expiry_s is not None) and not self._is_5:
+            raise UsageError(f"{where}: with_will and session_expiry are MQTT 5.0's; add version=5")
+        self._close(with_will, expiry_s)
+
+    @property
+    def _is_5(self) -> bool:
+        return self._config.version == VERSIONS["5"]
+
+    def _properties(self, given: _sim.Properties | None, where: str) -> _sim.Properties | None:
+        """Properties that this client's version can carry."""
+        if given is not None and not self._is_5:
+            raise UsageError(f"{where}: properties are MQTT 5.0's; make the client with version=5")
+        return given
+
+    def _check_options(self, wanted: Sequence[Wanted], where: str) -> None:
+        if not self._is_5 and any(one[2:] != PLAIN for one in wanted):
+            raise UsageError(
+                f"{where}: no_local, retain_as_published and retain_handling are MQTT 5.0's; "
+                "make the client with version=5"
+            )
 
     async def _completion(self, token: int) -> _sim.Completed:
         future: asyncio.Future[_sim.Completed] = self._lab.loop.create_future()
@@ -230,13 +238,19 @@ class Client:
                 if call is not None and not call.done():
                     call.set_result(event)
             case _sim.Connected():
+                self.session_present = event.session_present
+                self.connack = {
+                    name: value.decode() if isinstance(value, bytes) else value
+                    for name, value in event.properties
+                    if name not in ("user_property", "authentication_data")
+                }
                 if self._connecting is not None and not self._connecting.done():
                     self._connecting.set_result(None)
             case _sim.Refused():
                 self._on_failure(
                     RefusedError(
-                        f"client {self.client_id!r}: the broker refused the connection with return "
-                        f"code {event.code} ({event.name})",
+                        f"client {self.client_id!r}: the broker refused the connection with "
+                        f"code {event.code:#04x} ({event.name})",
                         event.code,
                     )
                 )
@@ -248,7 +262,9 @@ class Client:
     def _on_message(self, event: _sim.Received) -> None:
         if self._drain:
             return
-        waiting = self.messages.put(Message(event.topic, event.payload, event.qos, event.retain))
+        carried = properties.read(event.properties)
+        message = Message(event.topic, event.payload, event.qos, event.retain, carried)
+        waiting = self.messages.put(message)
         if waiting > _MOST_WAITING:
             raise UsageError(
                 f"client {self.client_id!r}: {waiting} messages wait that nobody takes; iterate "
@@ -272,33 +288,18 @@ class Client:
                 f"{where}: the client is not open; use `async with device.client(...)`"
             )
 
-    def _close(self) -> None:
+    def _close(self, with_will: bool = False, expiry_s: int | None = None) -> None:
         if not self._open:
             return
         self._open = False
         self.messages.end(StopAsyncIteration())
         if self._lab.live and self.device.alive:
-            self._lab.world.stop(self._id)
+            self._lab.world.stop(self._id, with_will, expiry_s)
 
 
-def _several(topics: object, where: str) -> Sequence[object]:
-    """One filter or a sequence of them as a sequence of one or more."""
-    if isinstance(topics, str):
-        return [topics]
-    if not isinstance(topics, Sequence) or isinstance(topics, (bytes, bytearray, memoryview)):
-        raise UsageError(f"{where}: {topics!r} is neither a filter nor a list of filters")
-    if not topics:
-        raise UsageError(f"{where}: names no filter; give one or more")
-    return topics
-
-
-def _filter(one: object, qos: int, where: str) -> tuple[str, int]:
-    """A filter, or a pair of filter and QoS, as a pair."""
-    if isinstance(one, str):
-        return units.text(one, where), qos_level(qos, where)
-    if not isinstance(one, tuple) or len(one) != 2:
-        raise UsageError(f"{where}: {one!r} is no filter and no pair such as ('site/#', 1)")
-    return units.text(one[0], where), qos_level(one[1], where)
+def _told(completed: _sim.Completed) -> str:
+    """What the broker said of a refused message."""
+    return f"the broker refused it with {completed.reason_code:#04x} ({completed.reason})"
 
 
 def _misuse(misuse: _sim.Misuse, what: str, refusal: type[Exception]) -> Exception:

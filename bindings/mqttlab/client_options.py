@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
-from mqttlab import _sim, units
+from mqttlab import _sim, properties, units
 from mqttlab.errors import UsageError
+from mqttlab.properties import PropertyOptions, UserProperties
 
 __all__ = [
+    "VERSIONS",
     "Backoff",
     "ClientOptions",
+    "Scram",
     "Will",
     "client_config",
     "payload_bytes",
@@ -26,6 +29,18 @@ class Will:
     payload: bytes | str = b""
     qos: int = 0
     retain: bool = False
+    delay: float | str = 0
+    """Will Delay Interval in whole seconds: the broker waits so long for the client (5.0)."""
+    properties: PropertyOptions = field(default_factory=PropertyOptions)
+    """As for Client.publish (5.0)."""
+
+
+@dataclass(frozen=True)
+class Scram:
+    """Enhanced authentication of 5.0 by SCRAM-SHA-256: the password never crosses the wire."""
+
+    user_name: str
+    password: str
 
 
 @dataclass(frozen=True)
@@ -46,7 +61,8 @@ class ClientOptions(TypedDict, total=False):
     """Options of a client. Durations are seconds or texts such as "10s"."""
 
     client_id: str  # the device's name if absent
-    clean_session: bool  # default True
+    version: str | int  # "3.1", "3.1.1" (default) or "5"
+    clean_session: bool  # Clean Start in 5.0; default True
     keep_alive_s: int  # 0..65535, default 60; 0: none
     ping_timeout: float | str  # from PINGREQ to a sign of life, default "10s"
     connect_timeout: float | str  # from dial to CONNACK, default "30s"
@@ -59,10 +75,22 @@ class ClientOptions(TypedDict, total=False):
     queue_messages: int  # the offline queue's limit, default 1000
     queue_bytes: int | str  # the same in bytes, default "1MiB"
     max_packet_size: int | str  # bytes accepted from the broker, default "1MiB"
+    # MQTT 5.0 only:
+    session_expiry: float | str  # whole seconds, or "never"; default: 0 with clean_session, never
+    receive_maximum: int  # exchanges that the broker may have open, 1..65535
+    topic_alias_maximum: int  # aliases accepted from the broker, default 0
+    max_topic_aliases: int  # aliases used towards the broker, default 0
+    request_response_information: bool
+    request_problem_information: bool  # default True
+    user_properties: UserProperties  # of CONNECT
+    authentication: Scram | None
 
 
-def client_config(name: str, options: ClientOptions) -> _sim.ClientConfig:
-    """Checks `options` and makes the core's configuration; `name` is the default client id."""
+def client_config(name: str, options: ClientOptions, seed: int) -> _sim.ClientConfig:
+    """Checks `options` and makes the core's configuration.
+
+    `name` is the default client id; `seed` is the run's, for what authentication draws.
+    """
     config = _sim.ClientConfig()
     config.client_id = name
     where = f"client of {name!r}"
@@ -70,6 +98,15 @@ def client_config(name: str, options: ClientOptions) -> _sim.ClientConfig:
         if key not in _SETTERS:
             raise UsageError(f"{where}: unknown option {key!r}; known are {', '.join(_SETTERS)}")
         _SETTERS[key](config, value, f"{where}: {key}")
+    if scram := _scram(options.get("authentication"), f"{where}: authentication"):
+        config.set_scram(*scram, seed)
+    if config.version != VERSIONS["5"]:
+        will = options.get("will")
+        of_5 = [key for key in options if key in _ONLY_5]
+        if isinstance(will, Will) and (will.delay or will.properties):
+            of_5.append("the will's delay and properties")
+        if of_5:
+            raise UsageError(f"{where}: {', '.join(of_5)}: MQTT 5.0 only; add version=5")
     return config
 
 
@@ -96,7 +133,10 @@ def _set_will(config: _sim.ClientConfig, will: object, where: str) -> None:
         raise UsageError(f"{where}: {will!r} is no mqttlab.Will; write mqttlab.Will(topic, ...)")
     payload = payload_bytes(will.payload, where)
     topic, level = units.text(will.topic, f"{where}, topic"), qos_level(will.qos, where)
-    config.set_will(topic, payload, level, units.flag(will.retain, f"{where}, retain"))
+    carried = properties.encode(will.properties, where)
+    delay_s = properties.interval_s(will.delay, f"{where}, delay")
+    retain = units.flag(will.retain, f"{where}, retain")
+    config.set_will(topic, payload, level, retain, delay_s, carried)
 
 
 def _set_backoff(config: _sim.ClientConfig, given: object, where: str) -> None:
@@ -110,6 +150,31 @@ def _set_backoff(config: _sim.ClientConfig, given: object, where: str) -> None:
     config.backoff = backoff
 
 
+def _set_session_expiry(config: _sim.ClientConfig, value: object, where: str) -> None:
+    never = value == "never"
+    config.session_expiry_s = 2**32 - 1 if never else properties.interval_s(value, where)
+
+
+def _set_user_properties(config: _sim.ClientConfig, value: object, where: str) -> None:
+    config.properties = _sim.Properties(properties.user_properties(value, where))
+
+
+def _scram(given: object, where: str) -> tuple[str, str] | None:
+    if given is None:
+        return None
+    if not isinstance(given, Scram):
+        raise UsageError(f"{where}: {given!r} is no mqttlab.Scram(user_name, password)")
+    user_name = units.text(given.user_name, f"{where}, user_name", least=1)
+    return user_name, units.text(given.password, f"{where}, password")
+
+
+def _version(value: object, where: str) -> int:
+    known = VERSIONS.get(str(value))
+    if known is None or isinstance(value, bool):
+        raise UsageError(f"{where}: {value!r} is none of {', '.join(VERSIONS)}")
+    return known
+
+
 def _setter(name: str, convert: Any, **bounds: int) -> Any:
     def set_field(config: _sim.ClientConfig, value: object, where: str) -> None:
         setattr(config, name, convert(value, where, **bounds))
@@ -121,7 +186,11 @@ def _optional_text(value: object, where: str) -> str | None:
     return None if value is None else units.text(value, where)
 
 
+VERSIONS = {"3.1": 3, "3.1.1": 4, "5": 5, "5.0": 5}
+"""Protocol levels by the names of the versions."""
+
 _SETTERS: dict[str, Any] = {
+    "version": _setter("version", _version),
     "client_id": _setter("client_id", units.text),
     "clean_session": _setter("clean_session", units.flag),
     "keep_alive_s": _setter("keep_alive_s", units.count, most=65_535),
@@ -137,3 +206,14 @@ _SETTERS: dict[str, Any] = {
     "queue_bytes": _setter("queue_bytes", units.size),
     "max_packet_size": _setter("max_packet_size", units.size, most=268_435_460),
 }
+_ONLY_5: dict[str, Any] = {
+    "session_expiry": _set_session_expiry,
+    "receive_maximum": _setter("receive_maximum", units.count, least=1, most=65_535),
+    "topic_alias_maximum": _setter("topic_alias_maximum", units.count, most=65_535),
+    "max_topic_aliases": _setter("max_topic_aliases", units.count, most=65_535),
+    "request_response_information": _setter("request_response_information", units.flag),
+    "request_problem_information": _setter("request_problem_information", units.flag),
+    "user_properties": _set_user_properties,
+    "authentication": lambda config, value, where: None,  # see client_config
+}
+_SETTERS |= _ONLY_5

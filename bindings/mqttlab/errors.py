@@ -26,7 +26,7 @@ class ViolationError(Error, AssertionError):
 
 
 class RefusedError(Error):
-    """The broker refused the connection; `code` is the CONNACK return code (table 3.1)."""
+    """The broker refused the connection; `code` is CONNACK's return or reason code."""
 
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
@@ -38,8 +38,15 @@ class ConnectionLostError(Error):
 
 
 class PublishError(Error):
-    """The client did not take the message, or its session ended before it was acknowledged."""
+    """The client did not take the message, the broker refused it, or the session ended first.
+
+    `reason_code`: the broker's, 0x80 or more (MQTT 5.0); 0 if it did not refuse it.
+    """
+
+    def __init__(self, message: str, reason_code: int = 0) -> None:
+        super().__init__(message)
+        self.reason_code = reason_code
 
 
 class SubscribeError(Error):
-    """The broker refused a filter (SUBACK 0x80), or the session ended before it answered."""
+    """The broker refused a filter (0x80 or more), or the session ended before it answered."""

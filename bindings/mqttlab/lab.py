@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import AsyncIterator, Generator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Literal, Unpack
 
 from mqttlab import _sim, units
@@ -235,9 +236,8 @@ class Lab:
         own = options.copy()
         will = own.get("will")
         if isinstance(will, Will):
-            topic = will.topic.replace("{name}", device.name)
-            own["will"] = Will(topic, will.payload, will.qos, will.retain)
-        config = client_config(device.name, own)
+            own["will"] = replace(will, topic=will.topic.replace("{name}", device.name))
+        config = client_config(device.name, own, self.seed)
         return self.add_client(device, config, fleet), config.client_id
 
     # Time, payloads, faults.

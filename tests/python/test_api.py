@@ -290,7 +290,7 @@ def test_the_core_describes_packets_and_names_the_broken_statement() -> None:
     with pytest.raises(UsageError, match="MQTT-"):
         _core.describe(bytes.fromhex("c100"))
     with pytest.raises(UsageError, match="version is 3"):
-        _core.describe(b"", version=5)
+        _core.describe(b"", version=6)
 
 
 def test_topics() -> None:

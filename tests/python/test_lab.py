@@ -263,7 +263,7 @@ def test_a_wrong_password_is_refused(tmp_path: Path) -> None:
         async with lab.device("desk").client(user_name="eve", password="x"):
             pytest.fail("connected")
 
-    with pytest.raises(RefusedError, match=r"'desk'.*return code [45]") as caught:
+    with pytest.raises(RefusedError, match=r"'desk'.*code 0x0[45]") as caught:
         run(scenario)
     assert caught.value.code in (4, 5)
 
