@@ -115,8 +115,7 @@ void BrokerCore::valid_until(BrokerLink& link, Time when) {
   set_timer(when, {Timer::validity, link.id(), when});
 }
 
-// MQTT-3.1.4-2 to -4 (v5 MQTT-3.1.4-3 to -5): the older link goes, the session is continued or
-// begun anew, then CONNACK.
+// The older link goes, the session is continued or begun anew, then CONNACK.
 void BrokerCore::admit(BrokerLink& link, const Properties& authentication, Time now) {
   Connack connack = link.welcome(authentication);
   if (!link.fits(connack))  // v5 MQTT-3.1.2-24
@@ -133,7 +132,8 @@ void BrokerCore::admit(BrokerLink& link, const Properties& authentication, Time 
       return link.refuse(ReasonCode::quota_exceeded, now);
     session = &sessions_.add(std::string(client_id));
   }
-  session->absence = {};  // without the will that was still owed (v5 MQTT-3.1.3-9)
+  // Without the end (v5 MQTT-4.1.0-1) and the will that were still owed (v5 MQTT-3.1.3-9).
+  session->absence = {};
   ++connections_;
   link.accepted(*session, std::move(connack), now);
   const Time due = link.keep_alive_due(now);
@@ -159,7 +159,7 @@ void BrokerCore::disconnected(BrokerLink& link, Time now) {
   Absence& absence = session->absence;
   if (link.session_expiry_s() != endless_expiry_s)  // from now on (v5 MQTT-3.1.2-23)
     absence.ends_at = now + link.session_expiry_s() * second;
-  if (auto will = link.take_will()) {  // MQTT-3.1.2-8
+  if (auto will = link.take_will()) {  // MQTT-3.1.2-8, MQTT-3.1.2-12
     // After its delay or at the session's end, whichever comes first (v5 MQTT-3.1.2-8).
     const auto delay_s = will->properties.get<PropertyId::will_delay_interval>().value_or(0);
     absence.will_at = std::min(now + delay_s * second, absence.ends_at);

@@ -171,7 +171,7 @@ void BrokerLink::handle_connected(const Packet& packet, Time now) {
     case PacketType::auth:
       return handshake_.on(std::get<Auth>(packet), now);
     default:  // decode() lets through what a client may send: it is a second CONNECT
-      return violated(protocol_error("MQTT-3.1.0-2"), now);
+      return violated(protocol_error("MQTT-3.1.0-2"), now);  // v5 MQTT-3.2.0-2
   }
 }
 
@@ -229,7 +229,7 @@ void BrokerLink::refuse(ReasonCode reason, Time now, std::string_view broken) {
   if (v5())
     tell(Connack{.reason = reason}, broken);  // v5 MQTT-3.2.2-6
   else if (const auto code = return_code(reason))
-    send(Connack{false, *code});  // MQTT-3.2.2-4
+    send(Connack{false, *code});  // MQTT-3.2.2-4, MQTT-3.1.3-9
   finish(Pending::drain, now);    // MQTT-3.2.2-5; v5 MQTT-3.2.2-7
 }
 

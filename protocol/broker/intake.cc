@@ -76,26 +76,29 @@ void Intake::take(const Publish& publish, Time now) {
   waiting_ = publish;
 }
 
-// One that may not be published is acknowledged and dropped (MQTT-3.3.5-2); 5.0 is told so.
+// One that may not be published is acknowledged and dropped; 5.0 is told so.
 void Intake::finish(const Publish& publish, const Decision& decision, Time now) {
   Publication publication(publish, link_.session()->client_id(), now);
   publication.answered = link_.v5() && publish.qos != QoS::at_most_once;
   const ReasonCode reason = core_.publish(publication, decision, now);
   InboundFlow& inbound = link_.session()->inbound();
   if (publish.qos == QoS::at_least_once) {
-    inbound.answered(publish.packet_id);
-    link_.send(Puback{publish.packet_id, reason});  // v5 MQTT-4.3.2-4
+    inbound.answered(publish.packet_id);  // MQTT-4.3.2-5
+    // MQTT-3.3.4-1, MQTT-4.3.2-2, MQTT-3.3.5-2; v5 MQTT-4.3.2-4
+    link_.send(Puback{publish.packet_id, reason});
   } else if (publish.qos == QoS::exactly_once) {
     // The id is free again (MQTT-4.3.3-9); 3.1.1 goes on to PUBREL.
     if (link_.v5() && is_error(reason)) inbound.answered(publish.packet_id);
-    link_.send(Pubrec{publish.packet_id, reason});  // v5 MQTT-4.3.3-8
+    // MQTT-3.3.4-1, MQTT-4.3.3-2; v5 MQTT-4.3.3-8
+    link_.send(Pubrec{publish.packet_id, reason});
   }
 }
 
 // Answered even if the id is not known: the client may be repeating itself after a PUBCOMP that was
-// lost (MQTT-4.3.3-2; v5 MQTT-4.3.3-11).
+// lost.
 void Intake::on(const Pubrel& pubrel) {
   const bool known = link_.session()->inbound().pubrel(pubrel.packet_id);
+  // MQTT-4.3.3-2; v5 MQTT-4.3.3-11, and MQTT-4.3.3-13 (5.0): whatever was the message's interval
   link_.send(Pubcomp{pubrel.packet_id,
                      known ? ReasonCode::success : ReasonCode::packet_identifier_not_found});
 }
@@ -129,8 +132,8 @@ void Intake::authorise(const Subscribe& subscribe, Time now) {
   finish(subscribe, now);
 }
 
-// Several filters are several subscriptions in a row (MQTT-3.8.4-4; v5 MQTT-3.8.4-5). SUBACK goes
-// first, so that a client knows of its subscriptions before their retained messages come.
+// SUBACK goes first, so that a client knows of its subscriptions before their retained messages
+// come.
 void Intake::finish(const Subscribe& subscribe, Time now) {
   Session& session = *link_.session();
   Router& router = core_.router();
@@ -148,6 +151,7 @@ void Intake::finish(const Subscribe& subscribe, Time now) {
                                                          : static_cast<std::uint8_t>(code));
   }
   link_.send(suback);  // MQTT-3.8.4-1
+  // Several filters are several subscriptions in a row (MQTT-3.8.4-4; v5 MQTT-3.8.4-5).
   for (std::size_t i = 0; i < subscribed.size(); ++i)
     router.send_retained(session, subscribe.subscriptions[i], subscribed[i], now);
 }

@@ -7,10 +7,10 @@
 namespace mqttlab {
 namespace {
 
-// Everything else is passed on as it came and in its order: Payload Format Indicator, Response
-// Topic, Correlation Data, User Properties, Content Type (v5 MQTT-3.3.2-4, MQTT-3.3.2-15 to -18,
-// MQTT-3.3.2-20).
 Properties shared(const Properties& published) {
+  // Everything else is passed on as it came and in its order: Payload Format Indicator, Response
+  // Topic, Correlation Data, User Properties, Content Type (v5 MQTT-3.3.2-4, MQTT-3.3.2-15 to -18,
+  // MQTT-3.3.2-20).
   Properties properties = published;
   if (properties.empty()) return properties;
   for (const PropertyId own : {PropertyId::message_expiry_interval, PropertyId::topic_alias,
@@ -36,6 +36,7 @@ Publication::Publication(const Publish& publish, std::string_view publisher, Tim
       own_memory_(false),
       expires_at_(expiry_of(publish.properties, now)) {}
 
+// MQTT-3.1.2-16 and -17; v5 MQTT-3.1.2-14 and -15, MQTT-3.1.3-10
 Publication::Publication(const Will& will, std::string_view publisher, Time now)
     : Publication(Publish{.topic = will.topic,
                           .payload = will.payload,

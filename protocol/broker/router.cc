@@ -10,7 +10,7 @@
 namespace mqttlab {
 
 ReasonCode Router::publish(Publication& publication, Time now) {
-  if (publication.retain() && !retain(publication, now)) {
+  if (publication.retain() && !retain(publication, now)) {  // MQTT-3.3.1-12; v5 MQTT-3.3.1-8
     ledger_.dropped(trace::DropReason::retained_limit, {},
                     ledger_.tracing() ? publication.identity() : 0, publication.qos(), now);
     if (publication.answered) return ReasonCode::quota_exceeded;
@@ -22,9 +22,10 @@ ReasonCode Router::publish(Publication& publication, Time now) {
 // False if a limit is reached.
 bool Router::retain(Publication& publication, Time now) {
   if (publication.payload().empty()) {  // and is not kept itself (MQTT-3.3.1-11; v5 MQTT-3.3.1-7)
-    retained_.clear(publication.topic());
+    retained_.clear(publication.topic());  // MQTT-3.3.1-10; v5 MQTT-3.3.1-6
     return true;
   }
+  // MQTT-3.3.1-5, MQTT-3.3.1-7; MQTT-3.3.1-5 (5.0)
   return retained_.set({publication.owned(), publication.qos(), publication.expires_at(),
                         std::string(publication.publisher())},
                        {config_.max_retained, config_.max_retained_bytes}, now);
@@ -45,7 +46,7 @@ ReasonCode Router::route(Publication& publication, Time now) {
   for (const auto& match : matches) {
     // The lower of published and granted QoS (MQTT-3.8.4-6; v5 MQTT-3.8.4-8). RETAIN 0, for the
     // subscription was there before the message (MQTT-3.3.1-9; v5 MQTT-3.3.1-12), unless it is
-    // wanted as published (v5 MQTT-3.3.1-13).
+    // wanted as published (v5 MQTT-3.3.1-13). To everyone who matches (MQTT-4.5.0-1).
     sessions_.at(match.slot)
         .deliver(publication,
                  {.qos = std::min(publication.qos(), match.qos),
@@ -96,7 +97,7 @@ Router::Subscribed Router::subscribe(Session& session, const Subscription& subsc
                                      std::uint32_t identifier) {
   const std::string_view filter = subscription.filter.text();
   if (const auto code = refusal(session, filter)) return {*code};
-  const QoS granted = std::min(subscription.qos, config_.maximum_qos);
+  const QoS granted = std::min(subscription.qos, config_.maximum_qos);  // MQTT-3.2.2-10
   const auto added = index_.add(filter,
                                 {.slot = session.slot(),
                                  .qos = granted,
@@ -112,7 +113,7 @@ std::optional<ReasonCode> Router::refusal(const Session& session, std::string_vi
   if (!config_.shared_available && shared_filter(filter))
     return ReasonCode::shared_subscriptions_not_supported;
   if (!config_.wildcard_available && filter.find_first_of("+#") != std::string_view::npos)
-    return ReasonCode::wildcard_subscriptions_not_supported;
+    return ReasonCode::wildcard_subscriptions_not_supported;  // v3 MQTT-3.8.3-2
   const auto known = index_.find(filter);
   if (known && session.subscribed(*known)) return std::nullopt;
   if (session.subscriptions() >= config_.max_subscriptions) return ReasonCode::quota_exceeded;
@@ -132,13 +133,14 @@ void Router::send_retained(Session& session, const Subscription& subscription,
   if (subscription.retain_handling == RetainHandling::send_if_new && !subscribed.fresh)
     return;  // v5 MQTT-3.3.1-10
   const Slice& identifier = index_.identifier(*index_.find(filter), session.slot());
-  for (const Retained* retained : retained_.match(filter, now)) {  // v5 MQTT-3.3.1-9
+  // MQTT-3.3.1-6; v5 MQTT-3.3.1-9, MQTT-3.8.4-4
+  for (const Retained* retained : retained_.match(filter, now)) {
     if (subscription.no_local && retained->publisher == session.client_id())
       continue;  // MQTT-3.8.3-3
     Publication publication(retained->encoded, retained->qos, retained->expires_at);
     session.deliver(publication,
                     {.qos = std::min(retained->qos, static_cast<QoS>(subscribed.code)),
-                     .retain = true,
+                     .retain = true,  // MQTT-3.3.1-8
                      .origin = from_retained,
                      .identifiers = identifier},
                     now);
@@ -146,14 +148,15 @@ void Router::send_retained(Session& session, const Subscription& subscription,
 }
 
 bool Router::unsubscribe(Session& session, std::string_view filter) {
-  const auto known = index_.find(filter);
+  const auto known = index_.find(filter);  // MQTT-3.10.4-1
   if (!known || !session.subscribed(*known)) return false;
-  index_.remove(*known, session.slot());
+  index_.remove(*known, session.slot());  // MQTT-3.10.4-2
   session.remove_filter(*known);
   return true;
 }
 
 void Router::end(Session& session, Time now) {
+  // Retained messages are no part of the session (MQTT-3.1.2-7).
   for (const auto filter : session.filters()) index_.remove(filter, session.slot());
   session.end(now, [&](const OutMessage& message) {
     if (message.expires_at <= now || !index_.share(message.origin)) return false;

@@ -20,7 +20,7 @@ Session::Session(Slot slot, std::string client_id, const BrokerConfig& config, L
 void Session::attach(BrokerLink& link) {
   assert(!link_);
   link_ = &link;
-  outbound_.new_link(link.output().terms().receive_maximum);
+  outbound_.new_link(link.output().terms().receive_maximum);  // MQTT-4.8.2-4
   inbound_.new_link();
 }
 
@@ -43,7 +43,7 @@ Session::Dropped Session::try_deliver(Publication& publication, const Delivery& 
   } else if (first_in_lane && can_send()) {
     return write(out_message(publication, publication.kept(), delivery), now);
   }
-  return queue(out_message(publication, publication.kept(), delivery), now);
+  return queue(out_message(publication, publication.kept(), delivery), now);  // v3 MQTT-3.1.2-5
 }
 
 OutMessage Session::out_message(Publication& publication, const EncodedPublish& encoded,
@@ -118,9 +118,10 @@ void Session::resend(Time now) {
   }
 }
 
-// One that is too long for the client is not sent, and counts as delivered (v5 MQTT-3.1.2-25). It
-// is moved from only if it is sent.
+// One that is too long for the client is not sent, and counts as delivered. It is moved from only
+// if it is sent.
 Session::Dropped Session::write(OutMessage&& message, Time now) {
+  // v5 MQTT-3.1.2-24, MQTT-3.1.2-25
   if (!link_->output().fits(message)) return trace::DropReason::too_large;
   if (message.qos == QoS::at_most_once) {
     link_->write_qos0(message, now);
@@ -132,7 +133,7 @@ Session::Dropped Session::write(OutMessage&& message, Time now) {
 }
 
 void Session::puback(std::uint16_t id, Time now) {
-  if (outbound_.puback(id)) pump(now);
+  if (outbound_.puback(id)) pump(now);  // MQTT-4.8.2-6
 }
 
 void Session::pubrec(const Pubrec& pubrec, Time now) {
@@ -156,6 +157,7 @@ void Session::add_filter(SubscriptionIndex::FilterId filter) {
 }
 
 void Session::remove_filter(SubscriptionIndex::FilterId filter) {
+  // What is under way stays (MQTT-3.10.4-3).
   filters_.erase(std::lower_bound(filters_.begin(), filters_.end(), filter));
 }
 
@@ -165,8 +167,8 @@ void Session::end(Time now, const std::function<bool(const OutMessage&)>& hand_o
     dropped(trace::DropReason::session_ended, message, now);
   };
   for (const Exchange& exchange : outbound_.take_all()) {
-    if (exchange.stage == Stage::await_pubcomp) continue;  // the client has it
-    leave(exchange.message, exchange.stage == Stage::await_puback);
+    if (exchange.stage == Stage::await_pubcomp) continue;            // the client has it
+    leave(exchange.message, exchange.stage == Stage::await_puback);  // MQTT-4.8.2-5
   }
   for (const auto lane : {SessionQueue::acknowledged, SessionQueue::unacknowledged})
     while (!queue_.empty(lane)) leave(queue_.pop(lane), true);

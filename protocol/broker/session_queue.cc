@@ -23,7 +23,7 @@ void SessionQueue::push(OutMessage message) {
   else
     bytes_ += message.encoded.size();
   next_expiry_ = std::min(next_expiry_, message.expires_at);
-  lanes_[lane_of(message.qos)].messages.push_back(std::move(message));
+  lanes_[lane_of(message.qos)].messages.push_back(std::move(message));  // MQTT-4.6.0-5, -6
 }
 
 void SessionQueue::uncount(const OutMessage& message) {

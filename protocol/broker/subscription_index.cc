@@ -155,6 +155,7 @@ const std::vector<SubscriptionIndex::Match>& SubscriptionIndex::match(std::strin
     if (node.plus != none && wildcards) stack_.push_back({node.plus, visit.depth + 1});
     if (level == none) continue;
     const std::uint32_t child = find_child(visit.node, level);
+    // Exactly these characters (MQTT-3.3.2-3, MQTT-4.7.3-4).
     if (child != none) stack_.push_back({child, visit.depth + 1});
   }
   if (lists_ > 1 || identified_) merge();
@@ -176,8 +177,9 @@ void SubscriptionIndex::collect(std::uint32_t node, std::uint32_t publisher) {
   }
 }
 
-// Makes one Match of each subscriber's, with all their identifiers (MQTT-3.3.4-3, MQTT-3.3.4-4).
+// Makes one Match of each subscriber's, with all their identifiers.
 void SubscriptionIndex::merge() {
+  // The highest QoS comes first (MQTT-3.3.5-1; v5 MQTT-3.3.4-2).
   std::sort(found_.begin(), found_.end(), [](const Match& a, const Match& b) {
     return std::tuple(a.slot, b.qos, a.identifiers) < std::tuple(b.slot, a.qos, b.identifiers);
   });
@@ -193,9 +195,9 @@ void SubscriptionIndex::merge() {
       only = &identifier(at->identifiers, at->slot);
       const Bytes bytes = only->bytes();
       if (identifiers++ == 0) all.clear();
-      all.insert(all.end(), bytes.begin(), bytes.end());
+      all.insert(all.end(), bytes.begin(), bytes.end());  // MQTT-3.3.4-4
     }
-    match.identified = identifiers > 0;
+    match.identified = identifiers > 0;  // MQTT-3.3.4-3, U-3.3.4-1
     if (match.identified) {
       match.identifiers = static_cast<std::uint32_t>(identifiers_.size());
       identifiers_.push_back(identifiers == 1 ? *only : Slice::copy_of(all));

@@ -56,7 +56,7 @@ OutMessage outgoing(const Publish& message, Time now) {
 /// `extra`: bytes that each filter takes beside its length and text.
 template <typename Items, typename FilterOf>
 std::optional<Misuse> check_filters(const Items& items, std::size_t extra, FilterOf filter_of) {
-  // MQTT-3.8.3-3, v5 MQTT-3.8.3-2, MQTT-3.10.3-2
+  // MQTT-3.10.3-2; v3 MQTT-3.8.3-3, v5 MQTT-3.8.3-2
   if (items.empty()) return Misuse::bad_argument;
   std::size_t bytes = 0;
   for (const auto& item : items) {

@@ -20,7 +20,7 @@ ONLY_5 = re.compile(r"property|properties|reason|_5[_.]|terms|topic_alias|authen
 VERSION_OF_MARK = {"v5 ": "5.0", "v3 ": "3.1.1", " (5.0)": "5.0", " (3.1.1)": "3.1.1"}
 ID = re.compile(
     r"(?P<before>v[35] )?(?P<base>(?:MQTT|U)-[\d.]*\d)-(?P<number>\d+)"
-    r"(?P<more>(?:,? (?:to|and)|,) -\d+(?:(?:,? and|,) -\d+)*)?(?P<behind> \((?:5\.0|3\.1\.1)\))?"
+    r"(?P<more>(?:(?:,? (?:to|and)|,) -\d+)*)(?P<behind> \((?:5\.0|3\.1\.1)\))?"
 )
 
 
@@ -61,17 +61,22 @@ def keys_of(statement: str, mark: str | None = None) -> set[str]:
 
 def ids_in(text: str, default: str | None = None) -> list[tuple[str, str | None]]:
     """Ids with their version, if they are marked: "MQTT-3.1.2-3, -11 and -12", "v5 MQTT-4.7.1-1 to
-    -3"."""
+    -3, MQTT-4.7.2-1": a mark in front holds for the whole enumeration."""
     out = []
+    end, version = 0, default
     for match in ID.finditer(text):
         mark = match["behind"] or match["before"]
-        version = VERSION_OF_MARK[mark] if mark else default
+        if mark:
+            version = VERSION_OF_MARK[mark]
+        elif text[end : match.start()].strip() not in (",", "and", ", and"):
+            version = default
+        end = match.end()
         numbers = [int(match["number"])]
-        more = match["more"] or ""
-        others = [int(number) for number in re.findall(r"-(\d+)", more)]
-        if " to " in more and others:
-            numbers += range(numbers[0] + 1, others.pop(0) + 1)
-        out += [(f"{match['base']}-{number}", version) for number in numbers + others]
+        for word, number in re.findall(r"(\w*) -(\d+)", match["more"]):
+            numbers += range(numbers[-1] + 1 if word == "to" else int(number), int(number) + 1)
+        out += [(f"{match['base']}-{number}", version) for number in numbers]
+        if match["behind"]:
+            version = default
     return out
 
 
@@ -223,7 +228,7 @@ def keys_of_literal(source: Source, i: int, name: str) -> set[str]:
         ids = sum(bool(re.match(r'"(?:MQTT|U)-', token.text)) for token in inside)
         commas = sum(token.text == "," for token in source.tokens[opening:i])
         block = any(token.text == ";" for token in inside)
-        if ids > 1 and not block:
+        if ids > 1 and "," in {token.text for token in inside} and not block:
             return keys_of(statement, "5.0" if commas else "3.1.1")
     return keys_of(statement)
 

@@ -203,9 +203,9 @@ def with_faults(name: str, text: str) -> str:
         if text.count(fault["text"]) != 1:
             what = f"{fault['text']!r} is {text.count(fault['text'])} times in {name}"
             raise SystemExit(f"sabotage.toml: {what}; it must name one place")
-        text = text.replace(
-            fault["text"], fault["fault"].replace("OFF", off(fault["rows"].split()))
-        )
+        rows = fault["rows"].split()
+        one = re.sub(r"OFF\(([^)]*)\)", lambda match: off([match[1]]), fault["fault"])
+        text = text.replace(fault["text"], one.replace("OFF", off(rows)))
     return text
 
 
