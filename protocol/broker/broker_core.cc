@@ -68,7 +68,7 @@ void BrokerCore::connect(BrokerLink& link, Time now) {
     return link.refuse(ReasonCode::qos_not_supported, now);
   if (connect.will && connect.will->retain && !config_.retain_available)  // MQTT-3.2.2-13
     return link.refuse(ReasonCode::retain_not_supported, now);
-  if (connect.client_id.empty()) {
+  if (connect.client_id.empty()) {  // all others will do (MQTT-3.1.3-5)
     // Before 5.0 only 3.1.1 lets the server choose, and only for a clean session (MQTT-3.1.3-7,
     // -8).
     const bool may =
@@ -176,7 +176,7 @@ void BrokerCore::attend(Session& session, Time now) {
     will = std::move(absence.will);  // published once (MQTT-3.1.2-10; v5 MQTT-3.1.2-10)
     absence.will_at = never;
   }
-  if (absence.ends_at <= now) {  // v5 MQTT-4.1.0-2
+  if (absence.ends_at <= now) {  // v5 MQTT-4.1.0-2; never with a link (v3 MQTT-4.1.0-2)
     router_.end(session, now);
     sessions_.remove(session);
   } else if (absence.due() != never) {

@@ -83,7 +83,7 @@ void Intake::finish(const Publish& publish, const Decision& decision, Time now) 
   const ReasonCode reason = core_.publish(publication, decision, now);
   InboundFlow& inbound = link_.session()->inbound();
   if (publish.qos == QoS::at_least_once) {
-    inbound.answered(publish.packet_id);  // MQTT-4.3.2-5
+    inbound.answered(publish.packet_id);
     // MQTT-3.3.4-1, MQTT-4.3.2-2, MQTT-3.3.5-2; v5 MQTT-4.3.2-4
     link_.send(Puback{publish.packet_id, reason});
   } else if (publish.qos == QoS::exactly_once) {

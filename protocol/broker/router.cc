@@ -136,7 +136,7 @@ void Router::send_retained(Session& session, const Subscription& subscription,
   // MQTT-3.3.1-6; v5 MQTT-3.3.1-9, MQTT-3.8.4-4
   for (const Retained* retained : retained_.match(filter, now)) {
     if (subscription.no_local && retained->publisher == session.client_id())
-      continue;  // MQTT-3.8.3-3
+      continue;  // v5 MQTT-3.8.3-3
     Publication publication(retained->encoded, retained->qos, retained->expires_at);
     session.deliver(publication,
                     {.qos = std::min(retained->qos, static_cast<QoS>(subscribed.code)),

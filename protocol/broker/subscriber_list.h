@@ -37,7 +37,7 @@ class SubscriberList {
     const auto known = all();
     const auto at = position(known, subscriber.slot);
     if (at < known.size() && known[at].slot == subscriber.slot) {
-      return std::exchange(many_ ? (*many_)[at] : one_, subscriber);
+      return std::exchange(many_ ? (*many_)[at] : one_, subscriber);  // MQTT-3.8.4-3
     }
     if (known.empty()) {
       one_ = subscriber;

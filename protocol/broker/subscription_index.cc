@@ -170,7 +170,7 @@ void SubscriptionIndex::collect(std::uint32_t node, std::uint32_t publisher) {
   if (subscribers.empty()) return;
   ++lists_;
   for (const Subscriber& subscriber : subscribers) {
-    if (subscriber.no_local && subscriber.slot == publisher) continue;  // MQTT-3.8.3-3
+    if (subscriber.no_local && subscriber.slot == publisher) continue;  // v5 MQTT-3.8.3-3
     identified_ = identified_ || subscriber.identified;
     found_.push_back({subscriber.slot, subscriber.qos, subscriber.retain_as_published,
                       subscriber.identified, node});

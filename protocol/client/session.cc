@@ -65,7 +65,8 @@ std::vector<Completed> Session::write(LinkOutput& out, Time now) {
 }
 
 Session::Failed Session::link_ended(std::uint32_t expiry_s, Time now) {
-  if (expiry_s == 0) return end();  // v3 MQTT-3.1.2-6
+  // v3 MQTT-3.1.2-6; and only then: v3 MQTT-3.1.2-4, MQTT-4.1.0-1, v5 MQTT-3.1.2-23
+  if (expiry_s == 0) return end();
   if (expiry_s != no_expiry_s) expires_at_ = now + expiry_s * second;
   return {};
 }

@@ -202,7 +202,7 @@ void Client::State::acknowledge(const client::OwedAck& ack) {
   if (ack.qos == QoS::at_least_once) {
     // MQTT-3.3.4-1, MQTT-4.5.0-2; v3 MQTT-4.3.2-2, v5 MQTT-4.3.2-4
     encode(Puback{ack.packet_id}, config.version, link->output().outbox);
-    session.inbound().answered(ack.packet_id);  // MQTT-4.3.2-5
+    session.inbound().answered(ack.packet_id);
   } else if (ack.qos == QoS::exactly_once) {
     // MQTT-3.3.4-1, MQTT-4.5.0-2; v3 MQTT-4.3.3-2, v5 MQTT-4.3.3-8
     encode(Pubrec{ack.packet_id}, config.version, link->output().outbox);

@@ -20,7 +20,7 @@ std::uint16_t OutboundFlow::send(OutMessage message, LinkOutput& out, Time now) 
   assert(can_send() && message.qos != QoS::at_most_once);
   // MQTT-4.3.2-1, MQTT-4.3.3-1; MQTT-2.3.1-2 to -4, MQTT-2.2.1-3 and -4
   const std::uint16_t id = ids_.take();
-  out.publish(message, id, false, now);  // v5 MQTT-4.3.2-2, v5 MQTT-4.3.3-2
+  out.publish(message, id, false, now);  // MQTT-3.3.1-3; v5 MQTT-4.3.2-2, MQTT-4.3.3-2
   const auto stage = message.qos == QoS::at_least_once ? Stage::await_puback : Stage::await_pubrec;
   exchanges_.add(id, {std::move(message), stage, true});  // MQTT-4.3.2-3, MQTT-4.3.3-3
   ++in_quota_;
@@ -129,7 +129,7 @@ InboundFlow::Verdict InboundFlow::publish(std::uint16_t id, QoS qos) {
     if (on_link_.size() >= receive_maximum_) return Verdict::over_limit;  // U-3.3.4-4
     on_link_.insert(id);
   }
-  if (qos != QoS::exactly_once) return Verdict::fresh;
+  if (qos != QoS::exactly_once) return Verdict::fresh;         // MQTT-4.3.2-5
   return seen_.insert(id) ? Verdict::fresh : Verdict::repeat;  // MQTT-4.3.3-10
 }
 

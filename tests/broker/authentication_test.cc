@@ -143,6 +143,20 @@ TEST(Authentication, MQTT_3_1_2_30_NothingButAuthAndDisconnectDuringIt) {
   }
 }
 
+TEST(Authentication, MQTT_3_2_2_19_ARefusalLeavesItsReasonStringOutWhereItDoesNotFit) {
+  for (const std::uint32_t most : {20u, 40u}) {
+    Arranged access;
+    access.answers = {more("1")};
+    TestBroker test({}, &access);
+    ScriptedPeer& peer = test.accept();
+    peer.connect(connect_5("c", true, part("").add(Id::maximum_packet_size, most)));
+    peer.send(Pingreq{});
+    const auto packets = peer.take_packets();
+    ASSERT_EQ(packets.size(), 1u);
+    EXPECT_EQ(std::get<Connack>(packets[0]).properties.empty(), most == 20);
+  }
+}
+
 TEST(Authentication, AnAnswerIsWaitedForButNotWithoutEnd) {
   Arranged access;
   access.answers = {more("1"), more("2")};

@@ -152,6 +152,17 @@ TEST_P(BothVersions, AKeptSessionGoesOnWhereItsLinkBroke) {
                            "PUBLISH a=3 q1 id3 dup", "PUBLISH a=4 q1 id4"}));
 }
 
+// v3 MQTT-4.1.0-2, v5 MQTT-4.1.0-1: a QoS 2 id that waits for PUBREL is remembered.
+TEST_P(BothVersions, ASessionLivesAtLeastAsLongAsItsConnection) {
+  ScriptedPeer& sub = subscriber("a", q0);
+  ScriptedPeer& pub = client("pub");
+  pub.publish("a", "m", q2, 5);
+  pub.send(Pingreq{});
+  pub.publish("a", "m", q2, 5, false, true);
+  EXPECT_EQ(pub.take(), (Said{"PUBREC 5", "PINGRESP", "PUBREC 5"}));
+  EXPECT_EQ(sub.take(), Said{"PUBLISH a=m q0"});
+}
+
 // MQTT-3.3.1-3: nor does the broker take over what the publisher says of itself.
 TEST_P(BothVersions, DupOfAPublisherIsNotPassedOn) {
   ScriptedPeer& sub = subscriber("a", q1);
@@ -248,6 +259,41 @@ TEST_P(BothVersions, AnIdenticalFilterReplacesTheSubscription) {
   EXPECT_EQ(sub.take(), Said{"PUBLISH a=2 q1 id3"}) << "once, at the new QoS";
   sub.send(Pubrec{1});
   EXPECT_EQ(sub.take(), Said{"PUBREL 1"});
+}
+
+// MQTT-3.1.0-2; v5 MQTT-3.2.0-2: there is one CONNACK.
+TEST_P(BothVersions, ASecondConnectEndsTheConnection) {
+  ScriptedPeer& peer = client("c");
+  peer.send(packet("c"));
+  for (const std::string& said : peer.take()) EXPECT_EQ(said.substr(0, 15), "DISCONNECT 0x82");
+  EXPECT_TRUE(peer.closed());
+}
+
+// v3 MQTT-3.1.3-9 and MQTT-3.2.2-5, v5 MQTT-3.1.3-8, MQTT-3.1.4-2 and MQTT-3.2.2-7.
+TEST_P(BothVersions, AClientIdThatIsRefusedIsToldSoAndClosed) {
+  struct Refusing : Access {
+    Decision ask(const AccessRequest&) override {
+      return {Verdict::denied, ReasonCode::client_identifier_not_valid};
+    }
+  } access;
+  TestBroker strict({}, &access);
+  ScriptedPeer& peer = strict.accept();
+  EXPECT_EQ(peer.connect(packet("c")), Said{v5() ? "CONNACK 0x85" : "CONNACK 2"});
+  EXPECT_TRUE(peer.closed());
+}
+
+// v3 MQTT-3.8.3-2: 5.0 ends the connection (U-3.2.2.3.11-3).
+TEST_P(BothVersions, WithoutWildcardsEverySubscriptionWithOneIsTurnedDown) {
+  BrokerConfig config;
+  config.wildcard_available = false;
+  TestBroker plain(config);
+  ScriptedPeer& peer = plain.connected(packet("c"));
+  peer.send(Subscribe{1, {{slice("a/+"), q0}, {slice("#"), q1}, {slice("a"), q1}}});
+  if (v5()) {
+    EXPECT_EQ(peer.take().at(0).substr(0, 15), "DISCONNECT 0xA2");
+  } else {
+    EXPECT_EQ(peer.take(), Said{"SUBACK 1 128 128 1"});
+  }
 }
 
 // MQTT-4.6.0-5 and -6: per publisher and QoS the order of arrival, through a window of one.
