@@ -95,6 +95,15 @@ TEST(MessageExpiry, MQTT_4_3_3_7_WhatHasBeenSentOnceIsSentAgain) {
   }
 }
 
+TEST(MessageExpiry, MQTT_4_3_3_13_TheHandshakeOfTheReceiverGoesOn) {
+  TestBroker test;
+  ScriptedPeer& peer = test.connected(connect_5("p"));
+  publish(peer, "x", 1, qos2, 7);
+  test.until(2 * second);
+  peer.send(Pubrel{7});
+  EXPECT_EQ(peer.take(), (Said{"PUBREC 7 0x10", "PUBCOMP 7"}));
+}
+
 TEST(MessageExpiry, AnIntervalOfZeroReachesThoseWhoNeedNotWait) {
   TestBroker test;
   ScriptedPeer& here = test.connected(connect_5("here"));

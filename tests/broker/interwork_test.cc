@@ -145,6 +145,26 @@ TEST(ReceiveMaximum, MQTT_3_3_4_9_IsThatOfTheLinkAndQoS0NeedsNone) {
   }
 }
 
+// MQTT-4.9.0-3: at the limit everything but PUBLISH goes on.
+TEST(ReceiveMaximum, MQTT_3_3_4_10_HoldsBackMessagesAndNothingElse) {
+  TestBroker test;
+  ScriptedPeer& sub =
+      test.connected(connect_5("sub", true, Properties().add(Id::receive_maximum, 2)));
+  sub.subscribe("a", qos2);
+  ScriptedPeer& pub = test.connected("pub");
+  for (std::uint16_t id = 1; id <= 4; ++id) pub.publish("a", std::to_string(id), qos2, id);
+  EXPECT_EQ(sub.take(), (Said{"PUBLISH a=1 q2 id1", "PUBLISH a=2 q2 id2"}));
+  sub.publish("b", "x", qos1, 9);
+  sub.send(Pingreq{});
+  sub.send(Pubrec{1});
+  sub.send(Subscribe{8, {{slice("c"), qos0}}});
+  sub.send(Unsubscribe{9, {slice("c")}});
+  EXPECT_EQ(sub.take(),
+            (Said{"PUBACK 9 0x10", "PINGRESP", "PUBREL 1", "SUBACK 8 0", "UNSUBACK 9 0"}));
+  sub.send(Pubcomp{1});
+  EXPECT_EQ(sub.take(), Said{"PUBLISH a=3 q2 id3"});
+}
+
 TEST(Refusals, MQTT_4_4_0_2_AnErrorSettlesTheMessage) {
   for (const QoS qos : {qos1, qos2}) {
     BrokerConfig config;

@@ -83,8 +83,9 @@ def ids_in(text: str, default: str | None = None) -> list[tuple[str, str | None]
 def spelt(name: str) -> str:
     """The ids in a test's name as ids: MQTT_3_1_4_2_And_3_Something, Something_U_3_3_4_4."""
     return "; ".join(
-        f"{found[1]}-{found[2][1:].replace('_', '.')}-{found[3]}{found[4].replace('_And_', ', -')}"
-        for found in re.finditer(r"(MQTT|U)((?:_\d+)+)_(\d+)((?:_And_\d+)*)(?=_|$)", name)
+        f"{found[1]}-{found[2][1:].replace('_', '.')}-{found[3]}"
+        + re.sub("_(And|To)_", lambda word: f" {word[1].lower()} -", found[4])
+        for found in re.finditer(r"(MQTT|U)((?:_\d+)+)_(\d+)((?:_(?:And|To)_\d+)*)(?=_|$)", name)
     )
 
 
