@@ -196,6 +196,7 @@ void BrokerGame::read(Line& line, std::size_t bytes) {
     line.peer->sent(taken.size(), now_);
     after_input(line);
   }
+  if (pending_bytes(*line.peer) == 0 && !line.peer->space().empty()) line.judge.caught_up();
 }
 
 void BrokerGame::host() {

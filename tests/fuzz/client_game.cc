@@ -181,6 +181,7 @@ void ClientGame::read() {
     judge_->said(taken);
     client_.link()->sent(taken.size(), now_);
   }
+  if (!client_.link()->space().empty()) judge_->caught_up();
 }
 
 void ClientGame::host() {

@@ -49,22 +49,25 @@ void ClientJudge::hear(const Packet& packet) {
   } else if (type == PacketType::disconnect) {
     refused_ = true;
   } else if (const auto* puback = std::get_if<Puback>(&packet)) {
-    const auto at = open_.find(puback->packet_id);
-    if (at != open_.end() && at->second.stage == Stage::puback) open_.erase(at);
+    answered(puback->packet_id, Stage::puback);
   } else if (const auto* pubrec = std::get_if<Pubrec>(&packet)) {
-    const auto at = open_.find(pubrec->packet_id);
-    if (at == open_.end() || at->second.stage != Stage::pubrec) return;
-    at->second.stage = Stage::pubcomp;
-    if (pubrec->reason >= ReasonCode::unspecified_error) open_.erase(at);
+    answered(pubrec->packet_id, Stage::pubrec, pubrec->reason >= ReasonCode::unspecified_error);
   } else if (const auto* pubcomp = std::get_if<Pubcomp>(&packet)) {
-    const auto at = open_.find(pubcomp->packet_id);
-    if (at != open_.end() && at->second.stage == Stage::pubcomp) open_.erase(at);
+    answered(pubcomp->packet_id, Stage::pubcomp);
   } else if (const auto* suback = std::get_if<Suback>(&packet)) {
-    const auto at = open_.find(suback->packet_id);
-    if (at != open_.end() && at->second.stage == Stage::suback) open_.erase(at);
+    answered(suback->packet_id, Stage::suback);
   } else if (const auto* unsuback = std::get_if<Unsuback>(&packet)) {
-    const auto at = open_.find(unsuback->packet_id);
-    if (at != open_.end() && at->second.stage == Stage::unsuback) open_.erase(at);
+    answered(unsuback->packet_id, Stage::unsuback);
+  }
+}
+
+void ClientJudge::answered(std::uint16_t packet_id, Stage stage, bool ends) {
+  const auto at = open_.find(packet_id);
+  if (at == open_.end()) {
+    early_.insert(packet_id);
+  } else if (at->second.stage == stage) {
+    at->second.stage = Stage::pubcomp;
+    if (ends) open_.erase(at);
   }
 }
 
@@ -141,6 +144,7 @@ void ClientJudge::judge(const Publish& packet) {
 }
 
 void ClientJudge::opened(std::uint16_t packet_id, Open open) {
+  if (early_.contains(packet_id)) return;
   require(open_.emplace(packet_id, open).second, "a packet id that is in use");
 }
 

@@ -18,6 +18,8 @@ class ClientJudge {
   explicit ClientJudge(const ClientConfig& config);
   void heard(Bytes bytes);  ///< the client reads these next
   void said(Bytes bytes);   ///< the client wrote these; throws Broken
+  /// Everything that has been heard is read, and everything that was written is known.
+  void caught_up() { early_.clear(); }
   /// The client told its application that the server broke a rule.
   void complained(const Violation& violation) const;
   /// The client ended the link by itself, and all that it said is known.
@@ -38,6 +40,7 @@ class ClientJudge {
   void hear(const Connack& packet);
   void judge(const Packet& packet, std::size_t size);
   void judge(const Publish& packet);
+  void answered(std::uint16_t packet_id, Stage stage, bool ends = true);
   void opened(std::uint16_t packet_id, Open open);
   void acknowledged(std::deque<Packet>& owed, const Packet& packet);
   [[nodiscard]] bool v5() const { return config_.version == ProtocolVersion::v5_0; }
@@ -56,6 +59,7 @@ class ClientJudge {
   bool retain_available_ = true;
 
   std::map<std::uint16_t, Open> open_;  // what the client sent on this link and waits for
+  std::set<std::uint16_t> early_;       // answered, though nobody saw them written so far
   std::uint16_t released_ = 1;
   std::deque<Packet> owed_acks_, owed_pubcomps_;  // what the client is to send, each in order
   std::set<std::uint32_t> aliases_;

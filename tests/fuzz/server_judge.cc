@@ -76,16 +76,21 @@ void ServerJudge::ask(const Packet& packet) {
     if (!method_ || !method || method->text() != *method_) fault_ = 0x82;  // MQTT-4.12.0-5, -7
     asked_to_go_on_ = false;
   } else if (const auto* puback = std::get_if<Puback>(&packet)) {
-    const auto at = open_.find(puback->packet_id);
-    if (at != open_.end() && at->second == Stage::puback) open_.erase(at);
+    acknowledged(puback->packet_id, Stage::puback, true);
   } else if (const auto* pubrec = std::get_if<Pubrec>(&packet)) {
-    const auto at = open_.find(pubrec->packet_id);
-    if (at == open_.end() || at->second != Stage::pubrec) return;
-    at->second = Stage::pubcomp;
-    if (pubrec->reason >= ReasonCode::unspecified_error) open_.erase(at);
+    acknowledged(pubrec->packet_id, Stage::pubrec, pubrec->reason >= ReasonCode::unspecified_error);
   } else if (const auto* pubcomp = std::get_if<Pubcomp>(&packet)) {
-    const auto at = open_.find(pubcomp->packet_id);
-    if (at != open_.end() && at->second == Stage::pubcomp) open_.erase(at);
+    acknowledged(pubcomp->packet_id, Stage::pubcomp, true);
+  }
+}
+
+void ServerJudge::acknowledged(std::uint16_t packet_id, Stage stage, bool ends) {
+  const auto at = open_.find(packet_id);
+  if (at == open_.end()) {
+    early_.insert(packet_id);
+  } else if (at->second == stage) {
+    at->second = Stage::pubcomp;
+    if (ends) open_.erase(at);
   }
 }
 
@@ -180,7 +185,7 @@ void ServerJudge::judge(const Publish& packet) {
     require(!packet.topic.empty() || aliases_[*alias], "an alias that was never set");
     aliases_[*alias] = true;
   }
-  if (packet.qos == QoS::at_most_once) return;
+  if (packet.qos == QoS::at_most_once || early_.contains(packet.packet_id)) return;
   const auto stage = packet.qos == QoS::at_least_once ? Stage::puback : Stage::pubrec;
   require(open_.emplace(packet.packet_id, stage).second, "a packet id that is in use");
   std::size_t publishes = 0;

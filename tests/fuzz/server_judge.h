@@ -6,6 +6,8 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
+#include <string>
 
 #include "protocol/broker/broker.h"
 #include "protocol/wire/codec.h"
@@ -19,6 +21,8 @@ class ServerJudge {
   explicit ServerJudge(const BrokerConfig& config);
   void heard(Bytes bytes);  ///< the broker reads these next
   void said(Bytes bytes);   ///< the broker wrote these; throws Broken
+  /// Everything that has been heard is read, and everything that was written is known.
+  void caught_up() { early_.clear(); }
   /// The broker ended the link because of what it has heard, and all that it said is known.
   void ended_by_input() const;
 
@@ -30,6 +34,7 @@ class ServerJudge {
   [[nodiscard]] Packet answer(Choices& choices) const;
 
  private:
+  enum class Stage : std::uint8_t { puback, pubrec, pubcomp };
   struct Question {
     PacketType answer;
     std::uint16_t packet_id;
@@ -44,6 +49,7 @@ class ServerJudge {
   void answered(const Question& answer);
   void judge(const Connack& packet);
   void judge(const Publish& packet);
+  void acknowledged(std::uint16_t packet_id, Stage stage, bool ends);
   [[nodiscard]] bool v5() const { return version_ == ProtocolVersion::v5_0; }
 
   const BrokerConfig& config_;
@@ -64,9 +70,9 @@ class ServerJudge {
   bool accepted_ = false, ended_ = false;  // CONNACK, and DISCONNECT or a refusal, were said
   std::optional<ReasonCode> last_word_;    // of the DISCONNECT or CONNACK that ended it
   bool asked_to_go_on_ = false;            // by AUTH 0x18, and has not answered
-  enum class Stage : std::uint8_t { puback, pubrec, pubcomp };
-  std::map<std::uint16_t, Stage> open_;  // what the broker sent on this link and waits for
-  std::uint16_t released_ = 1;           // a PUBREL for an exchange of an older link, or of none
+  std::map<std::uint16_t, Stage> open_;    // what the broker sent on this link and waits for
+  std::set<std::uint16_t> early_;          // acknowledged, though nobody saw them written so far
+  std::uint16_t released_ = 1;             // a PUBREL for an exchange of an older link, or of none
   std::map<std::uint32_t, bool> aliases_;
 };
 
