@@ -323,6 +323,11 @@ void BrokerCore::due_keep_alive(BrokerLink& link, Time now) {
   const Time due = link.keep_alive_due(now);
   if (due == never) return;
   if (due > now) return set_timer(due, {Timer::keep_alive, link.id()});
+  // A DISCONNECT behind bytes that the client does not take would only keep the link open.
+  if (!link.output().outbox.empty()) {
+    disconnected(link, now);
+    return link.finish(BrokerLink::Pending::discard, now);
+  }
   // MQTT-3.1.2-24; v5 MQTT-3.1.2-22
   link.end(ReasonCode::keep_alive_timeout, now, BrokerLink::Pending::discard);
 }

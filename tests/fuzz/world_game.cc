@@ -30,6 +30,7 @@ BrokerConfig WorldGame::draw_broker(Choices& choices) {
 
 ClientConfig WorldGame::draw_client(std::string client_id) {
   ClientConfig config;
+  config.version = choices_.one_of({newest, ProtocolVersion::v3_1_1});
   config.clean_session = choices_.one_in(3);
   config.keep_alive_s = choices_.one_of<std::uint16_t>({3, 0});
   config.ping_timeout = ping_timeout;
@@ -40,6 +41,14 @@ ClientConfig WorldGame::draw_client(std::string client_id) {
   if (choices_.one_in(3)) {
     config.will = Will{Slice::copy_of("will/" + client_id), Slice::copy_of(client_id),
                        draw_qos(choices_), choices_.one_in(2)};
+  }
+  if (config.version == ProtocolVersion::v5_0) {
+    config.session_expiry_s =
+        choices_.one_of<std::optional<std::uint32_t>>({std::nullopt, 0, 2, 0xFFFFFFFF});
+    config.receive_maximum = choices_.one_of<std::uint16_t>({65'535, 1, 2});
+    config.topic_alias_maximum = config.max_topic_aliases = choices_.one_of<std::uint16_t>({2, 0});
+    if (config.will && choices_.one_in(2))
+      config.will->properties.add(PropertyId::will_delay_interval, 2);
   }
   config.client_id = std::move(client_id);
   return config;
@@ -78,10 +87,10 @@ void WorldGame::move() {
     case 0:
       return world_.run(choices_.one_of({1 * millisecond, 100 * millisecond, 5 * second}));
     case 1:
-      world_.subscribe(client, draw_filter(choices_), draw_qos(choices_));
+      world_.subscribe(client, draw_filter_of(client), draw_qos(choices_));
       return;
     case 2:
-      world_.unsubscribe(client, draw_filter(choices_));
+      world_.unsubscribe(client, draw_filter_of(client));
       return;
     case 3:
       return fault(client);
@@ -91,6 +100,13 @@ void WorldGame::move() {
                      std::to_string(++published_) + std::string(choices_.below(40), '.'),
                      draw_qos(choices_), choices_.one_in(4));
   }
+}
+
+// To 3.1.1 a shared filter is one that no topic matches.
+std::string_view WorldGame::draw_filter_of(Index client) {
+  const std::string_view filter = draw_filter(choices_);
+  const bool v5 = world_.client(client).config().version == ProtocolVersion::v5_0;
+  return v5 || !filter.starts_with("$share/") ? filter : "#";
 }
 
 void WorldGame::fault(Index client) {

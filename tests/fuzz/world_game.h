@@ -20,6 +20,7 @@ class WorldGame {
   [[nodiscard]] static BrokerConfig draw_broker(Choices& choices);
   [[nodiscard]] ClientConfig draw_client(std::string client_id);
   [[nodiscard]] testing::Wire draw_wire();
+  [[nodiscard]] std::string_view draw_filter_of(Index client);
   void move();
   void fault(Index client);
 
