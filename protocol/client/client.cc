@@ -55,7 +55,8 @@ OutMessage outgoing(const Publish& message, Time now) {
 
 /// `extra`: bytes that each filter takes beside its length and text.
 template <typename Items, typename FilterOf>
-std::optional<Misuse> check_filters(const Items& items, std::size_t extra, FilterOf filter_of) {
+std::optional<Misuse> check_filters(const Items& items, ProtocolVersion version, std::size_t extra,
+                                    FilterOf filter_of) {
   // MQTT-3.10.3-2; v3 MQTT-3.8.3-3, v5 MQTT-3.8.3-2
   if (items.empty()) return Misuse::bad_argument;
   std::size_t bytes = 0;
@@ -64,9 +65,30 @@ std::optional<Misuse> check_filters(const Items& items, std::size_t extra, Filte
     if (filter.size() > longest_string) return Misuse::too_large;
     // MQTT-3.8.3-1, MQTT-3.10.3-1
     if (!valid_topic_filter(filter.text())) return Misuse::bad_topic;
+    if (version == ProtocolVersion::v5_0 && !shared_filter_fault(filter.text()).empty()) {
+      return Misuse::bad_topic;  // MQTT-4.8.2-1, MQTT-4.8.2-2
+    }
     bytes += 2 + filter.size() + extra;
   }
   if (bytes > max_remaining_length - most_extra_bytes) return Misuse::too_large;
+  return std::nullopt;
+}
+
+std::optional<Misuse> check_options(const std::vector<Subscription>& subscriptions,
+                                    ProtocolVersion version) {
+  for (const Subscription& subscription : subscriptions) {
+    if (subscription.qos > QoS::exactly_once) return Misuse::bad_argument;  // MQTT-3.8.3-4
+    if (subscription.retain_handling > RetainHandling::do_not_send) {
+      return Misuse::bad_argument;  // U-3.8.3.1-2
+    }
+    if (version != ProtocolVersion::v5_0 &&
+        subscription != Subscription{subscription.filter, subscription.qos}) {
+      return Misuse::bad_argument;  // 3.1.1 has no such options
+    }
+    if (subscription.no_local && shared_filter(subscription.filter.text())) {
+      return Misuse::bad_argument;  // v5 MQTT-3.8.3-4
+    }
+  }
   return std::nullopt;
 }
 
@@ -102,27 +124,33 @@ std::variant<Token, Misuse> Client::publish(Slice topic, Slice payload, QoS qos,
 }
 
 std::variant<Token, Misuse> Client::subscribe(std::vector<Subscription> subscriptions, Time now,
-                                              Properties) {
-  const auto misuse = check_filters(subscriptions, 1,
-                                    [](const Subscription& s) -> const Slice& { return s.filter; });
+                                              Properties properties) {
+  Subscribe packet{0, std::move(subscriptions), std::move(properties)};
+  auto misuse = check_filters(packet.subscriptions, config().version, 1,
+                              [](const Subscription& s) -> const Slice& { return s.filter; });
+  if (!misuse) misuse = check_options(packet.subscriptions, config().version);
+  if (!misuse)
+    misuse = check_properties(packet.properties, PacketType::subscribe, config().version);
+  if (!misuse) misuse = state_->objection(packet);
   if (misuse) return *misuse;
-  for (const Subscription& subscription : subscriptions) {
-    if (subscription.qos > QoS::exactly_once) return Misuse::bad_argument;  // MQTT-3.8.3-4
-  }
-  if (!state_->has_room_for_request()) return Misuse::queue_full;
   const Token token = state_->next_token++;
-  state_->session.subscriptions().subscribe(token, std::move(subscriptions));
+  state_->session.subscriptions().subscribe(token, std::move(packet));
   state_->write(now);
   return token;
 }
 
-std::variant<Token, Misuse> Client::unsubscribe(std::vector<Slice> filters, Time now, Properties) {
-  const auto misuse =
-      check_filters(filters, 0, [](const Slice& filter) -> const Slice& { return filter; });
+std::variant<Token, Misuse> Client::unsubscribe(std::vector<Slice> filters, Time now,
+                                                Properties properties) {
+  Unsubscribe packet{0, std::move(filters), std::move(properties)};
+  auto misuse = check_filters(packet.filters, config().version, 0,
+                              [](const Slice& filter) -> const Slice& { return filter; });
+  if (!misuse) {
+    misuse = check_properties(packet.properties, PacketType::unsubscribe, config().version);
+  }
+  if (!misuse) misuse = state_->objection(packet);
   if (misuse) return *misuse;
-  if (!state_->has_room_for_request()) return Misuse::queue_full;
   const Token token = state_->next_token++;
-  state_->session.subscriptions().unsubscribe(token, std::move(filters));
+  state_->session.subscriptions().unsubscribe(token, std::move(packet));
   state_->write(now);
   return token;
 }

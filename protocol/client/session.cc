@@ -47,7 +47,6 @@ std::optional<ReasonCode> Session::refusal(const OutMessage& message, const Link
 
 std::vector<Completed> Session::write(LinkOutput& out, Time now) {
   std::vector<Completed> over;
-  subscriptions_.write(out.outbox);
   outbound_.resend(out, outbox_bytes_, now);
   while (!queue_.empty() && outbound_.can_send() && out.outbox.size() < outbox_bytes_) {
     OutMessage message = std::move(queue_.front());

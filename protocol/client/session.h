@@ -24,7 +24,7 @@ class Session {
   /// True if a message published now would go out at once.
   [[nodiscard]] bool can_send(const LinkOutput& out) const;
   void enqueue(OutMessage message) { push(std::move(message), queue_.end()); }
-  /// Writes as much as may be in flight: requests, then what is to be sent again, then the queue.
+  /// Writes as much as may be in flight: what is to be sent again, then the queue.
   /// Gives the messages that cannot go out any more, or not to this server.
   std::vector<Completed> write(LinkOutput& out, Time now);
   /// What the server's terms do not let this end publish, if anything.

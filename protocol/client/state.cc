@@ -44,17 +44,13 @@ std::optional<Misuse> Client::State::stop(const Disconnect& how, Time now) {
 
 std::optional<Misuse> Client::State::objection(const OutMessage& message) const {
   if (connected()) {
-    const auto reason = client::Session::refusal(message, link->output());
-    if (reason == ReasonCode::packet_too_large) return Misuse::too_large;
-    if (reason) return Misuse::not_supported;
+    if (const auto reason = client::Session::refusal(message, link->output())) {
+      return misuse_of(*reason);
+    }
   }
   if (message.qos == QoS::at_most_once || session.has_room(message)) return std::nullopt;
   if (connected() && session.can_send(link->output())) return std::nullopt;
   return Misuse::queue_full;
-}
-
-bool Client::State::has_room_for_request() const {
-  return session.subscriptions().unanswered() < config.queue_messages;
 }
 
 Token Client::State::publish(const Publish& message, OutMessage out, Time now) {
@@ -75,6 +71,7 @@ Token Client::State::publish(const Publish& message, OutMessage out, Time now) {
 
 void Client::State::write(Time now) {
   if (!connected()) return;
+  add(session.subscriptions().write(link->output()));
   for (Completed& over : session.write(link->output(), now)) complete(std::move(over), now);
 }
 
@@ -166,15 +163,19 @@ void Client::State::packet(Packet packet, Time now) {
     std::string words(name(disconnect->reason, PacketType::disconnect));
     return link->give_up(Disconnected{{}, "the server disconnected: " + words, *disconnect}, now);
   } else if (const auto* suback = std::get_if<Suback>(&packet)) {
-    auto completed = session.subscriptions().suback(*suback);
-    if (!completed) return link->violated(completed.violation(), now);
-    if (*completed) inbox.add(std::move(**completed));
+    auto events = session.subscriptions().suback(*suback);
+    if (!events) return link->violated(events.violation(), now);
+    add(std::move(*events));
   } else if (const auto* unsuback = std::get_if<Unsuback>(&packet)) {
-    if (auto completed = session.subscriptions().unsuback(*unsuback)) {
-      inbox.add(std::move(*completed));
-    }
+    auto events = session.subscriptions().unsuback(*unsuback);
+    if (!events) return link->violated(events.violation(), now);
+    add(std::move(*events));
   }
   write(now);
+}
+
+void Client::State::add(std::vector<ClientEvent> events) {
+  for (ClientEvent& event : events) inbox.add(std::move(event));
 }
 
 void Client::State::received(Publish publish, Time now) {

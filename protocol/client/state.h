@@ -24,8 +24,21 @@ struct Client::State final : client::LinkOwner {
   std::optional<Misuse> stop(const Disconnect& how, Time now);
   /// What stands against taking the message now.
   [[nodiscard]] std::optional<Misuse> objection(const OutMessage& message) const;
-  [[nodiscard]] bool has_room_for_request() const;
   Token publish(const Publish& message, OutMessage out, Time now);
+  /// The same for SUBSCRIBE and UNSUBSCRIBE.
+  template <typename Request>
+  [[nodiscard]] std::optional<Misuse> objection(const Request& packet) const {
+    if (connected()) {
+      if (const auto reason = client::Subscriptions::refusal(packet, link->output().terms())) {
+        return misuse_of(*reason);
+      }
+    }
+    const bool room = session.subscriptions().unanswered() < config.queue_messages;
+    return room ? std::nullopt : std::optional(Misuse::queue_full);
+  }
+  [[nodiscard]] static Misuse misuse_of(ReasonCode reason) {
+    return reason == ReasonCode::packet_too_large ? Misuse::too_large : Misuse::not_supported;
+  }
   void write(Time now);  ///< puts on the link what may go now
   std::optional<ClientEvent> poll(Time now);
   void advance(Time now);
@@ -42,6 +55,7 @@ struct Client::State final : client::LinkOwner {
   void ended(ClientEvent how, const std::vector<Token>& unsent, Time now) override;
 
   void received(Publish publish, Time now);
+  void add(std::vector<ClientEvent> events);
   void acknowledge(const client::OwedAck& ack);
   void answer_repeats();
   void fail(const std::vector<Token>& tokens, Time now);

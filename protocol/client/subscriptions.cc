@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "protocol/wire/codec.h"
+#include "protocol/wire/topic.h"
 
 namespace mqttlab::client {
 
@@ -11,6 +12,26 @@ namespace {
 // One SUBSCRIBE of a resubscription stays far below any server's packet limit.
 constexpr std::size_t resubscribe_filters = 64;
 constexpr std::size_t resubscribe_bytes = 16 << 10;
+
+template <typename Request>
+bool too_large(Request packet, const Terms& terms) {
+  if (terms.version != ProtocolVersion::v5_0) return false;
+  packet.packet_id = 1;  // it may have none yet, and all are as long
+  Outbox scratch;
+  encode(packet, terms.version, scratch);
+  return scratch.size() > terms.max_packet_size;  // v5 MQTT-3.2.2-15
+}
+
+std::optional<ReasonCode> refusal_of(std::string_view filter, const Terms& terms) {
+  if (!terms.shared_available && shared_filter(filter)) {
+    return ReasonCode::shared_subscriptions_not_supported;  // U-3.2.2.3.13-3
+  }
+  if (!terms.wildcards_available && filter.find_first_of("+#") != std::string_view::npos) {
+    return ReasonCode::wildcard_subscriptions_not_supported;  // U-3.2.2.3.11-3
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::uint16_t& Subscriptions::id_of(Request& request) {
@@ -18,29 +39,101 @@ std::uint16_t& Subscriptions::id_of(Request& request) {
                     request.packet);
 }
 
-void Subscriptions::subscribe(Token token, std::vector<Subscription> subscriptions) {
-  for (const Subscription& subscription : subscriptions) {
-    wanted_.insert_or_assign(std::string(subscription.filter.text()), subscription.qos);
+void Subscriptions::subscribe(Token token, Subscribe packet) {
+  const auto id = packet.properties.get<PropertyId::subscription_identifier>().value_or(0);
+  for (const Subscription& subscription : packet.subscriptions) {
+    // Kept for long: must not hold on to the caller's buffer.
+    Subscription kept = subscription;
+    kept.filter = Slice::copy_of(subscription.filter.text());
+    wanted_.insert_or_assign(std::string(kept.filter.text()), Wanted{kept, id});
   }
-  requests_.push_back({Subscribe{0, std::move(subscriptions)}, token});
+  requests_.push_back({std::move(packet), token});
 }
 
-void Subscriptions::unsubscribe(Token token, std::vector<Slice> filters) {
-  for (const Slice& filter : filters) {
-    const auto wanted = wanted_.find(filter.text());
-    if (wanted != wanted_.end()) wanted_.erase(wanted);
-  }
-  requests_.push_back({Unsubscribe{0, std::move(filters)}, token});
+void Subscriptions::unsubscribe(Token token, Unsubscribe packet) {
+  for (const Slice& filter : packet.filters) unwant(filter.text());
+  requests_.push_back({std::move(packet), token});
 }
 
-void Subscriptions::write(Outbox& out) {
-  for (Request& request : requests_) {
-    if (request.written) continue;
+void Subscriptions::unwant(std::string_view filter) {
+  const auto wanted = wanted_.find(filter);
+  if (wanted != wanted_.end()) wanted_.erase(wanted);
+}
+
+std::optional<ReasonCode> Subscriptions::refusal(const Subscribe& packet, const Terms& terms) {
+  if (!terms.identifiers_available && packet.properties.has(PropertyId::subscription_identifier)) {
+    return ReasonCode::subscription_identifiers_not_supported;  // U-3.2.2.3.12-3
+  }
+  for (const Subscription& subscription : packet.subscriptions) {
+    if (const auto reason = refusal_of(subscription.filter.text(), terms)) return reason;
+  }
+  return too_large(packet, terms) ? std::optional(ReasonCode::packet_too_large) : std::nullopt;
+}
+
+std::optional<ReasonCode> Subscriptions::refusal(const Unsubscribe& packet, const Terms& terms) {
+  return too_large(packet, terms) ? std::optional(ReasonCode::packet_too_large) : std::nullopt;
+}
+
+Subscriptions::Events Subscriptions::write(LinkOutput& out) {
+  Events events;
+  for (std::size_t i = 0; i < requests_.size();) {
+    if (requests_[i].written) {
+      ++i;
+      continue;
+    }
+    const auto reason = std::visit([&](const auto& packet) { return refusal(packet, out.terms()); },
+                                   requests_[i].packet);
+    if (reason) {
+      const auto request = requests_.begin() + static_cast<std::ptrdiff_t>(i);
+      if (!halve(request)) refuse(request, *reason, events);
+      continue;
+    }
+    Request& request = requests_[i++];
     std::uint16_t& id = id_of(request);
     if (id == 0) id = ids_.take();  // MQTT-2.3.1-2, MQTT-2.2.1-3
-    if (id == 0) return;
-    std::visit([&](const auto& packet) { encode(packet, version_, out); }, request.packet);
+    if (id == 0) break;
+    std::visit([&](const auto& packet) { encode(packet, version_, out.outbox); }, request.packet);
     request.written = true;
+  }
+  return events;
+}
+
+// A resubscription may be taken apart, so that what the server does take is asked for.
+bool Subscriptions::halve(Requests::iterator request) {
+  auto* packet = std::get_if<Subscribe>(&request->packet);
+  if (request->token != 0 || !packet || packet->subscriptions.size() < 2) return false;
+  auto& all = packet->subscriptions;
+  const auto middle = all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2);
+  Subscribe second{0, {middle, all.end()}, packet->properties};
+  all.erase(middle, all.end());
+  requests_.insert(request + 1, {std::move(second)});
+  return true;
+}
+
+void Subscriptions::refuse(Requests::iterator at, ReasonCode reason, Events& events) {
+  Request request = std::move(*at);
+  requests_.erase(at);
+  ids_.release(id_of(request));
+  if (const auto* subscribe = std::get_if<Subscribe>(&request.packet)) {
+    const std::vector<std::uint8_t> codes(subscribe->subscriptions.size(),
+                                          static_cast<std::uint8_t>(reason));
+    not_granted(*subscribe, request.token, codes, events);
+  }
+  if (request.token != 0) {
+    events.push_back(
+        Completed{.token = request.token, .outcome = Outcome::refused, .reason = reason});
+  }
+}
+
+// The application sees its own call's codes; what was granted long ago it must be told.
+void Subscriptions::not_granted(const Subscribe& packet, Token token,
+                                const std::vector<std::uint8_t>& codes, Events& events) {
+  const auto asked = asked_for();
+  for (std::size_t i = 0; i < codes.size(); ++i) {
+    const Slice& filter = packet.subscriptions[i].filter;
+    if (codes[i] < suback_failure || asked.contains(filter.text())) continue;
+    unwant(filter.text());
+    if (token == 0) events.push_back(SubscriptionLost{filter, codes[i]});
   }
 }
 
@@ -51,34 +144,40 @@ Subscriptions::Requests::iterator Subscriptions::find(std::uint16_t id) {
   });
 }
 
-Result<std::optional<Completed>> Subscriptions::suback(const Suback& packet) {
+Result<Subscriptions::Events> Subscriptions::suback(const Suback& packet) {
   const auto request = find<Subscribe>(packet.packet_id);
-  if (request == requests_.end()) return std::optional<Completed>();
+  if (request == requests_.end()) return Events();
   if (packet.codes.size() != std::get<Subscribe>(request->packet).subscriptions.size()) {
-    return Violation{0x82, "MQTT-3.8.4-5"};
+    const bool v5 = version_ == ProtocolVersion::v5_0;
+    return protocol_error(v5 ? "MQTT-3.8.4-6" : "MQTT-3.8.4-5");
   }
   const Subscribe subscribe = std::get<Subscribe>(std::move(request->packet));
   const Token token = request->token;
   requests_.erase(request);
   ids_.release(packet.packet_id);
-  if (token == 0) return std::optional<Completed>();
-  const auto asked = asked_for();
-  for (std::size_t i = 0; i < packet.codes.size(); ++i) {
-    const std::string_view filter = subscribe.subscriptions[i].filter.text();
-    if (packet.codes[i] != suback_failure || asked.contains(filter)) continue;
-    const auto wanted = wanted_.find(filter);
-    if (wanted != wanted_.end()) wanted_.erase(wanted);
+  Events events;
+  not_granted(subscribe, token, packet.codes, events);
+  if (token != 0) {
+    events.push_back(
+        Completed{.token = token, .codes = packet.codes, .properties = packet.properties});
   }
-  return std::optional<Completed>(Completed{token, Outcome::done, packet.codes});
+  return events;
 }
 
-std::optional<Completed> Subscriptions::unsuback(const Unsuback& packet) {
+Result<Subscriptions::Events> Subscriptions::unsuback(const Unsuback& packet) {
   const auto request = find<Unsubscribe>(packet.packet_id);
-  if (request == requests_.end()) return std::nullopt;
-  const Token token = request->token;
+  if (request == requests_.end()) return Events();
+  if (version_ == ProtocolVersion::v5_0 &&
+      packet.codes.size() != std::get<Unsubscribe>(request->packet).filters.size()) {
+    return protocol_error("MQTT-3.11.3-1");
+  }
+  Completed completed{.token = request->token, .properties = packet.properties};
+  for (const ReasonCode code : packet.codes) {
+    completed.codes.push_back(static_cast<std::uint8_t>(code));
+  }
   requests_.erase(request);
   ids_.release(packet.packet_id);
-  return Completed{token, Outcome::done, {}};
+  return Events{std::move(completed)};
 }
 
 void Subscriptions::new_link() {
@@ -107,20 +206,31 @@ std::set<std::string_view> Subscriptions::asked_for() const {
 
 void Subscriptions::resubscribe() {
   const auto asked = asked_for();
+  std::map<std::uint32_t, std::vector<Subscription>> by_identifier;
+  for (const auto& [filter, wanted] : wanted_) {
+    if (!asked.contains(filter)) by_identifier[wanted.identifier].push_back(wanted.subscription);
+  }
   Requests anew;
-  std::vector<Subscription> batch;
+  Subscribe batch;
   std::size_t bytes = 0;
   const auto flush = [&] {
-    if (!batch.empty()) anew.push_back({Subscribe{0, std::exchange(batch, {})}});
+    if (!batch.subscriptions.empty()) anew.push_back({batch});
+    batch.subscriptions.clear();
     bytes = 0;
   };
-  for (const auto& [filter, qos] : wanted_) {
-    if (asked.contains(filter)) continue;
-    if (batch.size() == resubscribe_filters || bytes + filter.size() > resubscribe_bytes) flush();
-    batch.push_back({Slice::copy_of(filter), qos});
-    bytes += filter.size();
+  for (const auto& [identifier, subscriptions] : by_identifier) {
+    if (identifier != 0) {
+      batch.properties = Properties().add(PropertyId::subscription_identifier, identifier);
+    }
+    for (const Subscription& subscription : subscriptions) {
+      const std::size_t size = subscription.filter.size();
+      const bool full = batch.subscriptions.size() == resubscribe_filters;
+      if (full || bytes + size > resubscribe_bytes) flush();
+      batch.subscriptions.push_back(subscription);
+      bytes += size;
+    }
+    flush();
   }
-  flush();
   requests_.insert(requests_.begin(), std::make_move_iterator(anew.begin()),
                    std::make_move_iterator(anew.end()));
 }
