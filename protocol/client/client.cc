@@ -115,7 +115,7 @@ std::variant<Token, Misuse> Client::publish(Slice topic, Slice payload, QoS qos,
   auto misuse = check_publish(message, config().version);
   if (!misuse) {
     OutMessage out = outgoing(message, now);
-    misuse = state_->objection(out);
+    misuse = state_->objection(out, now);
     if (!misuse) return state_->publish(message, std::move(out), now);
   }
   state_->trace_publish(trace::Kind::publish_refused, message, static_cast<std::uint8_t>(*misuse),
@@ -155,12 +155,11 @@ std::variant<Token, Misuse> Client::unsubscribe(std::vector<Slice> filters, Time
   return token;
 }
 
+std::optional<Misuse> Client::reauthenticate(Time now) { return state_->reauthenticate(now); }
+
 std::optional<ClientEvent> Client::poll(Time now) { return state_->poll(now); }
 
-bool Client::wants_link() const {
-  // One socket at a time: the host closes the old link before it dials again.
-  return state_->redial.wants_dial() && (!state_->link || state_->link->is_closed());
-}
+bool Client::wants_link() const { return state_->wants_link(); }
 
 void Client::dialing(Time now) {
   if (wants_link()) state_->redial.dialing(now);

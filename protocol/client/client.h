@@ -50,8 +50,9 @@ struct ClientConfig {
   std::size_t queue_messages =
       1'000;  ///< accepted and not yet in flight, offline or behind a full window
   std::size_t queue_bytes = 1 << 20;
-  std::size_t inbox_messages =
-      1'000;  ///< events not yet taken with poll(); then the link is not read
+  /// Events not yet taken with poll(); then no link is read or wanted. As many may be completions;
+  /// then no call is taken (queue_full).
+  std::size_t inbox_messages = 1'000;
   std::size_t inbox_bytes = 4 << 20;        ///< the same in bytes of topic and payload
   std::size_t outbox_bytes = 256 << 10;     ///< per link; above it QoS 0 is dropped, the rest waits
   std::uint32_t max_packet_size = 1 << 20;  ///< bytes accepted from the server; 5.0 tells it so
@@ -152,13 +153,16 @@ class Client {
   /// `properties` (5.0): User Properties.
   std::variant<Token, Misuse> unsubscribe(std::vector<Slice> filters, Time now,
                                           Properties properties = {});
+  /// Begins an enhanced authentication anew (5.0); its failure ends the link. A Misuse while not
+  /// connected, without an authenticator, or before the last one has ended.
+  std::optional<Misuse> reauthenticate(Time now);
   /// The next event for the application; taking a Received acknowledges it. The link may have
   /// something to write, and room to read, after it.
   std::optional<ClientEvent> poll(Time now);
 
   // The host's side.
   /// The host should dial now, and say so with dialing(); a dial still under way has been given up
-  /// after connect_timeout and is to be dropped.
+  /// after connect_timeout and is to be dropped. Not while the inbox is full: poll() may change it.
   [[nodiscard]] bool wants_link() const;
   void dialing(Time now);
   /// The transport is up: a new link, valid until the next dialed(). If nobody waits for it any

@@ -2,13 +2,20 @@
 
 namespace mqttlab::client {
 
+namespace {
+std::size_t bytes_of(const Received& message) {
+  return message.topic.size() + message.payload.size() + message.properties.bytes().size();
+}
+}  // namespace
+
 void Inbox::add(ClientEvent event) {
+  if (std::holds_alternative<Completed>(event)) ++completions_;
   entries_.push_back({std::move(event), {}});
   ++events_;
 }
 
 void Inbox::add(Received message, OwedAck ack) {
-  bytes_ += message.topic.size() + message.payload.size();
+  bytes_ += bytes_of(message);
   entries_.push_back({std::move(message), ack});  // MQTT-4.6.0-2, MQTT-4.6.0-3
   ++events_;
 }
@@ -20,9 +27,8 @@ std::optional<std::pair<ClientEvent, OwedAck>> Inbox::take() {
   std::pair<ClientEvent, OwedAck> taken{std::move(*entries_.front().event), entries_.front().ack};
   entries_.pop_front();
   --events_;
-  if (const auto* message = std::get_if<Received>(&taken.first)) {
-    bytes_ -= message->topic.size() + message->payload.size();
-  }
+  if (std::holds_alternative<Completed>(taken.first)) --completions_;
+  if (const auto* message = std::get_if<Received>(&taken.first)) bytes_ -= bytes_of(*message);
   return taken;
 }
 

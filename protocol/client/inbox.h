@@ -33,7 +33,8 @@ class Inbox {
 
   [[nodiscard]] bool has_events() const { return events_ > 0; }
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
-  [[nodiscard]] std::size_t bytes() const { return bytes_; }  ///< of topics and payloads
+  [[nodiscard]] std::size_t completions() const { return completions_; }
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }  ///< of topics, payloads, properties
 
  private:
   struct Entry {
@@ -42,6 +43,7 @@ class Inbox {
   };
   std::deque<Entry> entries_;
   std::size_t events_ = 0;
+  std::size_t completions_ = 0;
   std::size_t bytes_ = 0;
 };
 

@@ -32,6 +32,31 @@ std::string words(CloseCause cause) {
   return "closed by this end";
 }
 
+// Without what a server takes no packet of this size for (MQTT-3.14.2-3, MQTT-3.14.2-4).
+Disconnect fitting(Disconnect packet, ProtocolVersion version, std::uint32_t max_packet_size) {
+  Outbox scratch;
+  encode(packet, version, scratch);
+  if (scratch.size() <= max_packet_size) return packet;
+  packet.properties.remove(PropertyId::reason_string).remove(PropertyId::user_property);
+  return packet;
+}
+
+// A Reason String or User Property in a packet that may lack them on request.
+bool tells_problem(const Packet& packet) {
+  return std::visit(
+      [](const auto& value) {
+        using P = std::decay_t<decltype(value)>;
+        constexpr bool may = std::is_same_v<P, Publish> || std::is_same_v<P, Connack> ||
+                             std::is_same_v<P, Disconnect>;
+        if constexpr (!may && requires { value.properties; }) {
+          return value.properties.has(PropertyId::reason_string) ||
+                 value.properties.has(PropertyId::user_property);
+        }
+        return false;
+      },
+      packet);
+}
+
 std::string words(const Violation& violation) {
   if (violation.statement.empty()) return "the server sent a packet over max_packet_size";
   return "the server broke " + std::string(violation.statement);
@@ -39,17 +64,19 @@ std::string words(const Violation& violation) {
 
 }  // namespace
 
-Link::Link(LinkOwner& owner, const ClientConfig& config, std::uint64_t number,
-           const Connect& connect, Time connect_by, Time now)
+Link::Link(LinkOwner& owner, const ClientConfig& config, std::uint64_t number, Connect connect,
+           Time connect_by, Time now)
     : owner_(owner),
       config_(config),
       number_(number),
       framer_(config.max_packet_size),
       aliases_(config.topic_alias_maximum),
+      authentication_(config.authenticator),
       keep_alive_s_(config.keep_alive_s),
       keep_alive_(config.keep_alive_s, config.ping_timeout, now),
       give_up_at_(connect_by) {
-  encode(connect, config.version, output_.outbox);  // MQTT-3.1.0-1
+  authentication_.open(connect.properties);
+  encode(std::move(connect), config.version, output_.outbox);  // MQTT-3.1.0-1
 }
 
 Link::Link(LinkOwner& owner, const ClientConfig& config, std::uint64_t number)
@@ -59,6 +86,7 @@ Link::Link(LinkOwner& owner, const ClientConfig& config, std::uint64_t number)
       phase_(Phase::draining),
       told_(true),
       framer_(config.max_packet_size),
+      authentication_({}),
       keep_alive_s_(0),
       keep_alive_(0, config.ping_timeout, 0) {}
 
@@ -97,12 +125,16 @@ void Link::process(bool to_the_end, Time now) {
 std::optional<Violation> Link::admit(Packet& packet) {
   // CONNACK comes first, and once.
   const bool is_connack = std::holds_alternative<Connack>(packet);
-  if (phase_ == Phase::connecting && !is_connack) {
+  const bool is_auth = std::holds_alternative<Auth>(packet);
+  if (phase_ == Phase::connecting && !is_connack && !is_auth) {
     const bool goodbye = std::holds_alternative<Disconnect>(packet);
     return protocol_error(goodbye ? "MQTT-3.14.0-1" : "MQTT-3.2.0-1");
   }
   if (phase_ == Phase::connected && is_connack) {
     return protocol_error(v5(config_) ? "MQTT-3.2.0-2" : "MQTT-3.2.0-1");
+  }
+  if (!config_.request_problem_information && tells_problem(packet)) {
+    return protocol_error("MQTT-3.1.2-29");  // U-3.1.2.11.7-3
   }
   auto* publish = std::get_if<Publish>(&packet);
   if (publish && !publish->properties.empty()) {
@@ -118,6 +150,8 @@ void Link::handle(Packet packet, Time now) {
   if (const auto violation = admit(packet)) return violated(*violation, now);
   if (const auto* connack = std::get_if<Connack>(&packet)) {
     owner_.connack(*connack, now);
+  } else if (const auto* auth = std::get_if<Auth>(&packet)) {
+    go_on(authentication_.auth(*auth), now);
   } else if (std::holds_alternative<Pingresp>(packet)) {
     keep_alive_.answered();
   } else {
@@ -125,13 +159,32 @@ void Link::handle(Packet packet, Time now) {
   }
 }
 
-void Link::accepted(const Connack& packet, Time now) {
+bool Link::go_on(const Authentication::Step& step, Time now) {
+  if (step.violation) {
+    violated(*step.violation, now);
+  } else if (step.failed) {
+    // MQTT-4.12.1-2
+    part(ReasonCode::unspecified_error, {{}, "the server failed to authenticate"}, now);
+  } else if (step.answer) {
+    encode(*step.answer, config_.version, output_.outbox);
+  }
+  return !finished();
+}
+
+bool Link::reauthenticate(Time now) {
+  auto auth = authentication_.again();
+  return auth && go_on({.answer = std::move(auth)}, now);
+}
+
+bool Link::accept(const Connack& packet, Time now) {
+  if (!go_on(authentication_.accepted(packet), now)) return false;
   phase_ = Phase::connected;
   give_up_at_ = never;
   output_.agree(terms_of(packet, config_.version), config_.max_topic_aliases);
   // The server's word on keep alive overrides ours (v5 MQTT-3.1.2-21, MQTT-3.2.2-21).
   keep_alive_s_ = output_.terms().keep_alive_s.value_or(config_.keep_alive_s);
   keep_alive_ = KeepAlive(keep_alive_s_, config_.ping_timeout, now);
+  return true;
 }
 
 std::size_t Link::pending(std::span<Bytes> pieces) const { return output_.outbox.pending(pieces); }
@@ -159,7 +212,8 @@ void Link::read_on(Time now) {
 
 void Link::disconnect(const Disconnect& packet, Time now) {
   if (finished()) return;
-  encode(packet, config_.version, output_.outbox);
+  encode(fitting(packet, config_.version, output_.terms().max_packet_size), config_.version,
+         output_.outbox);
   // Nothing follows but the close: MQTT-3.14.4-1 and -2, v5 MQTT-3.14.4-1 and -2.
   phase_ = Phase::draining;
   give_up_at_ = std::min(now + config_.ping_timeout, keep_alive_.dead_at());
@@ -173,12 +227,17 @@ void Link::give_up(ClientEvent how, Time now) {
 }
 
 void Link::violated(Violation violation, Time now) {
-  // The connection ends here (MQTT-4.8.0-1).
-  if (!v5(config_)) return give_up(Disconnected{violation, words(violation)}, now);
   // The server was told the limit: it is more than this end's own.
-  if (violation.statement.empty()) violation.statement = "MQTT-3.1.2-24";  // U-3.1.2.11.4-3
-  disconnect({static_cast<ReasonCode>(violation.reason)}, now);            // MQTT-4.13.2-1
-  end(Disconnected{violation, words(violation)}, now);
+  const bool over_limit = v5(config_) && violation.statement.empty();
+  if (over_limit) violation.statement = "MQTT-3.1.2-24";  // U-3.1.2.11.4-3
+  // The connection ends here (MQTT-4.8.0-1; MQTT-4.13.2-1).
+  part(static_cast<ReasonCode>(violation.reason), {violation, words(violation)}, now);
+}
+
+void Link::part(ReasonCode reason, Disconnected how, Time now) {
+  if (!v5(config_)) return give_up(std::move(how), now);
+  disconnect({reason}, now);
+  end(std::move(how), now);
 }
 
 void Link::closed(CloseCause cause, Time now) {

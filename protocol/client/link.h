@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "protocol/client/authentication.h"
 #include "protocol/client/client.h"
 #include "protocol/client/keep_alive.h"
 #include "protocol/session/link_output.h"
@@ -21,7 +22,7 @@ class LinkOwner {
   /// False while the application takes too little: then nothing more is read.
   [[nodiscard]] virtual bool may_read() const = 0;
   virtual void connack(const Connack& packet, Time now) = 0;
-  /// A packet after CONNACK other than PINGRESP.
+  /// A packet after CONNACK other than PINGRESP and AUTH.
   virtual void packet(Packet packet, Time now) = 0;
   /// The transport took bytes: there is room in the outbox; these QoS 0 messages are gone.
   virtual void written(const std::vector<Token>& sent, Time now) = 0;
@@ -35,8 +36,9 @@ class LinkOwner {
 
 class Link final : public Peer {
  public:
-  /// Writes CONNECT (MQTT-3.1.0-1); CONNACK is to arrive before `connect_by`.
-  Link(LinkOwner& owner, const ClientConfig& config, std::uint64_t number, const Connect& connect,
+  /// Writes CONNECT (MQTT-3.1.0-1), with the first word of an enhanced authentication; CONNACK is
+  /// to arrive before `connect_by`.
+  Link(LinkOwner& owner, const ClientConfig& config, std::uint64_t number, Connect connect,
        Time connect_by, Time now);
   /// A link that nobody waits for: finished at once, tells its owner nothing.
   Link(LinkOwner& owner, const ClientConfig& config, std::uint64_t number);
@@ -55,10 +57,12 @@ class Link final : public Peer {
   [[nodiscard]] bool is_closed() const { return phase_ == Phase::closed; }
   [[nodiscard]] LinkOutput& output() { return output_; }
 
-  /// CONNACK was good: its terms hold, keep alive starts.
-  void accepted(const Connack& packet, Time now);
-  void track(Token token);  ///< a QoS 0 message ends where the outbox ends now
-  void read_on(Time now);   ///< may_read() may have changed
+  /// CONNACK was good: its terms hold, keep alive starts. False if it was not, for this end does
+  /// not believe the server; then the link has been given up.
+  [[nodiscard]] bool accept(const Connack& packet, Time now);
+  [[nodiscard]] bool reauthenticate(Time now);  ///< false: no method, or still at it
+  void track(Token token);                      ///< a QoS 0 message ends where the outbox ends now
+  void read_on(Time now);                       ///< may_read() may have changed
   /// DISCONNECT behind what is pending, then closes in order.
   void disconnect(const Disconnect& packet, Time now);
   /// Closes at once: what is still to be written is thrown away, for it would hold the socket open.
@@ -73,6 +77,10 @@ class Link final : public Peer {
   void process(bool to_the_end, Time now);
   [[nodiscard]] std::optional<Violation> admit(Packet& packet);
   void handle(Packet packet, Time now);
+  /// False: the link has been given up.
+  bool go_on(const Authentication::Step& step, Time now);
+  /// Gives up, in 5.0 with a DISCONNECT that says why.
+  void part(ReasonCode reason, Disconnected how, Time now);
   void keep_alive(Time now);
   void end(ClientEvent how, Time now);
 
@@ -84,6 +92,7 @@ class Link final : public Peer {
   Framer framer_;
   LinkOutput output_;
   InboundAliases aliases_;
+  Authentication authentication_;
   std::uint16_t keep_alive_s_;
   KeepAlive keep_alive_;
   Time give_up_at_ = never;  // connecting: without CONNACK. draining: without progress

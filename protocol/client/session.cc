@@ -63,6 +63,29 @@ std::vector<Completed> Session::write(LinkOutput& out, Time now) {
   return over;
 }
 
+std::vector<Completed> Session::expire(Time now) {
+  std::vector<Completed> over;
+  std::erase_if(queue_, [&](const OutMessage& message) {
+    if (message.expires_at > now) return false;
+    over.push_back({.token = message.token, .outcome = Outcome::expired});
+    queued_bytes_ -= bytes_of(message);
+    return true;
+  });
+  return over;
+}
+
+std::vector<Completed> Session::cut_to_terms(const LinkOutput& out) {
+  std::vector<Completed> over;
+  outbound_.drop_if([&](const OutMessage& message) {
+    const auto reason = refusal(message, out);
+    if (reason) {
+      over.push_back({.token = message.token, .outcome = Outcome::refused, .reason = *reason});
+    }
+    return reason.has_value();
+  });
+  return over;
+}
+
 Session::Failed Session::link_ended(std::uint32_t expiry_s, Time now) {
   // v3 MQTT-3.1.2-6; and only then: v3 MQTT-3.1.2-4, MQTT-4.1.0-1, v5 MQTT-3.1.2-23
   if (expiry_s == 0) return end();

@@ -27,6 +27,10 @@ class Session {
   /// Writes as much as may be in flight: what is to be sent again, then the queue.
   /// Gives the messages that cannot go out any more, or not to this server.
   std::vector<Completed> write(LinkOutput& out, Time now);
+  /// Ends what waits in the queue and has expired.
+  std::vector<Completed> expire(Time now);
+  /// Ends what is in flight and would be sent again, though not to this server.
+  std::vector<Completed> cut_to_terms(const LinkOutput& out);
   /// What the server's terms do not let this end publish, if anything.
   [[nodiscard]] static std::optional<ReasonCode> refusal(const OutMessage& message,
                                                          const LinkOutput& out);

@@ -42,15 +42,22 @@ std::optional<Misuse> Client::State::stop(const Disconnect& how, Time now) {
   return std::nullopt;
 }
 
-std::optional<Misuse> Client::State::objection(const OutMessage& message) const {
+std::optional<Misuse> Client::State::reauthenticate(Time now) {
+  if (!connected()) return Misuse::not_connected;
+  return link->reauthenticate(now) ? std::nullopt : std::optional(Misuse::bad_argument);
+}
+
+std::optional<Misuse> Client::State::objection(const OutMessage& message, Time now) {
   if (connected()) {
     if (const auto reason = client::Session::refusal(message, link->output())) {
       return misuse_of(*reason);
     }
   }
+  if (!has_room_for_completion()) return Misuse::queue_full;
   if (message.qos == QoS::at_most_once || session.has_room(message)) return std::nullopt;
   if (connected() && session.can_send(link->output())) return std::nullopt;
-  return Misuse::queue_full;
+  for (Completed& over : session.expire(now)) complete(std::move(over), now);
+  return session.has_room(message) ? std::nullopt : std::optional(Misuse::queue_full);
 }
 
 Token Client::State::publish(const Publish& message, OutMessage out, Time now) {
@@ -73,6 +80,12 @@ void Client::State::write(Time now) {
   if (!connected()) return;
   add(session.subscriptions().write(link->output()));
   for (Completed& over : session.write(link->output(), now)) complete(std::move(over), now);
+}
+
+bool Client::State::wants_link() const {
+  // One socket at a time: the host closes the old link before it dials again. An application that
+  // takes no events gets no links either, each of which would bring more of them.
+  return redial.wants_dial() && may_read() && (!link || link->is_closed());
 }
 
 std::optional<ClientEvent> Client::State::poll(Time now) {
@@ -134,12 +147,13 @@ void Client::State::connack(const Connack& packet, Time now) {
     if (!assigned || assigned->empty()) return link->violated(protocol_error("MQTT-3.1.3-7"), now);
     client_id = assigned->text();
   }
-  link->accepted(packet, now);
+  if (!link->accept(packet, now)) return;
   redial.accepted(now);
   const Terms& terms = link->output().terms();
   expiry_s = terms.session_expiry_s.value_or(expiry_s);
   inbox.add(Connected{packet.session_present, packet});
   fail(session.link_accepted(packet.session_present, terms), now);
+  for (Completed& over : session.cut_to_terms(link->output())) complete(std::move(over), now);
   write(now);
 }
 

@@ -22,8 +22,9 @@ struct Client::State final : client::LinkOwner {
   [[nodiscard]] bool connected() const { return link && link->connected(); }
   void start();
   std::optional<Misuse> stop(const Disconnect& how, Time now);
+  std::optional<Misuse> reauthenticate(Time now);
   /// What stands against taking the message now.
-  [[nodiscard]] std::optional<Misuse> objection(const OutMessage& message) const;
+  [[nodiscard]] std::optional<Misuse> objection(const OutMessage& message, Time now);
   Token publish(const Publish& message, OutMessage out, Time now);
   /// The same for SUBSCRIBE and UNSUBSCRIBE.
   template <typename Request>
@@ -34,7 +35,11 @@ struct Client::State final : client::LinkOwner {
       }
     }
     const bool room = session.subscriptions().unanswered() < config.queue_messages;
-    return room ? std::nullopt : std::optional(Misuse::queue_full);
+    return room && has_room_for_completion() ? std::nullopt : std::optional(Misuse::queue_full);
+  }
+  /// Each call ends in a Completed that somebody must take.
+  [[nodiscard]] bool has_room_for_completion() const {
+    return inbox.completions() < config.inbox_messages;
   }
   [[nodiscard]] static Misuse misuse_of(ReasonCode reason) {
     return reason == ReasonCode::packet_too_large ? Misuse::too_large : Misuse::not_supported;
@@ -44,6 +49,7 @@ struct Client::State final : client::LinkOwner {
   void advance(Time now);
 
   // For the host.
+  [[nodiscard]] bool wants_link() const;
   Peer& dialed(Time now);
   void attempt_failed(CloseCause cause, Time now);
 

@@ -2,6 +2,7 @@
 // belongs to the session and survives links.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -49,6 +50,16 @@ class OutboundFlow {
   /// A reason of 0x80 or more ends the exchange (MQTT-4.4.0-2).
   Finished pubrec(std::uint16_t id, ReasonCode reason, LinkOutput& out);
   Finished pubcomp(std::uint16_t id);
+
+  /// Ends the exchanges whose PUBLISH would be sent again, but `drop` says that it must not be.
+  template <std::predicate<const OutMessage&> Drop>
+  void drop_if(Drop drop) {
+    for (std::uint16_t id = exchanges_.oldest(), next = 0; id != 0; id = next) {
+      next = exchanges_.younger(id);
+      const Exchange& exchange = *exchanges_.find(id);
+      if (exchange.stage != Stage::await_pubcomp && drop(exchange.message)) finish(id);
+    }
+  }
 
   [[nodiscard]] std::size_t open() const { return exchanges_.size(); }
   /// PUBLISHes that the peer's Receive Maximum still allows on this link.

@@ -246,6 +246,18 @@ TEST(ClientDisconnect5, StopMayNotSayAnything_MQTT_3_14_2_1_U_3_14_2_2_2_2) {
   EXPECT_EQ(stop(old, {}), std::nullopt);
 }
 
+TEST(ClientDisconnect5, WhyIsLeftOutIfItIsTooLong_MQTT_3_14_2_3_MQTT_3_14_2_4) {
+  for (const std::uint32_t most : {18U, 19U}) {
+    ClientScript lab(v5(false));
+    lab.connect(false, only(Id::maximum_packet_size, most));
+    Disconnect how{ReasonCode::disconnect_with_will_message, only(Id::session_expiry_interval, 9)};
+    const Disconnect bare = how;
+    how.properties.add(Id::reason_string, "r").add_user("k", "");  // 4 bytes and 6 more
+    EXPECT_EQ(lab.client().stop(lab.now(), how), std::nullopt);
+    EXPECT_EQ(lab.server().expect<Disconnect>(), most == 19 ? how : bare);
+  }
+}
+
 struct Wrong {
   const char* what;
   bool connected;

@@ -163,6 +163,23 @@ TEST(ClientPublish, SlowTransportHoldsTheQueueNotTheOutbox) {
   EXPECT_EQ(lab.server().rest().size(), 100U) << "each sent() lets more follow";
 }
 
+TEST(ClientPublish, CompletionsThatNobodyTakesStopTheCalls) {
+  ClientConfig config = persistent();
+  config.inbox_messages = 3;
+  ClientScript lab(config);
+  for (int i = 0; i < 3; ++i) lab.publish("a", QoS::at_most_once);  // offline: failed
+  const auto publish = [&](QoS qos) {
+    return lab.client().publish(text("a"), text("x"), qos, false, lab.now());
+  };
+  for (const QoS qos : {QoS::at_most_once, QoS::at_least_once}) {
+    EXPECT_EQ(std::get<Misuse>(publish(qos)), Misuse::queue_full);
+  }
+  const auto subscribed = lab.client().subscribe({{text("a"), QoS::at_most_once}}, lab.now());
+  EXPECT_EQ(std::get<Misuse>(subscribed), Misuse::queue_full);
+  lab.event<Completed>();
+  EXPECT_TRUE(std::holds_alternative<Token>(publish(QoS::at_most_once)));
+}
+
 TEST(ClientPublish, MisuseIsRefusedAndNamed) {
   ClientScript lab(persistent());
   const auto refusal = [&](std::string_view topic, QoS qos) {

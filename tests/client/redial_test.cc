@@ -32,7 +32,20 @@ TEST(Redial, WaitsGrowToTheMaximumAndAttemptsNeverCease) {
   for (int i = 0; i < 2'000; ++i) {
     fail(lab);
     ASSERT_EQ(wait(lab), 8 * second);
+    lab.event<Disconnected>();
   }
+}
+
+TEST(Redial, AnApplicationThatTakesNoEventsGetsNoLinks) {
+  ClientScript lab({.client_id = "c", .backoff = exact, .inbox_messages = 5});
+  lab.client().start(lab.now());
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_NE(wait(lab), -1);
+    fail(lab);
+  }
+  EXPECT_EQ(wait(lab), -1);
+  lab.event<Disconnected>();
+  EXPECT_TRUE(lab.client().wants_link());
 }
 
 TEST(Redial, OnlyAStableLinkEndsTheCount) {
