@@ -315,6 +315,8 @@ void bind_world(py::module_& m) {
       .def("now", [](LabWorld& lab) { return lab.world().now(); })
       .def("start", [](LabWorld& lab, sim::ClientId client) { lab.world().start(client); })
       .def("stop", &stop, "client"_a, "with_will"_a = false, "session_expiry_s"_a = py::none())
+      .def("reauthenticate",
+           [](LabWorld& lab, sim::ClientId client) { return lab.world().reauthenticate(client); })
       .def("watch", [](LabWorld& lab, sim::ClientId client,
                        bool watched) { lab.world().watch(client, watched); })
       .def("connected", [](LabWorld& lab,

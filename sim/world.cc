@@ -202,6 +202,14 @@ void World::stop(ClientId client, const Disconnect& disconnect) {
   state_->client(client).host->stop(disconnect);
 }
 
+std::optional<Misuse> World::reauthenticate(ClientId client) {
+  ClientHost& host = *state_->client(client).host;
+  if (host.is_dead()) return Misuse::not_connected;
+  const auto misuse = host.client().reauthenticate(now());
+  host.wake();
+  return misuse;
+}
+
 std::variant<Token, Misuse> World::publish(ClientId client, Slice topic, Slice payload, QoS qos,
                                            bool retain, Properties properties) {
   return state_->call(client, [&](Client& core) {

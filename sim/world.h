@@ -66,6 +66,7 @@ class World {
   std::variant<Token, Misuse> subscribe(ClientId client, std::vector<Subscription> subscriptions,
                                         Properties properties = {});
   std::variant<Token, Misuse> unsubscribe(ClientId client, std::vector<Slice> filters);
+  std::optional<Misuse> reauthenticate(ClientId client);
   std::optional<ClientEvent> poll(ClientId client);
   /// The broker's identity system has answered what it had answered `later`; inside at() only.
   void decide(RequestId request, Decision decision);

@@ -196,6 +196,20 @@ class Client:
             raise UsageError(f"{where}: with_will and session_expiry are MQTT 5.0's; add version=5")
         self._close(with_will, expiry_s)
 
+    async def reauthenticate(self) -> None:
+        """Proves who this is once more, with the client's `authentication` (MQTT 5.0).
+
+        A failure ends the link, as a lost link does.
+        """
+        where = f"reauthenticate by {self.client_id!r}"
+        self._check_open(where)
+        misuse = self._lab.world.reauthenticate(self._id)
+        if misuse is not None:
+            raise UsageError(
+                f"{where}: {misuse.name.replace('_', ' ')}; it takes a connected client of MQTT "
+                "5.0 with authentication=mqttlab.Scram(...)"
+            )
+
     @property
     def _is_5(self) -> bool:
         return self._config.version == VERSIONS["5"]
