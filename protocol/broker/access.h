@@ -28,7 +28,7 @@ struct Decision {
   ReasonCode reason;         ///< of a denial, for clients of 5.0; 0: the fitting one
   Time valid_until = never;  ///< of a grant to connect; then DISCONNECT 0x87, unless renewed
   std::string user_name;     ///< identity that later questions carry; empty: CONNECT's user name
-  std::string data;          ///< Authentication Data to send
+  std::string data;          ///< Authentication Data to send, up to 65,535 bytes
 };
 
 /// A denial's reason as a server's packet of `type` carries it: `otherwise` if it names none that

@@ -69,11 +69,11 @@ void BrokerCore::connect(BrokerLink& link, Time now) {
   if (connect.will && connect.will->retain && !config_.retain_available)  // MQTT-3.2.2-13
     return link.refuse(ReasonCode::retain_not_supported, now);
   if (connect.client_id.empty()) {  // all others will do (MQTT-3.1.3-5)
-    // Before 5.0 only 3.1.1 lets the server choose, and only for a clean session (MQTT-3.1.3-7,
-    // -8).
+    // Before 5.0 only 3.1.1 lets the server choose, and only for a clean session (MQTT-3.1.3-7).
     const bool may =
         link.v5() || (connect.clean_session && connect.version != ProtocolVersion::v3_1);
-    if (!may) return link.refuse(ReasonCode::client_identifier_not_valid, now);
+    if (!may)  // MQTT-3.1.3-8 and -9
+      return link.refuse(ReasonCode::client_identifier_not_valid, now);
     link.set_client_id(unused_client_id());  // MQTT-3.1.3-6; v5 MQTT-3.1.3-6 and -7
   }
   link.handshake().begin(now);

@@ -6,6 +6,7 @@
 #include "protocol/broker/broker_link.h"
 
 namespace mqttlab {
+
 void Handshake::begin(Time now) {
   const Properties& properties = link_.connect().properties;
   method_ = properties.get<PropertyId::authentication_method>();
@@ -73,7 +74,7 @@ void Handshake::denied(const Decision& decision, Time now) {
   const bool password = link_.identity().user_name && !method_;
   const ReasonCode fitting =
       password ? ReasonCode::bad_user_name_or_password : ReasonCode::not_authorized;
-  // v5 MQTT-3.1.3-8, MQTT-3.1.4-2 and MQTT-4.12.0-4
+  // v5 MQTT-3.1.3-8; v5 MQTT-3.1.4-2; MQTT-4.12.0-4
   link_.refuse(reason_for(decision, PacketType::connack, fitting), now);
 }
 

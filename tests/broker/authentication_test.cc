@@ -143,8 +143,8 @@ TEST(Authentication, MQTT_3_1_2_30_NothingButAuthAndDisconnectDuringIt) {
   }
 }
 
-TEST(Authentication, MQTT_3_2_2_19_ARefusalLeavesItsReasonStringOutWhereItDoesNotFit) {
-  for (const std::uint32_t most : {20u, 40u}) {
+TEST(Authentication, MQTT_3_2_2_19_AReasonStringThatIsTooLongIsLeftOut) {
+  for (const std::uint32_t most : {28u, 27u}) {
     Arranged access;
     access.answers = {more("1")};
     TestBroker test({}, &access);
@@ -153,7 +153,7 @@ TEST(Authentication, MQTT_3_2_2_19_ARefusalLeavesItsReasonStringOutWhereItDoesNo
     peer.send(Pingreq{});
     const auto packets = peer.take_packets();
     ASSERT_EQ(packets.size(), 1u);
-    EXPECT_EQ(std::get<Connack>(packets[0]).properties.empty(), most == 20);
+    EXPECT_EQ(std::get<Connack>(packets[0]).properties.empty(), most < 28);
   }
 }
 

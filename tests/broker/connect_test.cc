@@ -54,7 +54,7 @@ TEST(Connect, MQTT_3_1_2_2_AnUnsupportedLevelIsToldSo) {
     ScriptedPeer& peer = test.accept();
     peer.send_bytes(connect_bytes("MQTT", level, 2, "a"));
     EXPECT_EQ(peer.take(), Said{"CONNACK 1"}) << int{level};
-    EXPECT_TRUE(peer.closed());
+    EXPECT_TRUE(peer.closed()) << "MQTT-3.2.2-5";
   }
 }
 

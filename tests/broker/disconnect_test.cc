@@ -69,7 +69,7 @@ TEST(Disconnect5, ASilentReaderIsClosedAfterAWhile) {
   EXPECT_TRUE(peer.closed());
 }
 
-// U-3.2.2.3.4-3, U-3.2.2.3.5-3 among them.
+// U-3.2.2.3.4-3, U-3.2.2.3.5-3, U-3.2.2.3.6-3 and what the strings name.
 TEST(Disconnect5, MQTT_4_13_1_1_EveryViolationIsToldItsReasonCode) {
   BrokerConfig config;
   config.max_packet_size = 100;

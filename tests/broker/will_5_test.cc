@@ -143,6 +143,24 @@ TEST(Will5, MQTT_3_14_1_1_ADisconnectWithReservedFlagsIsAnswered) {
   EXPECT_EQ(watch.take(), Said{"PUBLISH will=c q0"});
 }
 
+TEST(Will5, MQTT_3_1_3_10_ItsPropertiesArePublishedInOrderButTheDelayAndMayExpireLater) {
+  TestBroker test;
+  ScriptedPeer& watch = test.connected(connect_5("watcher"));
+  watch.subscribe("will", QoS::at_most_once);
+  Connect connect = willing("c", 5, 1'000);
+  connect.will->properties.add(Id::content_type, "text")
+      .add(Id::message_expiry_interval, 3u)
+      .add_user("b", "1")
+      .add_user("a", "2")
+      .add_user("b", "0");
+  test.connected(connect).lose();
+  test.until(5 * second);
+  EXPECT_EQ(watch.take(),
+            Said{"PUBLISH will=c q0 {Message Expiry Interval 3, Content Type text, User Property "
+                 "b=1, User Property a=2, User Property b=0}"})
+      << "expiry counts from the publication";
+}
+
 TEST(Will5, AKeptSessionGetsItsOwnWillWhenItComesBack) {
   TestBroker test;
   Connect connect = willing("c", 5, 1'000);
