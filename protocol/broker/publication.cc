@@ -33,8 +33,9 @@ Publication::Publication(const Publish& publish, std::string_view publisher, Tim
       publisher_(publisher),
       qos_(publish.qos),
       retain_(publish.retain),
-      own_memory_(false),
-      expires_at_(expiry_of(publish.properties, now)) {}
+      own_memory_(false) {
+  out_.expires_at = expiry_of(publish.properties, now);
+}
 
 // MQTT-3.1.2-16 and -17; v5 MQTT-3.1.2-14 and -15, MQTT-3.1.3-10
 Publication::Publication(const Will& will, std::string_view publisher, Time now)
@@ -48,14 +49,13 @@ Publication::Publication(const Will& will, std::string_view publisher, Time now)
 }
 
 Publication::Publication(EncodedPublish encoded, QoS qos, Time expires_at)
-    : payload_(encoded.payload()),
-      qos_(qos),
-      own_memory_(true),
-      expires_at_(expires_at),
-      encoded_(std::move(encoded)) {}
+    : payload_(encoded.payload()), qos_(qos), own_memory_(true) {
+  out_.encoded = std::move(encoded);
+  out_.expires_at = expires_at;
+}
 
 std::string_view Publication::topic() const {
-  return topic_.empty() ? encoded_->topic() : topic_.text();
+  return topic_.empty() ? out_.encoded.topic() : topic_.text();
 }
 
 std::uint64_t Publication::identity() {
@@ -63,17 +63,17 @@ std::uint64_t Publication::identity() {
   return identity_;
 }
 
-const EncodedPublish& Publication::encoded() {
-  if (!encoded_) encoded_.emplace(topic_, payload_, properties_);
-  return *encoded_;
+OutMessage& Publication::encoded() {
+  if (out_.encoded.size() == 0) out_.encoded = EncodedPublish(topic_, payload_, properties_);
+  return out_;
 }
 
-const EncodedPublish& Publication::kept() {
+OutMessage& Publication::kept() {
   if (payload_.size() < Outbox::share_from) own();
   return encoded();
 }
 
-const EncodedPublish& Publication::owned() {
+OutMessage& Publication::owned() {
   own();
   return encoded();
 }
@@ -81,7 +81,7 @@ const EncodedPublish& Publication::owned() {
 void Publication::own() {
   if (std::exchange(own_memory_, true)) return;
   payload_ = Slice::copy_of(payload_.bytes());
-  encoded_.reset();
+  out_.encoded = {};
 }
 
 }  // namespace mqttlab

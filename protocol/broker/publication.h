@@ -2,11 +2,9 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string_view>
 
-#include "protocol/wire/codec.h"
-#include "protocol/wire/slice.h"
+#include "protocol/session/exchanges.h"
 
 namespace mqttlab {
 
@@ -25,17 +23,17 @@ class Publication {
   [[nodiscard]] bool retain() const { return retain_; }  ///< as published
   [[nodiscard]] std::string_view publisher() const { return publisher_; }
   /// Where its Message Expiry Interval ends, or `never`.
-  [[nodiscard]] Time expires_at() const { return expires_at_; }
+  [[nodiscard]] Time expires_at() const { return out_.expires_at; }
 
   /// Identity of the message in the trace; hashed when first asked for.
   [[nodiscard]] std::uint64_t identity();
-  /// For writing it now.
-  [[nodiscard]] const EncodedPublish& encoded();
+  /// For writing it now. What is a receiver's own in it, its deliverer sets anew each time.
+  [[nodiscard]] OutMessage& encoded();
   /// The same for a message that has to wait: for an acknowledgement or in a queue. Small payloads
   /// are then copied, once for all, so that twenty bytes do not hold on to an arrival buffer.
-  [[nodiscard]] const EncodedPublish& kept();
+  [[nodiscard]] OutMessage& kept();
   /// The same for one that is kept for long: it shares no arrival buffer.
-  [[nodiscard]] const EncodedPublish& owned();
+  [[nodiscard]] OutMessage& owned();
 
   /// The publisher will be told the reason code: the message may be refused.
   bool answered = false;
@@ -50,9 +48,8 @@ class Publication {
   QoS qos_;
   bool retain_ = false;
   bool own_memory_;
-  Time expires_at_ = never;
   std::uint64_t identity_ = 0;
-  std::optional<EncodedPublish> encoded_;
+  OutMessage out_;  // its encoding is empty until it is asked for
 };
 
 }  // namespace mqttlab

@@ -26,7 +26,7 @@ bool Router::retain(Publication& publication, Time now) {
     return true;
   }
   // MQTT-3.3.1-5, MQTT-3.3.1-7; MQTT-3.3.1-5 (5.0)
-  return retained_.set({publication.owned(), publication.qos(), publication.expires_at(),
+  return retained_.set({publication.owned().encoded, publication.qos(), publication.expires_at(),
                         std::string(publication.publisher())},
                        {config_.max_retained, config_.max_retained_bytes}, now);
 }
@@ -76,8 +76,7 @@ void Router::deliver_shared(Publication& publication, SubscriptionIndex::FilterI
                             .retain = retain && member.retain_as_published,
                             .origin = id,
                             .identifiers = index_.identifier(id, member.slot)};
-    const auto prospect =
-        session.prospect(session.out_message(publication, publication.encoded(), delivery));
+    const auto prospect = session.prospect(publication, delivery);
     if (best && prospect >= best_prospect) continue;
     best = &session;
     best_prospect = prospect;
@@ -132,7 +131,7 @@ void Router::send_retained(Session& session, const Subscription& subscription,
   if (subscription.retain_handling == RetainHandling::do_not_send) return;  // v5 MQTT-3.3.1-11
   if (subscription.retain_handling == RetainHandling::send_if_new && !subscribed.fresh)
     return;  // v5 MQTT-3.3.1-10
-  const Slice& identifier = index_.identifier(*index_.find(filter), session.slot());
+  const Slice* identifier = index_.identifier(*index_.find(filter), session.slot());
   // MQTT-3.3.1-6; v5 MQTT-3.3.1-9, MQTT-3.8.4-4
   for (const Retained* retained : retained_.match(filter, now)) {
     if (subscription.no_local && retained->publisher == session.client_id())

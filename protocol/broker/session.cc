@@ -30,6 +30,21 @@ void Session::deliver(Publication& publication, const Delivery& delivery, Time n
                     delivery.qos, now);
 }
 
+// One that is too long for the client is not sent, and counts as delivered. It is copied, or moved
+// from, only if it is sent and has to be kept.
+template <typename Message>
+Session::Dropped Session::write(Message&& message, Time now) {
+  // v5 MQTT-3.1.2-24, MQTT-3.1.2-25
+  if (!link_->output().fits(message)) return trace::DropReason::too_large;
+  if (message.qos == QoS::at_most_once) {
+    link_->write_qos0(message, now);
+  } else {
+    outbound_.send(std::forward<Message>(message), link_->output(), now);
+    link_->wrote_publish();
+  }
+  return std::nullopt;
+}
+
 Session::Dropped Session::try_deliver(Publication& publication, const Delivery& delivery,
                                       Time now) {
   const bool first_in_lane = queue_.empty(SessionQueue::lane_of(delivery.qos));
@@ -37,25 +52,23 @@ Session::Dropped Session::try_deliver(Publication& publication, const Delivery& 
     if (!link_ && !config_.queue_qos0) return trace::DropReason::offline_qos0;
     if (link_ && first_in_lane) {
       if (!link_->congested())
-        return write(out_message(publication, publication.encoded(), delivery), now);
+        return write(addressed(publication.encoded(), publication, delivery), now);
       if (delivery.origin != from_retained) return trace::DropReason::outbox_full;
     }
   } else if (first_in_lane && can_send()) {
-    return write(out_message(publication, publication.kept(), delivery), now);
+    return write(addressed(publication.kept(), publication, delivery), now);
   }
-  return queue(out_message(publication, publication.kept(), delivery), now);  // v3 MQTT-3.1.2-5
+  return queue(addressed(publication.kept(), publication, delivery), now);  // v3 MQTT-3.1.2-5
 }
 
-OutMessage Session::out_message(Publication& publication, const EncodedPublish& encoded,
-                                const Delivery& delivery) const {
-  OutMessage message;
-  message.encoded = encoded;
+// Sets what is this receiver's own. Nothing is copied before the message is known to wait.
+OutMessage& Session::addressed(OutMessage& message, Publication& publication,
+                               const Delivery& delivery) const {
   message.qos = delivery.qos;
   message.retain = delivery.retain;
   message.origin = delivery.origin;
   message.token = ledger_.tracing() ? publication.identity() : 0;
-  message.expires_at = publication.expires_at();
-  message.identifiers = delivery.identifiers;
+  message.identifiers = delivery.identifiers ? *delivery.identifiers : Slice();
   return message;
 }
 
@@ -75,7 +88,8 @@ SessionQueue::Limits Session::limits() const {
   return {config_.queue_messages, config_.queue_bytes, config_.max_retained};
 }
 
-Session::Prospect Session::prospect(const OutMessage& message) const {
+Session::Prospect Session::prospect(Publication& publication, const Delivery& delivery) const {
+  const OutMessage& message = addressed(publication.encoded(), publication, delivery);
   const bool qos0 = message.qos == QoS::at_most_once;
   const bool waits = !queue_.refuses(message, limits());
   if (!link_)
@@ -116,20 +130,6 @@ void Session::resend(Time now) {
     outbound_.resend(out, before + 1, now);
     if (out.outbox.size() > before) link_->wrote();
   }
-}
-
-// One that is too long for the client is not sent, and counts as delivered. It is moved from only
-// if it is sent.
-Session::Dropped Session::write(OutMessage&& message, Time now) {
-  // v5 MQTT-3.1.2-24, MQTT-3.1.2-25
-  if (!link_->output().fits(message)) return trace::DropReason::too_large;
-  if (message.qos == QoS::at_most_once) {
-    link_->write_qos0(message, now);
-  } else {
-    outbound_.send(std::move(message), link_->output(), now);
-    link_->wrote_publish();
-  }
-  return std::nullopt;
 }
 
 void Session::puback(std::uint16_t id, Time now) {

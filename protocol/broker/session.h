@@ -25,7 +25,7 @@ struct Delivery {
   QoS qos = QoS::at_most_once;  ///< the effective one
   bool retain = false;          ///< RETAIN as the receiver is to see it
   std::uint32_t origin = from_subscription;
-  Slice identifiers = {};  ///< its Subscription Identifiers, as encoded properties
+  const Slice* identifiers = nullptr;  ///< its Subscription Identifiers, as encoded properties
 };
 
 /// Subscriptions, exchanges under way in both directions and waiting messages: the session state of
@@ -52,10 +52,7 @@ class Session {
   void deliver(Publication& publication, const Delivery& delivery, Time now);
   /// What would become of the message.
   enum class Prospect : std::uint8_t { sent_now, sent_later, kept_for_absent, dropped };
-  [[nodiscard]] Prospect prospect(const OutMessage& message) const;
-  /// As this session would be sent it.
-  [[nodiscard]] OutMessage out_message(Publication& publication, const EncodedPublish& encoded,
-                                       const Delivery& delivery) const;
+  [[nodiscard]] Prospect prospect(Publication& publication, const Delivery& delivery) const;
   /// Writes as much of what waits as window and outbox allow.
   void pump(Time now);
 
@@ -83,12 +80,15 @@ class Session {
  private:
   using Dropped = std::optional<trace::DropReason>;
   [[nodiscard]] Dropped try_deliver(Publication& publication, const Delivery& delivery, Time now);
+  [[nodiscard]] OutMessage& addressed(OutMessage& message, Publication& publication,
+                                      const Delivery& delivery) const;
   [[nodiscard]] Dropped queue(OutMessage message, Time now);
   [[nodiscard]] SessionQueue::Limits limits() const;
   [[nodiscard]] bool can_send() const;
   void resend(Time now);
   void send_waiting(SessionQueue::Lane lane, Time now);
-  [[nodiscard]] Dropped write(OutMessage&& message, Time now);
+  template <typename Message>
+  [[nodiscard]] Dropped write(Message&& message, Time now);
   void dropped(trace::DropReason reason, const OutMessage& message, Time now);
 
   Slot slot_;

@@ -1,7 +1,6 @@
 #include "protocol/broker/subscription_index.h"
 
 #include <algorithm>
-#include <tuple>
 #include <utility>
 
 #include "protocol/wire/topic.h"
@@ -122,10 +121,9 @@ SubscriptionIndex::Share* SubscriptionIndex::share(FilterId id) {
   return at == shares_.end() ? nullptr : &at->second;
 }
 
-const Slice& SubscriptionIndex::identifier(FilterId filter, std::uint32_t slot) const {
-  static const Slice nothing;
+const Slice* SubscriptionIndex::identifier(FilterId filter, std::uint32_t slot) const {
   const auto at = identifiers_of_.find(key_of(filter, slot));
-  return at == identifiers_of_.end() ? nothing : at->second;
+  return at == identifiers_of_.end() ? nullptr : &at->second;
 }
 
 // Depth first, the exact child before the one for +: the same order in every run. A stack of our
@@ -181,7 +179,7 @@ void SubscriptionIndex::collect(std::uint32_t node, std::uint32_t publisher) {
 void SubscriptionIndex::merge() {
   // The highest QoS comes first (MQTT-3.3.5-1; v5 MQTT-3.3.4-2).
   std::sort(found_.begin(), found_.end(), [](const Match& a, const Match& b) {
-    return std::tuple(a.slot, b.qos, a.identifiers) < std::tuple(b.slot, a.qos, b.identifiers);
+    return a.slot != b.slot ? a.slot < b.slot : a.qos > b.qos;
   });
   auto kept = found_.begin();
   std::vector<std::uint8_t> all;
@@ -192,7 +190,7 @@ void SubscriptionIndex::merge() {
     for (; at != found_.end() && at->slot == match.slot; ++at) {
       match.retain_as_published = match.retain_as_published || at->retain_as_published;
       if (!at->identified) continue;
-      only = &identifier(at->identifiers, at->slot);
+      only = identifier(at->identifiers, at->slot);
       const Bytes bytes = only->bytes();
       if (identifiers++ == 0) all.clear();
       all.insert(all.end(), bytes.begin(), bytes.end());  // MQTT-3.3.4-4
@@ -207,9 +205,8 @@ void SubscriptionIndex::merge() {
   found_.erase(kept, found_.end());
 }
 
-const Slice& SubscriptionIndex::identifiers(const Match& match) const {
-  static const Slice nothing;
-  return match.identified ? identifiers_[match.identifiers] : nothing;
+const Slice* SubscriptionIndex::identifiers(const Match& match) const {
+  return match.identified ? &identifiers_[match.identifiers] : nullptr;
 }
 
 // The topic's level at `depth`: its id, `none` if no filter has it, `hash` behind the last one. The

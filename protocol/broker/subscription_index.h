@@ -62,10 +62,11 @@ class SubscriptionIndex {
                                                 std::uint32_t publisher = none);
   /// The shares whose filters matched in the last match(), by rising id.
   [[nodiscard]] const std::vector<FilterId>& matched_shares() const { return shares_found_; }
-  /// The Subscription Identifiers of all filters behind a Match, as encoded properties.
-  [[nodiscard]] const Slice& identifiers(const Match& match) const;
-  /// The same of one subscription; empty: it has none.
-  [[nodiscard]] const Slice& identifier(FilterId filter, std::uint32_t slot) const;
+  /// The Subscription Identifiers of all filters behind a Match, as encoded properties; null:
+  /// none has one.
+  [[nodiscard]] const Slice* identifiers(const Match& match) const;
+  /// The same of one subscription.
+  [[nodiscard]] const Slice* identifier(FilterId filter, std::uint32_t slot) const;
   /// Null if nobody is left in it.
   [[nodiscard]] Share* share(FilterId id);
 

@@ -247,7 +247,7 @@ TEST(Shared, NothingIsLeftOfASharesLastMember) {
       const auto id = *index.find(filter);
       for (const std::uint32_t slot : {1u, 2u, 3u}) index.remove(id, slot);
       EXPECT_FALSE(index.find(filter));
-      EXPECT_TRUE(index.identifier(id, 1).empty());
+      EXPECT_EQ(index.identifier(id, 1), nullptr);
     }
     EXPECT_EQ(index.size(), 0u);
     EXPECT_EQ(index.nodes(), 1u);
