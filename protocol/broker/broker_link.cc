@@ -221,7 +221,7 @@ void BrokerLink::accepted(Session& session, Connack connack, Time now) {
   // 3.1 has no session present flag: its byte is reserved.
   if (connect_.version == ProtocolVersion::v3_1) connack.session_present = false;
   send(connack);  // MQTT-3.1.4-4, MQTT-3.2.0-1; v5 MQTT-3.1.4-5
-  session.attach(*this);
+  session.attach(*this, now);
   session.pump(now);
 }
 

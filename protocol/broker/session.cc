@@ -17,11 +17,17 @@ Session::Session(Slot slot, std::string client_id, const BrokerConfig& config, L
       outbound_(config.window, ids_),
       inbound_(config.receive_window) {}
 
-void Session::attach(BrokerLink& link) {
+void Session::attach(BrokerLink& link, Time now) {
   assert(!link_);
   link_ = &link;
   outbound_.new_link(link.output().terms().receive_maximum);  // MQTT-4.8.2-4
   inbound_.new_link();
+  // The new link may take less than the old one did (v5 MQTT-3.1.2-25).
+  outbound_.drop_if([&](const OutMessage& message) {
+    const bool fits = link.output().fits(message);
+    if (!fits) dropped(trace::DropReason::too_large, message, now);
+    return !fits;
+  });
 }
 
 void Session::deliver(Publication& publication, const Delivery& delivery, Time now) {

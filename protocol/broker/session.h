@@ -45,7 +45,7 @@ class Session {
 
   /// A new link: everything unacknowledged is sent again, in order, before anything newer
   /// (MQTT-4.4.0-1, MQTT-4.6.0-1). There must be no link yet.
-  void attach(BrokerLink& link);
+  void attach(BrokerLink& link, Time now);
   void detach() { link_ = nullptr; }
 
   /// Sends the message now, queues it, or drops it and says why in the trace.

@@ -124,6 +124,24 @@ TEST(MaximumPacketSize, IsThatOfTheLinkOnWhichAQueuedMessageWouldGo) {
   EXPECT_EQ(test.accept().connect(limited(40)), (Said{"CONNACK 0 present", "PUBLISH t=y q1 id1"}));
 }
 
+TEST(MaximumPacketSize, MQTT_3_1_2_25_ALinkThatTakesLessEndsWhatIsUnderWay) {
+  for (const QoS qos : {qos1, qos2}) {
+    TestBroker test;
+    ScriptedPeer& peer = test.connected(limited(1'000));
+    peer.subscribe("t", qos);
+    ScriptedPeer& publisher = test.connected("p");
+    publisher.publish("t", std::string(50, 'x'), qos, 1);
+    publisher.publish("t", "y", qos, 2);
+    peer.lose();
+    test.records();
+    const std::string q = " q" + std::to_string(static_cast<int>(qos));
+    EXPECT_EQ(test.accept().connect(limited(40)),
+              (Said{"CONNACK 0 present", "PUBLISH t=y" + q + " id2 dup"}));
+    EXPECT_EQ(test.records(), Said{"dropped too_large s" + q});
+    EXPECT_EQ(test.broker.gauges().in_flight, 1u);
+  }
+}
+
 TEST(ReceiveMaximum, MQTT_3_3_4_9_IsThatOfTheLinkAndQoS0NeedsNone) {
   TestBroker test;
   const auto connect = [](std::uint16_t most) {
