@@ -198,8 +198,9 @@ void Delivery::dropped(const Event& event) {
   Session* session = identity ? model_.session(identity->session) : nullptr;
   if (!session || !excuses(reason, trace::qos_of(event))) return;
   const Record* known = session->records.find(event.message);
-  if (!known || known->excused >= known->permitted + known->retained_permitted)
-    wills_.seen(event.message);
+  const bool new_to_session =
+      !known || known->excused >= known->permitted + known->retained_permitted;
+  if (new_to_session && reason != trace::DropReason::session_ended) wills_.seen(event.message);
   Record& record = model_.record(*session, event.message);
   ++record.excused;
   if (record.shared) shares_.excused(*session, record.topic, event.message);
@@ -221,25 +222,32 @@ void Delivery::sent(const Connection& connection, Session& session, const Event&
       break;
   }
   if (connection.v5()) check_identifiers(session, event);
-  retained_.seen(session, event);
-  const bool retained = trace::retain_of(event) && !live_with_retain(session, event);
+  bool retained = trace::retain_of(event) && !live_with_retain(session, event);
+  if (retained && !retained_.due(session, event) && wills_.seen(event.message))
+    retained = !live_with_retain(session, event);
   if (!retained || !retained_.sent(connection, session, event))
     judge_live(connection, session, event);
+  retained_.seen(session, event);
 }
 
 // Of a copy with RETAIN 1: whether it came, as far as can be told, not by subscribing.
 bool Delivery::live_with_retain(Session& session, const Event& event) {
   const Record* record = session.records.find(event.message);
   if (!record || record->begun >= record->permitted) return false;
-  if (record->retained_begun < record->retained_permitted) return false;
-  return (record->retain_mask & 2) != 0 || !Retained::open(session, event.text);
+  const bool may_keep = (record->retain_mask & 2) != 0, must_keep = record->retain_mask == 2;
+  const bool fits_live = (record->qos_mask & qos_bit(event)) != 0;
+  const bool fits_retained = (record->retained_qos_mask & qos_bit(event)) != 0;
+  if (record->retained_begun < record->retained_permitted)
+    return fits_retained ? must_keep && fits_live : may_keep;
+  return may_keep || !Retained::open(session, event.text);
 }
 
 void Delivery::judge_live(const Connection& connection, Session& session, const Event& event) {
   Record* record = session.records.find(event.message);
   const auto permitted = [&] { return record && record->begun < record->permitted; };
   const bool expected = permitted() && (record->qos_mask & qos_bit(event)) != 0;
-  if (!expected && (wills_.seen(event.message) || intake_->under_way(event.message)))
+  if (!expected && ((!permitted() && shares_.handed_on(session, event)) ||
+                    wills_.seen(event.message) || intake_->under_way(event.message)))
     record = session.records.find(event.message);
   if (!permitted()) {
     if (!trace::retain_of(event) && retained_.sent_unflagged(session, event)) return;
@@ -250,7 +258,7 @@ void Delivery::judge_live(const Connection& connection, Session& session, const 
   ++record->begun;
   honesty_.sent(*record);
   if (record->will) model_.report.checked(Rule::will_once);
-  wills_.sent(connection, session, *record, trace::qos_of(event));
+  wills_.sent(connection, session, *record, event);
   if (record->shared) shares_.sent(session, *record, event);
   if (!record->expiry_mixed) {
     expiry_.sent(connection, event,
@@ -314,6 +322,7 @@ void Delivery::check_qos(const Session& session, const Record& record, const Eve
 }
 
 void Delivery::check_retain(const Session& session, const Record& record, const Event& event) {
+  if (record.shared) return;  // handed on from a member that wanted it otherwise, perhaps
   model_.report.checked(Rule::ret_flag);
   const bool retain = trace::retain_of(event);
   if ((record.retain_mask & (retain ? 2 : 1)) != 0) return;
@@ -386,9 +395,8 @@ void Delivery::delivered(const Event& event) {
       client.arrivals.erase(event.message);
     Record* record = session ? session->records.find(event.message) : nullptr;
     if (!record) return;
-    const bool live = !trace::retain_of(event) ||
-                      ((record->retain_mask & 2) != 0 && record->delivered < record->begun);
-    if (!live) return;
+    // What may be either is taken for what is due.
+    if (trace::retain_of(event) && (record->retain_mask & 2) == 0) return;
     ++record->delivered;
     if (record->shared) shares_.delivered(*session, event);
     if (record->required > 0 && record->delivered <= record->required) {
@@ -397,7 +405,9 @@ void Delivery::delivered(const Event& event) {
                                                             : Rule::q2_once;
       model_.report.checked(rule);
     }
-    if (record->delivered == 1) order_.first_delivery(*session, *record, trace::qos_of(event));
+    const bool certain = !trace::retain_of(event) || record->retained_permitted == 0;
+    if (record->delivered == 1 && certain)
+      order_.first_delivery(*session, *record, trace::qos_of(event));
     return;
   }
   never_arrived(event.actor, event);

@@ -5,22 +5,21 @@
 namespace mqttlab::oracle {
 namespace {
 
-// Larger packets may take the transport long, even an idle one.
-constexpr std::uint32_t taken_at_once_bytes = 1'000;
 // Intervals are whole seconds, rounded up or down.
 constexpr Time rounding = second;
 
 }  // namespace
 
 bool Expiry::excuses(const Record& record, Time now) {
-  return record.expires() && record.begun == 0 && now >= after(record.accepted_at, record.expiry_s);
+  if (record.begun >= record.required && !record.shared) return false;
+  return record.expiry_mixed ||
+         (record.expires() && now >= after(record.accepted_at, record.expiry_s));
 }
 
 // On an idle link a PUBLISH is taken when it is encoded; on any, after the connection's CONNECT,
 // and after the acknowledgement that made room for it.
 Time Expiry::encoded_since(const Connection& connection, const Event& event, Time since) const {
-  if (connection.link_free(End::broker, model_.now) && event.bytes <= taken_at_once_bytes)
-    return model_.now;
+  if (connection.taken_at_once(event)) return model_.now;
   Time earliest = std::max(since, connection.connect_at);
   if (trace::qos_of(event) != QoS::at_most_once)
     earliest = std::max(earliest, connection.broker.window.full_until);
@@ -29,6 +28,7 @@ Time Expiry::encoded_since(const Connection& connection, const Event& event, Tim
 
 void Expiry::sent(const Connection& connection, const Event& event, const Source& source,
                   Time since) {
+  if (trace::dup_of(event)) return;  // begun before, on a connection that cut it (MQTT-4.3.3-7)
   const bool v5 = connection.v5();
   std::optional<std::uint32_t> told;
   if (event.detail != 0) told = model_.log->detail<trace::PublishDetail>(event.detail).expiry_s;

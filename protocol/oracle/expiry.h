@@ -21,7 +21,8 @@ class Expiry {
 
   /// The broker began to send it, and not before `since`.
   void sent(const Connection& connection, const Event& event, const Source& source, Time since);
-  /// Never begun, and over: a legal reason for its absence.
+  /// Not begun as often as it is due, and over: a legal reason for its absence. Of equal messages
+  /// with different intervals it cannot be told which one is missing.
   [[nodiscard]] static bool excuses(const Record& record, Time now);
 
  private:

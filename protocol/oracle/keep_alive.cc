@@ -52,7 +52,8 @@ void KeepAlive::enforce(const Connection& connection, Time until, bool still_ope
   if (!connection.accepted() || connection.keep_alive_s == 0 || side.ended) return;
   if (!still_open) model_.report.checked(Rule::ka_enforce);
   const Time since = last_heard(side, connection.connect_at);
-  const Time allowed = enforced_after(connection) + model_.settings.keep_alive_slack;
+  const Time allowed = enforced_after(connection) + model_.settings.keep_alive_slack +
+                       connection.lingers(until, model_.settings);
   if (until - since <= allowed) return;
   model_.report.broken(
       Rule::ka_enforce, since + allowed,

@@ -90,6 +90,7 @@ struct Record {
   std::uint32_t expiry_s = trace::never_expires;  ///< as published
   std::uint32_t bytes = 0;                        ///< of its PUBLISH with the full topic
   std::uint8_t qos_mask = 0;                      ///< bit q: min(published, granted) may be q
+  std::uint8_t retained_qos_mask = 0;             ///< the same of copies due to subscribing
   std::uint8_t retain_mask = 0;  ///< bit r: a copy not due to subscribing may have RETAIN r
   QoS qos{};                     ///< at which it must be delivered
   QoS published{};
@@ -281,6 +282,18 @@ struct Connection {
   }
   [[nodiscard]] bool accepted() const { return connect && broker.connack && code == 0; }
   [[nodiscard]] bool v5() const { return connect && connect->v5(); }
+  /// The broker's packet was written when it was encoded: what came before it has all arrived, and
+  /// it fits the transport whole.
+  [[nodiscard]] bool taken_at_once(const Event& event) const {
+    constexpr std::uint32_t fits_any_buffer_bytes = 200;
+    return link_free(End::broker, event.at) && event.bytes <= fits_any_buffer_bytes;
+  }
+  /// How long before its link's end is seen the broker may have given the connection up: it has
+  /// DISCONNECT to write, and cannot while the link is stuck.
+  [[nodiscard]] Time lingers(Time now, const Settings& settings) const {
+    const bool stuck = broker.tail_out || !link_free(End::broker, now);
+    return v5() && stuck ? settings.answer_within : 0;
+  }
 };
 
 /// A PUBLISH that came in with so many bytes may be over the Maximum Packet Size of this receiver

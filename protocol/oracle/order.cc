@@ -5,7 +5,7 @@
 namespace mqttlab::oracle {
 
 void Order::first_delivery(Session& session, const Record& record, QoS delivered) {
-  if (record.will || record.publisher == 0) return;
+  if (record.will || record.publisher == 0 || record.shared) return;
   // A subscription may change its QoS: then order is owed among the messages of either QoS.
   const std::uint64_t key =
       std::uint64_t{record.publisher} << 36 | std::uint64_t{record.topic} << 4 |

@@ -9,7 +9,7 @@
 namespace mqttlab::oracle {
 namespace {
 
-// A broker that has nothing under way, and room on the link, sends no more after so long.
+// A broker that has nothing under way, and writes other packets after so long, sends no more.
 constexpr Time quiet_after = 10 * second;
 
 }  // namespace
@@ -18,8 +18,9 @@ void Resumes::over(const Connection& connection, Session& session) {
   const Side& broker = connection.broker;
   if (!broker.resumed || session.connection != connection.number) return;
   model_.report.checked(Rule::sess_queue);
+  const Time busy_until = std::max(broker.connack_at, session.progress_at);
   const bool quiet = connection.link_free(End::broker, model_.now) && session.out.empty() &&
-                     model_.now > std::max(broker.connack_at, session.progress_at) + quiet_after;
+                     connection.client.heard_at > busy_until + quiet_after;
   if (!quiet) return;
   std::vector<std::pair<std::uint64_t, std::uint64_t>> missing;  // by order of acceptance
   for (const std::uint64_t message : session.records.keys()) {

@@ -14,7 +14,7 @@ bool Retained::Value::may_be_in_force(std::uint64_t message) const {
 }
 
 void Retained::Value::remember(const RetainedMessage& stored, std::uint64_t index) {
-  mixed = mixed || stored.publisher == 0 || (!accepted.empty() && publisher != stored.publisher);
+  mixed = mixed || stored.will || (!accepted.empty() && publisher != stored.publisher);
   publisher = stored.publisher;
   const auto known = std::find_if(accepted.begin(), accepted.end(), [&](const Accepted& one) {
     return one.message == stored.message;
@@ -87,19 +87,22 @@ void Retained::subscribed(Session& session, std::uint32_t index, const trace::Fi
   if (filter.group || handling == RetainHandling::do_not_send) return;
   const bool only_new = before && handling == RetainHandling::send_if_new;
   if (only_new && before->granted.qos != Wish::none && !before->leaving) return;
-  const std::uint8_t owed_qos = only_new ? 0 : wanted.qos();
   if (model_.log->text(filter.text).find_first_of("+#") == std::string_view::npos) {
     if (const Value* value = values_.find(std::uint64_t{filter.text} + 1))
-      owe(session, index, filter.text, *value, owed_qos);
+      owe(session, index, filter.text, *value, wanted, !only_new);
     return;
   }
   for (const Text topic : topics_)
     if (model_.matches(filter, topic))
-      owe(session, index, topic, *values_.find(std::uint64_t{topic} + 1), owed_qos);
+      owe(session, index, topic, *values_.find(std::uint64_t{topic} + 1), wanted, !only_new);
 }
 
 void Retained::owe(Session& session, std::uint32_t filter, Text topic, const Value& value,
-                   std::uint8_t owed_qos) {
+                   const trace::FilterDetail& wanted, bool certain) {
+  const bool own = wanted.no_local() && value.publisher == session.client_id;
+  if (own && value.sure && !value.mixed) return;  // MQTT-3.8.3-3
+  const auto qos_mask =
+      static_cast<std::uint8_t>(1U << std::min(wanted.qos(), static_cast<std::uint8_t>(value.qos)));
   bool any = false;
   for (const std::uint64_t message : value.may_be) {
     if (message == 0) continue;
@@ -107,12 +110,13 @@ void Retained::owe(Session& session, std::uint32_t filter, Text topic, const Val
     Record& record = model_.record(session, message);
     if (record.retained_begun == record.retained_permitted) record.subscribed_at = model_.now;
     ++record.retained_permitted;
+    record.retained_qos_mask |= qos_mask;
     record.topic = topic;
   }
   if (any) ++session.retained_open[std::uint64_t{topic} + 1];
   // A QoS 0 message may be retained or not, as the broker likes (v3 MQTT-3.3.1-7).
   const std::uint64_t message = value.may_be.back();
-  if (message != 0 && value.sure && std::min(owed_qos, static_cast<std::uint8_t>(value.qos)) > 0)
+  if (message != 0 && value.sure && certain && !own && qos_mask != 1)
     session.retained_due.push_back({topic, message, model_.event_index, model_.now, filter});
 }
 
@@ -138,15 +142,20 @@ void Retained::taken(Session& session, Text topic, Record& record) {
   for (RetainedDue& due : session.retained_due) due.partly = due.partly || due.event == subscribe;
 }
 
+// Read at SUBSCRIBE or when its turn to be sent comes: both are right.
+bool Retained::due(Session& session, const Event& event) {
+  const Record* record = session.records.find(event.message);
+  if (record && record->retained_begun < record->retained_permitted) return true;
+  const Value* value = values_.find(std::uint64_t{event.text} + 1);
+  if (!value || !value->may_be_in_force(event.message)) return false;
+  return !value->sure ||
+         std::any_of(session.retained_due.begin(), session.retained_due.end(),
+                     [&](const RetainedDue& owed) { return owed.topic == event.text; });
+}
+
 bool Retained::sent(const Connection& connection, Session& session, const Event& event) {
   Value* value = values_.find(std::uint64_t{event.text} + 1);
-  Record* record = session.records.find(event.message);
-  const auto due = [&](const RetainedDue& owed) { return owed.topic == event.text; };
-  const bool owed = std::any_of(session.retained_due.begin(), session.retained_due.end(), due);
-  // Read at SUBSCRIBE or when its turn to be sent comes: both are right.
-  const bool right = (record && record->retained_begun < record->retained_permitted) ||
-                     (value && (owed || !value->sure) && value->may_be_in_force(event.message));
-  if (right) {
+  if (due(session, event)) {
     model_.report.checked(Rule::ret_converge);
     model_.report.checked(Rule::ret_set);
     model_.report.checked(Rule::ret_flag);
@@ -160,9 +169,11 @@ bool Retained::sent(const Connection& connection, Session& session, const Event&
     value->sent = model_.event_index;
     return true;
   }
+  const Record* record = session.records.find(event.message);
   if (!value || (record && record->begun < record->permitted)) return false;
   wrong(session, *value, event);
-  std::erase_if(session.retained_due, due);
+  std::erase_if(session.retained_due,
+                [&](const RetainedDue& owed) { return owed.topic == event.text; });
   return true;
 }
 
@@ -192,13 +203,14 @@ bool Retained::sent_unflagged(Session& session, const Event& event) {
 }
 
 // Equal values, and those that were accepted again, may be seen again. Order is owed among messages
-// of one QoS, published and sent.
+// of one QoS, published and sent, and not to the members of a shared subscription.
 void Retained::seen(Session& session, const Event& event) {
   const Value* value = values_.find(std::uint64_t{event.text} + 1);
   if (!value || value->mixed) return;
   const auto of = std::find_if(value->accepted.begin(), value->accepted.end(),
                                [&](const Accepted& one) { return one.message == event.message; });
-  if (of == value->accepted.end()) return;
+  const Record* record = session.records.find(event.message);
+  if (of == value->accepted.end() || (record && record->shared)) return;
   std::uint64_t& newest = session.retained_seen[(std::uint64_t{event.text} + 1) << 4 |
                                                 static_cast<std::uint64_t>(of->qos) << 2 |
                                                 static_cast<std::uint64_t>(trace::qos_of(event))];
@@ -225,6 +237,9 @@ void Retained::finish(const Deadline& deadline) {
       if (!subscriber || subscriber->granted.qos == Wish::none || due.at > deadline.before)
         continue;
       if (value.expired(model_.now) || too_large(value.bytes, *connection)) continue;
+      // Where RETAIN is kept as published a copy of either kind may have been it.
+      const Record* record = session->records.find(due.message);
+      if (record && record->begun > 0 && (record->retain_mask & 2) != 0) continue;
       missing(*session, due, value);
     }
   }

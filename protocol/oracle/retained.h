@@ -12,7 +12,8 @@ namespace mqttlab::oracle {
 struct RetainedMessage {
   Text topic = 0;
   std::uint64_t message = 0;
-  Text publisher = 0;  ///< client id; 0: it does not stand in one order with others
+  Text publisher = 0;  ///< client id
+  bool will = false;   ///< it does not stand in one order with the publisher's others
   bool empty = false;
   QoS qos{};
   std::uint32_t expiry_s = trace::never_expires;
@@ -35,6 +36,8 @@ class Retained {
                   const Subscriber* before);
   /// SUBACK refused the filter or granted QoS 0: nothing is owed.
   void not_owed(Session& session, std::uint32_t filter);
+  /// A PUBLISH with RETAIN 1 may be sent for a new subscription.
+  [[nodiscard]] bool due(Session& session, const Event& event);
   /// The broker wrote a PUBLISH with RETAIN 1. False if it is no retained message: a live one then.
   bool sent(const Connection& connection, Session& session, const Event& event);
   /// It wrote one with RETAIN 0 that only subscribing can have caused. False: that neither.
@@ -71,7 +74,7 @@ class Retained {
   };
   void doubt(std::uint64_t message);
   void owe(Session& session, std::uint32_t filter, Text topic, const Value& value,
-           std::uint8_t owed_qos);
+           const trace::FilterDetail& wanted, bool certain);
   void wrong(const Session& session, const Value& value, const Event& event);
   static void taken(Session& session, Text topic, Record& record);
   void missing(const Session& session, const RetainedDue& due, const Value& value);

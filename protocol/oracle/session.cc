@@ -1,5 +1,7 @@
 #include "protocol/oracle/session.h"
 
+#include <algorithm>
+
 namespace mqttlab::oracle {
 namespace {
 
@@ -139,7 +141,8 @@ void Sessions::detach(Connection& connection) {
   Session* session = model_.session(connection.session);
   if (!session || session->connection != connection.number) return;
   session->connection = 0;
-  session->left_at = model_.now;
+  session->left_at = std::max(connection.broker.heard_at,
+                              model_.now - connection.lingers(model_.now, model_.settings));
   session->gone_at = 0;
   if (session->outlives_s == 0) end(session);  // v3 MQTT-3.1.2-6
 }

@@ -14,6 +14,27 @@ std::vector<Group*> Shares::groups_of(const Session& session, Text topic) {
   return groups;
 }
 
+bool Shares::handed_on(Session& session, const Event& event) {
+  for (Group* group : groups_of(session, event.text)) {
+    const Record* due = group->records.find(event.message);
+    if (!due) continue;
+    Record& record = model_.record(session, event.message);
+    if (record.permitted == 0) {
+      const Record own = record;
+      record = *due;
+      record.permitted = record.required = record.begun = record.delivered = record.excused = 0;
+      record.retained_permitted = own.retained_permitted;
+      record.retained_begun = own.retained_begun;
+      record.subscribed_at = own.subscribed_at;
+    }
+    ++record.permitted;
+    record.shared = true;
+    record.qos_mask = record.retain_mask = 0xFF;  // of the member before, perhaps
+    return true;
+  }
+  return false;
+}
+
 // Which of several subscriptions brought a copy cannot be seen: then none is blamed.
 void Shares::sent(const Session& session, const Record& record, const Event& event) {
   const std::vector<Group*> groups = groups_of(session, event.text);

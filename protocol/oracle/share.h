@@ -13,6 +13,9 @@ class Shares {
  public:
   explicit Shares(Model& model) : model_(model) {}
 
+  /// The broker sends a session what was not due to it. If it is a member, and what it is sent was
+  /// due to the members, it has been handed on to it, and is due to it from now on.
+  bool handed_on(Session& session, const Event& event);
   /// The broker began to send a member a message that came by way of a shared subscription.
   void sent(const Session& session, const Record& record, const Event& event);
   void delivered(const Session& session, const Event& event);  ///< to the member's application

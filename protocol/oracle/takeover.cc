@@ -56,7 +56,8 @@ void Takeovers::closed(const Connection& connection, const Event& event) {
 
 // MQTT-3.1.4-2 (5.0: MQTT-3.1.4-3)
 void Takeovers::check_closed(const Connection& connection, Time until, bool still_open) {
-  if (connection.replaced_by == 0 || until <= connection.replaced_at + host_grace) return;
+  const Time grace = host_grace + connection.lingers(until, model_.settings);
+  if (connection.replaced_by == 0 || until <= connection.replaced_at + grace) return;
   model_.report.broken(Rule::one_conn, until,
                        "the broker accepted connection " + std::to_string(connection.replaced_by) +
                            " at " + seconds(connection.replaced_at) + " and " +
@@ -70,7 +71,7 @@ void Takeovers::check_told(const Connection& connection, const Event& event) {
   const bool own = event.code == static_cast<std::uint8_t>(CloseCause::local);
   if (connection.replaced_by == 0 || !connection.v5() || !own || connection.broker.ended) return;
   if (connection.dismissed ? connection.dismissal == session_taken_over
-                           : !connection.link_free(End::broker, model_.now))
+                           : connection.lingers(model_.now, model_.settings) > 0)
     return;
   model_.report.broken(
       Rule::one_conn, model_.now,

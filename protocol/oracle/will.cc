@@ -97,7 +97,8 @@ void Wills::accept(const trace::ConnectDetail& connect, Text client_id, bool owe
   if (connect.will_retain) {
     retained_->store({.topic = connect.will_topic,
                       .message = connect.will_message,
-                      .publisher = 0,
+                      .publisher = client_id,
+                      .will = true,
                       .empty = connect.will_payload_empty,
                       .qos = connect.will_qos,
                       .expiry_s = connect.will_expiry_s.value_or(trace::never_expires)},
@@ -152,6 +153,14 @@ bool Wills::justified(const Connection& connection) const {
          (limit > 0 && static_cast<double>(silence) >= limit);
 }
 
+// Of a will that is to wait: its connection cannot have been given up before the last packet came,
+// nor without a reason.
+bool Wills::too_early(const Connection& connection) {
+  const Time wait = delay(connection);
+  if (wait == 0 || replaced_for_good(connection.client_id)) return false;
+  return !justified(connection) || wait == never || model_.now < connection.broker.heard_at + wait;
+}
+
 bool Wills::seen(std::uint64_t message) {
   const Instances* instances = by_message_.find(message);
   if (!instances) return false;
@@ -161,11 +170,10 @@ bool Wills::seen(std::uint64_t message) {
     if (!connection) continue;
     if (!chosen || (!justified(*chosen) && justified(*connection))) chosen = connection;
   }
-  const bool doubtful = !chosen || !justified(*chosen) ||
-                        (delay(*chosen) > 0 && !replaced_for_good(chosen->client_id));
+  const bool doubtful = !chosen || !justified(*chosen) || too_early(*chosen);
   if (doubtful && seen_waiting(*instances)) return true;
   if (!chosen) return false;
-  if (delay(*chosen) > 0 && !replaced_for_good(chosen->client_id)) {
+  if (too_early(*chosen)) {
     early(chosen->client_id, "while its connection lived, and it was to wait after that",
           chosen->connect_event);
   } else {
@@ -219,11 +227,13 @@ Wills::Past Wills::past(std::uint64_t message) {
   return instances ? instances->past : Past{};
 }
 
-void Wills::sent(const Connection& connection, Session& session, const Record& record, QoS qos) {
+void Wills::sent(const Connection& connection, Session& session, const Record& record,
+                 const Event& event) {
   if (!topics_.find(std::uint64_t{record.topic} + 1)) return;
-  const std::uint64_t key =
-      std::uint64_t{record.publisher} << 36 | std::uint64_t{record.topic} << 4 |
-      static_cast<std::uint64_t>(record.published) << 2 | static_cast<std::uint64_t>(qos);
+  const std::uint64_t key = std::uint64_t{record.publisher} << 36 |
+                            std::uint64_t{record.topic} << 4 |
+                            static_cast<std::uint64_t>(record.published) << 2 |
+                            static_cast<std::uint64_t>(trace::qos_of(event));
   if (!record.will) {
     std::uint64_t& last = session.sent_on_will_topic[key];  // acceptance's index + 1
     last = std::max(last, record.accepted + 1);
@@ -240,17 +250,16 @@ void Wills::sent(const Connection& connection, Session& session, const Record& r
             ", after a message that this client published on a later connection",
         {record.last_accepted, *later - 1, model_.event_index});
   }
-  check_late(connection, session, record);
+  if (connection.taken_at_once(event))
+    check_late(session, record, std::max(connection.broker.connack_at, session.progress_at));
 }
 
 // All that was written had arrived, and nothing had to be acknowledged first: there was no reason
 // to wait.
-void Wills::check_late(const Connection& connection, const Session& session, const Record& record) {
+void Wills::check_late(const Session& session, const Record& record, Time free_since) {
   const bool first = record.begun == 1 && record.accepted == record.last_accepted;
-  if (!first || !connection.link_free(End::broker, model_.now) || session.out.size() > 1) return;
-  const Time free_since =
-      std::max({record.accepted_at, connection.broker.connack_at, session.progress_at});
-  if (model_.now <= free_since + late_after) return;
+  if (!first || session.out.size() > 1) return;
+  if (model_.now <= std::max(record.accepted_at, free_since) + late_after) return;
   model_.report.broken(Rule::will_iff, model_.now,
                        "the will of client " + model_.quoted(record.publisher) + " on topic " +
                            model_.quoted(record.topic) + " was due at " +

@@ -48,7 +48,8 @@ class Wills {
   bool seen(std::uint64_t message);
   [[nodiscard]] Past past(std::uint64_t message);
   /// The broker began to send a message that is due to the session, a will or not.
-  void sent(const Connection& connection, Session& session, const Record& record, QoS qos);
+  void sent(const Connection& connection, Session& session, const Record& record,
+            const Event& event);
   void finish(Time end);
 
  private:
@@ -73,10 +74,11 @@ class Wills {
   bool seen_waiting(const Instances& instances);
   [[nodiscard]] Time delay(const Connection& connection);
   [[nodiscard]] bool replaced_for_good(Text client_id);
+  [[nodiscard]] bool too_early(const Connection& connection);
   [[nodiscard]] bool justified(const Connection& connection) const;
   void check_early(const Connection& connection, Time closed_at);
   void early(Text client_id, const std::string& why, std::uint64_t event);
-  void check_late(const Connection& connection, const Session& session, const Record& record);
+  void check_late(const Session& session, const Record& record, Time free_since);
 
   Model& model_;
   Delivery* delivery_ = nullptr;

@@ -182,7 +182,7 @@ TEST_F(Delivery, Q1Noloss_accepted_while_the_subscriber_was_away) {
   pub.publishes("a/b", "m", 1);
   sub.connect();
   t.settle();
-  EXPECT_EQ(t.broken(), "SESS-QUEUE Q1-NOLOSS");
+  EXPECT_EQ(t.broken(), "Q1-NOLOSS");
 }
 
 TEST_F(Delivery, Q1Noloss_a_drop_with_a_reason_that_only_QoS_0_has) {
