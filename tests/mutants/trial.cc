@@ -16,6 +16,7 @@ oracle::Settings settings(const BrokerConfig& broker) {
   oracle::Settings settings;
   settings.ping_timeout = ping_timeout;
   settings.converge_within = converge_within;
+  settings.answer_within = broker.connect_timeout + second;
   settings.queue_qos0 = broker.queue_qos0;
   return settings;
 }
@@ -23,7 +24,11 @@ oracle::Settings settings(const BrokerConfig& broker) {
 }  // namespace
 
 Trial::Trial(std::uint64_t seed)
-    : random_(seed, "trial"), broker_(broker(random_)), world_(broker_, seed, settings(broker_)) {
+    : random_(seed, "trial"),
+      modern_(seed, "trial of 5.0"),
+      versions_(versions(modern_)),
+      broker_(broker(random_, versions_, modern_)),
+      world_(broker_, seed, settings(broker_)) {
   long_payloads_ = one_of({0.03, 0.4});
   slow_ = chance(0.3);
   ClientConfig watch = client("watch", false);
@@ -40,13 +45,27 @@ Trial::Trial(std::uint64_t seed)
   twin_ = world_.add(twin, [this](int) { return wire(); });
 }
 
-BrokerConfig Trial::broker(Random& random) {
+Trial::Versions Trial::versions(Random& random) {
+  const Versions drawn[] = {Versions::old, Versions::old, Versions::both, Versions::modern};
+  return drawn[random.below(4)];
+}
+
+BrokerConfig Trial::broker(Random& random, Versions versions, Random& modern) {
   BrokerConfig config;
   const std::uint16_t windows[] = {1, 2, 5, 20};
   config.window = windows[random.below(4)];
   config.connect_timeout = 5 * second;
   config.queue_qos0 = random.below(2) == 0;
   if (random.below(2) == 0) config.outbox_bytes = 400;
+  if (versions == Versions::old) return config;
+  const std::uint16_t aliases[] = {0, 2, 16};
+  config.topic_alias_maximum = aliases[modern.below(3)];
+  config.max_topic_aliases = aliases[modern.below(3)];
+  if (modern.below(4) == 0) config.max_session_expiry_s = 6;
+  if (modern.below(4) == 0) config.server_keep_alive_s = 3;
+  // A client of 3.1.1 could not know that it must keep to less.
+  const std::uint16_t maxima[] = {1, 3, 10, 65'535};
+  if (versions == Versions::modern) config.receive_window = maxima[modern.below(4)];
   return config;
 }
 
@@ -64,7 +83,28 @@ ClientConfig Trial::client(std::string client_id, bool clean_session) {
                        static_cast<QoS>(draw(3)), chance(0.3)};
   }
   config.client_id = std::move(client_id);
+  if (versions_ == Versions::modern || (versions_ == Versions::both && modern_.below(2) == 0))
+    modernise(config);
   return config;
+}
+
+void Trial::modernise(ClientConfig& config) {
+  config.version = ProtocolVersion::v5_0;
+  const std::uint16_t maxima[] = {1, 2, 5, 65'535};
+  const std::uint16_t aliases[] = {0, 1, 5};
+  const std::uint32_t delays_s[] = {0, 1, 4};
+  const std::optional<std::uint32_t> expiries_s[] = {std::nullopt, std::nullopt, 3, 10};
+  config.receive_maximum = maxima[modern_.below(4)];
+  config.topic_alias_maximum = aliases[modern_.below(3)];
+  config.max_topic_aliases = aliases[modern_.below(3)];
+  config.session_expiry_s = expiries_s[modern_.below(4)];
+  const std::uint32_t delay_s = delays_s[modern_.below(3)];
+  if (config.will && delay_s > 0)
+    config.will->properties.add(PropertyId::will_delay_interval, delay_s);
+}
+
+bool Trial::is_modern(Index unit) {
+  return world_.client(unit).config().version == ProtocolVersion::v5_0;
 }
 
 testing::Wire Trial::wire() {
@@ -126,12 +166,31 @@ void Trial::publish(Index unit, int messages) {
     std::string payload = "message " + std::to_string(++published_);
     if (chance(long_payloads_)) payload.resize(100 + draw(700), '.');
     if (retain && !slow_ && chance(0.3)) payload.clear();
-    world_.publish(unit, topic, payload, static_cast<QoS>(draw(3)), retain);
+    Properties properties;
+    if (is_modern(unit) && modern_.below(6) == 0)
+      properties.add(PropertyId::message_expiry_interval,
+                     static_cast<std::uint32_t>(1 + modern_.below(8)));
+    world_.publish(unit, topic, payload, static_cast<QoS>(draw(3)), retain, properties);
   }
 }
 
 void Trial::subscribe(Index unit) {
-  world_.subscribe(unit, filters[draw(filters.size())], static_cast<QoS>(draw(3)));
+  std::string filter(filters[draw(filters.size())]);
+  Subscription subscription{{}, static_cast<QoS>(draw(3))};
+  Properties properties;
+  if (is_modern(unit)) {
+    if (modern_.below(5) == 0)
+      filter = "$share/units/" + filter;
+    else
+      subscription.no_local = modern_.below(3) == 0;
+    subscription.retain_as_published = modern_.below(2) == 0;
+    subscription.retain_handling = static_cast<RetainHandling>(modern_.below(3));
+    if (modern_.below(2) == 0)
+      properties.add(PropertyId::subscription_identifier,
+                     static_cast<std::uint32_t>(1 + modern_.below(300)));
+  }
+  subscription.filter = Slice::copy_of(filter);
+  world_.subscribe(unit, subscription, properties);
 }
 
 void Trial::fault(Unit& unit) {

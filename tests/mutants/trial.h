@@ -15,6 +15,8 @@ namespace mqttlab::mutants {
 /// messages visible. The units publish and subscribe while their links are cut at a byte, fall
 /// silent, stop, and while some of their processes die. A twin with a clean session may take a
 /// unit's place for a while. `audit` asks for the retained messages at the end.
+/// Half of the worlds speak 3.1.1, a quarter 5.0, and a quarter both. In those with 5.0 limits are
+/// small, sessions and messages expire, wills wait, and topics go by their aliases.
 class Trial {
  public:
   explicit Trial(std::uint64_t seed);
@@ -35,7 +37,11 @@ class Trial {
     return *(choices.begin() + draw(choices.size()));
   }
 
-  [[nodiscard]] static BrokerConfig broker(Random& random);
+  enum class Versions : std::uint8_t { old, both, modern };
+  [[nodiscard]] static Versions versions(Random& random);
+  [[nodiscard]] static BrokerConfig broker(Random& random, Versions versions, Random& modern);
+  void modernise(ClientConfig& config);
+  [[nodiscard]] bool is_modern(Index unit);
   [[nodiscard]] ClientConfig client(std::string client_id, bool clean_session);
   [[nodiscard]] testing::Wire wire();
   void add_unit(int number);
@@ -47,6 +53,8 @@ class Trial {
   void settle();
 
   Random random_;
+  Random modern_;  // draws what only 5.0 has
+  Versions versions_;
   BrokerConfig broker_;
   testing::MemoryWorld world_;
   Index watch_ = 0, twin_ = 0;

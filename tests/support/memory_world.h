@@ -35,8 +35,11 @@ class MemoryWorld {
   void start(Index client);
   void stop(Index client);
   Token publish(Index client, std::string_view topic, std::string_view payload, QoS qos,
-                bool retain = false);  ///< 0 if it was refused
-  Token subscribe(Index client, std::string_view filter, QoS qos);
+                bool retain = false, Properties properties = {});  ///< 0 if it was refused
+  Token subscribe(Index client, std::string_view filter, QoS qos) {
+    return subscribe(client, {Slice::copy_of(filter), qos});
+  }
+  Token subscribe(Index client, Subscription subscription, Properties properties = {});
   Token unsubscribe(Index client, std::string_view filter);
   /// Events are taken as they come, unless held.
   void hold(Index client, bool held);
@@ -143,15 +146,17 @@ inline void MemoryWorld::stop(Index client) {
 }
 
 inline Token MemoryWorld::publish(Index client, std::string_view topic, std::string_view payload,
-                                  QoS qos, bool retain) {
-  const auto answer = devices_[client].client->publish(Slice::copy_of(topic),
-                                                       Slice::copy_of(payload), qos, retain, now_);
+                                  QoS qos, bool retain, Properties properties) {
+  const auto answer = devices_[client].client->publish(
+      Slice::copy_of(topic), Slice::copy_of(payload), qos, retain, now_, std::move(properties));
   settle();
   return std::holds_alternative<Token>(answer) ? std::get<Token>(answer) : 0;
 }
 
-inline Token MemoryWorld::subscribe(Index client, std::string_view filter, QoS qos) {
-  const auto answer = devices_[client].client->subscribe({{Slice::copy_of(filter), qos}}, now_);
+inline Token MemoryWorld::subscribe(Index client, Subscription subscription,
+                                    Properties properties) {
+  const auto answer =
+      devices_[client].client->subscribe({std::move(subscription)}, now_, std::move(properties));
   settle();
   return std::holds_alternative<Token>(answer) ? std::get<Token>(answer) : 0;
 }
