@@ -83,17 +83,28 @@ TEST(KeepAlive, TheFactorIsConfigurable) {
   EXPECT_TRUE(peer.closed());
 }
 
-TEST(KeepAlive, MQTT_3_1_2_22_ASilentReaderIsClosedWithoutWaitingForItsBytes) {
-  for (const ProtocolVersion version : {ProtocolVersion::v3_1_1, ProtocolVersion::v5_0}) {
-    TestBroker test;
-    ScriptedPeer& peer =
-        test.connected(Connect{.version = version, .client_id = slice("c"), .keep_alive_s = 10});
-    peer.subscribe("t", QoS::at_most_once);
-    peer.set_reading(false);
-    test.connected("p").publish("t", "x");
-    test.until(15 * second);
-    EXPECT_TRUE(peer.closed());
-  }
+TEST(KeepAlive, ASilentReaderIsClosedWithoutWaitingForItsBytes) {
+  TestBroker test;
+  ScriptedPeer& peer = test.connected("c", false, 10);
+  peer.subscribe("t", QoS::at_least_once);
+  peer.set_reading(false);
+  test.connected("p").publish("t", "x", QoS::at_least_once, 1);
+  test.until(15 * second);
+  EXPECT_TRUE(peer.closed());
+  EXPECT_EQ(test.accept().connect("c", false).back(), "PUBLISH t=x q1 id1 dup");
+}
+
+// Nor for the DISCONNECT behind them.
+TEST(KeepAlive, MQTT_3_1_2_22_ASilentReaderOf5IsClosedWithoutWaitingForItsBytes) {
+  TestBroker test;
+  Connect connect = connect_5("c");
+  connect.keep_alive_s = 10;
+  ScriptedPeer& peer = test.connected(connect);
+  peer.subscribe("t", QoS::at_most_once);
+  peer.set_reading(false);
+  test.connected("p").publish("t", "x");
+  test.until(15 * second);
+  EXPECT_TRUE(peer.closed());
 }
 
 TEST(KeepAlive, EarlyAndRepeatedAdvanceDoNothing) {
