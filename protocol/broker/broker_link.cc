@@ -230,7 +230,7 @@ void BrokerLink::refuse(ReasonCode reason, Time now, std::string_view broken) {
     tell(Connack{.reason = reason}, broken);  // v5 MQTT-3.2.2-6
   else if (const auto code = return_code(reason))
     send(Connack{false, *code});  // MQTT-3.2.2-4, MQTT-3.1.3-9
-  finish(Pending::drain, now);    // MQTT-3.2.2-5; v5 MQTT-3.2.2-7
+  finish(Pending::drain, now);    // MQTT-3.1.4-5, MQTT-3.2.2-5; v5 MQTT-3.2.2-7
 }
 
 void BrokerLink::end(ReasonCode reason, Time now, Pending pending, std::string_view broken) {
@@ -275,7 +275,7 @@ void BrokerLink::finish(Pending pending, Time now) {
 }
 
 void BrokerLink::leave() {
-  // Nothing that the client sends counts any more (MQTT-3.1.4-5; v5 MQTT-3.1.4-6).
+  // Nothing that the client sends counts any more (v5 MQTT-3.1.4-6).
   if (std::exchange(state_, State::finished) == State::finished) return;
   handshake_.abandon();
   core_.gone(*this);

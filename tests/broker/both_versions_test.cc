@@ -170,6 +170,17 @@ TEST_P(BothVersions, DupOfAPublisherIsNotPassedOn) {
   EXPECT_EQ(sub.take(), Said{"PUBLISH a=m q1 id1"});
 }
 
+// v3 MQTT-3.1.4-3, v5 MQTT-3.1.4-4; v3 MQTT-3.1.2-6, v5 MQTT-3.1.2-4; v3 MQTT-3.2.2-1,
+// v5 MQTT-3.2.2-2.
+TEST_P(BothVersions, WhoBeginsAnewGetsNothingOfTheKeptSession) {
+  subscriber("a", q1, true).lose();
+  client("pub").publish("a", "m", q1, 1);
+  ScriptedPeer& anew = test.accept();
+  EXPECT_EQ(anew.connect(packet("sub")), Said{"CONNACK 0"});
+  client("pub").publish("a", "m", q1, 1);
+  EXPECT_EQ(anew.take(), Said{});
+}
+
 // MQTT-3.1.3-2: sessions belong to client ids.
 TEST_P(BothVersions, ASessionIsTheClientIdsOwn) {
   subscriber("a", q1, true).lose();

@@ -47,7 +47,7 @@ TEST(MessageProperties, MQTT_3_3_2_4_And_15_To_20_ReachEverySubscriberUnalteredA
   }
 }
 
-TEST(MessageProperties, OfAWillArePublishedButForItsDelay) {
+TEST(MessageProperties, MQTT_3_1_3_10_OfAWillArePublishedButForItsDelay) {
   TestBroker test;
   ScriptedPeer& subscriber = test.connected(connect_5("s"));
   subscriber.subscribe("w", qos0);

@@ -23,6 +23,7 @@ ScriptedPeer& watcher(TestBroker& test) {
   return peer;
 }
 
+// MQTT-3.1.2-7: the session keeps it.
 TEST(Will5, MQTT_3_1_2_8_AfterItsDelayOrAtTheEndOfTheSessionWhicheverIsEarlier) {
   struct Case {
     std::uint32_t delay_s, expiry_s;
