@@ -32,11 +32,12 @@ std::string words(CloseCause cause) {
   return "closed by this end";
 }
 
-// Without what a server takes no packet of this size for (MQTT-3.14.2-3, MQTT-3.14.2-4).
+// Without what a server takes no packet of this size for.
 Disconnect fitting(Disconnect packet, ProtocolVersion version, std::uint32_t max_packet_size) {
   Outbox scratch;
   encode(packet, version, scratch);
   if (scratch.size() <= max_packet_size) return packet;
+  // MQTT-3.14.2-3, MQTT-3.14.2-4
   packet.properties.remove(PropertyId::reason_string).remove(PropertyId::user_property);
   return packet;
 }
@@ -229,7 +230,7 @@ void Link::give_up(ClientEvent how, Time now) {
 void Link::violated(Violation violation, Time now) {
   // The server was told the limit: it is more than this end's own.
   const bool over_limit = v5(config_) && violation.statement.empty();
-  if (over_limit) violation.statement = "MQTT-3.1.2-24";  // U-3.1.2.11.4-3
+  if (over_limit) violation.statement = "MQTT-3.1.2-24";  // v5 MQTT-3.1.2-24, U-3.1.2.11.4-3
   // The connection ends here (MQTT-4.8.0-1; MQTT-4.13.2-1).
   part(static_cast<ReasonCode>(violation.reason), {violation, words(violation)}, now);
 }

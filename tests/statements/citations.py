@@ -221,6 +221,9 @@ def keys_of_literal(source: Source, i: int, name: str) -> set[str]:
     begin, end = source.text.rfind("\n", 0, source.tokens[i].start), source.tokens[i].end
     if only_5(name) or f"v5 {statement}" in source.text[begin : source.text.find("\n", end)]:
         return keys_of(statement, "5.0")
+    before = source.words(max(0, i - 8), i - 1)  # v5() ? "MQTT-a" : "MQTT-b"
+    if "v5" in before and "?" in before:
+        return keys_of(statement, "5.0" if before[-1] == "?" else "3.1.1")
     around = [(a, b) for a, b in source.pair.items() if a < i < b]
     opening, close = max(around, default=(0, 0))
     maker = source.tokens[opening - 1].text if opening else ""
