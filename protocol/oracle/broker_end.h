@@ -5,6 +5,7 @@
 #include "protocol/oracle/exchange.h"
 #include "protocol/oracle/intake.h"
 #include "protocol/oracle/model.h"
+#include "protocol/oracle/resume.h"
 #include "protocol/oracle/session.h"
 #include "protocol/oracle/subscription.h"
 #include "protocol/oracle/will.h"

@@ -3,6 +3,7 @@
 
 #include "protocol/oracle/calls.h"
 #include "protocol/oracle/delivery.h"
+#include "protocol/oracle/discard.h"
 #include "protocol/oracle/exchange.h"
 #include "protocol/oracle/model.h"
 

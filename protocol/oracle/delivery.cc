@@ -9,10 +9,6 @@
 namespace mqttlab::oracle {
 namespace {
 
-constexpr std::uint8_t bit(std::uint8_t qos) { return static_cast<std::uint8_t>(1U << qos); }
-std::uint8_t qos_bit(const Event& event) {
-  return bit(static_cast<std::uint8_t>(trace::qos_of(event)));
-}
 constexpr std::uint8_t up_to(std::uint8_t qos) {
   return static_cast<std::uint8_t>((1U << (qos + 1)) - 1);
 }
@@ -39,16 +35,6 @@ bool excuses(trace::DropReason reason, QoS qos) {
 }
 
 }  // namespace
-
-std::string Delivery::message(const Event& event) const {
-  return "a QoS " + std::to_string(static_cast<int>(trace::qos_of(event))) + " message on topic " +
-         model_.quoted(event.text);
-}
-
-std::string Delivery::sent_to(const Session& session, const Event& event) const {
-  return "the broker sent client " + model_.quoted(session.client_id) + " at " +
-         seconds(model_.now) + " " + message(event);
-}
 
 void Delivery::accept(const Acceptance& accepted) {
   for (const std::uint32_t index : model_.matching(accepted.topic)) {
@@ -221,7 +207,7 @@ void Delivery::sent(const Connection& connection, Session& session, const Event&
       model_.report.checked(Rule::q2_once);
       break;
   }
-  if (connection.v5()) check_identifiers(session, event);
+  if (connection.v5()) copies_.check_identifiers(session, event);
   bool retained = trace::retain_of(event) && !live_with_retain(session, event);
   if (retained && !retained_.due(session, event) && wills_.seen(event.message))
     retained = !live_with_retain(session, event);
@@ -251,7 +237,7 @@ void Delivery::judge_live(const Connection& connection, Session& session, const 
     record = session.records.find(event.message);
   if (!permitted()) {
     if (!trace::retain_of(event) && retained_.sent_unflagged(session, event)) return;
-    not_permitted(connection, session, record, event);
+    copies_.not_permitted(connection, session, record, event);
     if (record) ++record->begun;
     return;
   }
@@ -264,109 +250,8 @@ void Delivery::judge_live(const Connection& connection, Session& session, const 
     expiry_.sent(connection, event,
                  {record->accepted, record->accepted_at, record->handled_at, record->expiry_s}, 0);
   }
-  check_qos(session, *record, event);
-  check_retain(session, *record, event);
-}
-
-// More copies than acceptances. At QoS 1 that is waste, not a fault, unless nothing was accepted,
-// or the session should have been done with it.
-void Delivery::not_permitted(const Connection& connection, Session& session, const Record* record,
-                             const Event& event) {
-  const std::string what =
-      sent_to(session, event) + " (packet id " + std::to_string(event.packet_id) + ")";
-  const Wills::Past past = wills_.past(event.message);
-  const bool known = record && record->permitted > 0;
-  if (known && record->will) {
-    model_.report.broken(Rule::will_once, model_.now, what + ", a will, more often than it was due",
-                         {record->accepted, model_.event_index});
-  } else if (past.cancelled && !known) {
-    model_.report.broken(
-        Rule::will_iff, model_.now,
-        what + (past.by_resume ? ", the will of a connection whose session went on in time"
-                               : ", the will of a connection that had ended with DISCONNECT"),
-        {past.event, model_.event_index});
-  } else if (!known && record && record->left != 0) {  // MQTT-3.10.4-2
-    model_.report.broken(Rule::sub_durable, model_.now,
-                         what + " that it accepted only after it had answered UNSUBSCRIBE",
-                         {record->left, model_.event_index});
-  } else if (!known) {
-    if (discards_.published(session, event)) return;
-    model_.report.broken(Rule::no_fabrication, model_.now,
-                         what +
-                             " that no publisher had sent while a subscription of this client "
-                             "matched it",
-                         {model_.event_index});
-  } else if (trace::qos_of(event) == QoS::at_most_once) {
-    model_.report.broken(
-        Rule::q0_atmost, model_.now,
-        what + " more often than it was accepted (at " + seconds(record->accepted_at) + ")",
-        {record->accepted, model_.event_index});
-  } else if (trace::qos_of(event) == QoS::exactly_once) {
-    model_.report.broken(Rule::q2_once, model_.now,
-                         what + " as a new exchange although it was accepted once, at " +
-                             seconds(record->accepted_at) + ", and sent before",
-                         {record->accepted, model_.event_index});
-  } else {
-    resumes_.sent_again(connection, session, *record, what);
-  }
-}
-
-// v3 MQTT-3.8.4-6, v3 MQTT-3.3.5-1, v5 MQTT-3.8.4-8
-void Delivery::check_qos(const Session& session, const Record& record, const Event& event) {
-  if ((record.qos_mask & qos_bit(event)) != 0) return;
-  model_.report.broken(Rule::no_fabrication, model_.now,
-                       sent_to(session, event) + ", published at QoS " +
-                           std::to_string(static_cast<int>(record.published)) +
-                           ", which is not the lower of published and granted QoS",
-                       {record.accepted, model_.event_index});
-}
-
-void Delivery::check_retain(const Session& session, const Record& record, const Event& event) {
-  if (record.shared) return;  // handed on from a member that wanted it otherwise, perhaps
-  model_.report.checked(Rule::ret_flag);
-  const bool retain = trace::retain_of(event);
-  if ((record.retain_mask & (retain ? 2 : 1)) != 0) return;
-  model_.report.broken(
-      Rule::ret_flag, model_.now,
-      sent_to(session, event) + (retain ? " with RETAIN 1 although it is not sent for a new "
-                                          "subscription and none keeps RETAIN as published"
-                                        : " with RETAIN 0 although its subscription keeps RETAIN "
-                                          "as published, and it was 1"),
-      {record.accepted, model_.event_index});
-}
-
-// U-3.3.4-1, MQTT-3.3.4-3, MQTT-3.3.4-4, MQTT-3.3.4-5: one copy for all matching subscriptions has
-// the identifiers of all, a copy for each has its own.
-void Delivery::check_identifiers(Session& session, const Event& event) {
-  static const std::vector<std::uint32_t> none;
-  const auto& sent =
-      event.detail == 0 ? none : model_.log->detail<trace::PublishDetail>(event.detail).identifiers;
-  if (sent.empty() && session.identifiers.empty()) return;
-  const auto caused = [&](std::uint32_t identifier) {
-    return std::any_of(
-        session.identifiers.begin(), session.identifiers.end(), [&](const auto& one) {
-          return one.second == identifier && model_.matches(model_.filter(one.first), event.text);
-        });
-  };
-  const bool foreign = !std::all_of(sent.begin(), sent.end(), caused);
-  const Record* record = session.records.find(event.message);
-  std::size_t with = 0, without = 0;
-  bool certain = record && record->permitted > 0;
-  for (const std::uint32_t filter : session.filters) {
-    if (!certain || !model_.matches(model_.filter(filter), event.text)) continue;
-    const Subscriber& subscriber = *model_.subscriber(filter, session.id);
-    certain = subscriber.granted.qos != Wish::none && subscriber.asked.qos == Wish::none &&
-              !subscriber.leaving && subscriber.since <= record->accepted_at;
-    ++(subscriber.granted.identifier != 0 ? with : without);
-  }
-  const bool whole =
-      sent.size() == with || (sent.size() == 1 && with > 0) || (sent.empty() && without > 0);
-  if (!foreign && (whole || !certain)) return;
-  model_.report.broken(Rule::no_fabrication, model_.now,
-                       sent_to(session, event) +
-                           (foreign ? " with the identifier of a subscription that does not match"
-                                    : " without the identifiers of the subscriptions that match"),
-                       {model_.event_index});
+  copies_.check_qos(session, *record, event);
+  copies_.check_retain(session, *record, event);
 }
 
 void Delivery::arrived(Client& client, const Connection& connection, const Event& event) {
@@ -432,7 +317,7 @@ void Delivery::never_arrived(Actor actor, const Event& event) {
   model_.report.broken(rule, model_.now,
                        "the client on '" + std::string(model_.log->actor_name(actor)) +
                            "' handed its application at " + seconds(model_.now) + " " +
-                           message(event) +
+                           copies_.message(event) +
                            (before ? " that it had handed over before and got no second time"
                                    : " that had not arrived at this QoS"),
                        {before ? before->accepted : model_.event_index, model_.event_index});

@@ -1,14 +1,12 @@
 // Delivery: what each session may and must get, and what its application got. Judges
-// NO-FABRICATION, Q0-ATMOST, Q1-NOLOSS, Q2-ONCE, RET-FLAG, SUB-DURABLE after UNSUBACK, and the
-// deliveries of wills (WILL-IFF, WILL-ONCE).
+// NO-FABRICATION, Q0-ATMOST, Q1-NOLOSS, Q2-ONCE, and the deliveries of wills (WILL-IFF, WILL-ONCE).
 #pragma once
 
-#include "protocol/oracle/discard.h"
+#include "protocol/oracle/copy.h"
 #include "protocol/oracle/expiry.h"
 #include "protocol/oracle/honesty.h"
 #include "protocol/oracle/model.h"
 #include "protocol/oracle/order.h"
-#include "protocol/oracle/resume.h"
 #include "protocol/oracle/share.h"
 #include "protocol/oracle/subscription.h"
 
@@ -42,12 +40,11 @@ class Delivery {
         honesty_(model),
         order_(model),
         shares_(model),
+        copies_(model, wills, discards, resumes),
         wills_(wills),
         retained_(retained),
         expiry_(expiry),
-        discards_(discards),
-        subscriptions_(subscriptions),
-        resumes_(resumes) {}
+        subscriptions_(subscriptions) {}
 
   void connect(Intake& intake) { intake_ = &intake; }
 
@@ -77,26 +74,18 @@ class Delivery {
   void for_records(std::uint64_t message, Change change);
   [[nodiscard]] bool live_with_retain(Session& session, const Event& event);
   void judge_live(const Connection& connection, Session& session, const Event& event);
-  void not_permitted(const Connection& connection, Session& session, const Record* record,
-                     const Event& event);
-  void check_qos(const Session& session, const Record& record, const Event& event);
-  void check_retain(const Session& session, const Record& record, const Event& event);
-  void check_identifiers(Session& session, const Event& event);
   void never_arrived(Actor actor, const Event& event);
   void lost(const Session& session, const Record& record);
-  [[nodiscard]] std::string message(const Event& event) const;
-  [[nodiscard]] std::string sent_to(const Session& session, const Event& event) const;
 
   Model& model_;
   Honesty honesty_;
   Order order_;
   Shares shares_;
+  Copies copies_;
   Wills& wills_;
   Retained& retained_;
   Expiry& expiry_;
-  Discards& discards_;
   Subscriptions& subscriptions_;
-  Resumes& resumes_;
   Intake* intake_ = nullptr;
 };
 

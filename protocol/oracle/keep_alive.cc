@@ -50,10 +50,10 @@ void KeepAlive::closed(const Connection& connection, const Event& event) {
 void KeepAlive::enforce(const Connection& connection, Time until, bool still_open) {
   const Side& side = connection.broker;
   if (!connection.accepted() || connection.keep_alive_s == 0 || side.ended) return;
+  if (connection.replaced_by != 0) return;  // how long that may last is ONE-CONN's to say
   if (!still_open) model_.report.checked(Rule::ka_enforce);
   const Time since = last_heard(side, connection.connect_at);
-  const Time allowed = enforced_after(connection) + model_.settings.keep_alive_slack +
-                       connection.lingers(until, model_.settings);
+  const Time allowed = enforced_after(connection) + model_.settings.keep_alive_slack;
   if (until - since <= allowed) return;
   model_.report.broken(
       Rule::ka_enforce, since + allowed,

@@ -113,6 +113,29 @@ TEST_F(Delivery5, A_link_that_is_stuck_may_carry_it_late) {
   EXPECT_EQ(t.broken().find("EXPIRY"), std::string::npos) << t.broken();
 }
 
+TEST_F(Delivery5, What_was_cut_on_its_way_is_sent_again_after_its_time) {
+  begin(1);
+  pub.publishes(message().expires(10));
+  sub.cut();  // with half of the PUBLISH
+  t.wait(20);
+  sub.connect(v5());
+  sub.receives(message().again().expires(0));
+  t.settle();
+  EXPECT_EQ(t.broken(), "");
+}
+
+TEST_F(Delivery5, Of_equal_messages_with_different_intervals_either_may_have_expired) {
+  begin(1);
+  sub.cut();
+  pub.publishes(message().expires(5));
+  pub.publishes(message().expires(500));
+  t.wait(20);
+  sub.connect(v5());
+  sub.receives(message().expires(480));
+  t.settle();
+  EXPECT_EQ(t.broken(), "");
+}
+
 TEST_F(Delivery5, A_subscriber_of_3_1_1_is_told_no_interval) {
   begin(-1);
   Client old = t.client("old");
@@ -314,6 +337,20 @@ TEST_F(Shares5, Another_share_name_or_a_subscription_of_its_own_is_another_subsc
   sub.receives(publish("a/b", "m", 1, 1));
   sub.receives(publish("a/b", "m", 1, 2));
   other.receives(message());
+  t.settle();
+  EXPECT_EQ(t.broken(), "");
+}
+
+TEST_F(Shares5, A_member_who_came_later_may_be_handed_what_another_left) {
+  begin(-1);
+  sub.subscribe("$share/g/a/#", 1);
+  pub.publishes(message(1));
+  ConnectOptions anew = v5();
+  anew.clean = true;
+  sub.cut();
+  other.subscribe("$share/g/a/#", 1);
+  sub.connect(anew);
+  other.receives(message(1));
   t.settle();
   EXPECT_EQ(t.broken(), "");
 }

@@ -195,6 +195,32 @@ TEST_F(Retained5, RETAIN_as_published_or_by_subscribing_or_0) {
   EXPECT_EQ(t.verdict("RET-FLAG").checked, 6U);
 }
 
+TEST_F(Retained5, No_Local_keeps_a_clients_own_retained_messages_from_it) {  // MQTT-3.8.3-3
+  begin();
+  sub.publishes("r/1", "own", 1, 1, true);
+  sub.subscribe("r/1", 1, -1, no_local);
+  t.settle();
+  EXPECT_EQ(t.broken(), "");
+}
+
+TEST_F(Retained5, A_copy_due_to_subscribing_and_one_with_RETAIN_as_published_look_alike) {
+  for (const bool both : {false, true}) {
+    TraceBuilder trace;
+    Client publisher = trace.client("a"), client = trace.client("sub");
+    publisher.connect();
+    ConnectOptions v5;
+    v5.version = ProtocolVersion::v5_0;
+    client.connect(v5);
+    client.subscribe("r/+", 1, -1, retain_as_published);
+    publisher.publishes("r/1", "value", 1, 1, true);
+    if (both) client.subscribe("#", 1, -1, retain_as_published);
+    client.receives("r/1", "value", 1, 1, true);
+    if (both) client.receives("r/1", "value", 1, 2, true);
+    trace.settle();
+    EXPECT_EQ(trace.broken(), "") << both;
+  }
+}
+
 TEST_F(Retained5, Retained_as_published_a_lost_message_is_lost) {
   begin();
   sub.subscribe("r/1", 1, -1, retain_as_published);

@@ -259,6 +259,20 @@ TEST_F(Takeover5, A_link_that_is_lost_anyway_need_not_be_told) {
   EXPECT_EQ(taken_over(nullptr, CloseCause::reset), "");
 }
 
+TEST_F(Takeover5, A_link_that_is_stuck_may_linger_with_DISCONNECT_unsent) {
+  a.connect(v5(for_ever));
+  a.is_sent(pingresp());
+  t.wait(5);
+  const auto old = a.connection();
+  a.connect(v5(for_ever));
+  const auto fresh = a.connection();
+  t.wait(20);
+  a.use(old);
+  a.is_closed();
+  a.use(fresh);
+  EXPECT_EQ(t.broken(), "");
+}
+
 TEST_F(Takeover5, TakeoverTerm_the_newer_link_waits_for_the_older) {
   a.connect(v5(for_ever));
   const auto old = a.connection();

@@ -1,0 +1,62 @@
+// Record: what is known of one message in one session, or in one shared subscription.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+
+#include "protocol/oracle/table.h"
+#include "protocol/trace/event.h"
+
+namespace mqttlab::oracle {
+
+using trace::Event;
+using trace::Text;
+
+[[nodiscard]] constexpr std::uint8_t bit(std::uint8_t qos) {
+  return static_cast<std::uint8_t>(1U << qos);
+}
+[[nodiscard]] inline std::uint8_t qos_bit(const Event& event) {
+  return bit(static_cast<std::uint8_t>(trace::qos_of(event)));
+}
+
+/// What one session may and must get of one message (topic and payload). Counts, because publishers
+/// that do not stamp their payloads make equal messages.
+struct Record {
+  Time accepted_at = 0;
+  Time handled_at = 0;              ///< the last instant at which the broker may have taken it over
+  std::uint64_t accepted = 0;       ///< event index of the first acceptance for this session
+  std::uint64_t last_accepted = 0;  ///< of the last
+  std::uint64_t last_required = 0;  ///< of the last that obliges
+  std::uint64_t left = 0;  ///< accepted only after this UNSUBACK had ended the last subscription
+  Text topic = 0, publisher = 0;   ///< publisher: client id
+  std::uint32_t permitted = 0;     ///< copies the broker may send: acceptances x matching filters
+  std::uint32_t required = 0;      ///< messages the broker must deliver at QoS 1 or 2
+  std::uint32_t excused = 0;       ///< of them dropped for a legal reason that was logged
+  std::uint32_t begun = 0;         ///< copies the broker has begun to send
+  std::uint32_t delivered = 0;     ///< handed to the application
+  std::uint32_t acknowledged = 0;  ///< by the client, to the end
+  Time acknowledged_at = 0;
+  std::uint32_t retained_permitted = 0, retained_begun = 0;  ///< copies due to subscribing
+  Time subscribed_at = 0;                         ///< from when on the first of them is due
+  std::uint32_t expiry_s = trace::never_expires;  ///< as published
+  std::uint32_t bytes = 0;                        ///< of its PUBLISH with the full topic
+  std::uint8_t qos_mask = 0;                      ///< bit q: min(published, granted) may be q
+  std::uint8_t retained_qos_mask = 0;             ///< the same of copies due to subscribing
+  std::uint8_t retain_mask = 0;  ///< bit r: a copy not due to subscribing may have RETAIN r
+  QoS qos{};                     ///< at which it must be delivered
+  QoS published{};
+  bool waived = false;        ///< the last that obliges does not: it was not acknowledged
+  bool will = false;          ///< accepted as a will, by nobody's PUBLISH
+  bool shared = false;        ///< a copy may come by way of a shared subscription
+  bool unshared = false;      ///< and by way of another
+  bool expiry_mixed = false;  ///< equal messages, and not of one expiry
+
+  [[nodiscard]] bool expires() const { return expiry_s != trace::never_expires; }
+};
+/// Messages that are remembered, with the oldest forgotten first.
+struct Memory {
+  Table<Record> records;              ///< by message
+  std::deque<std::uint64_t> history;  ///< messages in order of their records
+};
+
+}  // namespace mqttlab::oracle
