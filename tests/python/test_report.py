@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 
 from handmade import BROKER, VIOLATION, Handmade
-from mqttlab import report
+from mqttlab import _core, report
 from mqttlab.errors import UsageError
 from mqttlab.figures import Analysis, figures
 from mqttlab.report.charts import MOST_POINTS, survival
 from mqttlab.report.headline import headline
+from mqttlab.report.invariants import MEANING
 from mqttlab.report.svg import linear, logarithmic, ticks
 from mqttlab.result import Result, Verdict
 from mqttlab.trace import CloseCause, Death, Kind
@@ -209,3 +210,7 @@ def test_scales_and_ticks() -> None:
     assert logarithmic(1, 100, 0, 10)(10) == pytest.approx(5)
     assert ticks(7.2, 4) == [0, 2, 4, 6]
     assert ticks(0) == [0.0]
+
+
+def test_every_invariant_is_explained_to_the_reader() -> None:
+    assert set(MEANING) == set(_core.invariants())
