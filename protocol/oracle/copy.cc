@@ -100,17 +100,22 @@ void Copies::check_identifiers(Session& session, const Event& event) {
   };
   const bool foreign = !std::all_of(sent.begin(), sent.end(), caused);
   const Record* record = session.records.find(event.message);
-  std::size_t with = 0, without = 0;
-  bool certain = record && record->permitted > 0;
+  std::size_t with = 0;  // of its own subscriptions; a share's copy is one by itself
+  bool one_is_enough = false, none_is_enough = false;
+  bool certain = record && record->permitted > 0 && record->accepted == record->last_accepted &&
+                 session.subscriptions_changed < record->accepted;
   for (const std::uint32_t filter : session.filters) {
     if (!certain || !model_.matches(model_.filter(filter), event.text)) continue;
     const Subscriber& subscriber = *model_.subscriber(filter, session.id);
-    certain = subscriber.granted.qos != Wish::none && subscriber.asked.qos == Wish::none &&
-              !subscriber.leaving && subscriber.since <= record->accepted_at;
-    ++(subscriber.granted.identifier != 0 ? with : without);
+    const Wish& granted = subscriber.granted;
+    certain = subscriber.asked.qos == Wish::none && !subscriber.leaving;
+    if (!granted.wants(record->publisher == session.client_id)) continue;
+    const bool has_one = granted.identifier != 0;
+    (has_one ? one_is_enough : none_is_enough) = true;
+    if (has_one && !model_.filter(filter).group) ++with;
   }
-  const bool whole =
-      sent.size() == with || (sent.size() == 1 && with > 0) || (sent.empty() && without > 0);
+  const bool whole = sent.size() == with || (sent.size() == 1 && one_is_enough) ||
+                     (sent.empty() && none_is_enough);
   if (!foreign && (whole || !certain)) return;
   model_.report.broken(Rule::no_fabrication, model_.now,
                        sent_to(session, event) +

@@ -124,6 +124,7 @@ struct Session : Memory {
   Time gone_at = 0;                   ///< the link's end was seen; 0: not yet
   Time progress_at = 0;  ///< the broker last began to send a message, or an acknowledgement came
   std::vector<std::uint32_t> filters, former_filters;
+  std::uint64_t subscriptions_changed = 0;  ///< event of the last SUBSCRIBE, UNSUBSCRIBE or answer
   std::vector<RetainedDue> retained_due;
   Table<std::uint32_t> retained_open;  ///< by topic + 1: SUBSCRIBEs whose copy may still come
   Table<std::uint64_t> retained_seen;  ///< by topic, QoS: the newest value's acceptance, plus 1

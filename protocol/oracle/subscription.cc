@@ -8,6 +8,7 @@ using trace::FilterDetail;
 using trace::FiltersDetail;
 
 void Subscriptions::subscribe(Connection& connection, Session& session, const Event& event) {
+  session.subscriptions_changed = model_.event_index;
   connection.at_broker.push_back({event.packet_id, event.detail, model_.event_index, true});
   const auto& request = model_.log->detail<FiltersDetail>(event.detail);
   for (const FilterDetail& wanted : request.filters) {
@@ -29,6 +30,7 @@ void Subscriptions::subscribe(Connection& connection, Session& session, const Ev
 }
 
 void Subscriptions::unsubscribe(Connection& connection, Session& session, const Event& event) {
+  session.subscriptions_changed = model_.event_index;
   connection.at_broker.push_back({event.packet_id, event.detail, model_.event_index, false});
   for (const FilterDetail& unwanted : model_.log->detail<FiltersDetail>(event.detail).filters) {
     const std::uint32_t filter = model_.filter_index(unwanted.filter, connection.v5());
@@ -43,6 +45,7 @@ void Subscriptions::answered(Connection& connection, Session& session, const Eve
   });
   if (found == open.end()) return;
   const Request request = *found;
+  session.subscriptions_changed = model_.event_index;
   if (request.subscribe) {
     suback(connection, session, request, event);
   } else {

@@ -355,6 +355,18 @@ TEST_F(Shares5, A_member_who_came_later_may_be_handed_what_another_left) {
   EXPECT_EQ(t.broken(), "");
 }
 
+TEST_F(Shares5, Identifiers_of_a_share_go_with_its_own_copy) {
+  begin(-1);
+  sub.subscribe("a/#", 1, -1, 0, 1);
+  sub.subscribe("a/+", 1, -1, 0, 2);
+  sub.subscribe("$share/g/a/#", 1, -1, 0, 3);
+  pub.publishes(message(1));
+  sub.receives(publish("a/b", "m", 1, 1).identified({1, 2}));
+  sub.receives(publish("a/b", "m", 1, 2).identified({3}));
+  t.settle();
+  EXPECT_EQ(t.broken(), "");
+}
+
 TEST_F(Shares5, In_3_1_1_the_words_are_a_filter_like_any_other) {
   begin(-1);
   Client old = t.client("old");
