@@ -28,9 +28,7 @@ constexpr bool broken(std::string_view statement) {
 }
 template <typename Violation>
 requires requires(const Violation& v) { v.statement; }
-constexpr bool broken(const Violation& violation) {
-  return broken(violation.statement);
-}
+constexpr bool broken(const Violation& violation) { return broken(violation.statement); }
 
 // The value without the check: the opposite, nothing, or what its type begins with.
 template <typename Read>
