@@ -97,7 +97,8 @@ def load(ids: list[str]) -> list[Mutant]:
 
 def sources() -> list[str]:
     files = [path for library in LIBRARIES for path in (ROOT / "protocol" / library).glob("*.cc")]
-    return sorted(str(path.relative_to(ROOT)) for path in [*files, *HERE.glob("*.cc")])
+    files += [*HERE.glob("*.cc"), ROOT / "tests/support/memory_world.cc"]
+    return sorted(str(path.relative_to(ROOT)) for path in files)
 
 
 def includes(file: str) -> set[str]:
