@@ -105,10 +105,17 @@ def scram_line(
     `iterations`: 4,096 (RFC 7677) to 1,000,000. Errors: UsageError.
     """
     where = "scram_line"
+    name = units.text(user_name, f"{where}: user_name", least=1)
+    if ":" in name or not name.isprintable():
+        raise UsageError(f"{where}: user_name: {name!r} has a colon or an unprintable character")
+    if salt is None:
+        salt = os.urandom(16)
+    elif not isinstance(salt, bytes) or not salt:
+        raise UsageError(f"{where}: salt: {salt!r} is no bytes, or none; 16 random bytes will do")
     return _sim.scram_line(
-        units.text(user_name, f"{where}: user_name", least=1),
+        name,
         units.text(password, f"{where}: password"),
-        os.urandom(16) if salt is None else salt,
+        salt,
         units.count(iterations, f"{where}: iterations", least=4096, most=1_000_000),
     )
 

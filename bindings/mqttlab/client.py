@@ -329,5 +329,15 @@ def _misuse(misuse: _sim.Misuse, what: str, refusal: type[Exception]) -> Excepti
             "queue_bytes, or publish more slowly"
         )
     if misuse == _sim.Misuse.too_large:
-        return UsageError(f"{what}: larger than MQTT can carry (268,435,455 bytes)")
+        return UsageError(
+            f"{what}: larger than MQTT can carry (268,435,455 bytes), or than the broker takes "
+            "(client.connack)"
+        )
+    if misuse == _sim.Misuse.not_supported:
+        return refusal(f"{what}: the broker has announced that it does not do this; see connack")
+    if misuse == _sim.Misuse.bad_argument:
+        return UsageError(
+            f"{what}: an option that MQTT does not allow here (response_topic: a topic without "
+            "wildcards; no_local: not on a shared subscription)"
+        )
     return refusal(f"{what}: {misuse.name.replace('_', ' ')}")

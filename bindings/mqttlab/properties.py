@@ -69,9 +69,11 @@ def read(items: Sequence[tuple[str, Any]]) -> Properties:
 
 def interval_s(value: object, where: str) -> int:
     """An interval of MQTT: whole seconds up to 4,294,967,295."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return units.count(value, where, most=_LONGEST_INTERVAL_S)
     nanoseconds = units.duration_ns(value, where)
-    if nanoseconds % 10**9 or nanoseconds > _LONGEST_INTERVAL_S * 10**9:
-        raise UsageError(f"{where}: {value!r} is no whole number of seconds up to 4294967295")
+    if nanoseconds % 10**9:
+        raise UsageError(f"{where}: {value!r} is no whole number of seconds")
     return nanoseconds // 10**9
 
 

@@ -34,7 +34,7 @@ void check_text(const std::string& text, const std::string& field, const std::st
 
 void check_properties(const Properties& properties, PropertyPlace place, const std::string& field) {
   const auto fault = Properties::fault(properties.bytes().bytes(), place, Sender::client);
-  require(!fault, field, "broken: " + std::string(fault ? fault->statement : ""));
+  require(!fault, field, "one of them breaks " + std::string(fault ? fault->statement : ""));
 }
 
 void check_client_id(const ClientConfig& config) {

@@ -50,6 +50,17 @@ def test_the_claim_holds(seed: int) -> None:
     assert found["keepalive_closes"] > 10
 
 
+@pytest.mark.parametrize("version", ["5", "mixed"])
+@pytest.mark.parametrize("seed", [7, 8])
+def test_the_claim_holds_in_every_version(version: str, seed: int) -> None:
+    result = trial(seed, version=version)
+    assert_claim(result)
+    levels = set(result.connects["version"].tolist())
+    assert levels == ({5} if version == "5" else {4, 5})
+    passed = {verdict.invariant for verdict in result.verdicts if verdict.status == "pass"}
+    assert passed >= {"RM-LIMIT", "ALIAS-SCOPE", "NO-LIVE-RESEND", "ORD-RESEND", "SESS-QUEUE"}
+
+
 def test_the_run_contains_what_it_says() -> None:
     result = trial(7, devices=60)
     deaths = result.events["code"][result.events["kind"] == Kind.DIED]

@@ -297,6 +297,40 @@ def test_wrong_options_of_a_client(options: dict[str, Any], message: str) -> Non
     lab_with(story)
 
 
+@pytest.mark.parametrize(
+    ("broker", "call", "message"),
+    [
+        ({}, lambda c: c.publish("t", response_topic="a/#"), "without wildcards"),
+        ({}, lambda c: c.subscribe(Subscription("$share/g/t", no_local=True)), "no_local: not on"),
+        ({"max_packet_size": 60}, lambda c: c.publish("t", b"x" * 100), "than the broker takes"),
+        ({"wildcard_available": False}, lambda c: c.subscribe("#"), "announced that it does not"),
+        ({}, lambda c: c.publish("t", expiry=2**32), "must be at most 4294967295"),
+    ],
+)
+def test_wrong_calls_name_the_remedy(broker: dict[str, Any], call: Any, message: str) -> None:
+    async def story(lab: Lab, a: Any, b: Any, c: Any) -> None:
+        async with a.client(**V5) as client:
+            with pytest.raises(mqttlab.Error, match=message):
+                await call(client)
+
+    lab_with(story, **broker)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"user_name": "a:b"}, "user_name: 'a:b' has a colon"),
+        ({"user_name": "a\nb"}, r"user_name: 'a\\nb' has"),
+        ({"salt": b""}, "salt: b'' is no bytes, or none"),
+        ({"salt": "salt"}, "salt: 'salt' is no bytes"),
+        ({"iterations": 1}, "iterations: must be 4096 or more, got 1"),
+    ],
+)
+def test_wrong_credentials_are_refused_by_name(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        mqttlab.scram_line(**{"user_name": "ada", "password": "secret", **arguments})
+
+
 def test_what_3_1_1_cannot_carry_is_refused_by_name() -> None:
     async def story(lab: Lab, a: Any, b: Any, c: Any) -> None:
         async with a.client() as client:
