@@ -7,42 +7,45 @@ namespace {
 
 constexpr QoS qos0 = QoS::at_most_once, qos1 = QoS::at_least_once, qos2 = QoS::exactly_once;
 
-void connect(CutStory& story) {
+// Goes on when the client is connected; or when it has been cut, and then it is offline.
+void begin(CutStory& story, Time wait = 5 * millisecond) {
   story.start();
-  story.run(10 * millisecond);
+  story.run(wait);
 }
+
+void connect(CutStory& story) { begin(story, 10 * millisecond); }
 
 template <QoS qos>
 void publish(CutStory& story) {
-  story.start();
-  story.run(5 * millisecond);  // connected; or cut, and then published while offline
+  begin(story);
   story.publish(story.cut, "t", qos);
 }
 
 void burst(CutStory& story) {
-  story.start();
-  story.run(5 * millisecond);
+  begin(story);
   for (int i = 0; i < 25; ++i) story.publish(story.cut, "t", i % 2 == 0 ? qos1 : qos2);
+}
+
+// The client subscribes, and desk's messages are owed to it.
+void begin_to_receive(CutStory& story) {
+  story.start();
+  story.subscribe("t");
+  story.owes("t");
 }
 
 template <QoS qos>
 void receive(CutStory& story) {
-  story.start();
-  story.subscribe("t");
-  story.owes("t");
+  begin_to_receive(story);
   story.publish(story.desk, "t", qos);
 }
 
 void receive_burst(CutStory& story) {
-  story.start();
-  story.subscribe("t");
-  story.owes("t");
+  begin_to_receive(story);
   for (int i = 0; i < 25; ++i) story.publish(story.desk, "t", i % 2 == 0 ? qos1 : qos2);
 }
 
 void publish_retained(CutStory& story) {
-  story.start();
-  story.run(5 * millisecond);
+  begin(story);
   story.publish(story.cut, "r/1", qos1, true);
   story.publish(story.cut, "r/1", qos2, true);
 }
@@ -67,16 +70,14 @@ void unsubscribe(CutStory& story) {
 // Its link ends without DISCONNECT, soon enough for every kind of session and before the next
 // PINGREQ, whatever has been cut before.
 void lose_link(CutStory& story) {
-  story.start();
-  story.run(300 * millisecond);
+  begin(story, 300 * millisecond);
   story.publish(story.cut, "t", qos1);
   story.run(5 * millisecond);
   story.world().cut(story.cut);
 }
 
 void disconnect(CutStory& story) {
-  story.start();
-  story.run(5 * millisecond);
+  begin(story);
   story.publish(story.cut, "t", qos2);
   story.run(3 * millisecond);
   story.world().stop(story.cut);
@@ -85,8 +86,7 @@ void disconnect(CutStory& story) {
 }
 
 void disconnect_for_good(CutStory& story) {
-  story.start();
-  story.run(5 * millisecond);
+  begin(story);
   story.publish(story.cut, "t", qos2);
   story.run(1 * millisecond);
   Disconnect how{ReasonCode::disconnect_with_will_message};
@@ -98,8 +98,7 @@ void disconnect_for_good(CutStory& story) {
 
 // The rival begins a session of its own: nothing is left of the older one.
 void take_over(CutStory& story) {
-  story.start();
-  story.run(5 * millisecond);
+  begin(story);
   story.publish(story.cut, "t", qos2);
   story.run(2 * millisecond);
   story.world().start(story.rival);
@@ -108,17 +107,14 @@ void take_over(CutStory& story) {
 }
 
 void reauthenticate(CutStory& story) {
-  story.start();
-  story.run(10 * millisecond);
+  begin(story, 10 * millisecond);
   story.world().call(story.cut,
                      [](Client& client, Time now) { return client.reauthenticate(now); });
   story.publish(story.cut, "t", qos1);
 }
 
 void aliases(CutStory& story) {
-  story.start();
-  story.subscribe("t");
-  story.owes("t");
+  begin_to_receive(story);
   for (const QoS qos : {qos1, qos0, qos2}) {
     story.publish(story.desk, "t", qos);
     story.publish(story.cut, "u", qos);
@@ -127,9 +123,7 @@ void aliases(CutStory& story) {
 }
 
 void receive_maximum(CutStory& story) {
-  story.start();
-  story.subscribe("t");
-  story.owes("t");
+  begin_to_receive(story);
   for (const QoS qos : {qos2, qos1, qos2}) {
     story.publish(story.desk, "t", qos);
     story.publish(story.cut, "u", qos);
@@ -137,9 +131,7 @@ void receive_maximum(CutStory& story) {
 }
 
 void expiry(CutStory& story) {
-  story.start();
-  story.subscribe("t");
-  story.owes("t");
+  begin_to_receive(story);
   Properties soon, later;
   soon.add(PropertyId::message_expiry_interval, 1);
   later.add(PropertyId::message_expiry_interval, 100);

@@ -1,22 +1,14 @@
 // ACK-CAUSAL, ORD-ACK and Q2-TOTAL: the answers that either end owes, on one connection.
 #include <gtest/gtest.h>
 
-#include "tests/oracle/trace_builder.h"
+#include "tests/oracle/pub_sub.h"
 
 namespace mqttlab::oracle_test {
 namespace {
 
 using oracle::Status;
 
-struct Answer : testing::Test {
-  TraceBuilder t;
-  Client pub = t.client("pub"), sub = t.client("sub");
-
-  void begin(int qos) {
-    pub.connect();
-    sub.connect();
-    sub.subscribe("a/#", qos);
-  }
+struct Answer : PubSub {
   void pings(Client& client) {
     client.sends(pingreq());
     client.gets(pingresp());

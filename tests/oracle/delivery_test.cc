@@ -2,7 +2,7 @@
 // looks like a breach and is none.
 #include <gtest/gtest.h>
 
-#include "tests/oracle/trace_builder.h"
+#include "tests/oracle/pub_sub.h"
 
 namespace mqttlab::oracle_test {
 namespace {
@@ -10,16 +10,7 @@ namespace {
 using oracle::Status;
 using trace::DropReason;
 
-struct Delivery : testing::Test {
-  TraceBuilder t;
-  Client pub = t.client("pub"), sub = t.client("sub");
-
-  void begin(int qos, const std::string& filter = "a/#") {
-    pub.connect();
-    sub.connect();
-    sub.subscribe(filter, qos);
-  }
-};
+struct Delivery : PubSub {};
 
 TEST_F(Delivery, AnOrdinaryRunIsClean) {
   begin(2);

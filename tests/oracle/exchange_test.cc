@@ -1,22 +1,14 @@
 // Q1-RESUME, Q2-RESUME, Q2-NO-REPUBLISH, DUP-RULE and PID-UNIQUE, at either end.
 #include <gtest/gtest.h>
 
-#include "tests/oracle/trace_builder.h"
+#include "tests/oracle/pub_sub.h"
 
 namespace mqttlab::oracle_test {
 namespace {
 
 using oracle::Status;
 
-struct Exchange : testing::Test {
-  TraceBuilder t;
-  Client pub = t.client("pub"), sub = t.client("sub");
-
-  void begin(int qos) {
-    pub.connect();
-    sub.connect();
-    sub.subscribe("a/#", qos);
-  }
+struct Exchange : PubSub {
   // The client goes on with other things for long enough that nothing more is to be expected.
   void goes_on(Client& client) {
     t.wait(15);
