@@ -23,6 +23,7 @@ ARROWS = {
         "protocol", "protocol/wire", "protocol/session", "protocol/trace", "protocol/broker",
     },
     "protocol/oracle": {"protocol", "protocol/wire", "protocol/trace", "protocol/oracle"},
+    "protocol/transport": {"protocol", "protocol/session", "protocol/transport"},
 }  # fmt: skip
 BANNED_IN_CORE = re.compile(
     r"^(boost/|ns3/|chrono|thread|mutex|condition_variable|future|random|fstream|filesystem|"
