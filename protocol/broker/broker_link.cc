@@ -190,6 +190,9 @@ void BrokerLink::on(const Disconnect& disconnect, Time now) {
 
 void BrokerLink::violated(const Violation& violation, Time now) {
   const auto reason = static_cast<ReasonCode>(violation.reason);
+  // Only CONNECT names a version, and there is one; no DISCONNECT has that reason.
+  if (state_ == State::connected && reason == ReasonCode::unsupported_protocol_version)
+    return violated(protocol_error("MQTT-3.1.0-2"), now);
   if (state_ == State::connected)  // MQTT-4.8.0-1; v5 MQTT-4.13.1-1
     return end(reason, now, Pending::drain, violation.statement);
   // Of an undecodable CONNECT nobody knows how long an answer may be: it gets the shortest.

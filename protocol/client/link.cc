@@ -32,6 +32,10 @@ std::string words(CloseCause cause) {
   return "closed by this end";
 }
 
+// PUBACK, PUBREC, PUBREL and PUBCOMP with a reason code. A server that takes no such packet cannot
+// be served.
+constexpr std::uint32_t longest_answer_bytes = 5;
+
 // Without what a server takes no packet of this size for.
 Disconnect fitting(Disconnect packet, ProtocolVersion version, std::uint32_t max_packet_size) {
   Outbox scratch;
@@ -185,7 +189,14 @@ bool Link::accept(const Connack& packet, Time now) {
   // The server's word on keep alive overrides ours (v5 MQTT-3.1.2-21, MQTT-3.2.2-21).
   keep_alive_s_ = output_.terms().keep_alive_s.value_or(config_.keep_alive_s);
   keep_alive_ = KeepAlive(keep_alive_s_, config_.ping_timeout, now);
-  return true;
+  if (const auto most = output_.terms().max_packet_size; most < longest_answer_bytes) {
+    // Not even a goodbye may be sent (v5 MQTT-3.2.2-15).
+    give_up(Disconnected{{},
+                         "the server takes packets of at most " + std::to_string(most) +
+                             " bytes, too short for an acknowledgement"},
+            now);
+  }
+  return !finished();
 }
 
 std::size_t Link::pending(std::span<Bytes> pieces) const { return output_.outbox.pending(pieces); }

@@ -6,6 +6,7 @@
 namespace mqttlab::test {
 namespace {
 
+using namespace std::literals;
 using Id = PropertyId;
 
 // The answer to a CONNECT, which must be a CONNACK alone.
@@ -150,6 +151,13 @@ TEST(Connect5, MQTT_3_1_0_2_ASecondConnectIsAProtocolError) {
   EXPECT_EQ(peer.connect(connect_5("a")),
             Said{"DISCONNECT 0x82 {Reason String breaks MQTT-3.1.0-2}"});
   EXPECT_TRUE(peer.closed());
+  for (const std::string_view other :
+       {"\x10\xc\0\4MQTT\x7\2\0\0\0\0"sv, "\x10\xc\0\4MQXX\5\2\0\0\0\0"sv}) {
+    ScriptedPeer& again = test.connected(connect_5("b"));
+    again.send_bytes(Slice::copy_of(other).bytes());
+    EXPECT_EQ(again.take(), Said{"DISCONNECT 0x82 {Reason String breaks MQTT-3.1.0-2}"})
+        << "whatever it asks for";
+  }
 }
 
 TEST(Connect5, MQTT_3_2_2_12_And_13_AWillThatCannotBeServedIsRefused) {

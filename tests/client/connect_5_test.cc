@@ -161,6 +161,23 @@ TEST(ClientConnect5, TheAssignedClientIdIsUsedFromThenOn_MQTT_3_1_3_7) {
   EXPECT_EQ(forgetful.event<Disconnected>().violation->statement, "MQTT-3.1.3-7");
 }
 
+TEST(ClientConnect5, AServerThatTakesNoAcknowledgementIsLeftWithoutAWord_MQTT_3_2_2_15) {
+  for (const std::uint32_t most : {1U, 4U}) {
+    ClientScript lab(v5());
+    lab.publish("a", QoS::at_least_once);
+    lab.connect(false, only(Id::maximum_packet_size, most));
+    EXPECT_TRUE(lab.server().wants_close());
+    lab.server().expect_nothing();
+    EXPECT_EQ(lab.event<Disconnected>().reason, "the server takes packets of at most " +
+                                                    std::to_string(most) +
+                                                    " bytes, too short for an acknowledgement");
+  }
+  ClientScript lab(v5());
+  lab.connect(false, only(Id::maximum_packet_size, 5));
+  lab.client().stop(lab.now());
+  lab.server().expect<Disconnect>();
+}
+
 TEST(ClientConnect5, TheServersKeepAliveOverridesOurs_MQTT_3_1_2_21_MQTT_3_2_2_21) {
   ClientScript lab(v5());
   EXPECT_EQ(lab.connect(false, only(Id::server_keep_alive, 7)).keep_alive_s, 60);

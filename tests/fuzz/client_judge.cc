@@ -73,10 +73,10 @@ void ClientJudge::answered(std::uint16_t packet_id, Stage stage, bool ends) {
 
 void ClientJudge::hear(const Connack& packet) {
   accepted_ = v5() ? packet.reason == ReasonCode::success : packet.code == ConnectReturn::accepted;
-  refused_ = !accepted_;
   if (packet.session_present && clean_start_) fault_ = 0x82;  // MQTT-3.2.2-1
   const Properties& told = packet.properties;
   max_packet_size_ = number<PropertyId::maximum_packet_size>(told, max_packet_size_);
+  refused_ = !accepted_ || max_packet_size_ < 5;  // then no acknowledgement would be possible
   receive_maximum_ = number<PropertyId::receive_maximum>(told, 65'535);
   alias_maximum_ = number<PropertyId::topic_alias_maximum>(told, 0);
   maximum_qos_ = number<PropertyId::maximum_qos>(told, 2);
