@@ -19,8 +19,10 @@ ARROWS = {
     "protocol/client": {
         "protocol", "protocol/wire", "protocol/session", "protocol/trace", "protocol/client",
     },
+    "protocol/journal": {"protocol", "protocol/wire", "protocol/journal"},
     "protocol/broker": {
-        "protocol", "protocol/wire", "protocol/session", "protocol/trace", "protocol/broker",
+        "protocol", "protocol/wire", "protocol/session", "protocol/trace", "protocol/journal",
+        "protocol/broker",
     },
     "protocol/oracle": {"protocol", "protocol/wire", "protocol/trace", "protocol/oracle"},
     "protocol/transport": {"protocol", "protocol/session", "protocol/transport"},
