@@ -3,7 +3,6 @@
 #include <openssl/crypto.h>
 #include <openssl/ec.h>
 #include <openssl/ecdsa.h>
-#include <openssl/err.h>
 #include <openssl/hmac.h>
 #include <openssl/pem.h>
 
@@ -16,6 +15,7 @@
 #include <vector>
 
 #include "protocol/session/octets.h"
+#include "protocol/session/quiet_errors.h"
 #include "protocol/wire/topic.h"
 
 namespace mqttlab {
@@ -92,14 +92,6 @@ std::vector<std::uint8_t> der_of(Bytes signature) {
       out, [](unsigned char* memory) { OPENSSL_free(memory); });
   return size > 0 ? std::vector<std::uint8_t>(out, out + size) : std::vector<std::uint8_t>{};
 }
-
-// What OpenSSL fails at stays out of the thread's error queue, which TLS reads.
-struct QuietErrors {
-  QuietErrors() { ERR_set_mark(); }
-  ~QuietErrors() { ERR_pop_to_mark(); }
-  QuietErrors(const QuietErrors&) = delete;
-  QuietErrors& operator=(const QuietErrors&) = delete;
-};
 
 EVP_PKEY* read_public_key(const std::string& pem) {
   const QuietErrors quiet;
