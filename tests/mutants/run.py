@@ -2,10 +2,11 @@
 
     .venv/bin/python tests/mutants/run.py            all mutants; without a fault nothing may break
     .venv/bin/python tests/mutants/run.py M19 N05    only these
+    .venv/bin/python tests/mutants/run.py --cuts     by exchanges that are cut, not by random worlds
 
 Everything is built in build/mutants: the tree once, and for each mutant the files that its patch
 touches, in an overlay that lies before the tree in the include path. Results go to
-build/mutants/table.md.
+build/mutants/table.md, and with --cuts to build/mutants/cuts.md.
 """
 
 from __future__ import annotations
@@ -25,9 +26,16 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 HERE = ROOT / "tests/mutants"
 BUILD = ROOT / "build/mutants"
+REPORT = ROOT / "protocol/oracle/report.cc"
 LIBRARIES = ["wire", "session", "trace", "client", "broker", "oracle"]
+PROGRAMS = {"probe": "tests/mutants/*.cc", "cuts": "tests/core/cut_*.cc"}
 INCLUDE = re.compile(rb'^#include "((?:protocol|tests)/[^"]+)"', re.MULTILINE)
-RUN_LIMIT_S = 120
+# Of what gtest says: the oracle's first finding, or else what the story has counted itself.
+FOUND = re.compile(r'Which is: "([A-Z][A-Z0-9-]+) at \d+ ns: (.*?)\\n')
+COUNTED = re.compile(r": Failure\n(.*?)\nGoogle Test trace:", re.DOTALL)
+STORY = re.compile(r"^\[  FAILED  \] EveryByte\.CutAndJudged/(\S+?)_(v[35]\w+),", re.MULTILINE)
+FAULT = re.compile(r"cut_test\.cc:\d+: ((?:then )?(?:cut|stall) .*)$", re.MULTILINE)
+RUN_LIMIT_S = {"probe": 120, "cuts": 600}  # per mutant, on a busy machine
 RULES = """\
 cxx = {cxx} -std=c++20 -O1 -DNDEBUG
 rule cc
@@ -35,13 +43,14 @@ rule cc
   depfile = $out.d
   deps = gcc
 rule link
-  command = {linker} $in -lcrypto -o $out
+  command = {linker} $in -lcrypto $libraries -o $out
 """
 
 
 @dataclass
 class Mutant:
-    """One fault. A survivor carries the reason why no invariant has to notice it yet."""
+    """One fault. A survivor carries the reason why random worlds need not show it; `cuts`: the
+    invariants of which cut exchanges must break one, where random worlds break none."""
 
     id: str
     component: str
@@ -50,21 +59,20 @@ class Mutant:
     patch: str = ""
     seeds: str = "1-200"
     survives: str = ""
+    cuts: list[str] = field(default_factory=list)
 
     @property
     def overlay(self) -> Path:
         return BUILD / self.id
 
-    @property
-    def probe(self) -> Path:
-        return self.overlay / "probe"
+
+NONE = Mutant("none", "-", "the tree as it is must break nothing")
 
 
 @dataclass
 class Finding:
     invariant: str
-    count: int
-    seed: int
+    where: str
     what: str
 
 
@@ -73,11 +81,7 @@ class Outcome:
     mutant: Mutant
     verdict: str  # passed, failed, skipped
     note: str
-    findings: list[Finding] = field(default_factory=list)
-
-    @property
-    def killer(self) -> Finding | None:
-        return next((f for f in self.findings if f.invariant in self.mutant.expected), None)
+    killer: Finding | None = None
 
 
 def load(ids: list[str]) -> list[Mutant]:
@@ -95,9 +99,9 @@ def load(ids: list[str]) -> list[Mutant]:
     return [mutant for mutant in mutants if not ids or mutant.id in ids]
 
 
-def sources() -> list[str]:
+def sources(program: str) -> list[str]:
     files = [path for library in LIBRARIES for path in (ROOT / "protocol" / library).glob("*.cc")]
-    files += [*HERE.glob("*.cc"), ROOT / "tests/support/memory_world.cc"]
+    files += [*ROOT.glob(PROGRAMS[program]), ROOT / "tests/support/memory_world.cc"]
     return sorted(str(path.relative_to(ROOT)) for path in files)
 
 
@@ -114,10 +118,10 @@ def includes(file: str) -> set[str]:
     return found
 
 
-def prepare(mutant: Mutant) -> tuple[set[str], str]:
+def prepare(mutant: Mutant, program: str) -> tuple[set[str], str]:
     """Fills the overlay with patched files; returns their names, and what went wrong, if so."""
     shutil.rmtree(mutant.overlay / "protocol", ignore_errors=True)
-    mutant.probe.unlink(missing_ok=True)
+    (mutant.overlay / program).unlink(missing_ok=True)
     patch = HERE / mutant.patch
     if not patch.exists():
         return set(), f"{patch.relative_to(ROOT)} is not there"
@@ -139,97 +143,130 @@ def prepare(mutant: Mutant) -> tuple[set[str], str]:
     return patched, ""
 
 
-def ninja_file(patched: dict[str, set[str]]) -> str:
-    """Builds the unmutated probe, and a probe for each mutant from its patched files."""
+def ninja_file(patched: dict[str, set[str]], program: str) -> str:
+    """Builds the unmutated program, and one for each mutant from its patched files."""
     cxx = os.environ.get("CXX", "g++")
     launcher = "ccache " if shutil.which("ccache") else ""
     lines = [RULES.format(cxx=launcher + cxx, linker=cxx, root=ROOT)]
-    every = {source: includes(source) | {source} for source in sources()}
-    for probe, files in [("base", set()), *patched.items()]:
+    every = {source: includes(source) | {source} for source in sources(program)}
+    for id, files in [("base", set()), *patched.items()]:
         objects = []
         for source, seen in every.items():
-            changed = probe != "base" and not seen.isdisjoint(files)
-            objects.append(f"{probe if changed else 'base'}/{source}.o")
-            if probe != "base" and not changed:
+            changed = id != "base" and not seen.isdisjoint(files)
+            objects.append(f"{id if changed else 'base'}/{source}.o")
+            if id != "base" and not changed:
                 continue
-            place = BUILD / probe / source if source in files else ROOT / source
-            lines.append(f"build {objects[-1]}: cc {place}\n  overlay = -I{BUILD / probe}\n")
-        lines.append(f"build {probe}/probe: link {' '.join(objects)}\n")
+            place = BUILD / id / source if source in files else ROOT / source
+            lines.append(f"build {objects[-1]}: cc {place}\n  overlay = -I{BUILD / id}\n")
+        lines.append(f"build {id}/{program}: link {' '.join(objects)}\n")
+        if program == "cuts":
+            lines.append("  libraries = -lgtest_main -lgtest -pthread\n")
     return "".join(lines)
 
 
-def build(patched: dict[str, set[str]]) -> str:
+def build(patched: dict[str, set[str]], program: str) -> str:
     """Builds what it can, everything that it can; returns the compiler's words."""
-    (BUILD / "build.ninja").write_text(ninja_file(patched))
+    (BUILD / "build.ninja").write_text(ninja_file(patched, program))
     done = subprocess.run(["ninja", "-C", str(BUILD), "-k", "0"], capture_output=True, text=True)
     return "" if done.returncode == 0 else done.stdout
 
 
-def probe(program: Path, seeds: str, until: list[str]) -> tuple[int, list[Finding]]:
-    command = [str(program), "--seeds", seeds]
-    for invariant in until:
+def run_worlds(program: Path, mutant: Mutant) -> tuple[int, list[Finding]]:
+    command = [str(program), "--seeds", mutant.seeds]
+    for invariant in mutant.expected:
         command += ["--invariant", invariant]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_LIMIT_S)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_LIMIT_S["probe"])
     rows = [line.split("\t") for line in done.stdout.splitlines()]
-    return done.returncode, [Finding(row[0], int(row[1]), int(row[2]), row[3]) for row in rows]
+    return done.returncode, [Finding(row[0], f"seed {row[2]}", row[3]) for row in rows]
 
 
-def judge(mutant: Mutant, trouble: str) -> Outcome:
+def judge_worlds(mutant: Mutant, program: Path) -> Outcome:
+    code, findings = run_worlds(program, mutant)
+    killer = next((f for f in findings if f.invariant in mutant.expected), None)
+    found = ", ".join(f.invariant for f in findings) or "nothing"
+    if code not in (0, 1):
+        return Outcome(mutant, "failed", f"the probe ended with exit code {code}")
+    if killer:
+        return Outcome(mutant, "passed", killer.what, killer)
+    if mutant.survives and not findings:
+        return Outcome(mutant, "skipped", f"survives: {mutant.survives}")
+    if mutant.survives:
+        return Outcome(mutant, "failed", f"is listed as a survivor, but broke {found}")
+    if mutant.id != NONE.id:
+        wanted = " or ".join(mutant.expected)
+        note = f"survived seeds {mutant.seeds}: expected {wanted}, found {found}"
+        return Outcome(mutant, "failed", note)
+    if not findings:
+        return Outcome(mutant, "passed", f"silent over seeds {mutant.seeds}")
+    return Outcome(mutant, "failed", f"broke {found}; {findings[0].where}: {findings[0].what}")
+
+
+def judge_cuts(mutant: Mutant, program: Path) -> Outcome:
+    command = [str(program), "--gtest_fail_fast", "--gtest_brief=1"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_LIMIT_S["cuts"])
+    story = STORY.search(done.stdout)
+    if done.returncode not in (0, 1) or (done.returncode == 1 and not story):
+        return Outcome(mutant, "failed", f"cuts ended with exit code {done.returncode}")
+    if not story:
+        verdict = "failed" if mutant.cuts else "passed" if mutant.id == NONE.id else "skipped"
+        return Outcome(mutant, verdict, "no cut shows it")
+    # The innermost comes first; a second cut names the first one next.
+    faults = FAULT.findall(done.stdout)
+    fault = f"{faults[1]} {faults[0]}" if "then" in "".join(faults[:1]) else "".join(faults[:1])
+    where = f"{story[1]} on {story[2]}, {fault or 'uncut'}"
+    found, counted = FOUND.search(done.stdout), COUNTED.search(done.stdout)
+    what = found[2] if found else " ".join(counted[1].split()) if counted else "failed"
+    killer = Finding(found[1] if found else "its own count", where, what)
+    wrong = mutant.id == NONE.id or (mutant.cuts and killer.invariant not in mutant.cuts)
+    return Outcome(mutant, "failed" if wrong else "passed", what, killer)
+
+
+def judge(mutant: Mutant, program: str, trouble: str) -> Outcome:
+    path = (BUILD / "base" if mutant.id == NONE.id else mutant.overlay) / program
     if trouble:
         return Outcome(mutant, "failed", trouble)
-    if not mutant.probe.exists():
+    if not path.exists():
         return Outcome(mutant, "failed", "does not compile")
     try:
-        code, findings = probe(mutant.probe, mutant.seeds, mutant.expected)
+        return (judge_cuts if program == "cuts" else judge_worlds)(mutant, path)
     except subprocess.TimeoutExpired:
-        return Outcome(mutant, "failed", f"hangs: no end within {RUN_LIMIT_S} s")
-    outcome = Outcome(mutant, "passed", "", findings)
-    others = ", ".join(f.invariant for f in findings)
-    if code not in (0, 1):
-        outcome.verdict, outcome.note = "failed", f"the probe ended with exit code {code}"
-    elif outcome.killer:
-        outcome.note = outcome.killer.what
-    elif mutant.survives and not findings:
-        outcome.verdict, outcome.note = "skipped", f"survives: {mutant.survives}"
-    elif mutant.survives:
-        outcome.verdict, outcome.note = "failed", f"is listed as a survivor, but broke {others}"
-    else:
-        wanted = " or ".join(mutant.expected)
-        found = others or "nothing"
-        outcome.verdict = "failed"
-        outcome.note = f"survived seeds {mutant.seeds}: expected {wanted}, found {found}"
-    return outcome
-
-
-def unmutated() -> Outcome:
-    base = Mutant("none", "-", "the tree as it is must break nothing")
-    if not (BUILD / "base/probe").exists():
-        return Outcome(base, "failed", "the unmutated probe does not compile")
-    _, findings = probe(BUILD / "base/probe", base.seeds, [])
-    if not findings:
-        return Outcome(base, "passed", f"silent over seeds {base.seeds}")
-    worst = findings[0]
-    note = f"broke {worst.invariant} at seed {worst.seed} ({worst.count} findings): {worst.what}"
-    return Outcome(base, "failed", note, findings)
+        return Outcome(mutant, "failed", f"hangs: no end within {RUN_LIMIT_S[program]} s")
 
 
 def table(outcomes: list[Outcome]) -> str:
     rows = [
-        "| mutant | component | fault | killed by | seed | first finding |",
-        "| --- | --- | --- | --- | ---: | --- |",
+        "| mutant | component | fault | killed by | where | first finding |",
+        "| --- | --- | --- | --- | --- | --- |",
     ]
     for outcome in outcomes:
         killer, mutant = outcome.killer, outcome.mutant
-        by, seed = (killer.invariant, str(killer.seed)) if killer else (outcome.verdict, "")
-        cells = [mutant.id, mutant.component, mutant.fault, by, seed, outcome.note]
+        by, where = (killer.invariant, killer.where) if killer else (outcome.verdict, "")
+        cells = [mutant.id, mutant.component, mutant.fault, by, where, outcome.note]
         rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(rows) + "\n"
 
 
 def line(outcome: Outcome) -> str:
     killer, mutant = outcome.killer, outcome.mutant
-    by = f"{killer.invariant} (seed {killer.seed})" if killer else outcome.verdict
+    by = f"{killer.invariant} ({killer.where})" if killer else outcome.verdict
     return f"{outcome.verdict:7}  {mutant.id:5} {mutant.component:16} {by:28} {outcome.note}"
+
+
+def summary(outcomes: list[Outcome], program: str) -> str:
+    if program == "cuts":
+        killed = [outcome.mutant for outcome in outcomes if outcome.killer]
+        only = ", ".join(mutant.id for mutant in killed if mutant.survives) or "none"
+        return f"cuts kill {len(killed)} of {len(outcomes) - 1}; random worlds do not kill: {only}"
+    counts = Counter(outcome.verdict for outcome in outcomes)
+    skipped = f", {counts['skipped']} skipped" if counts["skipped"] else ""
+    return f"{counts['passed']} passed, {counts['failed']} failed{skipped}"
+
+
+def unshown(outcomes: list[Outcome]) -> list[str]:
+    """Invariants of the oracle that no mutant has been killed by."""
+    names = re.findall(r'^    {"([A-Z0-9-]+)",', REPORT.read_text(), re.MULTILINE)
+    shown = {outcome.killer.invariant for outcome in outcomes if outcome.killer}
+    return [name for name in names if name not in shown]
 
 
 def main() -> int:
@@ -237,27 +274,35 @@ def main() -> int:
         description="Every deliberate fault must break an invariant that it is meant to."
     )
     parser.add_argument("ids", nargs="*", metavar="ID", help="mutants to run; default: all")
-    mutants = load(parser.parse_args().ids)
+    parser.add_argument(
+        "--cuts", action="store_true", help="cut exchanges instead of random worlds"
+    )
+    arguments = parser.parse_args()
+    program = "cuts" if arguments.cuts else "probe"
+    mutants = load(arguments.ids)
     if not shutil.which("ninja"):
         sys.exit("run.py: ninja is missing; install ninja-build")
     BUILD.mkdir(parents=True, exist_ok=True)
-    (BUILD / "base/probe").unlink(missing_ok=True)
-    prepared = {mutant.id: prepare(mutant) for mutant in mutants}
-    words = build({id: files for id, (files, trouble) in prepared.items() if not trouble})
+    (BUILD / "base" / program).unlink(missing_ok=True)
+    prepared = {mutant.id: prepare(mutant, program) for mutant in mutants}
+    words = build({id: files for id, (files, trouble) in prepared.items() if not trouble}, program)
     if words:
         print(words, file=sys.stderr)
+    prepared[NONE.id] = (set(), "")
+    outcomes = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        runs = [pool.submit(unmutated)]
-        runs += [pool.submit(judge, mutant, prepared[mutant.id][1]) for mutant in mutants]
-        outcomes = []
+        runs = [pool.submit(judge, m, program, prepared[m.id][1]) for m in [NONE, *mutants]]
         for run in runs:
             outcomes.append(run.result())
             print(line(outcomes[-1]), flush=True)
-    (BUILD / "table.md").write_text(table(outcomes))
-    counts = Counter(outcome.verdict for outcome in outcomes)
-    skipped = f", {counts['skipped']} skipped" if counts["skipped"] else ""
-    print(f"{counts['passed']} passed, {counts['failed']} failed{skipped}")
-    return 1 if counts["failed"] else 0
+    last = summary(outcomes, program)
+    unseen = [] if arguments.ids or arguments.cuts else unshown(outcomes)
+    if unseen:
+        last += f"; no fault breaks {', '.join(unseen)}"
+    name = "cuts.md" if arguments.cuts else "table.md"
+    (BUILD / name).write_text(f"{table(outcomes)}\n{last}\n")
+    print(last)
+    return 1 if unseen or any(outcome.verdict == "failed" for outcome in outcomes) else 0
 
 
 if __name__ == "__main__":

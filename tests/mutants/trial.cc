@@ -27,6 +27,8 @@ Trial::Trial(std::uint64_t seed)
     : random_(seed, "trial"),
       modern_(seed, "trial of 5.0"),
       versions_(versions(modern_)),
+      births_(seed, "births"),
+      births_happen_(versions_ == Versions::old && births_.below(5) == 0),
       broker_(broker(random_, versions_, modern_)),
       world_(broker_, seed, settings(broker_)) {
   long_payloads_ = one_of({0.03, 0.4});
@@ -160,7 +162,9 @@ void Trial::act() {
 // application may take its messages late, after its session has changed, nobody could tell those
 // apart.
 void Trial::publish(Index unit, int messages) {
-  const std::string_view topic = topics[draw(topics.size())];
+  std::string_view topic = topics[draw(topics.size())];
+  const auto& will = world_.client(unit).config().will;
+  if (births_happen_ && will && births_.below(3) == 0) topic = will->topic.text();
   for (int i = 0; i < messages; ++i) {
     const bool retain = chance(0.2);
     std::string payload = "message " + std::to_string(++published_);

@@ -16,7 +16,8 @@ namespace mqttlab::mutants {
 /// silent, stop, and while some of their processes die. A twin with a clean session may take a
 /// unit's place for a while. `audit` asks for the retained messages at the end.
 /// Half of the worlds speak 3.1.1, a quarter 5.0, and a quarter both. In those with 5.0 limits are
-/// small, sessions and messages expire, wills wait, and topics go by their aliases.
+/// small, sessions and messages expire, wills wait, and topics go by their aliases. In every fifth
+/// world of 3.1.1 the units publish on the topics of their wills, too.
 class Trial {
  public:
   explicit Trial(std::uint64_t seed);
@@ -55,6 +56,8 @@ class Trial {
   Random random_;
   Random modern_;  // draws what only 5.0 has
   Versions versions_;
+  Random births_;  // draws who publishes on the topic of its own will
+  bool births_happen_;
   BrokerConfig broker_;
   testing::MemoryWorld world_;
   Index watch_ = 0, twin_ = 0;
