@@ -131,8 +131,8 @@ TlsContext::TlsContext(TlsSettings settings) : settings_(std::move(settings)) {
   SSL_CTX_set_options(it, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION);
   SSL_CTX_set_num_tickets(it, 0);
   SSL_CTX_set_session_cache_mode(it, SSL_SESS_CACHE_OFF);
-  SSL_CTX_set_mode(it, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-                           SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_mode(it, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN |
+                           SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   if (!settings_.certificate_pem.empty()) use_certificate();
   if (!settings_.ca_pem.empty()) use_authorities();
   use_alpn();

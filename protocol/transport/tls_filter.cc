@@ -222,7 +222,9 @@ void TlsFilter::end_inner(CloseCause cause, Time now) {
 }
 
 std::string TlsFilter::words_of_last_error() const {
-  return failure_.empty() ? words_of_failure() : failure_;
+  std::string words = failure_.empty() ? words_of_failure() : failure_;
+  ERR_clear_error();
+  return words;
 }
 
 // OpenSSL calls it for each certificate of the other end's chain, from the authority's down.

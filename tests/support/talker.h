@@ -15,10 +15,11 @@ class Talker final : public Peer {
  public:
   std::string to_say = {};
   std::string heard = {};
-  std::size_t piece_bytes = 1'000;  ///< of each pending piece
-  std::size_t most_pieces = 1'000;  ///< pending at a time
-  std::size_t room_bytes = 1'000;   ///< of space(); 0: hears nothing
-  bool finish_when_said = false;    ///< wants the stream closed when all is said
+  std::size_t piece_bytes = 1'000;      ///< of each pending piece
+  std::size_t most_pieces = 1'000;      ///< pending at a time
+  std::size_t room_bytes = 1'000;       ///< of space(); 0: hears nothing
+  std::size_t enough_heard = SIZE_MAX;  ///< wants the stream closed when it has heard as much
+  bool finish_when_said = false;        ///< wants the stream closed when all is said
   std::vector<CloseCause> ends = {};
   Time due = never, advanced = 0;
 
@@ -50,7 +51,7 @@ class Talker final : public Peer {
   void advance(Time now) override { advanced = now; }
   [[nodiscard]] Time deadline() const override { return due; }
   [[nodiscard]] bool finished() const override {
-    return finish_when_said && said_ == to_say.size();
+    return said_ == to_say.size() && (finish_when_said || heard.size() >= enough_heard);
   }
   [[nodiscard]] std::size_t said() const { return said_; }
 
