@@ -83,7 +83,7 @@ void BrokerLink::sent(std::size_t n, Time now) {
   core_.ledger().gauges.bytes_sent += n;
   while (!unsent_qos0_.empty() && unsent_qos0_.front().end <= sent_bytes_) unsent_qos0_.pop_front();
   if (session_) session_->pump(now);
-  process(now);
+  if (framer_.buffered() > 0) process(now);
 }
 
 void BrokerLink::closed(CloseCause, Time now) {

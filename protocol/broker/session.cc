@@ -74,7 +74,10 @@ OutMessage& Session::addressed(OutMessage& message, Publication& publication,
   message.retain = delivery.retain;
   message.origin = delivery.origin;
   message.token = ledger_.tracing() ? publication.identity() : 0;
-  message.identifiers = delivery.identifiers ? *delivery.identifiers : Slice();
+  if (delivery.identifiers)
+    message.identifiers = *delivery.identifiers;
+  else if (!message.identifiers.empty())
+    message.identifiers = {};
   return message;
 }
 

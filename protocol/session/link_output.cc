@@ -31,14 +31,18 @@ void LinkOutput::publish(const OutMessage& message, std::uint16_t packet_id, boo
   if (v5()) {
     if (message.expires_at != never)
       copy.expiry_s = left_s(message.expires_at, now);  // MQTT-3.3.2-6
-    copy.identifiers = message.identifiers;
-    const std::string_view topic = message.encoded.topic();
-    copy.alias = aliases_.find(topic);
-    copy.alias_known = copy.alias != 0;
-    if (copy.alias == 0 && message.encoded.size(copy) + most_alias_bytes <= terms_.max_packet_size)
-      copy.alias = aliases_.add(topic);
+    copy.identifiers = message.identifiers.bytes();
+    if (aliases_.limit() > 0) alias(message, copy);
   }
   message.encoded.append_to(outbox, copy);
+}
+
+void LinkOutput::alias(const OutMessage& message, PublishCopy& copy) {
+  const std::string_view topic = message.encoded.topic();
+  copy.alias = aliases_.find(topic);
+  copy.alias_known = copy.alias != 0;
+  if (copy.alias == 0 && message.encoded.size(copy) + most_alias_bytes <= terms_.max_packet_size)
+    copy.alias = aliases_.add(topic);
 }
 
 void LinkOutput::pubrel(std::uint16_t packet_id, ReasonCode reason) {
@@ -49,7 +53,7 @@ bool LinkOutput::fits(const OutMessage& message) const {
   if (!v5()) return true;
   PublishCopy copy{.version = terms_.version, .qos = message.qos, .packet_id = 1};
   if (message.expires_at != never) copy.expiry_s = 0;
-  copy.identifiers = message.identifiers;
+  copy.identifiers = message.identifiers.bytes();
   return message.encoded.size(copy) <= terms_.max_packet_size;
 }
 

@@ -26,6 +26,8 @@ class LinkOutput {
   [[nodiscard]] bool fits(const OutMessage& message) const;
 
  private:
+  void alias(const OutMessage& message, PublishCopy& copy);
+
   Terms terms_;
   OutboundAliases aliases_;
 };

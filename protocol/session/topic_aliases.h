@@ -19,6 +19,7 @@ class OutboundAliases {
   OutboundAliases() = default;
   /// `limit`: the smaller one of what the peer accepts and what this end wants to use; 0: none.
   explicit OutboundAliases(std::uint16_t limit) : limit_(limit) {}
+  [[nodiscard]] std::uint16_t limit() const { return limit_; }
   /// The topic's alias; 0: it has none.
   [[nodiscard]] std::uint16_t find(std::string_view topic) const;
   /// Gives the topic the next free alias; 0: there is none left.

@@ -1,8 +1,10 @@
 #include "protocol/trace/log.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cassert>
+#include <cstring>
 
 #include "protocol/trace/digest.h"
 
@@ -166,16 +168,20 @@ constexpr std::uint64_t absorb(std::uint64_t hash, std::uint64_t word) {
   return std::rotl((hash ^ word) * 0x9E3779B97F4A7C15, 29) * 0xBF58476D1CE4E5B9;
 }
 
+// The least significant byte first.
+std::uint64_t word(std::span<const std::uint8_t, 8> bytes) {
+  std::uint64_t value;
+  std::memcpy(&value, bytes.data(), sizeof value);
+  return std::endian::native == std::endian::little ? value : __builtin_bswap64(value);
+}
+
 std::uint64_t absorb(std::uint64_t hash, Bytes bytes) {
   hash = absorb(hash, bytes.size());
-  while (!bytes.empty()) {
-    const Bytes part = bytes.first(std::min<std::size_t>(bytes.size(), 8));
-    std::uint64_t word = 0;
-    for (std::size_t i = 0; i < part.size(); ++i) word |= std::uint64_t{part[i]} << (8 * i);
-    hash = absorb(hash, word);
-    bytes = bytes.subspan(part.size());
-  }
-  return hash;
+  for (; bytes.size() >= 8; bytes = bytes.subspan(8)) hash = absorb(hash, word(bytes.first<8>()));
+  if (bytes.empty()) return hash;
+  std::array<std::uint8_t, 8> last{};
+  std::copy(bytes.begin(), bytes.end(), last.begin());
+  return absorb(hash, word(last));
 }
 
 constexpr std::uint64_t finish(std::uint64_t hash) {

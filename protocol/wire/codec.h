@@ -43,7 +43,7 @@ struct PublishCopy {
   bool retain = false;
   // Of 5.0 only:
   std::optional<std::uint32_t> expiry_s = {};  ///< Message Expiry Interval: what is left of it
-  Slice identifiers = {};                      ///< Subscription Identifiers as encoded properties
+  Bytes identifiers = {};                      ///< Subscription Identifiers as encoded properties
   std::uint16_t alias = 0;                     ///< Topic Alias; 0: none
   bool alias_known = false;                    ///< the receiver has it: the topic is left out
 };

@@ -49,6 +49,7 @@ void Framer::append(Bytes bytes) {
 }
 
 Result<std::optional<Slice>> Framer::next(ProtocolVersion version) {
+  if (buffered() == 0) return std::optional<Slice>();
   const Bytes live(block_.get() + begin_, buffered());
   const auto header = read_fixed_header(live, version);
   if (!header) return header.violation();

@@ -4,6 +4,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <memory>
 #include <vector>
 
 #include "protocol/wire/slice.h"
@@ -16,9 +18,24 @@ class Outbox {
   /// of its own.
   static constexpr std::size_t share_from = 512;
 
-  void append(Bytes bytes);  ///< copies
-  void append(
-      const Slice& slice);  ///< references the slice's memory if it is at least share_from long
+  void append(Bytes bytes) {  ///< copies
+    if (!bytes.empty()) std::memcpy(grow(bytes.size()), bytes.data(), bytes.size());
+  }
+  /// References the slice's memory if it is at least share_from long.
+  void append(const Slice& slice);
+  /// `n` > 0 bytes at the end, for the caller to fill.
+  [[nodiscard]] std::uint8_t* grow(std::size_t n) {
+    reserve(n);
+    Piece& last = pieces_.back();
+    std::uint8_t* bytes = last.own.get() + last.size;
+    last.size += n;
+    size_ += n;
+    return bytes;
+  }
+  /// The next `n` > 0 bytes that are copied in, however many at a time, come to lie together.
+  void reserve(std::size_t n) {
+    if (first_ == pieces_.size() || pieces_.back().capacity - pieces_.back().size < n) add_room(n);
+  }
   /// Fills `pieces` from the front; returns how many it filled.
   [[nodiscard]] std::size_t pending(std::span<Bytes> pieces) const;
   void sent(std::size_t n);  ///< the first n bytes are gone; n <= size()
@@ -36,11 +53,15 @@ class Outbox {
 
  private:
   struct Piece {
-    std::vector<std::uint8_t> own;  // used if `shared` is empty
+    std::unique_ptr<std::uint8_t[]> own;  // used if `shared` is empty
+    std::size_t size = 0, capacity = 0;   // of `own`
     Slice shared;
-    [[nodiscard]] Bytes bytes() const { return shared.empty() ? Bytes(own) : shared.bytes(); }
+    [[nodiscard]] Bytes bytes() const {
+      return shared.empty() ? Bytes(own.get(), size) : shared.bytes();
+    }
   };
-  std::vector<Piece> pieces_;  // an idle link has none
+  void add_room(std::size_t n);
+  std::vector<Piece> pieces_;  // an idle link has one at most, and a small one
   std::size_t first_ = 0;      // pieces before it are gone
   std::size_t taken_ = 0;      // bytes of the first piece that are gone
   std::size_t size_ = 0;

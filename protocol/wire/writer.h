@@ -1,7 +1,6 @@
 // Writer: puts the fields of MQTT on an Outbox.
 #pragma once
 
-#include <array>
 #include <cassert>
 
 #include "protocol/wire/outbox.h"
@@ -25,19 +24,6 @@ inline constexpr std::size_t length_prefix = 2, packet_id_bytes = 2;
   return variable_byte_integer_size(size) + size;
 }
 
-struct HeaderBytes {
-  std::array<std::uint8_t, 5> bytes{};
-  std::size_t size = 0;
-  [[nodiscard]] Bytes view() const { return {bytes.data(), size}; }
-};
-
-[[nodiscard]] inline HeaderBytes fixed_header(std::uint8_t first_byte, std::size_t remaining) {
-  HeaderBytes header{{first_byte}, 1};
-  write_variable_byte_integer(remaining,
-                              [&](std::uint8_t byte) { header.bytes[header.size++] = byte; });
-  return header;
-}
-
 [[nodiscard]] inline std::uint8_t first_byte(PacketType type, unsigned flags = 0) {
   // The same in all: MQTT-2.2.2-1, v5 MQTT-2.1.3-1.
   const std::uint8_t fixed = rule_of(type, ProtocolVersion::v5_0).flags;
@@ -56,15 +42,20 @@ class Writer {
   [[nodiscard]] ProtocolVersion version() const { return version_; }
   [[nodiscard]] bool v5() const { return version_ == ProtocolVersion::v5_0; }
 
+  /// Makes room for the whole of a small packet at once.
   void header(std::uint8_t first_byte, std::size_t remaining) {
-    out_.append(fixed_header(first_byte, remaining).view());
+    const std::size_t size = 1 + variable_byte_integer_size(remaining);
+    if (remaining < Outbox::share_from) out_.reserve(size + remaining);
+    std::uint8_t* at = out_.grow(size);
+    *at++ = first_byte;
+    write_variable_byte_integer(remaining, [&](std::uint8_t byte) { *at++ = byte; });
   }
-  void u8(std::uint8_t value) { out_.append(Bytes(&value, 1)); }
+  void u8(std::uint8_t value) { *out_.grow(1) = value; }
   void u16(std::size_t value) {
     assert(value <= 0xFFFF);
-    const std::array<std::uint8_t, 2> bytes{static_cast<std::uint8_t>(value >> 8),
-                                            static_cast<std::uint8_t>(value)};
-    out_.append(Bytes(bytes));
+    std::uint8_t* at = out_.grow(2);
+    at[0] = static_cast<std::uint8_t>(value >> 8);
+    at[1] = static_cast<std::uint8_t>(value);
   }
   void text(std::string_view text) {
     u16(text.size());

@@ -119,7 +119,7 @@ TEST(Codec, EncodedPublishTakesEachCopysOwnProperties) {
   const EncodedPublish shared(packet.topic, packet.payload, shared_set);
   PublishCopy copy{.version = ProtocolVersion::v5_0, .qos = packet.qos, .packet_id = 7};
   copy.expiry_s = 100'000;
-  copy.identifiers = identifiers.bytes();
+  copy.identifiers = identifiers.bytes().bytes();
   copy.alias = 258;
   const auto written = [&] {
     Outbox out;
