@@ -64,7 +64,8 @@ class BrokerCore {
   /// A link has ended; told once.
   void gone(BrokerLink& link);
   /// A finished link has bytes to write: gives it a while, then it is closed all the same.
-  void linger(BrokerLink& link, Time now);
+  /// `silent_at`: when its client will have been silent for too long.
+  void linger(BrokerLink& link, Time silent_at, Time now);
   /// Publishes what `decision` allows; the reason code for PUBACK and PUBREC.
   ReasonCode publish(Publication& publication, const Decision& decision, Time now);
 

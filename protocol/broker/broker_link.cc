@@ -268,11 +268,12 @@ void BrokerLink::tell(P packet, std::string_view broken) {
 
 void BrokerLink::finish(Pending pending, Time now) {
   assert(!session_);
+  const Time silent_at = keep_alive_due(now);
   leave();
   if (pending == Pending::discard) {
     discard(now);
   } else if (!output_.outbox.empty()) {
-    core_.linger(*this, now);
+    core_.linger(*this, silent_at, now);
   }
   core_.touch(*this);
 }

@@ -107,6 +107,34 @@ TEST(KeepAlive, MQTT_3_1_2_22_ASilentReaderOf5IsClosedWithoutWaitingForItsBytes)
   EXPECT_TRUE(peer.closed());
 }
 
+// The DISCONNECT that says so may be stuck: it does not keep the connection open.
+TEST(KeepAlive, MQTT_3_1_2_22_ADisconnectThatCannotLeaveIsNotWaitedFor) {
+  TestBroker test;
+  Connect connect = connect_5("c");
+  connect.keep_alive_s = 10;
+  ScriptedPeer& peer = test.connected(connect);
+  peer.set_reading(false);
+  test.until(15 * second);
+  EXPECT_FALSE(peer.closed()) << "its host gets the chance to write it";
+  peer.read_some(2);
+  test.until(15 * second + 10 * millisecond);
+  EXPECT_TRUE(peer.closed());
+}
+
+// Whatever else it is that a finished link has to write.
+TEST(KeepAlive, MQTT_3_1_2_24_NothingLingersForLongerThanTheClientMayBeSilent) {
+  TestBroker test;
+  ScriptedPeer& peer = test.connected("c", true, 10);
+  peer.set_reading(false);
+  peer.send(Pingreq{});
+  test.until(5 * second);
+  peer.send(Disconnect{});
+  test.until(20 * second - 1);
+  EXPECT_FALSE(peer.closed()) << "its PINGRESP may still leave";
+  test.until(20 * second);
+  EXPECT_TRUE(peer.closed());
+}
+
 TEST(KeepAlive, EarlyAndRepeatedAdvanceDoNothing) {
   TestBroker test;
   ScriptedPeer& peer = test.connected("c", true, 10);
