@@ -295,7 +295,7 @@ bool BrokerCore::stale(const Timer& timer) {
 
 // The DISCONNECT that tells of the silence itself leaves at once or not at all.
 void BrokerCore::linger(BrokerLink& link, Time silent_at, Time now) {
-  constexpr Time at_once = 10 * millisecond;  // for its host to write it
+  constexpr Time at_once = 10 * millisecond;               // for its host to write it
   const Time latest = std::max(silent_at, now + at_once);  // MQTT-3.1.2-24; v5 MQTT-3.1.2-22
   set_timer(std::min(now + config_.connect_timeout, latest), {Timer::linger, link.id()});
 }

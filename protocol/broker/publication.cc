@@ -34,6 +34,8 @@ Publication::Publication(const Publish& publish, std::string_view publisher, Tim
       qos_(publish.qos),
       retain_(publish.retain),
       own_memory_(false) {
+  out_.published_qos = qos_;
+  out_.published_retain = retain_;
   out_.expires_at = expiry_of(publish.properties, now);
 }
 
@@ -48,9 +50,11 @@ Publication::Publication(const Will& will, std::string_view publisher, Time now)
   own_memory_ = true;
 }
 
-Publication::Publication(EncodedPublish encoded, QoS qos, Time expires_at)
-    : payload_(encoded.payload()), qos_(qos), own_memory_(true) {
+Publication::Publication(EncodedPublish encoded, QoS qos, bool retain, Time expires_at)
+    : payload_(encoded.payload()), qos_(qos), retain_(retain), own_memory_(true) {
   out_.encoded = std::move(encoded);
+  out_.published_qos = qos_;
+  out_.published_retain = retain_;
   out_.expires_at = expires_at;
 }
 

@@ -15,7 +15,7 @@ class Publication {
   Publication(const Publish& publish, std::string_view publisher, Time now);
   Publication(const Will& will, std::string_view publisher, Time now);
   /// One that this broker has kept.
-  Publication(EncodedPublish encoded, QoS qos, Time expires_at);
+  Publication(EncodedPublish encoded, QoS qos, bool retain, Time expires_at);
 
   [[nodiscard]] std::string_view topic() const;
   [[nodiscard]] const Slice& payload() const { return payload_; }

@@ -35,7 +35,7 @@ void Router::publish_own(std::string_view topic, std::string_view payload, Time 
   constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
   const EncodedPublish encoded(Slice::copy_of(topic), Slice::copy_of(payload));
   retained_.set({.encoded = encoded}, {no_limit, no_limit}, now);
-  Publication publication(encoded, QoS::at_most_once, never);
+  Publication publication(encoded, QoS::at_most_once, false, never);
   route(publication, now);
 }
 
@@ -54,15 +54,13 @@ ReasonCode Router::route(Publication& publication, Time now) {
                   .identifiers = index_.identifiers(match)},
                  now);
   }
-  for (const auto share : index_.matched_shares())
-    deliver_shared(publication, share, publication.retain(), now);
+  for (const auto share : index_.matched_shares()) deliver_shared(publication, share, now);
   return matches.empty() && index_.matched_shares().empty() ? ReasonCode::no_matching_subscribers
                                                             : ReasonCode::success;
 }
 
 // To the member that can be sent it soonest; among equals, to the next one in turn.
-void Router::deliver_shared(Publication& publication, SubscriptionIndex::FilterId id, bool retain,
-                            Time now) {
+void Router::deliver_shared(Publication& publication, SubscriptionIndex::FilterId id, Time now) {
   SubscriptionIndex::Share& share = *index_.share(id);
   const auto members = share.members.all();
   const std::size_t first = share.members.behind(share.served);
@@ -73,7 +71,7 @@ void Router::deliver_shared(Publication& publication, SubscriptionIndex::FilterI
     const Subscriber& member = members[(first + i) % members.size()];
     Session& session = sessions_.at(member.slot);
     const Delivery delivery{.qos = std::min(publication.qos(), member.qos),  // MQTT-4.8.2-3
-                            .retain = retain && member.retain_as_published,
+                            .retain = publication.retain() && member.retain_as_published,
                             .origin = id,
                             .identifiers = index_.identifier(id, member.slot)};
     const auto prospect = session.prospect(publication, delivery);
@@ -136,7 +134,7 @@ void Router::send_retained(Session& session, const Subscription& subscription,
   for (const Retained* retained : retained_.match(filter, now)) {
     if (subscription.no_local && retained->publisher == session.client_id())
       continue;  // v5 MQTT-3.8.3-3
-    Publication publication(retained->encoded, retained->qos, retained->expires_at);
+    Publication publication(retained->encoded, retained->qos, true, retained->expires_at);
     session.deliver(publication,
                     {.qos = std::min(retained->qos, static_cast<QoS>(subscribed.code)),
                      .retain = true,  // MQTT-3.3.1-8
@@ -159,8 +157,11 @@ void Router::end(Session& session, Time now) {
   for (const auto filter : session.filters()) index_.remove(filter, session.slot());
   session.end(now, [&](const OutMessage& message) {
     if (message.expires_at <= now || !index_.share(message.origin)) return false;
-    Publication publication(message.encoded, message.qos, message.expires_at);
-    deliver_shared(publication, message.origin, message.retain, now);
+    // As it was published: what the former member had it lowered to does not bind another one
+    // (MQTT-4.8.2-3, v5 MQTT-3.3.1-13).
+    Publication publication(message.encoded, message.published_qos, message.published_retain,
+                            message.expires_at);
+    deliver_shared(publication, message.origin, now);
     return true;
   });
 }

@@ -52,8 +52,7 @@ class Router {
  private:
   [[nodiscard]] bool retain(Publication& publication, Time now);
   ReasonCode route(Publication& publication, Time now);
-  void deliver_shared(Publication& publication, SubscriptionIndex::FilterId share, bool retain,
-                      Time now);
+  void deliver_shared(Publication& publication, SubscriptionIndex::FilterId share, Time now);
   [[nodiscard]] std::optional<ReasonCode> refusal(const Session& session,
                                                   std::string_view filter) const;
   [[nodiscard]] std::uint32_t slot_of(std::string_view client_id);

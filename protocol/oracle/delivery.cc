@@ -15,7 +15,7 @@ constexpr std::uint8_t up_to(std::uint8_t qos) {
 
 // The RETAIN that a subscription makes of a publisher's (v3 MQTT-3.3.1-9; v5 MQTT-3.3.1-12 and
 // -13).
-std::uint8_t retain_bit(const Wish& wish, bool published) {
+std::uint8_t kept_retain(const Wish& wish, bool published) {
   return published && wish.options.retain_as_published() ? 2 : 1;
 }
 
@@ -64,12 +64,13 @@ void Delivery::permit(const Acceptance& accepted, const Filter& filter,
   }
   if (!granted) return;
   record.qos_mask |= bit(std::min(subscriber.granted.qos, published));
-  record.retain_mask |= retain_bit(subscriber.granted, accepted.retain);
+  record.retain_mask |= kept_retain(subscriber.granted, accepted.retain);
   least = std::min(least, subscriber.granted.qos);
   // A will may go out a moment before its connection's end is seen, so a subscription must have
   // stood for that moment; and whether a client gets its own is left open.
   const bool certain = asked || subscriber.asked.qos == Wish::none;
-  const bool owed = least > 0 && certain && !subscriber.leaving && !filter.group &&
+  const bool owed = least > 0 && certain && !subscriber.leaving && !subscriber.perhaps &&
+                    !filter.group &&
                     !(accepted.will && (own || subscriber.since + host_grace > model_.now));
   if (owed) owe(record, accepted, static_cast<QoS>(least));
 }
@@ -78,10 +79,12 @@ void Delivery::accept_shared(const Acceptance& accepted, Filter& filter) {
   auto least = static_cast<std::uint8_t>(accepted.qos);
   bool certain = !filter.subscribers.empty();
   for (const Subscriber& member : filter.subscribers) {
-    certain = certain && member.granted.qos != Wish::none && !member.leaving;
+    certain = certain && member.granted.qos != Wish::none && !member.leaving && !member.perhaps;
     least = std::min({least, member.granted.qos, member.asked.qos});
   }
   Record& record = entitle(*filter.group, accepted);
+  record.qos_mask |= bit(static_cast<std::uint8_t>(accepted.qos));
+  record.retain_mask |= bit(accepted.retain ? 1 : 0);
   if (certain && least > 0 && !accepted.will) owe(record, accepted, static_cast<QoS>(least));
 }
 
@@ -186,7 +189,10 @@ void Delivery::dropped(const Event& event) {
   const Record* known = session->records.find(event.message);
   const bool new_to_session =
       !known || known->excused >= known->permitted + known->retained_permitted;
-  if (new_to_session && reason != trace::DropReason::session_ended) wills_.seen(event.message);
+  // What a link or a session leaves behind may have been routed long ago, to an older session.
+  const bool routed_now =
+      reason != trace::DropReason::session_ended && reason != trace::DropReason::offline_qos0;
+  if (new_to_session && routed_now) wills_.seen(event.message);
   Record& record = model_.record(*session, event.message);
   ++record.excused;
   if (record.shared) shares_.excused(*session, record.topic, event.message);
@@ -209,7 +215,8 @@ void Delivery::sent(const Connection& connection, Session& session, const Event&
   }
   if (connection.v5()) copies_.check_identifiers(session, event);
   bool retained = trace::retain_of(event) && !live_with_retain(session, event);
-  if (retained && !retained_.due(session, event) && wills_.seen(event.message))
+  if (retained && !retained_.due(session, event) &&
+      (shares_.handed_on(session, event) || wills_.seen(event.message)))
     retained = !live_with_retain(session, event);
   if (!retained || !retained_.sent(connection, session, event))
     judge_live(connection, session, event);
@@ -231,9 +238,10 @@ bool Delivery::live_with_retain(Session& session, const Event& event) {
 void Delivery::judge_live(const Connection& connection, Session& session, const Event& event) {
   Record* record = session.records.find(event.message);
   const auto permitted = [&] { return record && record->begun < record->permitted; };
-  const bool expected = permitted() && (record->qos_mask & qos_bit(event)) != 0;
-  if (!expected && ((!permitted() && shares_.handed_on(session, event)) ||
-                    wills_.seen(event.message) || intake_->under_way(event.message)))
+  const bool expected = permitted() && (record->qos_mask & qos_bit(event)) != 0 &&
+                        (record->retain_mask & retain_bit(event)) != 0;
+  if (!expected && (shares_.handed_on(session, event) || wills_.seen(event.message) ||
+                    intake_->under_way(event.message)))
     record = session.records.find(event.message);
   if (!permitted()) {
     if (!trace::retain_of(event) && retained_.sent_unflagged(session, event)) return;

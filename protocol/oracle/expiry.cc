@@ -11,9 +11,9 @@ constexpr Time rounding = second;
 }  // namespace
 
 bool Expiry::excuses(const Record& record, Time now) {
+  if (record.expiry_mixed) return true;  // nor can be told which of them was sent
   if (record.begun >= record.required && !record.shared) return false;
-  return record.expiry_mixed ||
-         (record.expires() && now >= after(record.accepted_at, record.expiry_s));
+  return record.expires() && now >= after(record.accepted_at, record.expiry_s);
 }
 
 // On an idle link a PUBLISH is taken when it is encoded; on any, after the connection's CONNECT,

@@ -181,8 +181,13 @@ const std::vector<std::uint32_t>& Model::matching(Text text) {
 
 bool Model::system_topic(Text text) { return topic(text).system; }
 
-std::uint32_t Model::filter_index(Text text, bool v5) {
-  const bool shared = v5 && shared_filter(log->text(text));
+std::vector<std::uint32_t> Model::filters_of(Text text, bool v5) {
+  const bool shared = shared_filter(log->text(text)).has_value();
+  if (shared && !v5) return {filter_index(text, true), filter_index(text, false)};
+  return {filter_index(text, shared)};
+}
+
+std::uint32_t Model::filter_index(Text text, bool shared) {
   std::uint32_t& index =
       filter_index_[std::uint64_t{text} + 1 + (shared ? std::uint64_t{1} << 33 : 0)];
   if (index == 0) {

@@ -86,6 +86,11 @@ struct Subscriber {
   Wish asked;            ///< by a SUBSCRIBE without SUBACK yet
   bool leaving = false;  ///< UNSUBSCRIBE has arrived, UNSUBACK was not written yet
   Time since = 0;        ///< when SUBACK was written
+  /// A `$share/...` of 3.1.1, where many brokers serve shares as 5.0 knows them, and the standard
+  /// knows only a filter: it stands as both, and nothing is due by it.
+  bool perhaps = false;
+  std::uint8_t had_qos = 0;     ///< bit q: QoS q has been granted
+  std::uint8_t had_retain = 0;  ///< bit r: with Retain As Published r
 };
 /// The members of a shared subscription together: each message goes to one of them.
 struct Group : Memory {
@@ -98,6 +103,7 @@ struct Filter {
   struct Former {
     std::uint32_t session;
     std::uint64_t event;  ///< index of UNSUBACK
+    Subscriber was;
   };
   std::vector<Former> former;  ///< sessions that have unsubscribed
 };
@@ -324,8 +330,8 @@ class Model {
   [[nodiscard]] const std::vector<std::uint32_t>& matching(Text topic);
   [[nodiscard]] bool system_topic(Text topic);
   [[nodiscard]] Filter& filter(std::uint32_t index) { return filters_[index]; }
-  /// `v5`: of a connection of 5.0, where $share/ has a meaning.
-  [[nodiscard]] std::uint32_t filter_index(Text text, bool v5);
+  /// What a filter stands for: a share and, on a connection before 5.0, the words themselves.
+  [[nodiscard]] std::vector<std::uint32_t> filters_of(Text text, bool v5);
   [[nodiscard]] std::uint32_t filters() const {
     return static_cast<std::uint32_t>(filters_.size());
   }
@@ -350,6 +356,7 @@ class Model {
     bool known = false, system = false;
   };
   Topic& topic(Text text);
+  [[nodiscard]] std::uint32_t filter_index(Text text, bool shared);
 
   struct Heard {
     std::uint32_t connection = 0;

@@ -18,6 +18,9 @@ using trace::Text;
 [[nodiscard]] inline std::uint8_t qos_bit(const Event& event) {
   return bit(static_cast<std::uint8_t>(trace::qos_of(event)));
 }
+[[nodiscard]] inline std::uint8_t retain_bit(const Event& event) {
+  return bit(trace::retain_of(event) ? 1 : 0);
+}
 
 /// What one session may and must get of one message (topic and payload). Counts, because publishers
 /// that do not stamp their payloads make equal messages.
@@ -40,10 +43,11 @@ struct Record {
   Time subscribed_at = 0;                         ///< from when on the first of them is due
   std::uint32_t expiry_s = trace::never_expires;  ///< as published
   std::uint32_t bytes = 0;                        ///< of its PUBLISH with the full topic
-  std::uint8_t qos_mask = 0;                      ///< bit q: min(published, granted) may be q
-  std::uint8_t retained_qos_mask = 0;             ///< the same of copies due to subscribing
-  std::uint8_t retain_mask = 0;  ///< bit r: a copy not due to subscribing may have RETAIN r
-  QoS qos{};                     ///< at which it must be delivered
+  std::uint8_t qos_mask = 0;  ///< bit q: min(published, granted), of a share published, may be q
+  std::uint8_t retained_qos_mask = 0;    ///< the same of copies due to subscribing
+  std::uint8_t retained_begun_mask = 0;  ///< bit q: one of retained_begun had QoS q
+  std::uint8_t retain_mask = 0;          ///< bit r: a copy not due to subscribing may have RETAIN r
+  QoS qos{};                             ///< at which it must be delivered
   QoS published{};
   bool waived = false;        ///< the last that obliges does not: it was not acknowledged
   bool will = false;          ///< accepted as a will, by nobody's PUBLISH

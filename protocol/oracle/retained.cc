@@ -166,6 +166,7 @@ bool Retained::sent(const Connection& connection, Session& session, const Event&
       expiry_.sent(connection, event, source, copy.subscribed_at);
     }
     taken(session, event.text, copy);
+    copy.retained_begun_mask |= qos_bit(event);
     value->sent = model_.event_index;
     return true;
   }

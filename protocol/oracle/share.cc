@@ -14,11 +14,37 @@ std::vector<Group*> Shares::groups_of(const Session& session, Text topic) {
   return groups;
 }
 
+// By its own subscription, as it is or has been (MQTT-4.8.2-3; v5 MQTT-3.3.1-12, MQTT-3.3.1-13).
+Shares::Looks Shares::looks(const Record& due, const Subscriber& member) {
+  Looks looks;
+  for (std::uint8_t published = 0; published <= 2; ++published) {
+    if ((due.qos_mask & bit(published)) == 0) continue;
+    for (std::uint8_t granted = 0; granted <= 2; ++granted)
+      if ((member.had_qos & bit(granted)) != 0) looks.qos_mask |= bit(std::min(published, granted));
+  }
+  if ((due.retain_mask & 1) != 0 || (member.had_retain & 1) != 0) looks.retain_mask |= 1;
+  looks.retain_mask |= due.retain_mask & member.had_retain & 2;
+  return looks;
+}
+
+const Subscriber* Shares::member(std::uint32_t filter, const Session& session, const Record& due) {
+  if (const Subscriber* subscriber = model_.subscriber(filter, session.id)) return subscriber;
+  for (const Filter::Former& former : model_.filter(filter).former)
+    if (former.session == session.id && former.event > due.accepted) return &former.was;
+  return nullptr;
+}
+
 bool Shares::handed_on(Session& session, const Event& event) {
-  for (Group* group : groups_of(session, event.text)) {
-    const Record* due = group->records.find(event.message);
-    if (!due) continue;
+  for (const std::uint32_t index : model_.matching(event.text)) {
+    Group* group = model_.filter(index).group.get();
+    const Record* due = group ? group->records.find(event.message) : nullptr;
+    const Subscriber* subscriber = due ? member(index, session, *due) : nullptr;
+    if (!subscriber) continue;
+    const Looks as = looks(*due, *subscriber);
+    const bool fits =
+        (as.qos_mask & qos_bit(event)) != 0 && (as.retain_mask & retain_bit(event)) != 0;
     Record& record = model_.record(session, event.message);
+    if (!fits && (record.begun < record.permitted || trace::retain_of(event))) continue;
     if (record.permitted == 0) {
       const Record own = record;
       record = *due;
@@ -26,23 +52,26 @@ bool Shares::handed_on(Session& session, const Event& event) {
       record.retained_permitted = own.retained_permitted;
       record.retained_begun = own.retained_begun;
       record.subscribed_at = own.subscribed_at;
+      record.qos_mask = record.retain_mask = 0;
     }
     ++record.permitted;
     record.shared = true;
-    record.qos_mask = record.retain_mask = 0xFF;  // of the member before, perhaps
+    record.qos_mask |= as.qos_mask;
+    record.retain_mask |= as.retain_mask;
     return true;
   }
   return false;
 }
 
-// Which of several subscriptions brought a copy cannot be seen: then none is blamed.
+// Which of several subscriptions brought a copy cannot be seen: then none is blamed. One sent at
+// QoS 1, to a member who was granted no more, may follow it to another member at QoS 2.
 void Shares::sent(const Session& session, const Record& record, const Event& event) {
   const std::vector<Group*> groups = groups_of(session, event.text);
   if (groups.size() != 1 || record.unshared) return;
   Record* shared = groups.front()->records.find(event.message);
   if (!shared) return;
   const QoS qos = trace::qos_of(event);
-  if (++shared->begun <= shared->permitted || qos == QoS::at_least_once) return;
+  if (qos == QoS::at_least_once || ++shared->begun <= shared->permitted) return;
   model_.report.broken(qos == QoS::at_most_once ? Rule::q0_atmost : Rule::q2_once, model_.now,
                        "the broker sent client " + model_.quoted(session.client_id) + " at " +
                            seconds(model_.now) + " a message on topic " +

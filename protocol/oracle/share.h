@@ -13,8 +13,8 @@ class Shares {
  public:
   explicit Shares(Model& model) : model_(model) {}
 
-  /// The broker sends a session what was not due to it. If it is a member, and what it is sent was
-  /// due to the members, it has been handed on to it, and is due to it from now on.
+  /// The broker sends a session what was not due to it as it is. If it is a member, or has been,
+  /// and it was due to the members, it has been handed on, and is due to it from now on.
   bool handed_on(Session& session, const Event& event);
   /// The broker began to send a member a message that came by way of a shared subscription.
   void sent(const Session& session, const Record& record, const Event& event);
@@ -24,6 +24,14 @@ class Shares {
   void finish(const Deadline& deadline);
 
  private:
+  /// How a copy of what is due to the members may look that one of them is sent.
+  struct Looks {
+    std::uint8_t qos_mask = 0, retain_mask = 0;
+  };
+  [[nodiscard]] static Looks looks(const Record& due, const Subscriber& member);
+  /// The session's part in the share, now or after the message was accepted; null: none.
+  [[nodiscard]] const Subscriber* member(std::uint32_t filter, const Session& session,
+                                         const Record& due);
   [[nodiscard]] std::vector<Group*> groups_of(const Session& session, Text topic);
   [[nodiscard]] bool settled(const Filter& filter, std::uint64_t message, Time before);
 

@@ -12,29 +12,36 @@ void Subscriptions::subscribe(Connection& connection, Session& session, const Ev
   connection.at_broker.push_back({event.packet_id, event.detail, model_.event_index, true});
   const auto& request = model_.log->detail<FiltersDetail>(event.detail);
   for (const FilterDetail& wanted : request.filters) {
-    const std::uint32_t filter = model_.filter_index(wanted.filter, connection.v5());
-    Subscriber* subscriber = model_.subscriber(filter, session.id);
-    retained_.subscribed(session, filter, wanted, subscriber);
-    if (!subscriber) {
-      subscriber = &model_.filter(filter).subscribers.emplace_back();
-      subscriber->session = session.id;
-      session.filters.push_back(filter);
-      model_.resubscribe(session, filter);
-    }
-    subscriber->asked = {wanted.qos(), wanted, request.identifier};
-    const std::pair named(filter, request.identifier);
-    auto& known = session.identifiers;
-    if (request.identifier != 0 && std::find(known.begin(), known.end(), named) == known.end())
-      known.push_back(named);
+    const auto filters = model_.filters_of(wanted.filter, connection.v5());
+    for (const std::uint32_t filter : filters)
+      begin(session, filter, {wanted.qos(), wanted, request.identifier}, filters.size() > 1);
   }
+}
+
+void Subscriptions::begin(Session& session, std::uint32_t filter, const Wish& wish, bool perhaps) {
+  Subscriber* subscriber = model_.subscriber(filter, session.id);
+  if (!perhaps) retained_.subscribed(session, filter, wish.options, subscriber);
+  if (!subscriber) {
+    subscriber = &model_.filter(filter).subscribers.emplace_back();
+    subscriber->session = session.id;
+    session.filters.push_back(filter);
+    model_.resubscribe(session, filter);
+  }
+  subscriber->perhaps = perhaps;
+  subscriber->asked = wish;
+  const std::pair named(filter, wish.identifier);
+  auto& known = session.identifiers;
+  if (wish.identifier != 0 && std::find(known.begin(), known.end(), named) == known.end())
+    known.push_back(named);
 }
 
 void Subscriptions::unsubscribe(Connection& connection, Session& session, const Event& event) {
   session.subscriptions_changed = model_.event_index;
   connection.at_broker.push_back({event.packet_id, event.detail, model_.event_index, false});
   for (const FilterDetail& unwanted : model_.log->detail<FiltersDetail>(event.detail).filters) {
-    const std::uint32_t filter = model_.filter_index(unwanted.filter, connection.v5());
-    if (Subscriber* subscriber = model_.subscriber(filter, session.id)) subscriber->leaving = true;
+    for (const std::uint32_t filter : model_.filters_of(unwanted.filter, connection.v5()))
+      if (Subscriber* subscriber = model_.subscriber(filter, session.id))
+        subscriber->leaving = true;
   }
 }
 
@@ -53,9 +60,9 @@ void Subscriptions::answered(Connection& connection, Session& session, const Eve
   }
   open.erase(found);
   for (const FilterDetail& named : model_.log->detail<FiltersDetail>(request.detail).filters) {
-    const std::uint32_t filter = model_.filter_index(named.filter, connection.v5());
-    if (Subscriber* subscriber = model_.subscriber(filter, session.id))
-      reconsider(connection, *subscriber, named.filter);
+    for (const std::uint32_t filter : model_.filters_of(named.filter, connection.v5()))
+      if (Subscriber* subscriber = model_.subscriber(filter, session.id))
+        reconsider(connection, *subscriber, named.filter);
   }
 }
 
@@ -65,19 +72,21 @@ void Subscriptions::suback(const Connection& connection, Session& session, const
   const auto& wanted = model_.log->detail<FiltersDetail>(request.detail);
   const auto& codes = model_.log->detail<FiltersDetail>(event.detail).filters;
   for (std::size_t i = 0; i < wanted.filters.size() && i < codes.size(); ++i) {
-    const std::uint32_t filter = model_.filter_index(wanted.filters[i].filter, connection.v5());
-    Subscriber* subscriber = model_.subscriber(filter, session.id);
-    if (!subscriber) continue;
-    const std::uint8_t code = codes[i].code;
-    if (code > 2) {
-      refused(session, filter, *subscriber);
-      continue;
-    }
-    if (code == 0) retained_.not_owed(session, filter);
-    if (subscriber->granted.qos == Wish::none || subscriber->leaving)
-      subscriber->since = model_.now;
-    subscriber->granted = {code, wanted.filters[i], wanted.identifier};
+    const Wish wish{codes[i].code, wanted.filters[i], wanted.identifier};
+    for (const std::uint32_t filter : model_.filters_of(wish.options.filter, connection.v5()))
+      grant(session, filter, wish);
   }
+}
+
+void Subscriptions::grant(Session& session, std::uint32_t filter, const Wish& wish) {
+  Subscriber* subscriber = model_.subscriber(filter, session.id);
+  if (!subscriber) return;
+  if (wish.qos > 2) return refused(session, filter, *subscriber);
+  if (wish.qos == 0) retained_.not_owed(session, filter);
+  if (subscriber->granted.qos == Wish::none || subscriber->leaving) subscriber->since = model_.now;
+  subscriber->granted = wish;
+  subscriber->had_qos |= bit(wish.qos);
+  subscriber->had_retain |= bit(wish.options.retain_as_published() ? 1 : 0);
 }
 
 void Subscriptions::refused(Session& session, std::uint32_t filter, Subscriber& subscriber) {
@@ -95,21 +104,26 @@ void Subscriptions::unsuback(const Connection& connection, Session& session, con
       const auto& codes = model_.log->detail<FiltersDetail>(event.detail).filters;
       if (i < codes.size() && codes[i].code >= 0x80) continue;
     }
-    const std::uint32_t filter = model_.filter_index(unwanted[i].filter, connection.v5());
     const auto& open = connection.at_broker;
     const bool again = std::any_of(open.begin(), open.end(), [&](const Request& later) {
       return later.subscribe && later.event > request.event && names(later, unwanted[i].filter);
     });
-    Subscriber* subscriber = model_.subscriber(filter, session.id);
-    if (!subscriber) continue;
-    if (again) {
-      subscriber->granted = {};
-      continue;
-    }
-    model_.unsubscribe(session, filter);
-    model_.filter(filter).former.push_back({session.id, model_.event_index});
-    session.former_filters.push_back(filter);
+    for (const std::uint32_t filter : model_.filters_of(unwanted[i].filter, connection.v5()))
+      end(session, filter, again);
   }
+}
+
+void Subscriptions::end(Session& session, std::uint32_t filter, bool again) {
+  Subscriber* subscriber = model_.subscriber(filter, session.id);
+  if (!subscriber) return;
+  if (again) {
+    subscriber->granted = {};
+    return;
+  }
+  const Subscriber was = *subscriber;
+  model_.unsubscribe(session, filter);
+  model_.filter(filter).former.push_back({session.id, model_.event_index, was});
+  session.former_filters.push_back(filter);
 }
 
 bool Subscriptions::names(const Request& request, Text filter) const {
@@ -143,7 +157,7 @@ void Subscriptions::lost(Session& session,
   for (const std::uint32_t index : session.filters) {
     const Filter& filter = model_.filter(index);
     const Subscriber* subscriber = model_.subscriber(index, session.id);
-    if (filter.group || subscriber->granted.qos == Wish::none) continue;
+    if (filter.group || subscriber->perhaps || subscriber->granted.qos == Wish::none) continue;
     std::uint64_t routed = 0;  // the last acceptance that was sent
     for (const std::uint64_t message : session.records.keys()) {
       const Record& record = *session.records.find(message);

@@ -20,6 +20,10 @@ class Subscriptions {
 
  private:
   using Request = Connection::Request;
+  /// SUBSCRIBE, SUBACK, UNSUBACK, for one filter. `again`: a SUBSCRIBE waits for its answer.
+  void begin(Session& session, std::uint32_t filter, const Wish& wish, bool perhaps);
+  void grant(Session& session, std::uint32_t filter, const Wish& wish);
+  void end(Session& session, std::uint32_t filter, bool again);
   void suback(const Connection& connection, Session& session, const Request& request,
               const Event& event);
   void unsuback(const Connection& connection, Session& session, const Request& request,

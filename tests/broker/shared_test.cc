@@ -162,6 +162,32 @@ TEST(Shared, WhatAnEndedSessionOwesGoesToAnotherMember) {
   EXPECT_EQ(test.records(), Said{"session_ended a"});
 }
 
+// MQTT-3.3.1-12, MQTT-3.3.1-13, MQTT-3.8.4-8: by its own subscription, not the former member's.
+TEST(Shared, MQTT_4_8_2_3_WhatIsHandedOnIsSentAsItsNewMemberWantsIt) {
+  for (const bool wanted : {false, true}) {
+    for (const QoS former : {qos0, qos1, qos2}) {
+      for (const QoS granted : {qos0, qos1, qos2}) {
+        BrokerConfig config;
+        config.queue_qos0 = true;
+        TestBroker test(config);
+        ScriptedPeer& first = test.connected(kept("a"));
+        first.send(Subscribe{
+            1, {{.filter = slice("$share/g/t"), .qos = former, .retain_as_published = !wanted}}});
+        first.lose();
+        test.connected("p").publish("t", "x", qos2, 1, true);
+        ScriptedPeer& other = test.connected(connect_5("z"));
+        other.send(Subscribe{
+            1, {{.filter = slice("$share/g/t"), .qos = granted, .retain_as_published = wanted}}});
+        other.take();
+        test.until(60 * second);  // the first one's session ends
+        const std::string qos(1, static_cast<char>('0' + static_cast<int>(granted)));
+        EXPECT_EQ(other.take(), Said{"PUBLISH t=x q" + qos + (granted == qos0 ? "" : " id1") +
+                                     (wanted ? " retain" : "")});
+      }
+    }
+  }
+}
+
 TEST(Shared, MQTT_4_8_2_4_And_5_AQoS2MessageStaysWithTheMemberThatItWasSentTo) {
   for (const bool returns : {true, false}) {
     BrokerConfig config;

@@ -100,6 +100,31 @@ TEST_F(Retained5, Each_SUBSCRIBE_may_bring_the_set_anew) {
   EXPECT_EQ(t.verdict("RET-SET").checked, 3U);
 }
 
+// A live copy that keeps RETAIN, and one for each of two new subscriptions: which is which?
+TEST_F(Retained5, Live_and_retained_copies_of_different_QoS) {
+  for (const int last : {0, 2}) {
+    TraceBuilder trace;
+    Client publisher = trace.client("a"), client = trace.client("sub");
+    publisher.connect();
+    ConnectOptions v5;
+    v5.version = ProtocolVersion::v5_0;
+    v5.says.session_expiry_s = trace::never_expires;
+    client.connect(v5);
+    client.subscribe("r/+", 1, -1, retain_as_published);
+    client.subscribe("+/1", 1);
+    client.cut();
+    publisher.publishes("r/1", "value", 2, 1, true);
+    client.connect(v5);
+    client.subscribe("r/#", 1);
+    client.subscribe("r/1", 2);
+    client.receives("r/1", "value", 1, 1, true);
+    client.receives("r/1", "value", 1, 2, true);
+    client.receives("r/1", "value", last, 3, true);
+    trace.settle();
+    EXPECT_EQ(trace.broken(), last == 2 ? "" : "NO-FABRICATION") << last;
+  }
+}
+
 TEST_F(Retained5, RetMono_an_older_value_after_a_newer_one) {
   begin();
   retains("old");

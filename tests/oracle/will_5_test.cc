@@ -62,6 +62,22 @@ TEST_F(Wills5, WillIff_a_delay_that_outlives_the_session_ends_with_it) {
   EXPECT_EQ(t.broken(), "WILL-IFF");
 }
 
+// That of an older connection may have been in a link's outbox until the link was closed, and its
+// client's session may be another one by then.
+TEST_F(Wills5, A_drop_with_an_old_link_is_no_sign_of_a_will) {
+  for (const auto why : {trace::DropReason::offline_qos0, trace::DropReason::queue_full}) {
+    TraceBuilder trace;
+    Client client = trace.client("a"), reader = trace.client("sub");
+    reader.connect();
+    reader.subscribe("status/#", why == trace::DropReason::offline_qos0 ? 0 : 1);
+    trace.wait(1);
+    client.connect(with_will(10));
+    trace.wait(1);
+    trace.drops("sub", publish("status/a", "a is gone", why == trace::DropReason::queue_full), why);
+    EXPECT_EQ(trace.broken(), why == trace::DropReason::queue_full ? "WILL-IFF" : "");
+  }
+}
+
 TEST_F(Wills5, WillIff_the_client_came_back_in_time) {
   cut_with(10, 5);
   a.connect(with_will(10));
