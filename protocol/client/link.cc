@@ -18,6 +18,13 @@ std::string within(const char* what, Time limit) {
   return text;
 }
 
+// CONNACK of 3.1.1, return code 0x01: what a server says that has never heard of 5.0. It has no
+// properties, so in 5.0 it is malformed.
+bool knows_no_v5(Bytes frame) {
+  constexpr std::uint8_t refusal[] = {0x20, 2, 0, 1};
+  return std::equal(frame.begin(), frame.end(), std::begin(refusal), std::end(refusal));
+}
+
 std::string words(CloseCause cause) {
   switch (cause) {
     case CloseCause::fin:
@@ -120,6 +127,10 @@ void Link::process(bool to_the_end, Time now) {
     if (!frame) return violated(frame.violation(), now);
     if (!*frame) break;
     auto packet = decode(**frame, Sender::server, config_.version);
+    if (!packet && v5(config_) && phase_ == Phase::connecting && knows_no_v5((*frame)->bytes()))
+      return give_up(Refused{ConnectReturn::unacceptable_protocol_version,
+                             ReasonCode::unsupported_protocol_version},
+                     now);
     if (!packet) return violated(packet.violation(), now);
     handle(std::move(*packet), now);
   }

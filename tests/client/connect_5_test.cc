@@ -210,6 +210,24 @@ TEST(ClientConnect5, ARefusalTellsReasonAndProperties) {
   EXPECT_TRUE(lab.client().wants_link());
 }
 
+// Its CONNACK is one of 3.1.1; every other one of 3.1.1 is malformed.
+TEST(ClientConnect5, AServerThatKnowsNoMqtt5RefusesIt) {
+  for (const std::uint8_t code : {1, 2}) {
+    ClientScript lab(v5());
+    lab.client().start(lab.now());
+    lab.dial().expect<Connect>();
+    const std::vector<std::uint8_t> connack{0x20, 2, 0, code};
+    lab.server().send(Bytes(connack));
+    EXPECT_TRUE(lab.server().wants_close());
+    if (code == 1) {
+      lab.server().expect_nothing();
+      EXPECT_EQ(lab.event<Refused>().reason, ReasonCode::unsupported_protocol_version);
+    } else {
+      EXPECT_TRUE(lab.event<Disconnected>().violation);
+    }
+  }
+}
+
 TEST(ClientDisconnect5, TheServersGoodbyeIsToldAndNothingFollows_MQTT_4_13_2_1) {
   ClientScript lab(v5(false));
   lab.connect();
