@@ -43,14 +43,17 @@ std::string words(CloseCause cause) {
 // be served.
 constexpr std::uint32_t longest_answer_bytes = 5;
 
-// Without what a server takes no packet of this size for.
-Disconnect fitting(Disconnect packet, ProtocolVersion version, std::uint32_t max_packet_size) {
-  Outbox scratch;
-  encode(packet, version, scratch);
-  if (scratch.size() <= max_packet_size) return packet;
-  // MQTT-3.14.2-3, MQTT-3.14.2-4
-  packet.properties.remove(PropertyId::reason_string).remove(PropertyId::user_property);
-  return packet;
+// Writes what a server takes of it: it may be too much at all (v5 MQTT-3.2.2-15).
+void write_fitting(Disconnect packet, ProtocolVersion version, std::uint32_t max_packet_size,
+                   Outbox& out) {
+  const auto fits = [&] {
+    Outbox scratch;
+    encode(packet, version, scratch);
+    return scratch.size() <= max_packet_size;
+  };
+  if (!fits())  // MQTT-3.14.2-3, MQTT-3.14.2-4
+    packet.properties.remove(PropertyId::reason_string).remove(PropertyId::user_property);
+  if (fits()) encode(packet, version, out);
 }
 
 // A Reason String or User Property in a packet that may lack them on request.
@@ -165,6 +168,7 @@ std::optional<Violation> Link::admit(Packet& packet) {
 void Link::handle(Packet packet, Time now) {
   if (const auto violation = admit(packet)) return violated(*violation, now);
   if (const auto* connack = std::get_if<Connack>(&packet)) {
+    output_.agree(terms_of(*connack, config_.version), config_.max_topic_aliases);
     owner_.connack(*connack, now);
   } else if (const auto* auth = std::get_if<Auth>(&packet)) {
     go_on(authentication_.auth(*auth), now);
@@ -196,7 +200,6 @@ bool Link::accept(const Connack& packet, Time now) {
   if (!go_on(authentication_.accepted(packet), now)) return false;
   phase_ = Phase::connected;
   give_up_at_ = never;
-  output_.agree(terms_of(packet, config_.version), config_.max_topic_aliases);
   // The server's word on keep alive overrides ours (v5 MQTT-3.1.2-21, MQTT-3.2.2-21).
   keep_alive_s_ = output_.terms().keep_alive_s.value_or(config_.keep_alive_s);
   keep_alive_ = KeepAlive(keep_alive_s_, config_.ping_timeout, now);
@@ -235,8 +238,7 @@ void Link::read_on(Time now) {
 
 void Link::disconnect(const Disconnect& packet, Time now) {
   if (finished()) return;
-  encode(fitting(packet, config_.version, output_.terms().max_packet_size), config_.version,
-         output_.outbox);
+  write_fitting(packet, config_.version, output_.terms().max_packet_size, output_.outbox);
   // Nothing follows but the close: MQTT-3.14.4-1 and -2, v5 MQTT-3.14.4-1 and -2.
   phase_ = Phase::draining;
   give_up_at_ = std::min(now + config_.ping_timeout, keep_alive_.dead_at());

@@ -162,20 +162,26 @@ TEST(ClientConnect5, TheAssignedClientIdIsUsedFromThenOn_MQTT_3_1_3_7) {
 }
 
 TEST(ClientConnect5, AServerThatTakesNoAcknowledgementIsLeftWithoutAWord_MQTT_3_2_2_15) {
-  for (const std::uint32_t most : {1U, 4U}) {
+  for (const std::uint32_t most : {1U, 4U, 5U}) {
     ClientScript lab(v5());
-    lab.publish("a", QoS::at_least_once);
-    lab.connect(false, only(Id::maximum_packet_size, most));
-    EXPECT_TRUE(lab.server().wants_close());
+    lab.client().start(lab.now());
+    lab.dial().expect<Connect>();
+    lab.server().send(Connack{.properties = only(Id::maximum_packet_size, most)});
     lab.server().expect_nothing();
+    EXPECT_EQ(lab.server().wants_close(), most < 5);
+    if (most == 5) continue;
     EXPECT_EQ(lab.event<Disconnected>().reason, "the server takes packets of at most " +
                                                     std::to_string(most) +
                                                     " bytes, too short for an acknowledgement");
   }
-  ClientScript lab(v5());
-  lab.connect(false, only(Id::maximum_packet_size, 5));
-  lab.client().stop(lab.now());
-  lab.server().expect<Disconnect>();
+  ClientScript wronged(v5());
+  wronged.client().start(wronged.now());
+  wronged.dial().expect<Connect>();
+  wronged.server().send(
+      Connack{.session_present = true, .properties = only(Id::maximum_packet_size, 1)});
+  EXPECT_TRUE(wronged.server().wants_close());
+  EXPECT_EQ(wronged.event<Disconnected>().violation->statement, "MQTT-3.2.2-2");
+  wronged.server().expect_nothing();
 }
 
 TEST(ClientConnect5, TheServersKeepAliveOverridesOurs_MQTT_3_1_2_21_MQTT_3_2_2_21) {

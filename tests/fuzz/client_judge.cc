@@ -159,7 +159,7 @@ void ClientJudge::complained(const Violation& violation) const {
 }
 
 void ClientJudge::ended() const {
-  if (!v5() || !fault_ || !accepted_) return;
+  if (!v5() || !fault_ || !accepted_ || max_packet_size_ < 5) return;
   require(last_word_.has_value(), "a violation is answered by DISCONNECT");
   require(static_cast<std::uint8_t>(*last_word_) == *fault_ ||
               *last_word_ >= ReasonCode::protocol_error || *last_word_ == ReasonCode::success,
