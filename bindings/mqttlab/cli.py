@@ -1,4 +1,4 @@
-"""The command line: `mqttlab list | links | run | bench sim`.
+"""The command line: `mqttlab list | links | run | bench sim | bench live`.
 
 Exit codes: 0 fine, 1 findings (an invariant was violated), 2 usage, 3 error, 130 interrupted by
 Ctrl-C (the partial results are valid and written). Errors are one line on stderr.
@@ -288,7 +288,7 @@ def _progress() -> Iterator[Callable[[float, float], None] | None]:
 
 @_commands.group("bench")
 def _bench() -> None:
-    """Measure the laboratory itself."""
+    """Measure the laboratory itself, and brokers on real sockets."""
 
 
 @_bench.command("sim")
@@ -299,6 +299,65 @@ def _bench_sim(counts: tuple[int, ...], seed: int) -> int:
     from mqttlab import bench
 
     return OK if bench.show(counts or bench.SIZES, seed, _console()) else FINDINGS
+
+
+@_bench.command(
+    "live",
+    context_settings={"ignore_unknown_options": True, "help_option_names": []},
+    add_help_option=False,
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def _bench_live(arguments: tuple[str, ...]) -> int:
+    """Load a broker at a host and port, or ours --against mosquitto (each has its --help)."""
+    if any(word.split("=")[0] == "--against" for word in arguments):
+        code = _against.main(list(arguments), "mqttlab bench live", standalone_mode=False)
+        return code if isinstance(code, int) else OK
+    from mqttlab import programs
+
+    program = programs.path_of("mqttlab-bench")
+    sys.stdout.flush()
+    os.execv(program, [program, *arguments])
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--against", metavar="NAME", required=True, help="The other broker: mosquitto.")
+@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
+@click.option("--duration", type=click.FloatRange(0.1), default=2.0, show_default=True,
+              help="Seconds of each round.")  # fmt: skip
+@click.option("--pattern", "patterns", metavar="NAME", multiple=True, help="Rows of this one only.")
+@click.option("--qos", "qualities", type=click.IntRange(0, 2), multiple=True, help="The same.")
+@click.option("--payload", "payloads", type=int, metavar="BYTES", multiple=True, help="The same.")
+@click.option("--idle", type=click.IntRange(0), default=0, help="Connections, for their memory.")
+@click.option("--out", metavar="DIR", type=Path, help="Writes table.md and table.json there.")
+def _against(
+    against: str,
+    rounds: int,
+    duration: float,
+    patterns: tuple[str, ...],
+    qualities: tuple[int, ...],
+    payloads: tuple[int, ...],
+    idle: int,
+    out: Path | None,
+) -> int:
+    """CPU time and messages per second of our broker beside another one, load by load."""
+    from mqttlab import bench_live
+
+    others = sorted(set(bench_live.BROKERS) - {"mqttlab"})
+    if against not in others:
+        raise UsageError(f"--against {against}: must be {' or '.join(others)}")
+    rows = [
+        row
+        for row in bench_live.ROWS
+        if (not patterns or row.pattern in patterns)
+        and (not qualities or row.qos in qualities)
+        and (not payloads or row.payload_bytes in payloads)
+    ]
+    if not rows:
+        raise UsageError("--pattern, --qos and --payload leave no row; see --against NAME --help")
+    if out:
+        _check_writable(out)
+    bench_live.show(against, rows, rounds, duration, idle, out, _console())
+    return OK
 
 
 if __name__ == "__main__":
