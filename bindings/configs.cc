@@ -180,6 +180,7 @@ void bind_configs(py::module_& m) {
       .def_readwrite("queue_qos0", &BrokerConfig::queue_qos0)
       .def_readwrite("outbox_bytes", &BrokerConfig::outbox_bytes)
       .def_readwrite("max_retained", &BrokerConfig::max_retained)
+      .def_readwrite("max_retained_bytes", &BrokerConfig::max_retained_bytes)
       .def_readwrite("max_subscriptions", &BrokerConfig::max_subscriptions)
       .def_readwrite("max_filter_levels", &BrokerConfig::max_filter_levels)
       .def_readwrite("max_sessions", &BrokerConfig::max_sessions)

@@ -129,6 +129,7 @@ class BrokerConfig:
     queue_qos0: bool
     outbox_bytes: int
     max_retained: int
+    max_retained_bytes: int
     max_subscriptions: int
     max_filter_levels: int
     max_sessions: int

@@ -50,6 +50,7 @@ class BrokerOptions(TypedDict, total=False):
     queue_qos0: bool  # keep QoS 0 messages for absent persistent sessions
     outbox_bytes: int | str  # per link; above it QoS 0 is dropped
     max_retained: int
+    max_retained_bytes: int | str  # all of them: topics, properties, payloads; default "256MiB"
     max_subscriptions: int  # per session
     max_filter_levels: int  # of a topic filter; a deeper one is refused
     max_sessions: int  # then new client ids are refused with code 3 (5.0: 0x97)
@@ -218,6 +219,7 @@ _FIELDS: dict[str, Callable[[object, str], Any]] = {
     "queue_qos0": units.flag,
     "outbox_bytes": units.size,
     "max_retained": units.count,
+    "max_retained_bytes": units.size,
     "max_subscriptions": units.count,
     "max_filter_levels": units.count,
     "max_sessions": units.count,

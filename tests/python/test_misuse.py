@@ -88,6 +88,7 @@ def test_wrong_calls_name_value_place_and_remedy(call: Callable[[Lab], Any], mes
         ({"window": 0}, "broker 'b': window: must be 1 or more, got 0"),
         ({"keep_alive_factor": 0.5}, "keep_alive_factor: 0.5 is outside 1..1000"),
         ({"queue_bytes": "lots"}, "queue_bytes: cannot read 'lots'"),
+        ({"max_retained_bytes": "lots"}, "max_retained_bytes: cannot read 'lots'"),
         ({"passwords": "/no/such/file"}, "passwords: cannot read '/no/such/file': No such file"),
     ],
 )
