@@ -62,6 +62,7 @@ void WebSocketFilter::pump(Time now) {
     read(now);
   } while (write_on(now));
   if (begin_ < end_ || !payload_.empty()) return;
+  begin_ = end_ = 0;
   input_.reset();
   frames_.rest();
 }
@@ -112,6 +113,7 @@ void WebSocketFilter::take(const WebSocketFrames::Part& part, Time now) {
     if (part.last) take_control(opcode, now);
     return;
   }
+  // The inner Peer sees a stream, however packets lie in frames (MQTT-6.0.0-2).
   if (phase_ == Phase::open) payload_ = part.data;
   if (part.last && part.fin) in_message_ = false;
 }
@@ -126,13 +128,14 @@ bool WebSocketFilter::admit(const WebSocketFrames::Part& part, Time now) {
     return refuse(Status::protocol_error, masking_ ? "a masked frame" : "a frame without a mask");
   }
   if (part.reserved_bits) return refuse(Status::protocol_error, "a frame with reserved bits");
-  switch (static_cast<Opcode>(part.opcode)) {
+  const auto opcode = static_cast<Opcode>(part.opcode);
+  if (opcode == Opcode::text)  // MQTT-6.0.0-1
+    return refuse(Status::unsupported_data, "a text frame: MQTT travels in binary frames");
+  switch (opcode) {
     case Opcode::close:
     case Opcode::ping:
     case Opcode::pong:
       return true;
-    case Opcode::text:  // MQTT-6.0.0-1
-      return refuse(Status::unsupported_data, "a text frame: MQTT travels in binary frames");
     case Opcode::binary:
       if (in_message_) return refuse(Status::protocol_error, "a message within a message");
       message_bytes_ = 0;
@@ -166,11 +169,10 @@ void WebSocketFilter::take_control(Opcode opcode, Time now) {
 // A server closes the connection once Close has gone both ways; a client leaves that to it.
 void WebSocketFilter::take_close(Time now) {
   if (phase_ == Phase::open) {
-    const unsigned code = control_.size() < 2 ? 0U : control_[0] * 256U + control_[1];
-    if (control_.size() == 1 || (code != 0 && !is_status(code))) {
+    const std::size_t size = control_.size();
+    if (size == 1 || (size > 1 && !is_status(control_[0] * 256U + control_[1])))
       return fail(Status::protocol_error, "a Close frame with no valid status", now);
-    }
-    control_.resize(code == 0 ? 0 : 2);
+    control_.resize(std::min<std::size_t>(size, 2));
     shut(control_, CloseCause::fin, now);
   }
   if (!is_client()) phase_ = Phase::ended;

@@ -34,8 +34,9 @@ class WebSocketFilter : public Filter {
   [[nodiscard]] bool is_established() const override { return established_; }
   [[nodiscard]] const std::string& failure() const override { return failure_; }
 
-  static constexpr std::size_t input_bytes = 4'096;   ///< of space()
-  static constexpr std::size_t frame_bytes = 16'384;  ///< of payload that a frame takes at most
+  static constexpr std::size_t input_bytes = 4'096;  ///< of space()
+  /// Payload that a frame takes at most: with its header it fills one TLS record.
+  static constexpr std::size_t frame_bytes = 16'384 - 8;
 
  protected:
   /// `settings` and `masks` outlive the filter; `masks` is null at the server's end.

@@ -13,8 +13,9 @@ from source import Comment, Item, Source, Statement
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = ROOT / "tests/statements"
-PLACES = ("wire", "session", "client", "broker")  # folders of protocol/ that enforce rules
-AREAS = ("wire", "session", "client", "broker", "core")  # folders of tests/ whose tests may show it
+# Folders of protocol/ that enforce rules, and of tests/ whose tests may show it.
+PLACES = ("wire", "session", "client", "broker", "transport")
+AREAS = ("wire", "session", "client", "broker", "transport", "core")
 # Files in which an unmarked id is 5.0's.
 ONLY_5 = re.compile(r"property|properties|reason|_5[_.]|terms|topic_alias|authenticat|scram|flow_5")
 VERSION_OF_MARK = {"v5 ": "5.0", "v3 ": "3.1.1", " (5.0)": "5.0", " (3.1.1)": "3.1.1"}

@@ -25,7 +25,7 @@ struct OpenClient {
     return settings;
   }
   WebSocketClientSettings settings = to_broker();
-  InnerPeer inner;
+  Talker inner;
   WebSocketClientFilter filter{settings, Random(7, "dial"), gives(&inner), 0};
 };
 
@@ -81,6 +81,7 @@ std::vector<BadFrames> bad_frames() {
       {"fragments over the limit",
        binary("x", more) + raw({0x80, 0xff, 0, 0, 0, 0, 0x10, 0, 0, 4, 1, 2, 3, 4, 5}), 1009},
       {"Close of one byte", frame(Opcode::close, "x"), 1002},
+      {"Close with 0", frame(Opcode::close, close_payload(0)), 1002},
       {"Close with 999", frame(Opcode::close, close_payload(999)), 1002},
       {"Close with 1005", frame(Opcode::close, close_payload(1005)), 1002},
       {"Close with 5000", frame(Opcode::close, close_payload(5000)), 1002},
@@ -94,9 +95,9 @@ TEST(WebSocketFrames, ServerClosesOnWhatIsWrong) {  // MQTT-6.0.0-1
       EXPECT_EQ(give(server.filter, binary("good"), 0, chunk), "");
       EXPECT_EQ(give(server.filter, bad.bytes + binary("late"), 0, chunk), "");
       EXPECT_TRUE(server.filter.finished()) << bad.what;
-      EXPECT_TRUE(server.inner.in.starts_with("good")) << bad.what;
-      EXPECT_EQ(server.inner.in.find("late"), std::string::npos) << bad.what;
-      EXPECT_EQ(server.inner.cause, CloseCause::local) << bad.what;
+      EXPECT_TRUE(server.inner.heard.starts_with("good")) << bad.what;
+      EXPECT_EQ(server.inner.heard.find("late"), std::string::npos) << bad.what;
+      EXPECT_EQ(server.inner.ends, std::vector{CloseCause::local}) << bad.what;
       const auto frames = frames_of(server.filter);
       ASSERT_EQ(frames.size(), 1U) << bad.what;
       EXPECT_EQ(status_of(frames[0]), bad.status) << bad.what;
@@ -120,7 +121,7 @@ TEST(WebSocketFrames, ClientClosesOnTextAndOnMasks) {  // MQTT-6.0.0-1
     EXPECT_EQ(status_of(frames[0]), status);
     EXPECT_TRUE(frames[0].masked);
     EXPECT_TRUE(client.filter.finished());
-    EXPECT_EQ(client.inner.in, "");
+    EXPECT_EQ(client.inner.heard, "");
   }
 }
 
@@ -137,9 +138,9 @@ TEST(WebSocketFrames, PacketsLieInFramesAsTheyLike) {  // MQTT-6.0.0-2
                               std::string(65'535, 'c') + std::string(65'536, 'd');
   for (const std::size_t chunk : {1, 2, 3, 7, 100, 4'096}) {
     OpenServer server;
-    server.inner.room = 1 + chunk * 3 % 50;
+    server.inner.room_bytes = 1 + chunk * 3 % 50;
     EXPECT_EQ(give(server.filter, stream, 0, chunk), "");
-    EXPECT_EQ(server.inner.in, content);
+    EXPECT_EQ(server.inner.heard, content);
     const auto frames = frames_of(server.filter);
     ASSERT_FALSE(frames.empty());
     EXPECT_EQ(frames.back().opcode, Opcode::pong);
@@ -160,10 +161,10 @@ TEST(WebSocketFrames, PingFloodIsAnsweredByOnePong) {
 
 TEST(WebSocketFrames, OneWriteIsOneFrame) {
   OpenServer server;
-  server.inner.out = "PUBLISH PUBACK PINGRESP";
-  server.inner.piece = 8;
+  server.inner.to_say = "PUBLISH PUBACK PINGRESP";
+  server.inner.piece_bytes = 8;
   server.filter.advance(0);
-  server.inner.out += " and more";  // before anything is written
+  server.inner.to_say += " and more";  // before anything is written
   server.filter.advance(0);
   auto frames = frames_of(server.filter);
   ASSERT_EQ(frames.size(), 1U);
@@ -176,8 +177,8 @@ TEST(WebSocketFrames, OneWriteIsOneFrame) {
     OpenClient to_server;
     WebSocketFilter& filter =
         client ? static_cast<WebSocketFilter&>(to_server.filter) : to_client.filter;
-    InnerPeer& inner = client ? to_server.inner : to_client.inner;
-    inner.out = large;
+    Talker& inner = client ? to_server.inner : to_client.inner;
+    inner.to_say = large;
     filter.advance(0);
     frames = frames_of(filter);
     ASSERT_EQ(frames.size(), 3U);
@@ -193,17 +194,17 @@ TEST(WebSocketFrames, OneWriteIsOneFrame) {
 
 TEST(WebSocketFrames, ServersPayloadIsNotCopied) {
   OpenServer server;
-  server.inner.out = "PUBLISH";
+  server.inner.to_say = "PUBLISH";
   server.filter.advance(0);
   std::array<Bytes, 4> pieces;
   ASSERT_EQ(server.filter.pending(pieces), 2U);
   EXPECT_EQ(pieces[0].size(), 2U);
-  EXPECT_EQ(text_of(pieces[1]).data(), server.inner.out.data());
+  EXPECT_EQ(text_of(pieces[1]).data(), server.inner.to_say.data());
 }
 
 TEST(WebSocketFrames, PongWaitsForTheEndOfAFrame) {
   OpenServer server;
-  server.inner.out = std::string(1'000, 'x');
+  server.inner.to_say = std::string(1'000, 'x');
   server.filter.advance(0);
   std::string stream = take(server.filter, 0, 500);
   give(server.filter, frame(Opcode::ping, "now"));
@@ -217,21 +218,21 @@ TEST(WebSocketFrames, PongWaitsForTheEndOfAFrame) {
 
 TEST(WebSocketFrames, NoRoomWithinStopsReading) {
   OpenServer server;
-  server.inner.room = 0;
+  server.inner.room_bytes = 0;
   const std::string stream = binary(std::string(20'000, 'x')) + frame(Opcode::ping, "p");
   std::string_view left = give(server.filter, stream);
   EXPECT_GT(left.size(), 11'000U);
   EXPECT_TRUE(server.filter.space().empty());
   server.filter.advance(0);
   EXPECT_TRUE(server.filter.space().empty());
-  server.inner.room = 100;
+  server.inner.room_bytes = 100;
   server.filter.advance(0);  // as the host does once there is room
   while (!left.empty()) {
     const std::size_t before = left.size();
     left = give(server.filter, left);
     ASSERT_LT(left.size(), before);
   }
-  EXPECT_EQ(server.inner.in, std::string(20'000, 'x'));
+  EXPECT_EQ(server.inner.heard, std::string(20'000, 'x'));
   EXPECT_EQ(frames_of(server.filter).at(0).opcode, Opcode::pong);
 }
 
@@ -241,11 +242,11 @@ TEST(WebSocketFrames, OtherEndCloses) {
   for (const std::string& payload :
        {std::string(), close_payload(1000), close_payload(4999) + "bye"}) {
     OpenServer server;
-    server.inner.out = "never written";
+    server.inner.to_say = "never written";
     give(server.filter, frame(Opcode::close, payload) + binary("late"));
-    EXPECT_EQ(server.inner.cause, CloseCause::fin);
+    EXPECT_EQ(server.inner.ends, std::vector{CloseCause::fin});
     EXPECT_TRUE(server.filter.finished());
-    EXPECT_EQ(server.inner.in, "");
+    EXPECT_EQ(server.inner.heard, "");
     const auto frames = frames_of(server.filter);
     ASSERT_EQ(frames.size(), 1U);
     EXPECT_EQ(frames[0].opcode, Opcode::close);
@@ -256,12 +257,12 @@ TEST(WebSocketFrames, OtherEndCloses) {
 
 TEST(WebSocketFrames, FrameThatHasBegunIsFinishedBeforeClose) {
   OpenServer server;
-  server.inner.out = std::string(1'000, 'x');
+  server.inner.to_say = std::string(1'000, 'x');
   server.filter.advance(0);
   std::string stream = take(server.filter, 0, 300);
   give(server.filter, frame(Opcode::close, close_payload(1001)));
-  EXPECT_EQ(server.inner.cause, CloseCause::fin);
-  server.inner.out.clear();
+  EXPECT_EQ(server.inner.ends, std::vector{CloseCause::fin});
+  server.inner.to_say.resize(server.inner.said());
   stream += take(server.filter);
   const auto frames = frames_in(stream);
   ASSERT_EQ(frames.size(), 2U);
@@ -272,15 +273,15 @@ TEST(WebSocketFrames, FrameThatHasBegunIsFinishedBeforeClose) {
 TEST(WebSocketFrames, InnerPeerCloses) {
   for (const bool answered : {true, false}) {
     OpenServer server;
-    server.inner.out = "DISCONNECT";
-    server.inner.done = true;
+    server.inner.to_say = "DISCONNECT";
+    server.inner.finish_when_said = true;
     server.filter.advance(1 * second);
-    EXPECT_EQ(server.inner.cause, std::nullopt) << "before its last bytes are gone";
+    EXPECT_TRUE(server.inner.ends.empty()) << "before its last bytes are gone";
     const auto frames = frames_of(server.filter, 1 * second);
     ASSERT_EQ(frames.size(), 2U);
     EXPECT_EQ(frames[0].payload, "DISCONNECT");
     EXPECT_EQ(status_of(frames[1]), 1000);
-    EXPECT_EQ(server.inner.cause, CloseCause::local);
+    EXPECT_EQ(server.inner.ends, std::vector{CloseCause::local});
     EXPECT_FALSE(server.filter.finished()) << "the other end's Close is awaited";
     EXPECT_EQ(server.filter.deadline(), 6 * second);
     if (answered) {
@@ -291,14 +292,14 @@ TEST(WebSocketFrames, InnerPeerCloses) {
     }
     EXPECT_TRUE(server.filter.finished());
     EXPECT_EQ(take(server.filter), "");
-    EXPECT_EQ(server.inner.in, "");
+    EXPECT_EQ(server.inner.heard, "");
     EXPECT_EQ(server.filter.deadline(), never);
   }
 }
 
 TEST(WebSocketFrames, ClientLeavesTheEndToTheServer) {
   OpenClient client;
-  client.inner.done = true;
+  client.inner.finish_when_said = true;
   client.filter.advance(0);
   EXPECT_EQ(status_of(frames_of(client.filter).at(0)), 1000);
   for (int i = 0; i < 3; ++i)
@@ -311,13 +312,13 @@ TEST(WebSocketFrames, ClientLeavesTheEndToTheServer) {
 TEST(WebSocketFrames, InnerPeerThatThrowsAwayBreaksTheFrame) {
   for (const bool begun : {true, false}) {
     OpenServer server;
-    server.inner.out = std::string(1'000, 'x');
+    server.inner.to_say = std::string(1'000, 'x');
     server.filter.advance(0);
     std::string stream = take(server.filter, 0, begun ? 500 : 0);
-    server.inner.out.clear();
-    server.inner.done = true;
+    server.inner.to_say.resize(server.inner.said());
+    server.inner.finish_when_said = true;
     server.filter.advance(0);
-    EXPECT_EQ(server.inner.cause, CloseCause::local);
+    EXPECT_EQ(server.inner.ends, std::vector{CloseCause::local});
     EXPECT_EQ(server.filter.finished(), begun);
     const auto frames = frames_of(server.filter);
     ASSERT_EQ(frames.size(), begun ? 0U : 1U);
@@ -330,10 +331,10 @@ TEST(WebSocketFrames, InnerPeerThatThrowsAwayBreaksTheFrame) {
 TEST(WebSocketFrames, ConnectionIsGone) {
   for (const CloseCause cause : {CloseCause::fin, CloseCause::reset, CloseCause::timeout}) {
     OpenServer server;
-    server.inner.out = "unsent";
+    server.inner.to_say = "unsent";
     server.filter.advance(0);
     server.filter.closed(cause, 0);
-    EXPECT_EQ(server.inner.cause, cause);
+    EXPECT_EQ(server.inner.ends, std::vector{cause});
     EXPECT_TRUE(server.filter.finished());
     EXPECT_EQ(take(server.filter), "");
     EXPECT_EQ(server.filter.failure(), "");
@@ -364,14 +365,14 @@ TEST(WebSocketFrames, SilenceIsPinged) {
   server.filter.advance(89 * second);
   server.filter.advance(99 * second);
   EXPECT_TRUE(server.filter.finished());
-  EXPECT_EQ(server.inner.cause, CloseCause::timeout);
+  EXPECT_EQ(server.inner.ends, std::vector{CloseCause::timeout});
   EXPECT_EQ(server.filter.failure(), "no answer to a ping");
   EXPECT_EQ(take(server.filter), "") << "nobody reads it";
 }
 
 TEST(WebSocketFrames, NoAnswerIsMissedWhileNothingIsRead) {
   OpenServer server(pinging());
-  server.inner.room = 0;
+  server.inner.room_bytes = 0;
   give(server.filter, binary("x") + frame(Opcode::pong, ""));
   for (Time now = 30 * second; now <= 300 * second; now += 30 * second) {
     EXPECT_EQ(server.filter.deadline(), now);
@@ -386,7 +387,7 @@ TEST(WebSocketFrames, InnerPeersDeadlineIsTheFilters) {
   server.inner.due = 3 * second;
   EXPECT_EQ(server.filter.deadline(), 3 * second);
   server.filter.advance(3 * second);
-  EXPECT_EQ(server.inner.due, never);
+  EXPECT_EQ(server.inner.advanced, 3 * second);
 }
 
 }  // namespace

@@ -1,11 +1,9 @@
-// What the tests of WebSocket have in common: an inner Peer that writes down what it gets, frames
-// built by hand, and ways to move bytes.
+// What the tests of WebSocket have in common: frames built by hand, and ways to move bytes.
 #pragma once
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,44 +12,9 @@
 #include "protocol/transport/http_upgrade.h"
 #include "protocol/transport/web_socket_client_filter.h"
 #include "protocol/transport/web_socket_server_filter.h"
+#include "tests/support/talker.h"
 
 namespace mqttlab::testing {
-
-/// A Peer that a test plays by hand.
-class InnerPeer final : public Peer {
- public:
-  std::string in;                   // what has arrived
-  std::string out;                  // what is to be written
-  std::size_t room = 65'536;        // of space(); 0: none
-  std::size_t piece = 65'536;       // of pending()
-  bool done = false;                // finished()
-  std::optional<CloseCause> cause;  // of closed()
-  Time due = never;
-
-  std::span<std::uint8_t> space() override {
-    buffer_.resize(room);
-    return buffer_;
-  }
-  void received(std::size_t n, Time) override { in += text_of(Bytes(buffer_).first(n)); }
-  std::size_t pending(std::span<Bytes> pieces) const override {
-    std::size_t count = 0;
-    for (Bytes rest = bytes_of(out); !rest.empty() && count < pieces.size();) {
-      pieces[count] = rest.first(std::min(piece, rest.size()));
-      rest = rest.subspan(pieces[count++].size());
-    }
-    return count;
-  }
-  void sent(std::size_t n, Time) override { out.erase(0, n); }
-  void closed(CloseCause why, Time) override { cause = why; }
-  void advance(Time now) override {
-    if (now >= due) due = never;
-  }
-  Time deadline() const override { return due; }
-  bool finished() const override { return done; }
-
- private:
-  std::vector<std::uint8_t> buffer_;
-};
 
 inline Establish gives(Peer* inner) {
   return [inner](const Introduction&, Time) { return inner; };
@@ -172,7 +135,7 @@ struct OpenServer {
     take(filter);
   }
   WebSocketServerSettings settings;
-  InnerPeer inner;
+  Talker inner;
   WebSocketServerFilter filter{settings, gives(&inner), 0};
 };
 

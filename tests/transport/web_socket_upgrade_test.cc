@@ -21,7 +21,7 @@ TEST(WebSocketUpgrade, ServerSelectsMqtt) {  // MQTT-6.0.0-4
            std::pair{"chat,mqttv3.1", "mqttv3.1"},
            std::pair{"chat\r\nSec-WebSocket-Protocol: mqtt", "mqtt"},
        }) {
-    InnerPeer inner;
+    Talker inner;
     WebSocketServerFilter filter(settings, gives(&inner), 0);
     give(filter, with(good_request, "mqtt\r\n\r\n", std::string(offer) + "\r\n\r\n"));
     EXPECT_TRUE(filter.is_established());
@@ -80,7 +80,7 @@ TEST(WebSocketUpgrade, ServerRefusesWhatIsNoUpgradeAndSaysWhy) {
   WebSocketServerSettings settings;
   check(settings);
   for (const BadUpgrade& bad : bad_upgrades()) {
-    InnerPeer inner;
+    Talker inner;
     for (const std::size_t chunk : {1 << 30, 1}) {
       WebSocketServerFilter filter(settings, gives(&inner), 0);
       EXPECT_EQ(give(filter, bad.request, 0, chunk), "") << "all is read, whatever it is";
@@ -119,7 +119,7 @@ TEST(WebSocketUpgrade, OriginsAreJudged) {
     settings.origin_policy = c.policy;
     settings.origins = {"https://a.example"};
     check(settings);
-    InnerPeer inner;
+    Talker inner;
     WebSocketServerFilter filter(settings, gives(&inner), 0);
     const std::string field = c.origin.empty() ? "" : "Origin: " + c.origin + "\r\n";
     give(filter, with(good_request, "Upgrade:", field + "Upgrade:"));
@@ -131,7 +131,7 @@ TEST(WebSocketUpgrade, OriginsAreJudged) {
 TEST(WebSocketUpgrade, PathMayHaveAQueryAndAHost) {
   WebSocketServerSettings settings;
   for (const char* target : {"/mqtt?token=a/b", "http://broker.example/mqtt"}) {
-    InnerPeer inner;
+    Talker inner;
     WebSocketServerFilter filter(settings, gives(&inner), 0);
     give(filter, with(good_request, "/mqtt", target));
     EXPECT_TRUE(filter.is_established()) << target;
@@ -172,7 +172,7 @@ TEST(WebSocketUpgrade, ServerShowsResources) {
 
 TEST(WebSocketUpgrade, DrippingHeadHasUntilTheDeadline) {
   WebSocketServerSettings settings;
-  InnerPeer inner;
+  Talker inner;
   WebSocketServerFilter filter(settings, gives(&inner), 5 * second);
   Time now = 5 * second;
   for (const char c : good_request.substr(0, 99)) {
@@ -232,7 +232,7 @@ struct Dial {
     return settings;
   }
   WebSocketClientSettings settings = to_broker();
-  InnerPeer inner;
+  Talker inner;
   WebSocketClientFilter filter{settings, Random(7, "dial"), gives(&inner), 0};
   std::string request;
 };
@@ -249,7 +249,7 @@ TEST(WebSocketUpgrade, ClientAsksForMqtt) {  // MQTT-6.0.0-3
 
 TEST(WebSocketUpgrade, ClientSendsNothingBeforeItIsEstablished) {
   Dial dial;
-  dial.inner.out = "CONNECT";
+  dial.inner.to_say = "CONNECT";
   const std::string response = dial.good_response();
   for (const char c : response.substr(0, response.size() - 1)) {
     give(dial.filter, {&c, 1});
@@ -287,7 +287,7 @@ TEST(WebSocketUpgrade, ClientBelievesNothingElse) {
            {"upgrade:", "X: " + std::string(8'192, 'x') + "\r\nupgrade:", "8192 bytes"},
        }) {
     Dial dial;
-    dial.inner.out = "CONNECT";
+    dial.inner.to_say = "CONNECT";
     give(dial.filter, with(dial.good_response(), c.from, c.to));
     EXPECT_TRUE(dial.filter.finished()) << c.from;
     EXPECT_FALSE(dial.filter.is_established());
@@ -305,7 +305,7 @@ TEST(WebSocketUpgrade, ClientWaitsOnlySoLong) {
   Dial other;
   other.filter.closed(CloseCause::reset, 1);
   EXPECT_EQ(other.filter.failure(), "the connection closed before the upgrade");
-  EXPECT_EQ(other.inner.cause, std::nullopt);
+  EXPECT_TRUE(other.inner.ends.empty());
 }
 
 TEST(WebSocketUpgrade, WrongSettingsAreNamed) {
