@@ -106,7 +106,7 @@ Link::Link(LinkOwner& owner, const ClientConfig& config, std::uint64_t number)
       keep_alive_(0, config.ping_timeout, 0) {}
 
 bool Link::reading() const {
-  if (phase_ == Phase::connecting) return true;
+  if (phase_ != Phase::connected) return true;
   return owner_.may_read() && output_.outbox.takes_answers(config_.outbox_bytes);
 }
 
@@ -118,14 +118,14 @@ std::span<std::uint8_t> Link::space() {
 }
 
 void Link::received(std::size_t n, Time now) {
-  if (finished()) return;
+  if (phase_ >= Phase::draining) return;
   keep_alive_.heard(now);
   framer_.received(n);
   process(false, now);
 }
 
 void Link::process(bool to_the_end, Time now) {
-  while (!finished() && (to_the_end || reading())) {
+  while (phase_ < Phase::draining && (to_the_end || reading())) {
     auto frame = framer_.next(config_.version);
     if (!frame) return violated(frame.violation(), now);
     if (!*frame) break;
@@ -166,6 +166,12 @@ std::optional<Violation> Link::admit(Packet& packet) {
 }
 
 void Link::handle(Packet packet, Time now) {
+  if (phase_ == Phase::leaving) {
+    // What they end is not sent again on the next link (MQTT-4.4.0-1).
+    if (std::holds_alternative<Puback>(packet) || std::holds_alternative<Pubcomp>(packet))
+      owner_.packet(std::move(packet), now);
+    return;
+  }
   if (const auto violation = admit(packet)) return violated(*violation, now);
   if (const auto* connack = std::get_if<Connack>(&packet)) {
     output_.agree(terms_of(*connack, config_.version), config_.max_topic_aliases);
@@ -237,6 +243,14 @@ void Link::read_on(Time now) {
 }
 
 void Link::disconnect(const Disconnect& packet, Time now) {
+  const bool listens = connected();
+  drain(packet, now);
+  if (!listens) return;
+  phase_ = Phase::leaving;
+  process(true, now);  // what has arrived and waits to be read
+}
+
+void Link::drain(const Disconnect& packet, Time now) {
   if (finished()) return;
   write_fitting(packet, config_.version, output_.terms().max_packet_size, output_.outbox);
   // Nothing follows but the close: MQTT-3.14.4-1 and -2, v5 MQTT-3.14.4-1 and -2.
@@ -252,6 +266,10 @@ void Link::give_up(ClientEvent how, Time now) {
 }
 
 void Link::violated(Violation violation, Time now) {
+  if (finished()) {
+    phase_ = Phase::draining;
+    return;
+  }
   // The server was told the limit: it is more than this end's own.
   const bool over_limit = v5(config_) && violation.statement.empty();
   if (over_limit) violation.statement = "MQTT-3.1.2-24";  // v5 MQTT-3.1.2-24, U-3.1.2.11.4-3
@@ -261,7 +279,7 @@ void Link::violated(Violation violation, Time now) {
 
 void Link::part(ReasonCode reason, Disconnected how, Time now) {
   if (!v5(config_)) return give_up(std::move(how), now);
-  disconnect({reason}, now);
+  drain({reason}, now);
   end(std::move(how), now);
 }
 
@@ -287,7 +305,7 @@ void Link::advance(Time now) {
     give_up(Disconnected{std::nullopt, within("no CONNACK", config_.connect_timeout)}, now);
   } else if (phase_ == Phase::connected) {
     keep_alive(now);
-  } else if (phase_ == Phase::draining && now >= give_up_at_) {
+  } else if (finished() && now >= give_up_at_) {
     output_.outbox.clear();  // even DISCONNECT cannot be written: the host need not wait
   }
 }
@@ -298,6 +316,7 @@ void Link::keep_alive(Time now) {
   if (!owner_.may_read()) keep_alive_.stop_reading();
   if (now >= keep_alive_.dead_at()) {
     const bool silent = now >= keep_alive_.silent_at();
+    process(true, now);  // acknowledgements that wait to be read count
     return give_up(
         Disconnected{std::nullopt,
                      silent ? within("no sign of life after PINGREQ", config_.ping_timeout)
@@ -318,6 +337,7 @@ Time Link::deadline() const {
       return give_up_at_;
     case Phase::connected:
       return std::min(keep_alive_.ping_at(), keep_alive_.dead_at());
+    case Phase::leaving:
     case Phase::draining:
       return output_.outbox.empty() ? never : give_up_at_;
     case Phase::closed:

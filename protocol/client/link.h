@@ -22,7 +22,8 @@ class LinkOwner {
   /// False while the application takes too little: then nothing more is read.
   [[nodiscard]] virtual bool may_read() const = 0;
   virtual void connack(const Connack& packet, Time now) = 0;
-  /// A packet after CONNACK other than PINGRESP and AUTH.
+  /// A packet after CONNACK other than PINGRESP and AUTH; behind disconnect() only PUBACK and
+  /// PUBCOMP, which end an exchange and ask for nothing.
   virtual void packet(Packet packet, Time now) = 0;
   /// The transport took bytes: there is room in the outbox; these QoS 0 messages are gone.
   virtual void written(const std::vector<Token>& sent, Time now) = 0;
@@ -50,7 +51,7 @@ class Link final : public Peer {
   void closed(CloseCause cause, Time now) override;
   void advance(Time now) override;
   [[nodiscard]] Time deadline() const override;
-  [[nodiscard]] bool finished() const override { return phase_ >= Phase::draining; }
+  [[nodiscard]] bool finished() const override { return phase_ >= Phase::leaving; }
 
   [[nodiscard]] std::uint64_t number() const { return number_; }
   [[nodiscard]] bool connected() const { return phase_ == Phase::connected; }
@@ -71,14 +72,16 @@ class Link final : public Peer {
   void violated(Violation violation, Time now);
 
  private:
-  /// draining: finished, what is pending is to be written. closed: the host has closed.
-  enum class Phase : std::uint8_t { connecting, connected, draining, closed };
+  /// leaving: finished, what is pending is to be written, acknowledgements that come still count.
+  /// draining: as leaving, but nothing counts. closed: the host has closed.
+  enum class Phase : std::uint8_t { connecting, connected, leaving, draining, closed };
   [[nodiscard]] bool reading() const;
   void process(bool to_the_end, Time now);
   [[nodiscard]] std::optional<Violation> admit(Packet& packet);
   void handle(Packet packet, Time now);
   /// False: the link has been given up.
   bool go_on(const Authentication::Step& step, Time now);
+  void drain(const Disconnect& packet, Time now);
   /// Gives up, in 5.0 with a DISCONNECT that says why.
   void part(ReasonCode reason, Disconnected how, Time now);
   void keep_alive(Time now);

@@ -293,20 +293,40 @@ TEST(ClientResume, ACleanSessionEndsWithItsLink_MQTT_3_1_2_6) {
   EXPECT_EQ(lab.completions(), (Completions{{three, done}}));
 }
 
-TEST(ClientResume, BytesThatArrivedBeforeTheEndStillCount) {
-  ClientConfig config = persistent();
-  config.inbox_messages = 1;
-  ClientScript lab(config);
-  lab.connect();
-  lab.event<Connected>();
-  const Token token = lab.publish("a", QoS::at_least_once);
-  lab.server().rest();
-  auto burst = bytes_of(Publish{text("m"), text("x")});
-  const auto puback = bytes_of(Puback{1});
-  burst.insert(burst.end(), puback.begin(), puback.end());
-  lab.server().send(Bytes(burst));  // the inbox is full after the first: PUBACK waits
-  lab.server().close(CloseCause::fin);
-  EXPECT_EQ(lab.completions(), (Completions{{token, done}}));
+TEST(ClientResume, AcknowledgementsThatArriveBeforeTheEndCount_MQTT_4_4_0_1) {
+  enum class End : std::uint8_t { closed, stopped, silent, stopped_before };
+  for (const End end : {End::closed, End::stopped, End::silent, End::stopped_before}) {
+    ClientConfig config = persistent();
+    config.outbox_bytes = 2;
+    config.keep_alive_s = 10;
+    ClientScript lab(config);
+    lab.connect();
+    lab.event<Connected>();
+    const Token token = lab.publish("a", QoS::at_least_once);
+    lab.server().rest();
+    const auto stop = [&] { lab.client().stop(lab.now()); };
+    if (end == End::stopped_before) stop();
+    std::vector<std::uint8_t> burst;
+    for (const Packet& packet : {Packet(Pubrel{9}), Packet(Puback{1}), Packet(Pubrec{2}),
+                                 Packet(Publish{text("m"), text("x")})}) {
+      const auto bytes = bytes_of(packet);
+      burst.insert(burst.end(), bytes.begin(), bytes.end());
+    }
+    lab.server().send(Bytes(burst));  // the outbox is full after the first: the others wait
+    if (end == End::stopped) stop();
+    if (end == End::silent) lab.after(60 * second);
+    EXPECT_EQ(lab.client().connected(), end == End::closed);
+    if (end == End::stopped_before) {
+      lab.server().expect<Disconnect>();
+      EXPECT_TRUE(lab.server().rest().empty());
+    }
+    lab.server().close(CloseCause::fin);
+    EXPECT_EQ(lab.completions(), (Completions{{token, done}})) << static_cast<int>(end);
+    lab.client().start(lab.now());
+    lab.redial();
+    lab.connect(true);
+    EXPECT_TRUE(lab.server().rest().empty()) << "nothing is sent again";
+  }
 }
 
 TEST(ClientTrace, NamesEveryPublishAndItsEnd) {
