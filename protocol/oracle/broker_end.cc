@@ -39,13 +39,17 @@ void BrokerEnd::written(Connection& connection, const Event& event) {
   Session* session = model_.session(connection.session);
   if (!session) return;
   const Sending sending{connection, End::broker, session->out, session};
+  // The end of what the broker had begun to write before a newer connection took the session over.
+  const bool late = session->last_connection != connection.number && event.packet_id != 0;
   switch (event.packet) {
     case PacketType::publish:
+      if (late) break;  // it is sent again there (MQTT-4.4.0-1), and counts there
       if (const bool begins = exchanges_.publish_written(sending, event); event.message != 0)
         delivery_.sent(connection, *session, event, begins);
       session->progress_at = event.at;
       break;
     case PacketType::pubrel:
+      if (late) break;
       discards_.released(*session, event);
       exchanges_.pubrel_written(sending, event);
       break;

@@ -300,7 +300,7 @@ void Delivery::delivered(const Event& event) {
     }
     const bool certain = !trace::retain_of(event) || record->retained_permitted == 0;
     if (record->delivered == 1 && certain)
-      order_.first_delivery(*session, *record, trace::qos_of(event));
+      order_.first_delivery(client, *session, *record, trace::qos_of(event));
     return;
   }
   never_arrived(event.actor, event);

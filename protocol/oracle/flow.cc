@@ -62,7 +62,8 @@ void Flow::alive(Connection& connection) {
   Client* client = model_.client_of(connection);
   if (window.limit == 0 || window.peak == 0 || !client || client->dead) return;
   if (!client->arrivals.empty() || !connection.link_free(End::client, model_.now)) return;
-  const Time before = model_.now - model_.settings.answer_within;
+  // What it wrote last shows that it could write then; later its link may have taken no more.
+  const Time before = connection.client.wrote_at - model_.settings.answer_within;
   if (window.idle_since >= before || client->handed_at >= before) return;
   if (model_.clients_of(client->actor).front() != client->id) return;
   model_.report.checked(Rule::quota_conserve);

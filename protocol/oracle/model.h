@@ -134,12 +134,12 @@ struct Session : Memory {
   std::vector<RetainedDue> retained_due;
   Table<std::uint32_t> retained_open;  ///< by topic + 1: SUBSCRIBEs whose copy may still come
   Table<std::uint64_t> retained_seen;  ///< by topic, QoS: the newest value's acceptance, plus 1
-  Table<std::uint64_t> sent_on_will_topic;  ///< by publisher, topic, QoS: as `delivered`
+  /// By publisher, topic, QoS: the acceptance of the last sent
+  Table<std::uint64_t> sent_on_will_topic;
   /// (filter, identifier) of every SUBSCRIBE that had one
   std::vector<std::pair<std::uint32_t, std::uint32_t>> identifiers;
-  Table<Exchange> out;             ///< by packet id, broker to client
-  Table<Inbound> in;               ///< by packet id, client to broker
-  Table<std::uint64_t> delivered;  ///< by publisher, topic, QoS: last first delivery's acceptance
+  Table<Exchange> out;  ///< by packet id, broker to client
+  Table<Inbound> in;    ///< by packet id, client to broker
 };
 
 /// What has arrived at a client and was not handed to the application yet.
@@ -158,11 +158,13 @@ struct Client {
   bool content = false;          ///< it said DISCONNECT or was refused: it need not come back
   Time lost_at = 0;              ///< when its last connection ended
   std::uint64_t lost_event = 0;
-  Time handed_at = 0;              ///< its application last took a message
-  Table<Exchange> out;             ///< by packet id, client to broker
-  Table<std::uint64_t> in;         ///< QoS 2 packet ids that wait for PUBREL: the message
-  Table<std::uint64_t> forgotten;  ///< by packet id: messages of exchanges of an older session
-  Table<Arrival> arrivals;         ///< by message
+  Time handed_at = 0;                 ///< its application last took a message
+  Table<Exchange> out;                ///< by packet id, client to broker
+  Table<std::uint64_t> in;            ///< QoS 2 packet ids that wait for PUBREL: the message
+  Table<std::uint64_t> forgotten;     ///< by packet id: messages of exchanges of an older session
+  Table<Arrival> arrivals;            ///< by message
+  std::uint32_t ordered_session = 0;  ///< of `delivered`
+  Table<std::uint64_t> delivered;  ///< by publisher, topic, QoS: last first delivery's acceptance
 };
 
 /// What one end may send on a connection, and what of it is under way.

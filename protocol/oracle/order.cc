@@ -4,13 +4,17 @@
 
 namespace mqttlab::oracle {
 
-void Order::first_delivery(Session& session, const Record& record, QoS delivered) {
+// Two devices may use one session by turns, and each application takes its messages when it likes.
+void Order::first_delivery(Client& client, const Session& session, const Record& record,
+                           QoS delivered) {
   if (record.will || record.publisher == 0 || record.shared) return;
+  if (client.ordered_session != session.id) client.delivered.clear();
+  client.ordered_session = session.id;
   // A subscription may change its QoS: then order is owed among the messages of either QoS.
   const std::uint64_t key =
       std::uint64_t{record.publisher} << 36 | std::uint64_t{record.topic} << 4 |
       static_cast<std::uint64_t>(record.published) << 2 | static_cast<std::uint64_t>(delivered);
-  std::uint64_t& last = session.delivered[key];  // acceptance's index + 1; 0: none yet
+  std::uint64_t& last = client.delivered[key];  // acceptance's index + 1; 0: none yet
   if (last == 0) {
     last = record.accepted + 1;
     return;

@@ -11,7 +11,7 @@ class Order {
  public:
   explicit Order(Model& model) : model_(model) {}
   /// An application got the message of this record for the first time.
-  void first_delivery(Session& session, const Record& record, QoS delivered);
+  void first_delivery(Client& client, const Session& session, const Record& record, QoS delivered);
 
  private:
   Model& model_;

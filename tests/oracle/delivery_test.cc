@@ -329,6 +329,20 @@ TEST_F(Delivery, OrdTopic_a_younger_message_first) {
   EXPECT_EQ(t.broken(), "ORD-TOPIC");
 }
 
+TEST_F(Delivery, Order_is_owed_to_each_application_that_uses_the_session) {
+  begin(1);
+  pub.publishes("a/b", "1", 1);
+  pub.publishes("a/b", "2", 1);
+  sub.gets(publish("a/b", "1", 1, 1));
+  sub.sends(puback(1));
+  sub.cut();
+  Client namesake(t, "sub", t.log().add_actor("other"));
+  namesake.connect({.present = 1});
+  namesake.receives("a/b", "2", 1, 2);
+  sub.is_handed("a/b", "1", 1);  // late
+  EXPECT_EQ(t.broken(), "");
+}
+
 TEST_F(Delivery, Order_is_free_between_levels_topics_and_publishers) {
   Client second = t.client("second");
   begin(2);

@@ -171,7 +171,30 @@ TEST_F(Flow, QuotaConserve_a_client_that_does_not_count_PUBACK) {
   pub.calls("a/b", "2", 1, 2);
   t.wait(35);
   pings(pub);
+  t.wait(5);
+  pings(pub);
   EXPECT_EQ(t.broken(), "QUOTA-CONSERVE");
+}
+
+TEST_F(Flow, A_client_with_half_of_a_message_on_a_stuck_link_has_not_lost_count) {
+  for (const bool goes_on : {false, true}) {
+    TraceBuilder trace;
+    Client client = trace.client("client");
+    client.connect(v5(65'535, 1));
+    client.calls("a/b", "1", 1, 1);
+    client.sends(publish("a/b", "1", 1, 1));
+    client.gets(puback(1));
+    client.completes(1);
+    client.calls("a/b", "2", 1, 2);
+    trace.wait(35);
+    if (goes_on) {
+      client.sends(publish("a/b", "2", 1, 2));
+    } else {
+      trace.tail(client.connection(), trace::End::client, false);
+    }
+    client.cut();
+    EXPECT_EQ(trace.broken(), "");
+  }
 }
 
 TEST_F(Flow, A_client_whose_link_or_peer_holds_it_up_has_not_lost_count) {
@@ -198,6 +221,8 @@ TEST_F(Flow, A_client_that_has_used_up_its_quota_has_not_lost_count) {
   pub.gets(puback(2));
   pub.completes(2);
   t.wait(35);
+  pings(pub);
+  t.wait(5);
   pings(pub);
   EXPECT_EQ(t.broken(), "");
   EXPECT_EQ(t.verdict("QUOTA-CONSERVE").status, Status::pass);

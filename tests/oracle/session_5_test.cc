@@ -273,6 +273,33 @@ TEST_F(Takeover5, A_link_that_is_stuck_may_linger_with_DISCONNECT_unsent) {
   EXPECT_EQ(t.broken(), "");
 }
 
+// What of a PUBLISH or PUBREL the transport had taken when the newer link came goes out whole.
+TEST_F(Takeover5, The_end_of_a_packet_on_the_older_link_is_not_part_of_the_resumed_exchanges) {
+  for (const bool on_the_older : {true, false}) {
+    TraceBuilder trace;
+    Client pub = trace.client("pub"), sub = trace.client("sub");
+    ConnectOptions one = v5(for_ever);
+    one.says.receive_maximum = 1;
+    for (Client* client : {&pub, &sub}) client->connect(one);
+    sub.subscribe("x", 1);
+    for (const char* payload : {"1", "2"}) pub.publishes("x", payload, 1);
+    const auto old = sub.connection();
+    sub.connect(one);
+    const auto fresh = sub.connection();
+    sub.gets(publish("x", "1", 1, 1).again());
+    if (on_the_older) sub.use(old);
+    sub.is_sent(publish("x", "1", 1, 1));
+    sub.use(old);
+    sub.is_sent(disconnect().reason(0x8E));
+    sub.is_closed();
+    sub.use(fresh);
+    sub.is_handed("x", "1", 1);
+    sub.sends(puback(1));
+    sub.receives("x", "2", 1, 2);
+    EXPECT_EQ(trace.broken(), on_the_older ? "" : "NO-LIVE-RESEND DUP-RULE");
+  }
+}
+
 TEST_F(Takeover5, TakeoverTerm_the_newer_link_waits_for_the_older) {
   a.connect(v5(for_ever));
   const auto old = a.connection();
