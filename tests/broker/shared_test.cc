@@ -260,9 +260,10 @@ TEST(Shared, NothingIsLeftOfASharesLastMember) {
         EXPECT_TRUE(added.fresh);
         EXPECT_FALSE(index.add(filter, {slot, qos0}, slot).fresh);
         EXPECT_EQ(index.find(filter), added.filter);
-        if (added.filter >= SubscriptionIndex::shared && slot == 3)
+        if (added.filter >= SubscriptionIndex::shared && slot == 3) {
           EXPECT_NE(std::exchange(ids[filter], added.filter), added.filter)
               << "not used again soon";
+        }
       }
     EXPECT_EQ(index.match("t/x").size(), 3u);
     EXPECT_EQ(index.matched_shares().size(), 2u);
