@@ -32,7 +32,7 @@ PROGRAMS = {"probe": "tests/mutants/*.cc", "cuts": "tests/core/cut_*.cc"}
 INCLUDE = re.compile(rb'^#include "((?:protocol|tests)/[^"]+)"', re.MULTILINE)
 # Of what gtest says: the oracle's first finding, or else what the story has counted itself.
 FOUND = re.compile(r'Which is: "([A-Z][A-Z0-9-]+) at \d+ ns: (.*?)\\n')
-COUNTED = re.compile(r": Failure\n(.*?)\nGoogle Test trace:", re.DOTALL)
+COUNTED = re.compile(r": Failure\n(.*?)(?:\nGoogle Test trace:|\n\n)", re.DOTALL)
 STORY = re.compile(r"^\[  FAILED  \] EveryByte\.CutAndJudged/(\S+?)_(v[35]\w+),", re.MULTILINE)
 FAULT = re.compile(r"cut_test\.cc:\d+: ((?:then )?(?:cut|stall) .*)$", re.MULTILINE)
 RUN_LIMIT_S = {"probe": 120, "cuts": 600}  # per mutant, on a busy machine
