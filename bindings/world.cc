@@ -252,6 +252,7 @@ void bind_client_events(py::module_& m) {
       .def_property_readonly("filter",
                              [](const SubscriptionLost& s) { return text(s.filter.text()); })
       .def_readonly("code", &SubscriptionLost::code);
+  py::class_<Reauthenticated>(m, "Reauthenticated");
   py::class_<Received>(m, "Received")
       .def_property_readonly("topic", [](const Received& r) { return text(r.topic.text()); })
       .def_property_readonly("payload", [](const Received& r) { return bytes(r.payload); })

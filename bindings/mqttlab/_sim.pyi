@@ -190,7 +190,11 @@ class SubscriptionLost:
     filter: str
     code: int
 
-ClientEvent = Connected | Refused | Disconnected | Completed | SubscriptionLost | Received
+class Reauthenticated: ...
+
+ClientEvent = (
+    Connected | Refused | Disconnected | Completed | SubscriptionLost | Reauthenticated | Received
+)
 
 def stamp(name: str, sequence: int, now: int, size: int) -> bytes: ...
 

@@ -49,6 +49,7 @@ class Client:
         self._drain = drain
         self._calls: dict[int, asyncio.Future[_sim.Completed]] = {}
         self._connecting: asyncio.Future[None] | None = None
+        self._proving: asyncio.Future[None] | None = None  # a re-authentication
         self._open = False
         self.device = device
         self.session_present = False
@@ -199,7 +200,8 @@ class Client:
     async def reauthenticate(self) -> None:
         """Proves who this is once more, with the client's `authentication` (MQTT 5.0).
 
-        A failure ends the link, as a lost link does.
+        Returns when both ends are content. A failure ends the link: ConnectionLostError, whether
+        or not the client reconnects.
         """
         where = f"reauthenticate by {self.client_id!r}"
         self._check_open(where)
@@ -209,6 +211,13 @@ class Client:
                 f"{where}: {misuse.name.replace('_', ' ')}; it takes a connected client of MQTT "
                 "5.0 with authentication=mqttlab.Scram(...)"
             )
+        self._proving = self._lab.loop.create_future()
+        self._watch()
+        try:
+            await self._proving
+        finally:
+            self._proving = None
+            self._watch()
 
     @property
     def _is_5(self) -> bool:
@@ -240,8 +249,8 @@ class Client:
     def _watch(self) -> None:
         """A draining client costs Python something only while somebody waits for an answer."""
         if self._lab.live:
-            wanted = not self._drain or bool(self._calls) or self._connecting is not None
-            self._lab.world.watch(self._id, wanted)
+            waiting = self._calls or self._connecting is not None or self._proving is not None
+            self._lab.world.watch(self._id, not self._drain or bool(waiting))
 
     def _on_event(self, event: object) -> None:
         match event:
@@ -268,10 +277,17 @@ class Client:
                         event.code,
                     )
                 )
-            case _sim.Disconnected() if not self._config.reconnect:
-                self._on_failure(
-                    ConnectionLostError(f"client {self.client_id!r} lost its link: {event.reason}")
+            case _sim.Reauthenticated():
+                if self._proving is not None and not self._proving.done():
+                    self._proving.set_result(None)
+            case _sim.Disconnected():
+                lost = ConnectionLostError(
+                    f"client {self.client_id!r} lost its link: {event.reason}"
                 )
+                if self._proving is not None and not self._proving.done():
+                    self._proving.set_exception(lost)
+                if not self._config.reconnect:
+                    self._on_failure(lost)
 
     def _on_message(self, event: _sim.Received) -> None:
         if self._drain:

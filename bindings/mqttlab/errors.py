@@ -34,7 +34,7 @@ class RefusedError(Error):
 
 
 class ConnectionLostError(Error):
-    """The link was lost and the client was told not to reconnect."""
+    """The link was lost: of a client that does not reconnect, or that was re-authenticating."""
 
 
 class PublishError(Error):

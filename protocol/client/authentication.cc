@@ -64,7 +64,8 @@ std::optional<Violation> Authentication::other_method(const Properties& properti
 
 Authentication::Step Authentication::finish(const Properties& properties) {
   state_ = State::idle;
-  return {.failed = !authenticator_->finish(data_of(properties).bytes())};
+  const bool content = authenticator_->finish(data_of(properties).bytes());
+  return {.failed = !content, .done = content};
 }
 
 Auth Authentication::packet(ReasonCode reason, std::string_view data) const {

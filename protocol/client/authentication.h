@@ -22,6 +22,7 @@ class Authentication {
   struct Step {
     std::optional<Violation> violation = {};  ///< the server broke a rule
     bool failed = false;                      ///< this is not a server to go on with
+    bool done = false;                        ///< both ends are content
     std::optional<Auth> answer = {};
   };
   [[nodiscard]] Step auth(const Auth& packet);

@@ -40,7 +40,7 @@ struct ClientConfig {
   /// From PINGREQ to any byte; then the link is given up. PINGRESP itself may take a keep alive
   /// longer.
   Time ping_timeout = 10 * second;
-  Time connect_timeout = 30 * second;  ///< from dial to CONNACK
+  Time connect_timeout = 30 * second;  ///< from dial to CONNACK, and of a re-authentication
   std::optional<Will> will = {};
   std::optional<std::string> user_name = {};
   std::optional<std::string> password = {};
@@ -112,6 +112,8 @@ struct SubscriptionLost {
   Slice filter;
   std::uint8_t code = suback_failure;  ///< SUBACK's
 };
+/// The server has accepted a re-authentication (5.0). One that fails ends the link.
+struct Reauthenticated {};
 struct Received {
   Slice topic;
   Slice payload;
@@ -120,8 +122,8 @@ struct Received {
   bool dup = false;
   Properties properties = {};  ///< 5.0: all but the Topic Alias
 };
-using ClientEvent =
-    std::variant<Connected, Refused, Disconnected, Completed, SubscriptionLost, Received>;
+using ClientEvent = std::variant<Connected, Refused, Disconnected, Completed, SubscriptionLost,
+                                 Reauthenticated, Received>;
 
 class Client {
  public:
@@ -153,8 +155,9 @@ class Client {
   /// `properties` (5.0): User Properties.
   std::variant<Token, Misuse> unsubscribe(std::vector<Slice> filters, Time now,
                                           Properties properties = {});
-  /// Begins an enhanced authentication anew (5.0); its failure ends the link. A Misuse while not
-  /// connected, without an authenticator, or before the last one has ended.
+  /// Begins an enhanced authentication anew (5.0); it ends within connect_timeout, or the link
+  /// does. A Misuse while not connected, without an authenticator, or before the last one has
+  /// ended.
   std::optional<Misuse> reauthenticate(Time now);
   /// The next event for the application; taking a Received acknowledges it. The link may have
   /// something to write, and room to read, after it.

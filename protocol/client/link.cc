@@ -193,13 +193,18 @@ bool Link::go_on(const Authentication::Step& step, Time now) {
     part(ReasonCode::unspecified_error, {{}, "the server failed to authenticate"}, now);
   } else if (step.answer) {
     encode(*step.answer, config_.version, output_.outbox);
+  } else if (step.done && phase_ == Phase::connected) {
+    give_up_at_ = never;
+    owner_.reauthenticated();
   }
   return !finished();
 }
 
 bool Link::reauthenticate(Time now) {
   auto auth = authentication_.again();
-  return auth && go_on({.answer = std::move(auth)}, now);
+  if (!auth) return false;
+  give_up_at_ = now + config_.connect_timeout;
+  return go_on({.answer = std::move(auth)}, now);
 }
 
 bool Link::accept(const Connack& packet, Time now) {
@@ -304,7 +309,11 @@ void Link::advance(Time now) {
   if (phase_ == Phase::connecting && now >= give_up_at_) {
     give_up(Disconnected{std::nullopt, within("no CONNACK", config_.connect_timeout)}, now);
   } else if (phase_ == Phase::connected) {
-    keep_alive(now);
+    if (now < give_up_at_) return keep_alive(now);
+    process(true, now);  // the answer may wait to be read
+    if (now >= give_up_at_)
+      part(ReasonCode::unspecified_error,
+           {{}, within("re-authentication has not ended", config_.connect_timeout)}, now);
   } else if (finished() && now >= give_up_at_) {
     output_.outbox.clear();  // even DISCONNECT cannot be written: the host need not wait
   }
@@ -336,7 +345,7 @@ Time Link::deadline() const {
     case Phase::connecting:
       return give_up_at_;
     case Phase::connected:
-      return std::min(keep_alive_.ping_at(), keep_alive_.dead_at());
+      return std::min({give_up_at_, keep_alive_.ping_at(), keep_alive_.dead_at()});
     case Phase::leaving:
     case Phase::draining:
       return output_.outbox.empty() ? never : give_up_at_;

@@ -25,6 +25,7 @@ class LinkOwner {
   /// A packet after CONNACK other than PINGRESP and AUTH; behind disconnect() only PUBACK and
   /// PUBCOMP, which end an exchange and ask for nothing.
   virtual void packet(Packet packet, Time now) = 0;
+  virtual void reauthenticated() = 0;
   /// The transport took bytes: there is room in the outbox; these QoS 0 messages are gone.
   virtual void written(const std::vector<Token>& sent, Time now) = 0;
   /// The link is given up, or closed; called once. `how`: Refused or Disconnected; `unsent`: QoS 0
@@ -98,7 +99,8 @@ class Link final : public Peer {
   Authentication authentication_;
   std::uint16_t keep_alive_s_;
   KeepAlive keep_alive_;
-  Time give_up_at_ = never;  // connecting: without CONNACK. draining: without progress
+  // connecting: without CONNACK. connected: in a re-authentication. Later: without progress
+  Time give_up_at_ = never;
   std::uint64_t sent_bytes_ = 0;
   struct Unsent {
     std::uint64_t ends_at;  // offset in the stream

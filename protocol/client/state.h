@@ -57,6 +57,7 @@ struct Client::State final : client::LinkOwner {
   [[nodiscard]] bool may_read() const override;
   void connack(const Connack& packet, Time now) override;
   void packet(Packet packet, Time now) override;
+  void reauthenticated() override { inbox.add(Reauthenticated{}); }
   void written(const std::vector<Token>& sent, Time now) override;
   void ended(ClientEvent how, const std::vector<Token>& unsent, Time now) override;
 

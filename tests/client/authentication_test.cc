@@ -93,11 +93,26 @@ TEST(ClientAuthentication, AgainWhileConnected_MQTT_4_12_1_1) {
     EXPECT_EQ(lab.server().expect<Auth>(), auth("re: one"));
     lab.server().send(auth("good", ReasonCode::success));
     EXPECT_TRUE(lab.client().connected());
+    lab.event<Reauthenticated>();
+    lab.after(lab.client().config().connect_timeout + 1);
+    EXPECT_TRUE(lab.client().connected()) << "it has ended in time";
   }
   EXPECT_EQ(lab.client().reauthenticate(lab.now()), std::nullopt);
   lab.server().expect<Auth>();
   lab.server().send(auth("bad", ReasonCode::success));
   expect_end(lab, ReasonCode::unspecified_error, "");  // MQTT-4.12.1-2
+}
+
+TEST(ClientAuthentication, AnAnswerThatDoesNotComeEndsTheLink) {
+  ClientScript lab(config());
+  lab.connect(false, says("good"));
+  EXPECT_EQ(lab.client().reauthenticate(lab.now()), std::nullopt);
+  lab.server().expect<Auth>();
+  lab.after(lab.client().config().connect_timeout - 1);
+  EXPECT_TRUE(lab.client().connected());
+  lab.after(1);
+  EXPECT_EQ(lab.server().expect<Disconnect>().reason, ReasonCode::unspecified_error);
+  EXPECT_EQ(lab.event<Disconnected>().reason, "re-authentication has not ended within 30 s");
 }
 
 TEST(ClientAuthentication, WithoutAMethodThereIsNoAuth_MQTT_4_12_0_6_MQTT_4_12_0_7_U_3_15_1) {
