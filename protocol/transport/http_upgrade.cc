@@ -30,6 +30,14 @@ bool has_name(const std::vector<std::string_view>& list, std::string_view name) 
                              [&](std::string_view member) { return same_name(member, name); });
 }
 
+// Of what the other end wrote, for the words of a failure.
+std::string printable(std::string_view text) {
+  std::string out(text);
+  std::ranges::replace_if(
+      out, [](char c) { return c < ' ' || c > '~'; }, '?');
+  return out;
+}
+
 std::string status_line(int status) {
   return "HTTP/1.1 " + std::to_string(status) + " " +
          http_status_str(static_cast<http_status>(status)) + "\r\n";
@@ -97,8 +105,8 @@ HttpAnswer answer_to_upgrade(const HttpHead& request, const WebSocketServerSetti
     return refused(400, "Sec-WebSocket-Key must be 16 bytes in base64");
   if (request.count("Origin") > 0 &&
       !allowed(request.value("Origin"), request.value("Host"), settings)) {
-    return refused(403, "pages from " + std::string(request.value("Origin")) +
-                            " may not open a WebSocket here");
+    return refused(
+        403, "pages from " + printable(request.value("Origin")) + " may not open a WebSocket here");
   }
   // Clients from before MQTT 3.1.1 was a standard know the older name.
   const auto offered = request.list("Sec-WebSocket-Protocol");
@@ -165,9 +173,9 @@ std::string upgrade_request(const WebSocketClientSettings& settings, std::string
 std::string fault_of(const HttpHead& response, std::string_view key) {
   if (response.status != 101) {
     std::string fault = "the server answered " + std::to_string(response.status);
-    if (!response.reason.empty()) fault += " " + response.reason;
+    if (!response.reason.empty()) fault += " " + printable(response.reason);
     const auto location = response.value("Location");
-    return location.empty() ? fault : fault + ", see " + std::string(location);
+    return location.empty() ? fault : fault + ", see " + printable(location);
   }
   if (!has_name(response.list("Upgrade"), "websocket") ||
       !has_name(response.list("Connection"), "upgrade")) {
@@ -180,7 +188,7 @@ std::string fault_of(const HttpHead& response, std::string_view key) {
   if (response.count("Sec-WebSocket-Protocol") != 1 ||
       response.value("Sec-WebSocket-Protocol") != "mqtt") {
     return "the server did not select the subprotocol mqtt, but \"" +
-           std::string(response.value("Sec-WebSocket-Protocol")) + "\"";
+           printable(response.value("Sec-WebSocket-Protocol")) + "\"";
   }
   if (response.count("Sec-WebSocket-Extensions") > 0)
     return "the server selected an extension that nobody offered";

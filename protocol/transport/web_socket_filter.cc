@@ -35,7 +35,7 @@ WebSocketFilter::WebSocketFilter(const WebSocketSettings& settings, Establish es
       establish_(std::move(establish)),
       reader_(std::make_unique<HttpHeadReader>(masks ? HttpHeadReader::Kind::response
                                                      : HttpHeadReader::Kind::request)),
-      masking_(masks != nullptr),
+      is_client_(masks != nullptr),
       frames_(masks),
       give_up_at_(after(now, settings.open_timeout)) {}
 
@@ -73,9 +73,9 @@ void WebSocketFilter::read(Time now) {
   while (phase_ == Phase::open || phase_ == Phase::closing) {
     if (!deliver(now)) break;
     WebSocketFrames::Part part;
-    const auto read = frames_.next(input, part);
-    if (read == WebSocketFrames::Read::incomplete) break;
-    if (read == WebSocketFrames::Read::malformed) {
+    const auto got = frames_.next(input, part);
+    if (got == WebSocketFrames::Read::incomplete) break;
+    if (got == WebSocketFrames::Read::malformed) {
       fail(Status::protocol_error, "a frame that is malformed", now);
     } else {
       take(part, now);
@@ -124,8 +124,8 @@ bool WebSocketFilter::admit(const WebSocketFrames::Part& part, Time now) {
     fail(status, std::move(what), now);
     return false;
   };
-  if (part.masked == masking_) {
-    return refuse(Status::protocol_error, masking_ ? "a masked frame" : "a frame without a mask");
+  if (part.masked == is_client_) {
+    return refuse(Status::protocol_error, is_client_ ? "a masked frame" : "a frame without a mask");
   }
   if (part.reserved_bits) return refuse(Status::protocol_error, "a frame with reserved bits");
   const auto opcode = static_cast<Opcode>(part.opcode);
@@ -175,7 +175,7 @@ void WebSocketFilter::take_close(Time now) {
     control_.resize(std::min<std::size_t>(size, 2));
     shut(control_, CloseCause::fin, now);
   }
-  if (!is_client()) phase_ = Phase::ended;
+  if (!is_client_) phase_ = Phase::ended;
 }
 
 // Leaving ------------------------------------------------------------------------------------
@@ -240,14 +240,14 @@ bool WebSocketFilter::write_on(Time now) {
     if (inner_->finished()) shut(Status::normal, {}, CloseCause::local, now);
     return false;
   }
-  if (is_client() && !all_written) return false;
+  if (is_client_ && !all_written) return false;
   begin_frame(std::span(pieces).first(count), std::min(size, frame_bytes));
-  if (is_client()) inner_->sent(std::min(size, frame_bytes), now);
-  return is_client();
+  if (is_client_) inner_->sent(std::min(size, frame_bytes), now);
+  return is_client_;
 }
 
 void WebSocketFilter::begin_frame(std::span<const Bytes> pieces, std::size_t size) {
-  if (!is_client()) {
+  if (!is_client_) {
     frame_left_ = size;
     header_size_ = frames_.binary_header(header_, size);
     return;
@@ -267,15 +267,20 @@ void WebSocketFilter::write_control() {
   if (std::exchange(ping_due_, false)) frames_.append(out_, Opcode::ping, {});
 }
 
-// A frame that has begun goes on to its end; the inner Peer's memory will not be there.
-void WebSocketFilter::finish_frame() {
-  if (frame_begun()) {
-    std::array<Bytes, 18> pieces;
-    const std::size_t count = pending(pieces);
-    for (const Bytes piece : std::span(pieces).first(count))
-      out_.insert(out_.end(), piece.begin(), piece.end());
+// A frame that has begun goes on to its end, and its bytes come here: the inner Peer is about to
+// go. False if they are gone already.
+bool WebSocketFilter::finish_frame(Time now) {
+  if (frame_begun()) out_.assign(header_.begin() + header_taken_, header_.begin() + header_size_);
+  while (frame_begun() && frame_left_ > 0) {
+    Bytes piece;
+    if (inner_->pending({&piece, 1}) == 0) return false;
+    piece = piece.first(std::min(piece.size(), frame_left_));
+    out_.insert(out_.end(), piece.begin(), piece.end());
+    frame_left_ -= piece.size();
+    inner_->sent(piece.size(), now);
   }
   header_size_ = header_taken_ = frame_left_ = 0;
+  return true;
 }
 
 void WebSocketFilter::write(std::string_view text) {
@@ -301,7 +306,7 @@ void WebSocketFilter::end(std::string failure, Time now) {
 
 void WebSocketFilter::shut(Bytes close, CloseCause cause, Time now) {
   if (phase_ != Phase::open) return;
-  finish_frame();
+  if (!finish_frame(now)) return give_up({}, cause, now);
   frames_.append(out_, Opcode::close, {&close, 1});
   phase_ = Phase::closing;
   give_up_at_ = after(now, settings_.close_timeout);

@@ -69,14 +69,13 @@ class WebSocketFilter : public Filter {
   bool write_on(Time now);
   void write_control();
   void begin_frame(std::span<const Bytes> pieces, std::size_t size);
-  void finish_frame();
+  bool finish_frame(Time now);
   void shut(Bytes close, CloseCause cause, Time now);
   void shut(Status status, std::string_view reason, CloseCause cause, Time now);
   void fail(Status status, std::string what, Time now);
   void drop_inner(CloseCause cause, Time now);
   void heard(Time now);
   void keep_alive(Time now);
-  [[nodiscard]] bool is_client() const { return masking_; }
   [[nodiscard]] bool frame_begun() const { return header_taken_ > 0; }
 
   const WebSocketSettings& settings_;
@@ -86,7 +85,7 @@ class WebSocketFilter : public Filter {
   std::string failure_;
   Phase phase_ = Phase::opening;
   bool established_ = false;
-  const bool masking_;
+  const bool is_client_;  // it masks
 
   // Arriving.
   WebSocketFrames frames_;

@@ -328,6 +328,19 @@ TEST(WebSocketFrames, InnerPeerThatThrowsAwayBreaksTheFrame) {
   }
 }
 
+TEST(WebSocketFrames, FrameThatCannotBeFinishedIsFollowedByNothing) {
+  OpenServer server;
+  server.inner.to_say = std::string(1'000, 'x');
+  server.filter.advance(0);
+  take(server.filter, 0, 500);
+  server.inner.to_say.resize(server.inner.said() + 10);
+  give(server.filter, frame(Opcode::text, ""));
+  EXPECT_EQ(server.inner.ends, std::vector{CloseCause::local});
+  EXPECT_TRUE(server.filter.finished());
+  EXPECT_EQ(take(server.filter), "");
+  EXPECT_NE(server.filter.failure(), "");
+}
+
 TEST(WebSocketFrames, ConnectionIsGone) {
   for (const CloseCause cause : {CloseCause::fin, CloseCause::reset, CloseCause::timeout}) {
     OpenServer server;

@@ -275,7 +275,7 @@ TEST(WebSocketUpgrade, ClientBelievesNothingElse) {
            {"101 Switching Protocols", "404 Not Found", "the server answered 404 Not Found"},
            {"101 Switching Protocols", "302 Found\r\nLocation: wss://other/",
             "the server answered 302 Found, see wss://other/"},
-           {"101 Switching Protocols", "200 OK", "200 OK"},
+           {"101 Switching Protocols", "200 O\tK", "200 O?K"},
            {"WebSocket", "h2c", "upgraded to something else"},
            {"connection: upgrade\r\n", "", "upgraded to something else"},
            {"Sec-WebSocket-Accept: ", "Sec-WebSocket-Accept: x", "Sec-WebSocket-Accept"},
