@@ -83,7 +83,8 @@ class Comparison:
 
 
 def _ours(port: int, _: Path) -> list[str]:
-    return [programs.path_of("mqttlab-broker"), "--listen", f"tcp://127.0.0.1:{port}"]
+    url = f"tcp://127.0.0.1:{port}"
+    return [programs.path_of("mqttlab-broker"), "--listen", url, "--allow-anonymous"]
 
 
 def _mosquitto(port: int, directory: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""The command line: `mqttlab list | links | run | bench sim | bench live`.
+"""The command line: `mqttlab list | links | run | bench | broker | pub | sub | passwd`.
 
 Exit codes: 0 fine, 1 findings (an invariant was violated), 2 usage, 3 error, 130 interrupted by
 Ctrl-C (the partial results are valid and written). Errors are one line on stderr.
@@ -312,11 +312,36 @@ def _bench_live(arguments: tuple[str, ...]) -> int:
     if any(word.split("=")[0] == "--against" for word in arguments):
         code = _against.main(list(arguments), "mqttlab bench live", standalone_mode=False)
         return code if isinstance(code, int) else OK
+    _become("mqttlab-bench", arguments)
+
+
+def _become(name: str, arguments: tuple[str, ...]) -> NoReturn:
+    """Goes on as one of the package's programs."""
     from mqttlab import programs
 
-    program = programs.path_of("mqttlab-bench")
+    program = programs.path_of(name)
     sys.stdout.flush()
     os.execv(program, [program, *arguments])
+
+
+def _add_program(name: str, summary: str) -> None:
+    """A command that is one of the package's programs, with that program's options."""
+
+    @_commands.command(
+        name,
+        help=summary,
+        context_settings={"ignore_unknown_options": True, "help_option_names": []},
+        add_help_option=False,
+    )
+    @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+    def command(arguments: tuple[str, ...]) -> None:
+        _become(f"mqttlab-{name}", arguments)
+
+
+_add_program("broker", "Serve MQTT on real sockets.")
+_add_program("pub", "Publish to a broker; mosquitto_pub's options.")
+_add_program("sub", "Print what a broker sends; mosquitto_sub's options.")
+_add_program("passwd", "Change a broker's password file.")
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

@@ -19,7 +19,7 @@ namespace {
 constexpr std::size_t hash_bytes = 64;  // of SHA-512
 constexpr int most_iterations = 10'000'000;
 constexpr std::string_view scheme_scram = "scram-sha-256";
-constexpr std::string_view remedy = "write the line with mosquitto_passwd, or with scram_line()";
+constexpr std::string_view remedy = "write the line with mqttlab-passwd or mosquitto_passwd";
 
 using Sha512 = std::array<std::uint8_t, hash_bytes>;
 
@@ -186,17 +186,34 @@ bool PasswordFile::Hash::accepts(Bytes password) const {
   return hashed && CRYPTO_memcmp(computed.data(), hash.data(), hash_bytes) == 0;
 }
 
-std::string scram_line(std::string_view user, const ScramCredentials& credentials) {
-  const std::string line = std::string(user) + ":$" + std::string(scheme_scram) + '$' +
-                           std::to_string(credentials.iterations) + '$' +
-                           to_base64(credentials.salt) + '$' + to_base64(credentials.stored_key) +
-                           '$' + to_base64(credentials.server_key);
-  // A blank or a '#' before the name, or a ':' in it, would make it another user's line, or none.
+namespace {
+
+// A blank or a '#' before the name, or a ':' in it, would make it another user's line, or none.
+std::string checked_line(std::string line, std::string_view user) {
   const auto lines = text_lines(line);
   if (lines.size() != 1 || lines.front().text != line || user.find(':') != std::string_view::npos)
     throw std::invalid_argument("a password file cannot have the user '" + std::string(user) + "'");
-  static_cast<void>(PasswordFile::parse(line, "scram_line"));
+  static_cast<void>(PasswordFile::parse(line, "the new line"));
   return line;
+}
+
+}  // namespace
+
+std::string password_line(std::string_view user, Bytes password, Bytes salt, int iterations) {
+  Sha512 hash;
+  if (!pbkdf2(password, salt, iterations, hash))
+    throw std::invalid_argument("PBKDF2 with " + std::to_string(iterations) + " iterations failed");
+  return checked_line(std::string(user) + ":$7$" + std::to_string(iterations) + '$' +
+                          to_base64(salt) + '$' + to_base64(hash),
+                      user);
+}
+
+std::string scram_line(std::string_view user, const ScramCredentials& credentials) {
+  return checked_line(std::string(user) + ":$" + std::string(scheme_scram) + '$' +
+                          std::to_string(credentials.iterations) + '$' +
+                          to_base64(credentials.salt) + '$' + to_base64(credentials.stored_key) +
+                          '$' + to_base64(credentials.server_key),
+                      user);
 }
 
 }  // namespace mqttlab

@@ -44,6 +44,10 @@ class PasswordFile {
   ScramCredentials pattern_;  // of what unknown names are shown
 };
 
+/// The line of a password file that gives `user` this password, as PBKDF2 with SHA-512.
+/// Throws std::invalid_argument if no line can have this user name, or these iterations.
+[[nodiscard]] std::string password_line(std::string_view user, Bytes password, Bytes salt,
+                                        int iterations);
 /// The line of a password file that gives `user` these credentials.
 /// Throws std::invalid_argument if no line can have this user name, or no file these credentials.
 [[nodiscard]] std::string scram_line(std::string_view user, const ScramCredentials& credentials);

@@ -68,6 +68,21 @@ def test_ns3_stays_inside_sim_and_four_headers_stay_out() -> None:
         assert not ns3 or inside, f"{path.relative_to(ROOT)} includes {sorted(ns3)}"
 
 
+def test_real_sockets_stay_inside_protocol_live() -> None:
+    for path in tracked("*.h", "*.cc"):
+        asio = [name for name in includes(path) if name.startswith("boost/")]
+        inside = path.relative_to(ROOT).as_posix().startswith(("protocol/live/", "tests/live/"))
+        assert not asio or inside, f"{path.relative_to(ROOT)} includes {asio}"
+
+
+def test_protocol_live_includes_only_the_core() -> None:
+    for path in tracked("protocol/live/*.h", "protocol/live/*.cc"):
+        for name in includes(path):
+            assert not name.startswith(("sim/", "bindings/", "ns3/")), (
+                f"{path.relative_to(ROOT)} includes {name}"
+            )
+
+
 def test_files_stay_readable() -> None:
     too_long = {}
     for path in tracked("*.h", "*.cc", "*.py"):

@@ -1,0 +1,207 @@
+#include "protocol/live/broker_server.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+#include "protocol/live/clock.h"
+#include "protocol/live/open_files.h"
+#include "protocol/live/tapped_peer.h"
+
+namespace mqttlab::live {
+namespace {
+
+std::string_view words(CloseCause cause) {
+  switch (cause) {
+    case CloseCause::fin:
+      return "closed by the client";
+    case CloseCause::reset:
+      return "reset";
+    case CloseCause::timeout:
+      return "the network no longer answers";
+    case CloseCause::local:
+      return "closed by the broker";
+  }
+  return "?";
+}
+
+const ServerConfig& checked(const ServerConfig& config) {
+  const std::size_t wanted = config.max_connections + spare_files;
+  const std::size_t limit = raise_open_files(wanted);
+  if (limit < wanted)
+    throw std::runtime_error(fmt::format(
+        "{} connections need {} open files, and this process may have {}; allow fewer connections, "
+        "or raise the limit (ulimit -n, or LimitNOFILE= of the service)",
+        config.max_connections, wanted, limit));
+  return config;
+}
+
+}  // namespace
+
+BrokerServer::BrokerServer(boost::asio::io_context& io, BrokerConfig broker, ServerConfig config,
+                           std::uint64_t seed, Access* access, LogLines& log, trace::Log* trace)
+    : log_(log),
+      config_(checked(config)),
+      trace_(trace),
+      actor_(trace ? trace->add_actor("broker") : trace::Actor{}),
+      broker_(std::move(broker), seed, access, trace, actor_),
+      sockets_(io, [this] { settle(); }),
+      rate_(config.accepts_per_s),
+      timer_(io) {}
+
+BrokerServer::~BrokerServer() = default;
+
+std::uint16_t BrokerServer::listen(ListenerConfig config) {
+  const Endpoint& endpoint = config.endpoint;
+  if (has_tls(endpoint.transport) && !config.tls)
+    throw std::invalid_argument(endpoint.text() + ": needs a certificate and its key");
+  if (has_web_socket(endpoint.transport)) check(config.web_socket);
+  using Tcp = boost::asio::ip::tcp;
+  const ListenerConfig& door = doors_.emplace_back(std::move(config));
+  try {
+    Tcp::resolver resolver(sockets_.io());
+    for (const auto& found : resolver.resolve(
+             door.endpoint.host, std::to_string(door.endpoint.port), Tcp::resolver::passive)) {
+      listeners_.push_back(
+          std::make_unique<Listener>(sockets_.io(), door, found.endpoint(), *this, log_));
+      log_(LogLevel::notice, "listening on {}", listeners_.back()->text());
+    }
+  } catch (const boost::system::system_error& error) {
+    throw std::runtime_error(
+        fmt::format("cannot listen on {}: {}", door.endpoint.text(), error.code().message()));
+  }
+  return listeners_.back()->port();
+}
+
+void BrokerServer::accepted(Listener& listener, int socket, std::string address) {
+  const std::size_t most = listener.config().max_connections;
+  if (connections_.size() >= config_.max_connections || listener.connections >= most) {
+    ::close(socket);
+    return log_(LogLevel::warning, "{} refused: {} connections are the limit of {}", address,
+                std::min(most, config_.max_connections),
+                listener.connections >= most ? listener.text() : "this broker");
+  }
+  const LinkId id = unused_id();
+  const Time now = steady_now();
+  auto& connection = connections_[id];
+  ++listener.connections;
+  log_(LogLevel::info, "{} connected to {}", address, listener.text());
+  connection =
+      std::make_unique<Connection>(sockets_, socket, id, std::move(address), listener, *this, now);
+  active(*connection);
+  sockets_.wake();
+}
+
+LinkId BrokerServer::unused_id() {
+  while (connections_.contains(++last_id_)) {
+  }
+  return last_id_;
+}
+
+Peer& BrokerServer::link(Connection& connection, const Introduction& introduction, Time now) {
+  Peer& peer = broker_.accept(connection.id(), now, introduction.certificate);
+  if (!trace_) return peer;
+  connection.tap = std::make_unique<TappedPeer>(
+      peer, trace::Tap(*trace_, trace::End::broker, actor_, connection.id(), now));
+  return *connection.tap;
+}
+
+void BrokerServer::active(Connection& connection) {
+  if (!std::exchange(connection.dirty, true)) dirty_.push_back(&connection);
+}
+
+void BrokerServer::ended(Connection& connection, CloseCause cause) {
+  if (log_.wants(LogLevel::info)) {
+    const std::string failure = connection.failure();
+    log_(LogLevel::info, "{} {}{}{} after {} s", connection.address(), words(cause),
+         failure.empty() ? "" : ": ", failure, (steady_now() - connection.since()) / second);
+  }
+  if (connection.has_link()) broker_.release(connection.id());
+}
+
+// Bytes on one link make others speak, and what they write may make room for more: until all is
+// quiet.
+void BrokerServer::settle() {
+  for (;;) {
+    for (const LinkId id : broker_.touched()) {
+      Connection& connection = *connections_.find(id)->second;
+      connection.woken = true;
+      active(connection);
+    }
+    if (dirty_.empty()) break;
+    flushed_.swap(dirty_);
+    const Time now = steady_now();
+    for (Connection* connection : flushed_) {
+      connection->dirty = false;
+      connection->flush(now);
+      if (connection->stream().is_closed()) {
+        if (!std::exchange(connection->closed, true)) closed_.push_back(connection);
+      } else if (const Time due = connection->deadline(); due < connection->armed) {
+        connection->armed = due;
+        timers_.set(due, connection->id());
+      }
+    }
+    flushed_.clear();
+  }
+  bury();
+  arm();
+}
+
+void BrokerServer::bury() {
+  for (Connection* connection : closed_) {
+    --connection->listener().connections;
+    connections_.erase(connection->id());
+  }
+  closed_.clear();
+  if (connections_.empty() && stopped_) std::exchange(stopped_, nullptr)();
+}
+
+// A timer that comes early does no harm, so it is moved only to come earlier.
+void BrokerServer::arm() {
+  const Time deadline = std::min({broker_.deadline(), timers_.deadline(), stop_at_});
+  if (deadline >= armed_) return;
+  armed_ = deadline;
+  timer_.expires_at(time_point(deadline));
+  timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) due();
+  });
+}
+
+void BrokerServer::due() {
+  armed_ = never;
+  const Time now = steady_now();
+  broker_.advance(now);
+  while (const auto id = timers_.pop(now)) {
+    const auto at = connections_.find(*id);
+    if (at == connections_.end()) continue;
+    Connection& connection = *at->second;
+    connection.armed = never;
+    connection.advance(now);
+    active(connection);
+  }
+  if (stop_at_ <= now) {
+    stop_at_ = never;
+    for (const auto& [id, connection] : connections_) connection->stream().drop(CloseCause::local);
+  }
+  settle();
+}
+
+void BrokerServer::stop(std::function<void()> stopped) {
+  const Time now = steady_now();
+  stopped_ = std::move(stopped);
+  if (!std::exchange(stopping_, true)) {
+    log_(LogLevel::notice, "stopping with {} connections", connections_.size());
+    for (const auto& listener : listeners_) listener->close();
+    broker_.shut_down(now);
+    for (const auto& [id, connection] : connections_)
+      if (!connection->has_link()) connection->stream().drop(CloseCause::local);
+    stop_at_ = now + config_.stop_timeout;
+  } else {
+    stop_at_ = now;
+  }
+  sockets_.wake();
+}
+
+}  // namespace mqttlab::live

@@ -1,0 +1,86 @@
+// BrokerServer: one Broker on real sockets.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "protocol/broker/broker.h"
+#include "protocol/live/connection.h"
+#include "protocol/live/listener.h"
+#include "protocol/live/log_lines.h"
+#include "protocol/live/ready_set.h"
+#include "protocol/session/timers.h"
+
+namespace mqttlab::live {
+
+struct ServerConfig {
+  std::size_t max_connections = 10'000;  ///< of all listeners; more are closed at once
+  double accepts_per_s = 1'000;          ///< of all listeners; more wait. 0: no limit
+  Time stop_timeout = 5 * second;        ///< for the last bytes and the clients' own end
+};
+
+/// What a socket needs beside its connection: a few for listeners, log, timers, and to spare.
+inline constexpr std::size_t spare_files = 64;
+
+class BrokerServer final : public Listener::Owner, public Connection::Owner {
+ public:
+  /// `access` may be null: everybody may do everything. `trace` may be null: nothing is recorded;
+  /// else every packet is, and its memory has no bound. Throws std::invalid_argument for a
+  /// configuration that cannot work, std::system_error if the process may not open as many files.
+  BrokerServer(boost::asio::io_context& io, BrokerConfig broker, ServerConfig config,
+               std::uint64_t seed, Access* access, LogLines& log, trace::Log* trace = nullptr);
+  ~BrokerServer() override;
+  BrokerServer(const BrokerServer&) = delete;
+  BrokerServer& operator=(const BrokerServer&) = delete;
+
+  /// Listens at every address of the endpoint's host; returns the last one's port. Throws
+  /// std::invalid_argument or std::runtime_error naming the endpoint.
+  std::uint16_t listen(ListenerConfig config);
+  /// Accepts no more, ends every connection (5.0: DISCONNECT 0x8B), and calls `stopped` once they
+  /// are gone, or stop_timeout is over. A second call ends it at once.
+  void stop(std::function<void()> stopped);
+
+  [[nodiscard]] BrokerGauges gauges() const { return broker_.gauges(); }
+  [[nodiscard]] std::size_t connections() const { return connections_.size(); }
+
+ private:
+  bool may_accept(Time now) override { return rate_.take(now); }
+  [[nodiscard]] Time may_accept_at() const override { return rate_.next(); }
+  void accepted(Listener& listener, int socket, std::string address) override;
+  Peer& link(Connection& connection, const Introduction& introduction, Time now) override;
+  void active(Connection& connection) override;
+  void ended(Connection& connection, CloseCause cause) override;
+
+  void settle();
+  void bury();
+  void arm();
+  void due();
+  [[nodiscard]] LinkId unused_id();
+
+  LogLines& log_;
+  const ServerConfig config_;
+  trace::Log* trace_;
+  trace::Actor actor_;
+  Broker broker_;
+  ReadySet sockets_;
+  AcceptRate rate_;
+  std::deque<ListenerConfig> doors_;  // listeners refer to them
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::unordered_map<LinkId, std::unique_ptr<Connection>> connections_;
+  std::vector<Connection*> dirty_, flushed_, closed_;
+  LinkId last_id_ = 0;
+  Timers<LinkId> timers_;
+  boost::asio::steady_timer timer_;
+  Time armed_ = never;
+  bool stopping_ = false;
+  Time stop_at_ = never;
+  std::function<void()> stopped_;
+};
+
+}  // namespace mqttlab::live

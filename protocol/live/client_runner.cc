@@ -1,0 +1,199 @@
+#include "protocol/live/client_runner.h"
+
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+#include "protocol/live/clock.h"
+#include "protocol/session/random.h"
+#include "protocol/transport/tls_filter.h"
+#include "protocol/transport/web_socket_client_filter.h"
+
+namespace mqttlab::live {
+namespace {
+
+constexpr Time linger_time = second;
+
+DialConfig checked(DialConfig dial) {
+  const Transport transport = dial.endpoint.transport;
+  if (has_tls(transport) && !dial.tls)
+    throw std::invalid_argument(dial.endpoint.text() +
+                                ": needs certificates of authorities to trust");
+  if (has_web_socket(transport)) {
+    dial.web_socket.host = authority(dial.endpoint.host, dial.endpoint.port);
+    if (!dial.endpoint.path.empty()) dial.web_socket.path = dial.endpoint.path;
+    check(dial.web_socket);
+  }
+  return dial;
+}
+
+CloseCause cause_of(const boost::system::error_code& error) {
+  return error == boost::asio::error::timed_out || error == boost::asio::error::host_unreachable ||
+                 error == boost::asio::error::network_unreachable
+             ? CloseCause::timeout
+             : CloseCause::reset;
+}
+
+}  // namespace
+
+ClientRunner::ClientRunner(boost::asio::io_context& io, DialConfig dial, ClientConfig config,
+                           std::uint64_t seed, Handler handler)
+    : dial_(checked(std::move(dial))),
+      seed_(seed),
+      client_(std::move(config), seed, nullptr, {}),
+      handler_(std::move(handler)),
+      sockets_(io, [this] { settle(); }),
+      resolver_(io),
+      socket_(io),
+      timer_(io) {}
+
+ClientRunner::~ClientRunner() = default;
+
+// Taking a message acknowledges it and makes room for more to read, which may be the next one.
+void ClientRunner::settle() {
+  for (bool taken = false;;) {
+    active_ = false;
+    if (stream_) {
+      if (outer_ && !stream_->is_ended()) outer_->advance(steady_now());
+      stream_->flush(taken);
+    }
+    taken = false;
+    while (const auto event = client_.poll(steady_now())) {
+      handler_(*event);
+      taken = true;
+    }
+    if (!stream_ || !(taken || active_)) break;
+  }
+  if (stream_ && stream_->is_closed()) {
+    stream_.reset();
+    outer_.reset();
+    inner_.reset();
+    linger_until_ = never;
+    if (closed) closed();
+  }
+  if (client_.wants_link() && !stream_ && !dialing_) dial();
+  arm();
+}
+
+void ClientRunner::dial() {
+  const Time now = steady_now();
+  client_.dialing(now);
+  dialing_ = true;
+  const Time patience = client_.config().connect_timeout;
+  dial_until_ = patience < never - now ? now + patience : never;
+  resolver_.async_resolve(dial_.endpoint.host, std::to_string(dial_.endpoint.port),
+                          [this, attempt = ++attempt_](const boost::system::error_code& error,
+                                                       const Tcp::resolver::results_type& found) {
+                            if (attempt != attempt_) return;
+                            if (error)
+                              return not_dialed(
+                                  "cannot find '" + dial_.endpoint.host + "': " + error.message(),
+                                  CloseCause::timeout);
+                            found_ = found;
+                            next_ = found_.begin();
+                            try_next();
+                          });
+}
+
+void ClientRunner::try_next() {
+  const auto address = next_++;
+  socket_.async_connect(
+      *address, [this, address, attempt = attempt_](const boost::system::error_code& error) {
+        if (attempt != attempt_) return;
+        if (!error) return connected();
+        boost::system::error_code ignored;
+        socket_.close(ignored);
+        if (next_ != found_.end()) return try_next();
+        not_dialed("cannot connect to " +
+                       authority(address->endpoint().address().to_string(), dial_.endpoint.port) +
+                       ": " + error.message(),
+                   cause_of(error));
+      });
+}
+
+void ClientRunner::not_dialed(const std::string& why, CloseCause cause) {
+  ++attempt_;
+  dialing_ = false;
+  dial_until_ = never;
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+  resolver_.cancel();
+  trouble_ = why;
+  client_.dial_failed(cause, steady_now());
+  if (closed) closed();
+  wake();
+}
+
+void ClientRunner::connected() {
+  dialing_ = false;
+  dial_until_ = never;
+  const Time now = steady_now();
+  trouble_.clear();
+  socket_.set_option(Tcp::no_delay(true));
+  socket_.native_non_blocking(true);
+  const bool web = has_web_socket(dial_.endpoint.transport);
+  Peer* peer = nullptr;
+  if (dial_.tls) {
+    const Establish establish = [this, web](const Introduction&, Time at) -> Peer* {
+      if (!web) return &link(at);
+      inner_ = web_socket(at);
+      return inner_.get();
+    };
+    outer_ = std::make_unique<TlsFilter>(dial_.tls, establish, now);
+    peer = outer_.get();
+  } else if (web) {
+    outer_ = web_socket(now);
+    peer = outer_.get();
+  } else {
+    peer = &link(now);
+  }
+  stream_ = std::make_unique<Stream>(sockets_, socket_.release(), *peer, *this);
+  wake();
+}
+
+std::unique_ptr<Filter> ClientRunner::web_socket(Time now) {
+  const Establish establish = [this](const Introduction&, Time at) { return &link(at); };
+  return std::make_unique<WebSocketClientFilter>(
+      dial_.web_socket, Random(seed_ + attempt_, "web socket"), establish, now);
+}
+
+Peer& ClientRunner::link(Time now) { return client_.dialed(now); }
+
+void ClientRunner::ended(Stream&, CloseCause cause) {
+  const Time now = steady_now();
+  linger_until_ = now + linger_time;
+  if (outer_ && !outer_->failure().empty()) trouble_ = outer_->failure();
+  if (inner_ && !inner_->failure().empty()) trouble_ = inner_->failure();
+  const bool carried = outer_ == nullptr || (inner_ ? *inner_ : *outer_).is_established();
+  if (!carried) {
+    if (trouble_.empty()) trouble_ = "the connection ended before it stood";
+    client_.dial_failed(cause, now);
+  }
+  active_ = true;
+}
+
+void ClientRunner::arm() {
+  Time deadline = std::min({client_.deadline(), dial_until_, linger_until_});
+  if (outer_ && stream_ && !stream_->is_ended()) deadline = std::min(deadline, outer_->deadline());
+  if (deadline >= armed_) return;
+  armed_ = deadline;
+  timer_.expires_at(time_point(deadline));
+  timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) due();
+  });
+}
+
+void ClientRunner::due() {
+  armed_ = never;
+  const Time now = steady_now();
+  client_.advance(now);
+  if (now >= dial_until_)
+    not_dialed("no answer from " + dial_.endpoint.text() + " in time", CloseCause::timeout);
+  if (stream_ && now >= linger_until_) stream_->drop(CloseCause::local);
+  settle();
+}
+
+}  // namespace mqttlab::live

@@ -1,0 +1,84 @@
+// ClientRunner: one Client on real sockets.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "protocol/client/client.h"
+#include "protocol/live/endpoint.h"
+#include "protocol/live/ready_set.h"
+#include "protocol/live/stream.h"
+#include "protocol/transport/filter.h"
+#include "protocol/transport/tls_context.h"
+#include "protocol/transport/web_socket_settings.h"
+
+namespace mqttlab::live {
+
+struct DialConfig {
+  Endpoint endpoint;
+  std::shared_ptr<const TlsContext> tls = {};  ///< of tls and wss
+  WebSocketClientSettings web_socket = {};     ///< of ws and wss; host and path are the endpoint's
+};
+
+class ClientRunner final : public StreamOwner {
+ public:
+  using Handler = std::function<void(const ClientEvent&)>;
+
+  /// Every event goes to `handler`, which may call the client and this. Throws
+  /// std::invalid_argument for configurations that cannot work.
+  ClientRunner(boost::asio::io_context& io, DialConfig dial, ClientConfig config,
+               std::uint64_t seed, Handler handler);
+  ~ClientRunner() override;
+  ClientRunner(const ClientRunner&) = delete;
+  ClientRunner& operator=(const ClientRunner&) = delete;
+
+  [[nodiscard]] Client& client() { return client_; }
+  /// The client has been called from outside the handler: its bytes leave soon.
+  void wake() { sockets_.wake(); }
+  /// What kept the last attempt from being a link, or ended the last one; empty: nothing.
+  [[nodiscard]] const std::string& trouble() const { return trouble_; }
+  /// The client wants no link, and the last one is closed.
+  [[nodiscard]] bool is_idle() const { return !stream_ && !dialing_ && !client_.wants_link(); }
+  /// Called when the last link has been closed, or a dial has failed.
+  std::function<void()> closed;
+
+ private:
+  using Tcp = boost::asio::ip::tcp;
+  void active(Stream&) override { active_ = true; }
+  void ended(Stream& stream, CloseCause cause) override;
+  void settle();
+  void dial();
+  void try_next();
+  void not_dialed(const std::string& why, CloseCause cause);
+  void connected();
+  Peer& link(Time now);
+  std::unique_ptr<Filter> web_socket(Time now);
+  void arm();
+  void due();
+
+  const DialConfig dial_;
+  const std::uint64_t seed_;
+  Client client_;
+  Handler handler_;
+  ReadySet sockets_;
+  Tcp::resolver resolver_;
+  Tcp::resolver::results_type found_;
+  Tcp::resolver::results_type::iterator next_;
+  Tcp::socket socket_;  // dialing
+  bool dialing_ = false;
+  unsigned attempt_ = 0;  // answers to older ones do not count
+  Time dial_until_ = never;
+  std::unique_ptr<Filter> inner_, outer_;
+  std::unique_ptr<Stream> stream_;
+  bool active_ = false;
+  Time linger_until_ = never;
+  std::string trouble_;
+  boost::asio::steady_timer timer_;
+  Time armed_ = never;
+};
+
+}  // namespace mqttlab::live

@@ -1,0 +1,220 @@
+// mqttlab-broker: the broker on real sockets.
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+#include <limits>
+#include <random>
+
+#include "protocol/broker/access_policy.h"
+#include "protocol/live/broker_server.h"
+#include "protocol/live/files.h"
+#include "protocol/live/open_files.h"
+#include "protocol/live/programs/options.h"
+
+namespace {
+
+using namespace mqttlab;
+using namespace mqttlab::live;
+
+constexpr std::size_t most_connections = 100'000;
+
+struct Options {
+  std::vector<std::string> listen = {"tcp://127.0.0.1:1883"};
+  bool allow_anonymous = false, scram = false;
+  std::string passwords, acl;
+  std::string ca, certificate, key, revoked;
+  bool require_certificate = false, certificate_login = false;
+  std::string web_socket_path = "/mqtt";
+  std::vector<std::string> origins;
+  Time handshake_timeout = 10 * second;
+  std::size_t max_connections = 0;
+  std::size_t max_connections_per_listener = most_connections;
+  int max_qos = 2;
+  std::string log_level = "notice";
+  BrokerConfig broker;
+  ServerConfig server;
+};
+
+void add_access(CLI::App& app, Options& options) {
+  app.add_flag("--allow-anonymous", options.allow_anonymous,
+               "Clients without a user name may connect; without any of the ways below, everybody")
+      ->group("Who may connect");
+  app.add_option("--passwords", options.passwords, "Users and password hashes; see mqttlab-passwd")
+      ->type_name("FILE")
+      ->group("Who may connect");
+  app.add_flag("--scram", options.scram, "SCRAM-SHA-256 for users with such a line in --passwords")
+      ->group("Who may connect");
+  app.add_option("--acl", options.acl, "Who may publish and subscribe to what; mosquitto's form")
+      ->type_name("FILE")
+      ->group("Who may connect");
+}
+
+void add_tls(CLI::App& app, Options& options) {
+  const auto file = [&](const char* name, std::string& value, const char* help) {
+    app.add_option(name, value, help)->type_name("FILE")->group("TLS (tls:// and wss://), PEM");
+  };
+  file("--cert", options.certificate, "The broker's certificate, then those up to its authority");
+  file("--key", options.key, "Its private key");
+  file("--cafile", options.ca, "Authorities that are trusted for clients' certificates");
+  file("--crl", options.revoked, "Revocation lists; then each authority must have one");
+  app.add_flag("--require-client-cert", options.require_certificate,
+               "Only clients with a certificate of --cafile may connect")
+      ->group("TLS (tls:// and wss://), PEM");
+  app.add_flag("--certificate-login", options.certificate_login,
+               "A client's certificate is enough; its common name is the user's name")
+      ->group("TLS (tls:// and wss://), PEM");
+}
+
+void add_limits(CLI::App& app, Options& options) {
+  BrokerConfig& broker = options.broker;
+  const auto limit = [&](const char* name, auto& value, const char* unit, const char* help) {
+    return app.add_option(name, value, help)
+        ->type_name(unit)
+        ->capture_default_str()
+        ->group("Limits");
+  };
+  limit("--max-connections", options.max_connections, "N",
+        "In all; 0: as many as open files allow, up to 100000");
+  limit("--max-connections-per-listener", options.max_connections_per_listener, "N", "");
+  limit("--accept-rate", options.server.accepts_per_s, "PER-SECOND",
+        "New connections; more wait. 0: no limit");
+  add_seconds(app, "--handshake-timeout", options.handshake_timeout,
+              "For TLS, and for the upgrade to WebSocket")
+      ->group("Limits");
+  add_seconds(app, "--connect-timeout", broker.connect_timeout, "From then to CONNECT")
+      ->group("Limits");
+  add_seconds(app, "--stop-timeout", options.server.stop_timeout,
+              "For the last bytes, after SIGTERM or SIGINT")
+      ->group("Limits");
+  limit("--max-packet-size", broker.max_packet_size, "BYTES", "Longest packet that is taken");
+  limit("--max-qos", options.max_qos, "QOS", "")->check(CLI::Range(0, 2));
+  limit("--max-session-expiry", broker.max_session_expiry_s, "SECONDS", "Of clients of 5.0");
+  limit("--max-sessions", broker.max_sessions, "N", "");
+  limit("--max-subscriptions", broker.max_subscriptions, "N", "Of one session");
+  limit("--max-retained", broker.max_retained, "N", "Retained messages");
+  limit("--max-retained-bytes", broker.max_retained_bytes, "BYTES", "All of them");
+  limit("--queue-messages", broker.queue_messages, "N", "Waiting for one session");
+  limit("--queue-bytes", broker.queue_bytes, "BYTES", "The same in bytes");
+  limit("--outbox-bytes", broker.outbox_bytes, "BYTES",
+        "Waiting for a slow reader; then QoS 0 is dropped, the rest waits in the queue");
+  limit("--window", broker.window, "N", "QoS 1 and 2 messages in flight to one session");
+  limit("--receive-maximum", broker.receive_window, "N", "The same from one session");
+}
+
+void add_options(CLI::App& app, Options& options) {
+  app.allow_config_extras(CLI::config_extras_mode::error);
+  app.set_config("--config", "", "TOML; its keys are the long names of these options");
+  app.set_version_flag("--version", MQTTLAB_VERSION);
+  app.add_option("--listen", options.listen,
+                 "tcp://, tls://, ws:// or wss://, with HOST:PORT; may be repeated. Port 0: a free "
+                 "one, which the log names")
+      ->type_name("URL")
+      ->capture_default_str();
+  app.add_option("--websocket-path", options.web_socket_path, "Of ws:// and wss://")
+      ->type_name("PATH")
+      ->capture_default_str();
+  app.add_option(
+         "--websocket-origin", options.origins,
+         "Web pages that may connect, as https://HOST[:PORT]; may be repeated. Default: all")
+      ->type_name("ORIGIN");
+  add_seconds(app, "--sys-interval", options.broker.sys_interval, "Between $SYS topics; 0: none");
+  app.add_flag("--queue-qos0", options.broker.queue_qos0,
+               "Keep QoS 0 messages for sessions that are away");
+  app.add_option("--log-level", options.log_level, "error, warning, notice, info or debug")
+      ->type_name("LEVEL")
+      ->capture_default_str();
+  add_access(app, options);
+  add_tls(app, options);
+  add_limits(app, options);
+}
+
+std::unique_ptr<Access> access_of(const Options& options, std::uint64_t seed) {
+  const bool proof =
+      !options.passwords.empty() || options.certificate_login || options.require_certificate;
+  if (!proof && !options.allow_anonymous)
+    throw std::invalid_argument(
+        "nobody could prove who he is: give --passwords FILE (mqttlab-passwd makes one) or "
+        "--certificate-login, or let everybody in with --allow-anonymous");
+  AccessPolicy policy;
+  if (!options.passwords.empty())
+    policy.passwords =
+        PasswordFile::parse(read_file(options.passwords, "--passwords"), options.passwords);
+  if (!options.acl.empty())
+    policy.acl = AclFile::parse(read_file(options.acl, "--acl"), options.acl);
+  policy.anonymous = options.allow_anonymous;
+  policy.scram = options.scram;
+  // A certificate that is required, and nothing else is: then it is what proves who one is.
+  policy.certificates =
+      options.certificate_login || (options.require_certificate && options.passwords.empty());
+  return make_access(std::move(policy), Random(seed, "access"));
+}
+
+std::shared_ptr<const TlsContext> tls_of(const Options& options, Transport transport) {
+  if (options.certificate.empty() || options.key.empty())
+    throw std::invalid_argument("tls:// and wss:// need --cert FILE and --key FILE");
+  TlsSettings settings;
+  settings.certificate_pem = read_file(options.certificate, "--cert");
+  settings.key_pem = read_file(options.key, "--key");
+  if (!options.ca.empty()) settings.ca_pem = read_file(options.ca, "--cafile");
+  if (!options.revoked.empty()) settings.crl_pem = read_file(options.revoked, "--crl");
+  settings.client_certificate = options.require_certificate ? ClientCertificate::required
+                                : options.ca.empty()        ? ClientCertificate::none
+                                                            : ClientCertificate::optional;
+  settings.handshake_timeout = options.handshake_timeout;
+  settings.alpn = {transport == Transport::tls ? "mqtt" : "http/1.1"};
+  return std::make_shared<TlsContext>(std::move(settings));
+}
+
+ListenerConfig listener_of(const Options& options, const std::string& url) {
+  ListenerConfig config;
+  config.endpoint = Endpoint::parse(url);
+  config.max_connections = options.max_connections_per_listener;
+  if (has_tls(config.endpoint.transport)) config.tls = tls_of(options, config.endpoint.transport);
+  config.web_socket.path =
+      config.endpoint.path.empty() ? options.web_socket_path : config.endpoint.path;
+  config.web_socket.open_timeout = options.handshake_timeout;
+  if (!options.origins.empty()) {
+    config.web_socket.origin_policy = OriginPolicy::list;
+    config.web_socket.origins = options.origins;
+  }
+  return config;
+}
+
+int serve(Options& options) {
+  LogLines log(log_level_of(options.log_level));
+  const std::uint64_t seed = std::random_device()() | std::uint64_t{std::random_device()()} << 32;
+  const auto access = access_of(options, seed);
+  if (options.max_connections == 0) {
+    const std::size_t files = raise_open_files(most_connections + spare_files);
+    options.max_connections = files > 2 * spare_files ? files - spare_files : spare_files;
+  }
+  options.server.max_connections = options.max_connections;
+  options.broker.max_connections = options.max_connections;
+  options.broker.maximum_qos = static_cast<QoS>(options.max_qos);
+
+  boost::asio::io_context io(1);
+  BrokerServer server(io, options.broker, options.server, seed, access.get(), log);
+  for (const std::string& url : options.listen) server.listen(listener_of(options, url));
+  boost::asio::signal_set signals(io, SIGINT, SIGTERM);
+  std::function<void()> wait = [&] {
+    signals.async_wait([&](const boost::system::error_code& error, int) {
+      if (error) return;
+      server.stop([&] { io.stop(); });
+      wait();
+    });
+  };
+  wait();
+  io.run();
+  log(LogLevel::notice, "stopped");
+  return exit_ok;
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+  Options options;
+  CLI::App app("An MQTT 5.0, 3.1.1 and 3.1 broker. It keeps its state in memory.",
+               "mqttlab-broker");
+  add_options(app, options);
+  return run_program(app, count, words, [&] { return serve(options); });
+}

@@ -1,0 +1,21 @@
+#include "protocol/live/tapped_peer.h"
+
+#include <algorithm>
+#include <array>
+
+namespace mqttlab::live {
+
+// What was taken is what was pending, as far as it goes.
+void TappedPeer::sent(std::size_t n, Time now) {
+  std::array<Bytes, 64> pieces;  // as many as a Stream writes at once
+  const std::size_t count = peer_.pending(pieces);
+  std::size_t left = n;
+  for (std::size_t i = 0; i < count && left > 0; ++i) {
+    const Bytes piece = pieces[i].first(std::min(left, pieces[i].size()));
+    tap_.written(piece, now);
+    left -= piece.size();
+  }
+  peer_.sent(n, now);
+}
+
+}  // namespace mqttlab::live
