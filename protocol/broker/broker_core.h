@@ -17,6 +17,7 @@
 #include "protocol/broker/session_table.h"
 #include "protocol/session/random.h"
 #include "protocol/session/timers.h"
+#include "protocol/wire/block_pool.h"
 
 namespace mqttlab {
 
@@ -40,6 +41,7 @@ class BrokerCore {
   [[nodiscard]] const BrokerConfig& config() const { return config_; }
   [[nodiscard]] Router& router() { return router_; }
   [[nodiscard]] Ledger& ledger() { return ledger_; }
+  [[nodiscard]] BlockPool& blocks() { return blocks_; }
   void touch(BrokerLink& link);
   /// A link has sent a CONNECT.
   void connect(BrokerLink& link, Time now);
@@ -108,6 +110,7 @@ class BrokerCore {
   Ledger ledger_;
   SessionTable sessions_;
   Router router_;
+  BlockPool blocks_;
   std::unordered_map<LinkId, std::unique_ptr<BrokerLink>> links_;  // iterated by sorted ids
   std::map<RequestId, Question> questions_;                        // answered `later`
   std::size_t wills_asked_for_ = 0;                                // of questions_

@@ -46,7 +46,7 @@ Connect copy_of(const Connect& arrived) {
 BrokerLink::BrokerLink(BrokerCore& core, LinkId id, std::string_view certificate)
     : core_(core),
       identity_{id, {}, {}, Slice::copy_of(certificate)},
-      framer_(core.config().max_packet_size),
+      framer_(core.config().max_packet_size, &core.blocks()),
       handshake_(core, *this),
       intake_(core, *this) {}
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "protocol/trace/log.h"
+#include "protocol/wire/block_pool.h"
 
 namespace mqttlab {
 namespace {
@@ -73,7 +74,7 @@ OutMessage& Publication::encoded() {
 }
 
 OutMessage& Publication::kept() {
-  if (payload_.size() < Outbox::share_from) own();
+  if (payload_.size() < BlockPool::block_bytes / 4) own();
   return encoded();
 }
 

@@ -29,8 +29,8 @@ class Publication {
   [[nodiscard]] std::uint64_t identity();
   /// For writing it now. What is a receiver's own in it, its deliverer sets anew each time.
   [[nodiscard]] OutMessage& encoded();
-  /// The same for a message that has to wait: for an acknowledgement or in a queue. Small payloads
-  /// are then copied, once for all, so that twenty bytes do not hold on to an arrival buffer.
+  /// The same for a message that has to wait: for an acknowledgement or in a queue. Payloads that
+  /// are small beside an arrival buffer are then copied, once for all: they do not hold on to one.
   [[nodiscard]] OutMessage& kept();
   /// The same for one that is kept for long: it shares no arrival buffer.
   [[nodiscard]] OutMessage& owned();

@@ -26,7 +26,8 @@ Result<std::optional<FixedHeader>> read_fixed_header(Bytes front, ProtocolVersio
       {front[0], static_cast<std::uint8_t>(1 + length.size), length.value});
 }
 
-Framer::Framer(std::uint32_t max_packet_size) : max_packet_size_(max_packet_size) {}
+Framer::Framer(std::uint32_t max_packet_size, BlockPool* pool)
+    : max_packet_size_(max_packet_size), pool_(pool) {}
 
 std::span<std::uint8_t> Framer::space() {
   if (capacity_ - end_ < least_room) make_room();
@@ -49,7 +50,10 @@ void Framer::append(Bytes bytes) {
 }
 
 Result<std::optional<Slice>> Framer::next(ProtocolVersion version) {
-  if (buffered() == 0) return std::optional<Slice>();
+  if (buffered() == 0) {
+    if (pool_) release();
+    return std::optional<Slice>();
+  }
   const Bytes live(block_.get() + begin_, buffered());
   const auto header = read_fixed_header(live, version);
   if (!header) return header.violation();
@@ -59,12 +63,17 @@ Result<std::optional<Slice>> Framer::next(ProtocolVersion version) {
   if (size > live.size()) return std::optional<Slice>();
   std::optional<Slice> frame(std::in_place, block_, live.data(), size);
   begin_ += size;
-  if (begin_ == end_ && capacity_ > initial_block) {
-    // A block that has grown for one large packet belongs to that packet alone.
-    block_.reset();
-    capacity_ = begin_ = end_ = 0;
-  }
+  // A block that has grown for one large packet belongs to that packet alone.
+  if (begin_ == end_ && capacity_ > block_bytes()) release();
   return frame;
+}
+
+std::size_t Framer::block_bytes() const { return pool_ ? BlockPool::block_bytes : initial_block; }
+
+void Framer::release() {
+  if (pool_ && capacity_ == BlockPool::block_bytes) pool_->give(std::move(block_));
+  block_.reset();
+  capacity_ = begin_ = end_ = 0;
 }
 
 // Bytes that are buffered move to the front of the block if no slice shares it and its size fits,
@@ -72,11 +81,13 @@ Result<std::optional<Slice>> Framer::next(ProtocolVersion version) {
 // is four times too large was grown for packets that are gone.
 void Framer::make_room() {
   const std::size_t live = buffered();
-  const std::size_t wanted = std::max(initial_block, 2 * live);
+  const std::size_t wanted = std::max(block_bytes(), 2 * live);
   if (block_.use_count() == 1 && capacity_ >= wanted && capacity_ <= 4 * wanted) {
     std::memmove(block_.get(), block_.get() + begin_, live);
   } else {
-    auto block = std::make_shared_for_overwrite<std::uint8_t[]>(wanted);
+    auto block = pool_ && wanted == BlockPool::block_bytes
+                     ? pool_->take()
+                     : std::make_shared_for_overwrite<std::uint8_t[]>(wanted);
     if (live > 0) std::memcpy(block.get(), block_.get() + begin_, live);
     block_ = std::move(block);
     capacity_ = wanted;

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 
+#include "protocol/wire/block_pool.h"
 #include "protocol/wire/packet_type.h"
 #include "protocol/wire/result.h"
 #include "protocol/wire/slice.h"
@@ -32,8 +33,9 @@ struct FixedHeader {
 class Framer {
  public:
   /// `max_packet_size` in bytes, fixed header included; over it next() reports reason 0x95 with no
-  /// statement, for the limit is this end's own.
-  explicit Framer(std::uint32_t max_packet_size);
+  /// statement, for the limit is this end's own. With a pool, a framer keeps no block once it has
+  /// given all its frames.
+  explicit Framer(std::uint32_t max_packet_size, BlockPool* pool = nullptr);
 
   [[nodiscard]] std::span<std::uint8_t> space();  ///< never empty
   void received(std::size_t n);                   ///< the first n bytes of space() are filled
@@ -48,8 +50,11 @@ class Framer {
   [[nodiscard]] std::size_t capacity() const { return capacity_; }
 
  private:
+  [[nodiscard]] std::size_t block_bytes() const;
   void make_room();
+  void release();
   std::uint32_t max_packet_size_;
+  BlockPool* pool_;
   std::shared_ptr<std::uint8_t[]> block_;  // begun at the first space(): a silent link has none
   std::size_t capacity_ = 0, begin_ = 0, end_ = 0;
 };

@@ -232,5 +232,48 @@ TEST(Framer, OneBlockServesAStreamWhoseFramesAreNotKept) {
   }
 }
 
+TEST(Framer, ABlockOfAPoolGoesFromLinkToLink) {
+  BlockPool pool;
+  const std::uint8_t* block = nullptr;
+  for (int i = 0; i < 100; ++i) {
+    Framer framer(no_limit, &pool);
+    EXPECT_EQ(framer.capacity(), 0u);
+    framer.append(Buffer{0x40, 0x02, 0x00, 0x01, 0xD0, 0x00, 0xD0});
+    if (!block) block = framer.space().data();
+    EXPECT_EQ(framer.space().data(), block);
+    EXPECT_TRUE(*framer.next());
+    EXPECT_TRUE(*framer.next());
+    EXPECT_FALSE(*framer.next());
+    EXPECT_GT(framer.capacity(), 0u);  // the front of the next frame is in it
+    framer.append(Buffer{0x00});
+    EXPECT_TRUE(*framer.next());
+    EXPECT_FALSE(*framer.next());
+    EXPECT_EQ(framer.capacity(), 0u);
+  }
+}
+
+TEST(Framer, ABlockOfAPoolIsLeftToTheSlicesThatShareIt) {
+  BlockPool pool;
+  std::vector<Slice> kept;
+  for (std::uint8_t i = 1; i <= 50; ++i) {
+    Framer framer(no_limit, &pool);
+    framer.append(Buffer{0x40, 0x02, 0x00, i});
+    kept.push_back(**framer.next());
+    EXPECT_FALSE(*framer.next());
+    EXPECT_EQ(framer.capacity(), 0u);
+  }
+  for (std::size_t i = 0; i < kept.size(); ++i) EXPECT_EQ(kept[i].bytes()[3], i + 1);
+}
+
+TEST(Framer, WhatHasGrownBeyondABlockOfThePoolIsGivenBack) {
+  BlockPool pool;
+  Framer framer(no_limit, &pool);
+  framer.append(
+      encoded(Publish{slice("t"), slice(std::string(1 << 20, 'x')), {}, false, false, 0}));
+  EXPECT_TRUE(*framer.next());
+  EXPECT_EQ(framer.capacity(), 0u);
+  EXPECT_EQ(framer.space().size(), BlockPool::block_bytes);
+}
+
 }  // namespace
 }  // namespace mqttlab
