@@ -266,9 +266,7 @@ class Game {
     Reader written(behind_head(written_), !server_, 1 << 20);
     const Reading out = written.read();
     require(written.left().empty(), "whole frames are written, and nothing follows Close");
-    // A frame that has begun is finished although the inner Peer is over.
-    require(out.content.size() >= inner_.said && inner_.to_say.starts_with(out.content),
-            "frames carry what was said");
+    require(out.content == inner_.to_say.substr(0, inner_.said), "frames carry what was said");
     if (!filter_->finished() && !out.closes) {
       require(inner_.heard == in.content, "what was sent arrives");
       require(!in.closes, "what ends a connection ends it");
