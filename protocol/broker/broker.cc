@@ -17,6 +17,7 @@ Peer& Broker::accept(LinkId link, Time now, std::string_view certificate) {
   return state_->core.accept(link, now, certificate);
 }
 void Broker::release(LinkId link) { state_->core.release(link); }
+LinkReport Broker::report(LinkId link) const { return state_->core.report(link); }
 std::span<const LinkId> Broker::touched() { return state_->core.touched(); }
 void Broker::decide(RequestId request, Decision decision, Time now) {
   state_->core.decide(request, decision, now);

@@ -22,6 +22,16 @@ struct BrokerGauges {
   std::uint64_t messages_received = 0, messages_sent = 0, messages_dropped = 0;
 };
 
+/// How a link has gone so far, for a host's log. Views are valid until release().
+struct LinkReport {
+  std::string_view client_id;  ///< empty: no CONNECT has come
+  bool was_accepted = false;   ///< CONNECT was answered with success
+  bool said_goodbye = false;   ///< the client has sent DISCONNECT
+  /// Why the broker has refused or ended it; success: it has not, or for nothing with a code.
+  ReasonCode reason = ReasonCode::success;
+  std::string_view broken;  ///< the statement that the client has broken, if it has
+};
+
 class Broker {
  public:
   /// `access` may be null: everybody may do everything. `log` may be null. Both must outlive the
@@ -41,6 +51,8 @@ class Broker {
   /// The host has closed the socket and is done with this Peer (after closed(), or after
   /// finished()).
   void release(LinkId link);
+  /// Of a link that has not been released.
+  [[nodiscard]] LinkReport report(LinkId link) const;
   /// Links with bytes to write, or finished, since the last call: in order, each once. Valid until
   /// the next call.
   [[nodiscard]] std::span<const LinkId> touched();

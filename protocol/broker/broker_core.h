@@ -30,6 +30,7 @@ class BrokerCore {
   Peer& accept(LinkId id, Time now, std::string_view certificate);
   void release(LinkId id);
   [[nodiscard]] std::span<const LinkId> touched();
+  [[nodiscard]] LinkReport report(LinkId id) const { return links_.at(id)->report(); }
   void decide(RequestId request, const Decision& decision, Time now);
   bool disconnect(std::string_view client_id, ReasonCode reason, Time now);
   void shut_down(Time now);

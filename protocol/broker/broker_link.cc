@@ -59,6 +59,12 @@ bool BrokerLink::reads() const {
          (state_ == State::authenticating && handshake_.wants_auth());
 }
 
+LinkReport BrokerLink::report() const {
+  LinkReport report = report_;
+  report.client_id = identity_.client_id.text();
+  return report;
+}
+
 bool BrokerLink::congested() const { return output_.outbox.size() >= core_.config().outbox_bytes; }
 
 std::span<std::uint8_t> BrokerLink::space() {
@@ -176,6 +182,7 @@ void BrokerLink::handle_connected(const Packet& packet, Time now) {
 }
 
 void BrokerLink::on(const Disconnect& disconnect, Time now) {
+  report_.said_goodbye = true;
   using Id = PropertyId;
   if (const auto expiry_s = disconnect.properties.get<Id::session_expiry_interval>()) {
     if (asked_expiry_s_ == 0 && *expiry_s != 0)
@@ -190,6 +197,8 @@ void BrokerLink::on(const Disconnect& disconnect, Time now) {
 
 void BrokerLink::violated(const Violation& violation, Time now) {
   const auto reason = static_cast<ReasonCode>(violation.reason);
+  report_.reason = reason;
+  report_.broken = violation.statement;
   // Only CONNECT names a version, and there is one; no DISCONNECT has that reason.
   if (state_ == State::connected && reason == ReasonCode::unsupported_protocol_version)
     return violated(protocol_error("MQTT-3.1.0-2"), now);
@@ -218,6 +227,7 @@ Connack BrokerLink::welcome(const Properties& authentication) const {
 void BrokerLink::accepted(Session& session, Connack connack, Time now) {
   state_ = State::connected;
   session_ = &session;
+  report_.was_accepted = true;
   last_packet_ = now;
   connect_.password.reset();
   connect_.properties = {};
@@ -229,6 +239,7 @@ void BrokerLink::accepted(Session& session, Connack connack, Time now) {
 }
 
 void BrokerLink::refuse(ReasonCode reason, Time now, std::string_view broken) {
+  report_.reason = reason;
   if (v5())
     tell(Connack{.reason = reason}, broken);  // v5 MQTT-3.2.2-6
   else if (const auto code = return_code(reason))
@@ -241,6 +252,7 @@ void BrokerLink::end(ReasonCode reason, Time now, Pending pending, std::string_v
     return refuse(
         reason_for({Verdict::denied, reason}, PacketType::connack, ReasonCode::server_unavailable),
         now, broken);
+  report_.reason = reason;
   core_.disconnected(*this, now);
   if (!v5()) return finish(pending, now);
   tell(Disconnect{.reason = reason}, broken);

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "protocol/broker/broker.h"
 #include "protocol/broker/handshake.h"
 #include "protocol/broker/identity.h"
 #include "protocol/broker/intake.h"
@@ -51,6 +52,7 @@ class BrokerLink final : public Peer {
   [[nodiscard]] const Connect& connect() const { return connect_; }
   [[nodiscard]] bool v5() const { return connect_.version == ProtocolVersion::v5_0; }
   [[nodiscard]] const Identity& identity() const { return identity_; }
+  [[nodiscard]] LinkReport report() const;
   [[nodiscard]] Session* session() const { return session_; }
   [[nodiscard]] Handshake& handshake() { return handshake_; }
   /// How long the session is to outlive the link, in seconds; endless_expiry_s: for ever.
@@ -123,6 +125,7 @@ class BrokerLink final : public Peer {
   Session* session_ = nullptr;
   std::uint32_t asked_expiry_s_ = 0, session_expiry_s_ = 0;
   std::uint16_t keep_alive_s_ = 0;
+  LinkReport report_;  // without the client id
   Time last_arrival_ = 0;
   Time last_packet_ = 0;  // when the last control packet was whole
   // QoS 0 messages in the outbox: where they end in the stream. In traced runs only, so that each

@@ -27,6 +27,18 @@ std::string_view words(CloseCause cause) {
   return "?";
 }
 
+// Empty if the link itself did not end it.
+std::string words(const LinkReport& report) {
+  if (report.reason != ReasonCode::success) {
+    std::string text(report.was_accepted ? "ended by the broker: " : "refused: ");
+    const PacketType type = report.was_accepted ? PacketType::disconnect : PacketType::connack;
+    text += name(report.reason, type);
+    if (!report.broken.empty()) text.append(", breaks ").append(report.broken);
+    return text;
+  }
+  return report.said_goodbye ? "disconnected" : "";
+}
+
 const ServerConfig& checked(const ServerConfig& config) {
   const std::size_t wanted = config.max_connections + spare_files;
   const std::size_t limit = raise_open_files(wanted);
@@ -114,11 +126,23 @@ void BrokerServer::active(Connection& connection) {
 
 void BrokerServer::ended(Connection& connection, CloseCause cause) {
   if (log_.wants(LogLevel::info)) {
-    const std::string failure = connection.failure();
-    log_(LogLevel::info, "{} {}{}{} after {} s", connection.address(), words(cause),
-         failure.empty() ? "" : ": ", failure, (steady_now() - connection.since()) / second);
+    std::string how = connection.failure();
+    if (connection.has_link()) {
+      name(connection);
+      const LinkReport report = broker_.report(connection.id());
+      if (how.empty()) how = words(report);
+    }
+    if (how.empty()) how = words(cause);
+    log_(LogLevel::info, "{} {} after {} s", connection.address(), how,
+         (steady_now() - connection.since()) / second);
   }
   if (connection.has_link()) broker_.release(connection.id());
+}
+
+void BrokerServer::name(Connection& connection) {
+  const LinkReport report = broker_.report(connection.id());
+  if (!report.was_accepted || std::exchange(connection.named, true)) return;
+  log_(LogLevel::info, "{} is client '{}'", connection.address(), report.client_id);
 }
 
 // Bytes on one link make others speak, and what they write may make room for more: until all is
@@ -136,6 +160,9 @@ void BrokerServer::settle() {
     for (Connection* connection : flushed_) {
       connection->dirty = false;
       connection->flush(now);
+      if (!connection->named && connection->has_link() && !connection->stream().is_ended() &&
+          log_.wants(LogLevel::info))
+        name(*connection);
       if (connection->stream().is_closed()) {
         if (!std::exchange(connection->closed, true)) closed_.push_back(connection);
       } else if (const Time due = connection->deadline(); due < connection->armed) {

@@ -58,6 +58,7 @@ class BrokerServer final : public Listener::Owner, public Connection::Owner {
   void ended(Connection& connection, CloseCause cause) override;
 
   void settle();
+  void name(Connection& connection);
   void bury();
   void arm();
   void due();

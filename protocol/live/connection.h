@@ -42,6 +42,7 @@ class Connection final : public StreamOwner {
 
   bool dirty = false;         ///< is in the server's list of connections to flush
   bool closed = false;        ///< is in the server's list of connections to forget
+  bool named = false;         ///< the log has said whose it is
   bool woken = false;         ///< others have given the link something
   Time armed = never;         ///< the server's earliest timer for it
   std::unique_ptr<Peer> tap;  ///< watches the link, if anything is recorded

@@ -250,6 +250,9 @@ def test_passwords_and_acl(site: Make, users: Path, clients: str, tmp_path: Path
     assert here.publish("-t", "t/x", "-m", "ada", "-q", "1", *ada).returncode == 0
     assert subscriber.leaves() == 0
     assert messages(subscriber) == ["t/x ada"]
+    broker.until(r"127\.0\.0\.1:\d+ refused: (Bad user name or password|Not authorized) after 0 s")
+    broker.until(r"127\.0\.0\.1:\d+ is client '\S+'")
+    broker.until(r"127\.0\.0\.1:\d+ disconnected after 0 s")
     assert "secret" not in broker.said
 
 
@@ -263,6 +266,39 @@ def test_mosquitto_reads_our_password_file(site: Make, users: Path) -> None:
     here.start(program("mosquitto"), "-c", str(config)).until("running")
     assert here.publish("-t", "t", "-m", "x", "-u", "bob", "-P", "pass word").returncode == 0
     assert here.publish("-t", "t", "-m", "x", "-u", "bob", "-P", "old").returncode != 0
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    """A certificate of 127.0.0.1 that is its own authority, and its key."""
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+         "-nodes", "-days", "2", "-subj", "/CN=site", "-addext", "subjectAltName=IP:127.0.0.1",
+         "-out", certificate, "-keyout", key],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return certificate, key
+
+
+@pytest.mark.parametrize("clients", list(CLIENTS))
+def test_tls_and_client_certificates(
+    site: Make, certificate: tuple[Path, Path], clients: str
+) -> None:
+    ca, own = ("--cafile", str(certificate[0])), [*map(str, certificate)]
+    here = site(clients)
+    broker = here.ours(
+        "--cert", own[0], "--key", own[1], *ca, "--require-client-cert", "--log-level", "info",
+        url="tls://127.0.0.1:0",
+    )  # fmt: skip
+    with_certificate = (*ca, "--cert", own[0], "--key", own[1])
+    subscriber = here.subscribe("-t", "t/#", "-C", "1", *with_certificate)
+    assert here.publish("-t", "t/x", "-m", "no", *ca).returncode != 0
+    broker.until(r"127\.0\.0\.1:\d+ .*certificate.* after")
+    done = here.publish("-t", "t/x", "-m", "yes", "-q", "1", *with_certificate)
+    assert done.returncode == 0, done.stderr
+    assert subscriber.leaves() == 0
+    assert messages(subscriber) == ["t/x yes"]
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
