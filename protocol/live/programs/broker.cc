@@ -75,7 +75,8 @@ void add_limits(CLI::App& app, Options& options) {
   };
   limit("--max-connections", options.max_connections, "N",
         "In all; 0: as many as open files allow, up to 100000");
-  limit("--max-connections-per-listener", options.max_connections_per_listener, "N", "");
+  limit("--max-connections-per-listener", options.max_connections_per_listener, "N",
+        "The same of each --listen");
   limit("--accept-rate", options.server.accepts_per_s, "PER-SECOND",
         "New connections; more wait. 0: no limit");
   add_seconds(app, "--handshake-timeout", options.handshake_timeout,
@@ -87,9 +88,9 @@ void add_limits(CLI::App& app, Options& options) {
               "For the last bytes, after SIGTERM or SIGINT")
       ->group("Limits");
   limit("--max-packet-size", broker.max_packet_size, "BYTES", "Longest packet that is taken");
-  limit("--max-qos", options.max_qos, "QOS", "")->check(CLI::Range(0, 2));
+  limit("--max-qos", options.max_qos, "QOS", "Of messages that are taken")->check(CLI::Range(0, 2));
   limit("--max-session-expiry", broker.max_session_expiry_s, "SECONDS", "Of clients of 5.0");
-  limit("--max-sessions", broker.max_sessions, "N", "");
+  limit("--max-sessions", broker.max_sessions, "N", "Connected or away");
   limit("--max-subscriptions", broker.max_subscriptions, "N", "Of one session");
   limit("--max-retained", broker.max_retained, "N", "Retained messages");
   limit("--max-retained-bytes", broker.max_retained_bytes, "BYTES", "All of them");

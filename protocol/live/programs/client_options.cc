@@ -98,9 +98,11 @@ void ClientOptions::add_to(CLI::App& app) {
   app.add_flag("-d,--debug", debug, "Tell of connection and answers on stderr");
   app.add_flag("--quiet", quiet, "Print no errors");
   app.add_option("--will-topic", will_topic_, "Topic of the will")->group("Will");
-  app.add_option("--will-payload", will_payload_, "")->group("Will");
-  app.add_option("--will-qos", will_qos_, "")->check(CLI::Range(0, 2))->group("Will");
-  app.add_flag("--will-retain", will_retain_, "")->group("Will");
+  app.add_option("--will-payload", will_payload_, "Its message")->group("Will");
+  app.add_option("--will-qos", will_qos_, "Its quality of service")
+      ->check(CLI::Range(0, 2))
+      ->group("Will");
+  app.add_flag("--will-retain", will_retain_, "The broker keeps it")->group("Will");
 }
 
 void ClientOptions::finish_options() {
