@@ -216,7 +216,7 @@ void Delivery::sent(const Connection& connection, Session& session, const Event&
   if (connection.v5()) copies_.check_identifiers(session, event);
   bool retained = trace::retain_of(event) && !live_with_retain(session, event);
   if (retained && !retained_.due(session, event) &&
-      (shares_.handed_on(session, event) || wills_.seen(event.message)))
+      (shares_.handed_on(session, event, true) || wills_.seen(event.message)))
     retained = !live_with_retain(session, event);
   if (!retained || !retained_.sent(connection, session, event))
     judge_live(connection, session, event);
@@ -240,8 +240,8 @@ void Delivery::judge_live(const Connection& connection, Session& session, const 
   const auto permitted = [&] { return record && record->begun < record->permitted; };
   const bool expected = permitted() && (record->qos_mask & qos_bit(event)) != 0 &&
                         (record->retain_mask & retain_bit(event)) != 0;
-  if (!expected && (shares_.handed_on(session, event) || wills_.seen(event.message) ||
-                    intake_->under_way(event.message)))
+  if (!expected && (shares_.handed_on(session, event, true) || wills_.seen(event.message) ||
+                    intake_->under_way(event.message) || shares_.handed_on(session, event, false)))
     record = session.records.find(event.message);
   if (!permitted()) {
     if (!trace::retain_of(event) && retained_.sent_unflagged(session, event)) return;

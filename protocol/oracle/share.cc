@@ -34,7 +34,7 @@ const Subscriber* Shares::member(std::uint32_t filter, const Session& session, c
   return nullptr;
 }
 
-bool Shares::handed_on(Session& session, const Event& event) {
+bool Shares::handed_on(Session& session, const Event& event, bool as_wanted) {
   for (const std::uint32_t index : model_.matching(event.text)) {
     Group* group = model_.filter(index).group.get();
     const Record* due = group ? group->records.find(event.message) : nullptr;
@@ -44,7 +44,7 @@ bool Shares::handed_on(Session& session, const Event& event) {
     const bool fits =
         (as.qos_mask & qos_bit(event)) != 0 && (as.retain_mask & retain_bit(event)) != 0;
     Record& record = model_.record(session, event.message);
-    if (!fits && (record.begun < record.permitted || trace::retain_of(event))) continue;
+    if (!fits && (as_wanted || record.begun < record.permitted || trace::retain_of(event))) continue;
     if (record.permitted == 0) {
       const Record own = record;
       record = *due;

@@ -15,7 +15,8 @@ class Shares {
 
   /// The broker sends a session what was not due to it as it is. If it is a member, or has been,
   /// and it was due to the members, it has been handed on, and is due to it from now on.
-  bool handed_on(Session& session, const Event& event);
+  /// `as_wanted`: only if it looks as the session's own subscription asks for; or however it looks.
+  bool handed_on(Session& session, const Event& event, bool as_wanted);
   /// The broker began to send a member a message that came by way of a shared subscription.
   void sent(const Session& session, const Record& record, const Event& event);
   void delivered(const Session& session, const Event& event);  ///< to the member's application

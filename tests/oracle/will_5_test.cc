@@ -235,6 +235,34 @@ TEST_F(Wills5, An_absent_subscriber_gets_it_late) {
   EXPECT_EQ(t.broken(), "");
 }
 
+// Then the members of a share may have been due the will before; now it is due to a session.
+TEST_F(Wills5, Whoever_came_back_at_the_last_moment_has_a_will_again) {
+  for (const bool own : {true, false}) {
+    TraceBuilder trace;
+    Client client = trace.client("a"), member = trace.client("member");
+    ConnectOptions anew;
+    anew.version = ProtocolVersion::v5_0;
+    anew.clean = true;
+    member.connect(anew);
+    member.subscribe("$share/g/status/#", 1);
+    client.connect(with_will(10));
+    client.cut();
+    trace.wait(9.95);
+    client.connect(with_will(10));
+    member.cut();
+    member.connect(anew);
+    if (own) member.subscribe("status/#", 0);
+    member.subscribe("$share/g/status/#", 1);
+    client.cut();
+    trace.wait(9.95);
+    member.receives("status/a", "a is gone", 0);
+    if (own) member.receives("status/a", "a is gone", 1);
+    client.connect(with_will(10));
+    trace.settle();
+    EXPECT_EQ(trace.broken(), own ? "" : "NO-FABRICATION");
+  }
+}
+
 TEST_F(Wills5, WillOrder_after_what_its_client_has_published_since) {
   cut_with(0, 0);
   a.connect(with_will(0));
