@@ -249,6 +249,7 @@ void Client::State::complete(Token token, Outcome outcome, Time now) {
 }
 
 void Client::State::complete(Completed completed, Time now) {
+  if (completed.token == 0) return;  // told when the exchange was given up
   const auto [token, outcome] = std::pair(completed.token, completed.outcome);
   inbox.add(std::move(completed));
   if (!log) return;

@@ -149,7 +149,8 @@ void Exchanges::continued(const Sending& sending, Exchange& exchange) {
 void Exchanges::pubrel_written(const Sending& sending, const Event& event) {
   Exchange* exchange = sending.out.find(event.packet_id);
   if (!exchange || exchange->qos != QoS::exactly_once) return;  // an answer to a late PUBREC
-  if (exchange->stage == Exchange::Stage::publish) {
+  // What is too long for this connection may be given up by letting go of its id.
+  if (exchange->stage == Exchange::Stage::publish && fits(model_, sending.window(), *exchange)) {
     model_.report.broken(Rule::q2_resume, model_.now,
                          sender(sending) + " wrote PUBREL for " +
                              publish(*exchange, model_, event.packet_id) + " at " +

@@ -44,7 +44,8 @@ bool Shares::handed_on(Session& session, const Event& event, bool as_wanted) {
     const bool fits =
         (as.qos_mask & qos_bit(event)) != 0 && (as.retain_mask & retain_bit(event)) != 0;
     Record& record = model_.record(session, event.message);
-    if (!fits && (as_wanted || record.begun < record.permitted || trace::retain_of(event))) continue;
+    if (!fits && (as_wanted || record.begun < record.permitted || trace::retain_of(event)))
+      continue;
     if (record.permitted == 0) {
       const Record own = record;
       record = *due;

@@ -105,6 +105,13 @@ void OutboundFlow::finish(std::uint16_t id) {
   ids_.release(id);
 }
 
+void OutboundFlow::abandon(std::uint16_t id) {
+  Exchange& exchange = *exchanges_.find(id);
+  if (exchange.stage == Stage::await_puback) return finish(id);
+  exchange.message = {};
+  exchange.stage = Stage::await_pubcomp;  // MQTT-4.3.3-1, MQTT-2.2.1-3, MQTT-2.2.1-4
+}
+
 std::vector<OutboundFlow::Exchange> OutboundFlow::take_all() {
   std::vector<Exchange> all;
   all.reserve(exchanges_.size());

@@ -51,13 +51,16 @@ class OutboundFlow {
   Finished pubrec(std::uint16_t id, ReasonCode reason, LinkOutput& out);
   Finished pubcomp(std::uint16_t id);
 
-  /// Ends the exchanges whose PUBLISH would be sent again, but `drop` says that it must not be.
+  /// After new_link(): ends the exchanges whose PUBLISH would be sent again, but `drop` says that
+  /// it must not be. At QoS 2 the receiver may have it all the same, and would take the next
+  /// message under its id for a repeat: PUBREL goes out in its place, and PUBCOMP frees the id and
+  /// gives token 0 back.
   template <std::predicate<const OutMessage&> Drop>
   void drop_if(Drop drop) {
     for (std::uint16_t id = exchanges_.oldest(), next = 0; id != 0; id = next) {
       next = exchanges_.younger(id);
       const Exchange& exchange = *exchanges_.find(id);
-      if (exchange.stage != Stage::await_pubcomp && drop(exchange.message)) finish(id);
+      if (exchange.stage != Stage::await_pubcomp && drop(exchange.message)) abandon(id);
     }
   }
 
@@ -72,6 +75,7 @@ class OutboundFlow {
 
  private:
   void finish(std::uint16_t id);
+  void abandon(std::uint16_t id);
   std::uint16_t window_, receive_maximum_;
   std::uint16_t in_quota_ = 0;  // exchanges whose PUBLISH went out on this link
   PacketIds& ids_;

@@ -254,12 +254,24 @@ TEST(ClientPublish5, WhatIsInFlightGoesNoFurtherThanANewLinksLimits) {
     lab.server().send(Pubrec{3});
     lab.server().expect<Pubrel>();
     lab.reconnect(true, told);
+    EXPECT_EQ(lab.server().expect<Pubrel>().packet_id, 2) << "the server may have it";
     EXPECT_EQ(lab.server().expect<Pubrel>().packet_id, 3);
     lab.server().expect_nothing();
     EXPECT_EQ(lab.completions(), (Completions{{one, Outcome::refused}, {two, Outcome::refused}}));
+    lab.server().send(Pubcomp{2, ReasonCode::packet_identifier_not_found});
     lab.server().send(Pubcomp{3});
-    EXPECT_EQ(lab.completions(), (Completions{{taken, Outcome::done}}));
+    EXPECT_EQ(lab.completions(), (Completions{{taken, Outcome::done}})) << "each once";
   }
+}
+
+TEST(ClientPublish5, WhatGoesNoFurtherIsToldOnceThoughItsSessionIsLost) {
+  ClientScript lab(v5());
+  lab.connect();
+  const Token token = lab.publish("1", QoS::exactly_once, "0123456789");
+  lab.server().rest();
+  lab.reconnect(true, only(Id::maximum_packet_size, 10));
+  lab.reconnect(false);
+  EXPECT_EQ(lab.completions(), (Completions{{token, Outcome::refused}}));
 }
 
 }  // namespace

@@ -228,6 +228,25 @@ TEST_F(Resend, A_refused_message_is_not_sent_again_and_not_missed) {
   EXPECT_EQ(t.broken(), "");
 }
 
+// Whoever may not send a message again can still have its receiver let go of the id.
+TEST_F(Resend, PUBREL_may_take_the_place_of_what_is_too_long_for_the_connection) {
+  for (const std::uint32_t most : {19u, 23u}) {
+    TraceBuilder trace;
+    Client client = trace.client("client");
+    ConnectOptions narrow = v5();
+    narrow.answered.max_packet_size = most;
+    client.connect(v5());
+    client.calls("a/b", "1", 2);
+    client.writes(message(1, 2));
+    client.cut();
+    client.connect(narrow);
+    client.sends(pubrel(1).size(4));
+    client.gets(pubcomp(1).size(4));
+    client.writes(publish("a/b", "2", 2, 1).size(10));
+    EXPECT_EQ(trace.broken(), most == 19 ? "" : "Q2-RESUME");
+  }
+}
+
 TEST_F(Resend, PUBCOMP_0x92_ends_a_resumed_exchange) {
   begin(v5());
   opens(pub, 1, 2);

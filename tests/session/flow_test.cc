@@ -276,6 +276,31 @@ TEST_F(OutboundFlowTest, ResendKeepsToTheQuotaButNoPubrelWaitsForIt_MQTT_4_9_0_3
   EXPECT_EQ(take(out), (Lines{"PUBREL 2", "PUBLISH 3 dup"}));
 }
 
+// Its PUBLISH may have arrived, so the receiver may take whatever comes next under its id for it:
+// MQTT-4.3.3-10, MQTT-4.3.3-12.
+TEST_F(OutboundFlowTest, AnAbandonedIdIsFreeOnceItsReceiverHasLetGoOfIt_MQTT_4_3_3_1) {
+  send(1, QoS::at_least_once);
+  send(2, QoS::exactly_once);
+  send(3, QoS::exactly_once);
+  for (int link = 0; link < 2; ++link) {
+    new_link(1, ProtocolVersion::v5_0);
+    take(out);
+    Tokens asked;
+    flow.drop_if([&](const OutMessage& message) {
+      asked.push_back(message.token);
+      return message.token != 3;
+    });
+    EXPECT_EQ(asked, link == 0 ? (Tokens{1, 2, 3}) : Tokens{3}) << "each is dropped once";
+    resend();
+    EXPECT_EQ(take(out), (Lines{"PUBREL 2", "PUBLISH 3 dup"})) << "until PUBCOMP";
+    EXPECT_FALSE(ids.in_use(1));
+    EXPECT_TRUE(ids.in_use(2));
+  }
+  EXPECT_EQ(flow.pubcomp(2), 0U) << "its owner has been told";
+  EXPECT_FALSE(ids.in_use(2));
+  EXPECT_EQ(flow.clear(), Tokens{3});
+}
+
 TEST_F(OutboundFlowTest, AnErrorPubrecEndsTheExchange_MQTT_4_4_0_2) {
   new_link(1, ProtocolVersion::v5_0);
   const std::uint16_t id = send(7, QoS::exactly_once);
