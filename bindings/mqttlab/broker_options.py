@@ -44,7 +44,7 @@ class BrokerOptions(TypedDict, total=False):
     connect_timeout: float | str  # from accept to CONNECT
     keep_alive_factor: float  # 1.5 is the standard's (MQTT-3.1.2-24)
     window: int  # exchanges in flight to one session
-    receive_window: int  # exchanges open from one session: Receive Maximum
+    receive_window: int  # Receive Maximum: exchanges open from one client (5.0)
     queue_messages: int  # waiting for one session
     queue_bytes: int | str  # the same in bytes: topics, payloads, properties
     queue_qos0: bool  # keep QoS 0 messages for absent persistent sessions

@@ -93,18 +93,34 @@ void BrokerLink::sent(std::size_t n, Time now) {
 }
 
 void BrokerLink::closed(CloseCause, Time now) {
+  hear_out(now);
   core_.disconnected(*this, now);
   leave();
   discard(now);
 }
 
-void BrokerLink::process(Time now) {
-  while (reads()) {
+// What arrived before the end counts, whatever room there is for answers. Behind an open question
+// only the last word does: a client that has said goodbye owes no will.
+void BrokerLink::hear_out(Time now) {
+  if (state_ != State::connected) return;
+  process(now, true);
+  while (state_ == State::connected) {
+    const auto frame = framer_.next(connect_.version);
+    if (!frame || !*frame) return;
+    const auto packet = decode(**frame, Sender::client, connect_.version);
+    if (!packet) return;
+    if (const auto* goodbye = std::get_if<Disconnect>(&*packet)) return on(*goodbye, now);
+  }
+}
+
+void BrokerLink::process(Time now, bool to_the_end) {
+  while (to_the_end ? state_ == State::connected && intake_.request() == 0 : reads()) {
     // A CONNECT names its version itself, if this end speaks it.
     const bool first = state_ == State::awaiting_connect;
     const ProtocolVersion version = first ? ProtocolVersion::v5_0 : connect_.version;
     auto frame = framer_.next(version);
     if (!frame) {
+      if (first && claims_v5(framer_.front())) connect_.version = ProtocolVersion::v5_0;
       const bool too_large = frame.violation().reason == 0x95;  // U-3.2.2.3.6-3
       return violated(too_large ? Violation{0x95, "MQTT-3.2.2-15"} : frame.violation(), now);
     }
@@ -331,14 +347,6 @@ void BrokerLink::decided(RequestId request, const Decision& decision, Time now) 
 void BrokerLink::send(const Packet& packet) {
   encode(packet, connect_.version, output_.outbox);
   wrote();
-}
-
-bool BrokerLink::fits(const Packet& packet) const {
-  if (!v5()) return true;
-  Outbox scratch;
-  encode(packet, connect_.version, scratch);
-  return scratch.size() <=  // v5 MQTT-3.1.2-24
-         output_.terms().max_packet_size;
 }
 
 void BrokerLink::wrote() {

@@ -89,7 +89,7 @@ class BrokerLink final : public Peer {
   /// Writes a packet, which must fit.
   void send(const Packet& packet);
   /// The packet does not exceed the client's Maximum Packet Size (v5 MQTT-3.1.2-24).
-  [[nodiscard]] bool fits(const Packet& packet) const;
+  [[nodiscard]] bool fits(const Packet& packet) const { return takes(output_.terms(), packet); }
 
   // The session's side: it writes, and then says so.
   [[nodiscard]] LinkOutput& output() { return output_; }
@@ -103,7 +103,8 @@ class BrokerLink final : public Peer {
 
  private:
   [[nodiscard]] bool reads() const;
-  void process(Time now);
+  void hear_out(Time now);
+  void process(Time now, bool to_the_end = false);
   void handle(const Packet& packet, Time now);
   void handle_connected(const Packet& packet, Time now);
   void on(const Connect& connect, Time now);

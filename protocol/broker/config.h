@@ -21,7 +21,7 @@ struct BrokerConfig {
   /// A longer Session Expiry Interval is cut to it, and CONNACK says so (5.0).
   std::optional<std::uint32_t> max_session_expiry_s;
   std::uint16_t window = 20;               ///< exchanges in flight to one session
-  std::uint16_t receive_window = 65'535;   ///< exchanges open from one session: Receive Maximum
+  std::uint16_t receive_window = 65'535;   ///< Receive Maximum: exchanges open from a client (5.0)
   std::uint16_t topic_alias_maximum = 16;  ///< aliases accepted from one client (5.0)
   std::uint16_t max_topic_aliases = 16;    ///< aliases used towards one client (5.0)
   QoS maximum_qos = QoS::exactly_once;     ///< a PUBLISH above it ends its link

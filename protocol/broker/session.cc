@@ -14,14 +14,13 @@ Session::Session(Slot slot, std::string client_id, const BrokerConfig& config, L
       client_id_(std::move(client_id)),
       config_(config),
       ledger_(ledger),
-      outbound_(config.window, ids_),
-      inbound_(config.receive_window) {}
+      outbound_(config.window, ids_) {}
 
 void Session::attach(BrokerLink& link, Time now) {
   assert(!link_);
   link_ = &link;
-  outbound_.new_link(link.output().terms().receive_maximum);  // MQTT-4.8.2-4
-  inbound_.new_link();
+  outbound_.new_link(link.output().terms().receive_maximum);       // MQTT-4.8.2-4
+  inbound_.new_link(link.v5() ? config_.receive_window : 65'535);  // 3.1.1 cannot be told
   // The new link may take less than the old one did (v5 MQTT-3.1.2-25).
   outbound_.drop_if([&](const OutMessage& message) {
     const bool fits = link.output().fits(message);

@@ -44,16 +44,10 @@ std::string words(CloseCause cause) {
 constexpr std::uint32_t longest_answer_bytes = 5;
 
 // Writes what a server takes of it: it may be too much at all (v5 MQTT-3.2.2-15).
-void write_fitting(Disconnect packet, ProtocolVersion version, std::uint32_t max_packet_size,
-                   Outbox& out) {
-  const auto fits = [&] {
-    Outbox scratch;
-    encode(packet, version, scratch);
-    return scratch.size() <= max_packet_size;
-  };
-  if (!fits())  // MQTT-3.14.2-3, MQTT-3.14.2-4
+void write_fitting(Disconnect packet, ProtocolVersion version, LinkOutput& output) {
+  if (!takes(output.terms(), packet))  // MQTT-3.14.2-3, MQTT-3.14.2-4
     packet.properties.remove(PropertyId::reason_string).remove(PropertyId::user_property);
-  if (fits()) encode(packet, version, out);
+  if (takes(output.terms(), packet)) encode(packet, version, output.outbox);
 }
 
 // A Reason String or User Property in a packet that may lack them on request.
@@ -191,6 +185,9 @@ bool Link::go_on(const Authentication::Step& step, Time now) {
   } else if (step.failed) {
     // MQTT-4.12.1-2
     part(ReasonCode::unspecified_error, {{}, "the server failed to authenticate"}, now);
+  } else if (step.answer && !takes(output_.terms(), *step.answer)) {  // v5 MQTT-3.2.2-15
+    part(ReasonCode::implementation_specific_error,
+         {{}, "an AUTH that is too large for the server"}, now);
   } else if (step.answer) {
     encode(*step.answer, config_.version, output_.outbox);
   } else if (step.done && phase_ == Phase::connected) {
@@ -257,7 +254,7 @@ void Link::disconnect(const Disconnect& packet, Time now) {
 
 void Link::drain(const Disconnect& packet, Time now) {
   if (finished()) return;
-  write_fitting(packet, config_.version, output_.terms().max_packet_size, output_.outbox);
+  write_fitting(packet, config_.version, output_);
   // Nothing follows but the close: MQTT-3.14.4-1 and -2, v5 MQTT-3.14.4-1 and -2.
   phase_ = Phase::draining;
   give_up_at_ = std::min(now + config_.ping_timeout, keep_alive_.dead_at());

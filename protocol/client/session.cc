@@ -17,7 +17,7 @@ Session::Session(const ClientConfig& config)
       queue_bytes_(config.queue_bytes),
       outbox_bytes_(config.outbox_bytes),
       outbound_(config.window, ids_),
-      inbound_(config.receive_maximum),
+      inbound_(config.version == ProtocolVersion::v5_0 ? config.receive_maximum : 65'535),
       subscriptions_(config.version, ids_) {}
 
 bool Session::has_room(const OutMessage& message) const {

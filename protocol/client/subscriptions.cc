@@ -15,11 +15,8 @@ constexpr std::size_t resubscribe_bytes = 16 << 10;
 
 template <typename Request>
 bool too_large(Request packet, const Terms& terms) {
-  if (terms.version != ProtocolVersion::v5_0) return false;
-  packet.packet_id = 1;  // it may have none yet, and all are as long
-  Outbox scratch;
-  encode(packet, terms.version, scratch);
-  return scratch.size() > terms.max_packet_size;  // v5 MQTT-3.2.2-15
+  packet.packet_id = 1;          // it may have none yet, and all are as long
+  return !takes(terms, packet);  // v5 MQTT-3.2.2-15
 }
 
 std::optional<ReasonCode> refusal_of(std::string_view filter, const Terms& terms) {

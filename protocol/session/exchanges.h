@@ -14,8 +14,8 @@ namespace mqttlab {
 struct OutMessage {
   EncodedPublish encoded;  ///< shared by all sessions that send this message
   QoS qos = QoS::at_most_once;
-  bool retain = false;       ///< RETAIN as this receiver is to see it
-  QoS published_qos{};       ///< what `qos` and `retain` were before its subscription changed them
+  bool retain = false;  ///< RETAIN as this receiver is to see it
+  QoS published_qos{};  ///< what `qos` and `retain` were before its subscription changed them
   bool published_retain = false;
   std::uint32_t origin = 0;  ///< the owner's own note of where it came from
   std::uint64_t token = 0;   ///< the owner's own reference; given back on completion

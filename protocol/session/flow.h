@@ -89,9 +89,15 @@ class OutboundFlow {
 class InboundFlow {
  public:
   /// `receive_maximum`: how many exchanges the peer may have open at once on one link.
-  explicit InboundFlow(std::uint16_t receive_maximum) : receive_maximum_(receive_maximum) {}
+  explicit InboundFlow(std::uint16_t receive_maximum = 65'535)
+      : receive_maximum_(receive_maximum) {}
   /// A new link of the same session: what was seen stays, counting begins anew.
   void new_link() { on_link_.clear(); }
+  /// The same, with a peer that has been told another maximum.
+  void new_link(std::uint16_t receive_maximum) {
+    receive_maximum_ = receive_maximum;
+    new_link();
+  }
   enum class Verdict : std::uint8_t { fresh, repeat, over_limit };
   /// A QoS 2 PUBLISH with this id: is it a new message or a repeat, whatever its DUP says
   /// (MQTT-4.3.3-10)? A QoS 1 one is always new (MQTT-4.3.2-5).

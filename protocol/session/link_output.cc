@@ -41,8 +41,13 @@ void LinkOutput::alias(const OutMessage& message, PublishCopy& copy) {
   const std::string_view topic = message.encoded.topic();
   copy.alias = aliases_.find(topic);
   copy.alias_known = copy.alias != 0;
-  if (copy.alias == 0 && message.encoded.size(copy) + most_alias_bytes <= terms_.max_packet_size)
-    copy.alias = aliases_.add(topic);
+  const std::size_t size = message.encoded.size(copy);
+  if (!copy.alias_known) {
+    if (size + most_alias_bytes <= terms_.max_packet_size) copy.alias = aliases_.add(topic);
+  } else if (size > terms_.max_packet_size) {  // a short topic is shorter than its alias
+    copy.alias = 0;
+    copy.alias_known = false;
+  }
 }
 
 void LinkOutput::pubrel(std::uint16_t packet_id, ReasonCode reason) {

@@ -14,6 +14,13 @@ void read_common(const Properties& properties, Terms& terms) {
 
 }  // namespace
 
+bool takes(const Terms& terms, const Packet& packet) {
+  if (terms.version != ProtocolVersion::v5_0) return true;
+  Outbox scratch;
+  encode(packet, terms.version, scratch);
+  return scratch.size() <= terms.max_packet_size;  // v5 MQTT-3.1.2-24, MQTT-3.2.2-15
+}
+
 Terms terms_of(const Connect& connect) {
   using Id = PropertyId;
   const Properties& properties = connect.properties;

@@ -29,6 +29,9 @@ struct Terms {
   std::optional<std::uint32_t> session_expiry_s = {};
 };
 
+/// Whether the other end takes a packet of this size (v5 MQTT-3.1.2-24, MQTT-3.2.2-15).
+[[nodiscard]] bool takes(const Terms& terms, const Packet& packet);
+
 [[nodiscard]] Terms terms_of(const Connect& connect);
 [[nodiscard]] Terms terms_of(const Connack& connack, ProtocolVersion version);
 

@@ -207,5 +207,24 @@ TEST(Authorisation, WillsThatWaitForVerdictsAreBounded) {
   EXPECT_EQ(dropped(), 0) << "there is room again";
 }
 
+// Both came before the end, and nobody is left to wait for the verdict.
+TEST(AuthorisationLater, AGoodbyeBehindAnOpenQuestionCounts_MQTT_3_14_4_3) {
+  for (const bool says_goodbye : {true, false}) {
+    Scene scene;
+    Connect connect =
+        connect_5("slow", false, Properties().add(Id::session_expiry_interval, 1'000u));
+    connect.will = Will{slice("will"), slice("x"), QoS::at_most_once, false};
+    ScriptedPeer& peer = scene.test.connected(connect);
+    std::vector<std::uint8_t> bytes{0x32, 7, 0, 1, 't',  0, 1, 0, 'x',
+                                    0xE0, 7, 0, 5, 0x11, 0, 0, 0, 0};
+    if (!says_goodbye) bytes.resize(9);
+    peer.send_bytes(bytes);
+    peer.lose(CloseCause::fin);
+    if (!says_goodbye) scene.decide(Verdict::granted);  // of the will
+    EXPECT_EQ(scene.watch.take(), says_goodbye ? Said{} : Said{"PUBLISH will=x q0"});
+    EXPECT_EQ(scene.test.broker.gauges().sessions, says_goodbye ? 1U : 2U) << "its interval is 0";
+  }
+}
+
 }  // namespace
 }  // namespace mqttlab::test

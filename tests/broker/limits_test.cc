@@ -135,17 +135,22 @@ TEST(Limits, PacketsThatWaitedInTheBufferAreHandledWhenTheReaderGoesOn) {
   EXPECT_EQ(peer.take().size(), 200u);
 }
 
-TEST(Limits, QoS2ExchangesOfOneSessionAreBounded) {
+// In 3.1.1 a client cannot be told.
+TEST(Limits, QoS2ExchangesOfAClientThatHasBeenToldAreBounded) {
   BrokerConfig config;
   config.receive_window = 2;
   TestBroker test(config);
-  ScriptedPeer& peer = test.connected("c");
-  peer.publish("t", "1", QoS::exactly_once, 1);
-  peer.publish("t", "2", QoS::exactly_once, 2);
-  peer.publish("t", "1", QoS::exactly_once, 1, false, true);
-  EXPECT_FALSE(peer.closed());
-  peer.publish("t", "3", QoS::exactly_once, 3);
-  EXPECT_TRUE(peer.closed());
+  for (const ProtocolVersion version : {ProtocolVersion::v5_0, ProtocolVersion::v3_1_1}) {
+    Connect connect{.version = version, .client_id = slice("c")};
+    connect.clean_session = version == ProtocolVersion::v5_0;
+    ScriptedPeer& peer = test.connected(connect);
+    peer.publish("t", "1", QoS::exactly_once, 1);
+    peer.publish("t", "2", QoS::exactly_once, 2);
+    peer.publish("t", "1", QoS::exactly_once, 1, false, true);
+    EXPECT_FALSE(peer.closed());
+    peer.publish("t", "3", QoS::exactly_once, 3);
+    EXPECT_EQ(peer.closed(), version == ProtocolVersion::v5_0);
+  }
 }
 
 TEST(Limits, AFinishedLinkThatDoesNotReadIsClosedAfterAWhile) {
