@@ -107,13 +107,13 @@ Call unsubscribe(LabWorld& lab, sim::ClientId client, const std::vector<std::str
   return lab.world().unsubscribe(client, std::move(slices));
 }
 
-void stop(LabWorld& lab, sim::ClientId client, bool with_will,
-          std::optional<std::uint32_t> session_expiry_s) {
+std::optional<Misuse> stop(LabWorld& lab, sim::ClientId client, bool with_will,
+                           std::optional<std::uint32_t> session_expiry_s) {
   Disconnect disconnect;
   if (with_will) disconnect.reason = ReasonCode::disconnect_with_will_message;
   if (session_expiry_s)
     disconnect.properties.add(PropertyId::session_expiry_interval, *session_expiry_s);
-  lab.world().stop(client, disconnect);
+  return lab.world().stop(client, disconnect);
 }
 
 // Tables of the trace, in the columns of mqttlab/trace.py.

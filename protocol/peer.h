@@ -4,10 +4,12 @@
 // tells it the time and asks when to call again. Entropy, configuration and the trace enter at
 // construction; nothing else enters.
 //
-//   read:    auto room = peer.space();  n = read(socket, room);  peer.received(n, now);     (no
-//   room: stop reading) write:   k = peer.pending(pieces);  n = writev(socket, pieces[0..k));
-//   peer.sent(n, now); time:    at peer.deadline(): peer.advance(now); end:     peer.finished() and
-//   nothing pending: close the socket;  socket closed by others: peer.closed(cause, now)
+//   read:   auto room = peer.space();  n = read(socket, room);  peer.received(n, now);
+//           no room: stop reading
+//   write:  k = peer.pending(pieces);  n = writev(socket, pieces[0..k));  peer.sent(n, now);
+//   time:   at peer.deadline():  peer.advance(now);
+//   end:    peer.finished() and nothing pending: close the socket
+//           the socket was closed by others: peer.closed(cause, now);
 //
 // After every call into a Peer, its pending(), deadline() and finished() may have changed.
 #pragma once
@@ -61,23 +63,18 @@ class Peer {
 // An owner of Peers (Client, Broker) keeps four more promises, fixed here because they cannot be
 // added later:
 //
-// Who woke. Bytes on one link make others speak. `touched()` names the links with something new
-// (bytes to write, or
-//   finished), in the order in which they got it, each once; nobody polls. Timers of a broker's
-//   links live in the broker's one heap: its deadline() covers them all.
-// Durability. Bytes that promise something (an acknowledgement) may carry a journal position; they
-// stay out of
-//   pending() until `committed(position, now)`. With durability `none`, what exists today, that is
-//   at once.
-// Decisions that take time. Authentication goes out as an AccessRequest; the answer is a verdict at
-// once or `later`,
-//   and then it comes back as `decide(request, verdict, now)`. The core never blocks; an answer for
-//   a link that has gone is ignored.
-// The application's side. Calls come in (publish, subscribe), completions and messages are taken
-// out one by one with
-//   `poll()`. A message counts as handled, and is acknowledged, when it is taken: an application
-//   that takes nothing fills its bounded inbox, then space() runs empty, then the sender's window
-//   closes.
+// - Who woke. Bytes on one link make others speak. `touched()` names the links with something new
+//   (bytes to write, or finished), in the order in which they got it, each once; nobody polls.
+//   Timers of a broker's links live in the broker's one heap: its deadline() covers them all.
+// - Durability. Bytes that promise something (an acknowledgement) will carry a journal position and
+//   stay out of pending() until it is committed. Today's durability is `none`: at once.
+// - Decisions that take time. Authentication goes out as an AccessRequest; the answer is a verdict
+//   at once or `later`, and then it comes back as `decide(request, verdict, now)`. The core never
+//   blocks; an answer for a link that has gone is ignored.
+// - The application's side. Calls come in (publish, subscribe), completions and messages are taken
+//   out one by one with `poll()`. A message counts as handled, and is acknowledged, when it is
+//   taken: an application that takes nothing fills its bounded inbox, then space() runs empty, then
+//   the sender's window closes.
 
 /// A link to a broker; the host numbers them, never twice.
 using LinkId = std::uint32_t;

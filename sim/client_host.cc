@@ -25,11 +25,12 @@ void ClientHost::wake() {
   if (!dead_) woken_.set(virtual_now());
 }
 
-void ClientHost::stop(const Disconnect& disconnect) {
-  if (dead_) return;
-  client_.stop(virtual_now(), disconnect);
+std::optional<Misuse> ClientHost::stop(const Disconnect& disconnect) {
+  if (dead_) return std::nullopt;
+  if (const auto misuse = client_.stop(virtual_now(), disconnect)) return misuse;
   dial_until_ = virtual_now();
   wake();
+  return std::nullopt;
 }
 
 void ClientHost::active(Stream&) { settle(); }

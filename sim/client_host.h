@@ -34,8 +34,9 @@ class ClientHost : public StreamOwner {
 
   /// The application has called the client: goes on in an event at now().
   void wake();
-  /// DISCONNECT; a dial under way is given up.
-  void stop(const Disconnect& disconnect);
+  /// DISCONNECT; a dial under way is given up. A Misuse if the client may not say so; then nothing
+  /// has happened.
+  [[nodiscard]] std::optional<Misuse> stop(const Disconnect& disconnect);
   /// The process ends now: the client does not act again. Its sockets close in an event at now().
   void die(trace::Death how);
 

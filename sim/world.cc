@@ -198,8 +198,8 @@ void World::start(ClientId client) {
   host.wake();
 }
 
-void World::stop(ClientId client, const Disconnect& disconnect) {
-  state_->client(client).host->stop(disconnect);
+std::optional<Misuse> World::stop(ClientId client, const Disconnect& disconnect) {
+  return state_->client(client).host->stop(disconnect);
 }
 
 std::optional<Misuse> World::reauthenticate(ClientId client) {

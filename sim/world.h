@@ -60,7 +60,7 @@ class World {
   /// The application's side of a client; what it writes is flushed to its socket in an event at
   /// now(). Calls are allowed between runs and inside at().
   void start(ClientId client);
-  void stop(ClientId client, const Disconnect& disconnect = {});
+  std::optional<Misuse> stop(ClientId client, const Disconnect& disconnect = {});
   std::variant<Token, Misuse> publish(ClientId client, Slice topic, Slice payload, QoS qos,
                                       bool retain, Properties properties = {});
   std::variant<Token, Misuse> subscribe(ClientId client, std::vector<Subscription> subscriptions,

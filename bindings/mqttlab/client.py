@@ -186,7 +186,7 @@ class Client:
         """Sends DISCONNECT and stays offline, as at the end of `async with`.
 
         MQTT 5.0: `with_will` lets the broker publish the will all the same; `session_expiry`
-        (whole seconds or "never") takes the place of what CONNECT said.
+        (whole seconds or "never") takes the place of what CONNECT said, unless that was 0.
         """
         where = f"disconnect of {self.client_id!r}"
         expiry_s = None
@@ -321,10 +321,15 @@ class Client:
     def _close(self, with_will: bool = False, expiry_s: int | None = None) -> None:
         if not self._open:
             return
+        if self._lab.live and self.device.alive:
+            misuse = self._lab.world.stop(self._id, with_will, expiry_s)
+            if misuse is not None:
+                raise UsageError(
+                    f"disconnect of {self.client_id!r}: its session ends with the link, and "
+                    "session_expiry cannot change that any more; give the client a session_expiry"
+                )
         self._open = False
         self.messages.end(StopAsyncIteration())
-        if self._lab.live and self.device.alive:
-            self._lab.world.stop(self._id, with_will, expiry_s)
 
 
 def _told(completed: _sim.Completed) -> str:

@@ -227,9 +227,9 @@ def test_scram_proves_a_user_and_refuses_another(tmp_path: Path) -> None:
     async def story(lab: Lab, a: Any, b: Any, c: Any) -> None:
         async with a.client(authentication=Scram("ada", "secret"), **V5) as client:
             await client.publish("t", qos=1)
-            before = lab.now
+            before = lab.now()
             await client.reauthenticate()
-            assert lab.now > before, "it takes two round trips"
+            assert lab.now() > before, "it takes two round trips"
             assert client.connected
         for wrong in (Scram("ada", "Secret"), Scram("eve", "secret")):
             with pytest.raises(RefusedError, match=r"0x8[67]"):
@@ -330,6 +330,18 @@ def test_wrong_calls_name_the_remedy(broker: dict[str, Any], call: Any, message:
 def test_wrong_credentials_are_refused_by_name(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         mqttlab.scram_line(**{"user_name": "ada", "password": "secret", **arguments})
+
+
+def test_a_session_that_ends_with_its_link_cannot_be_kept_by_disconnect() -> None:
+    async def story(lab: Lab, a: Any, b: Any, c: Any) -> None:
+        async with a.client(**V5) as client:
+            with pytest.raises(UsageError, match="session_expiry cannot change that"):
+                await client.disconnect(session_expiry=10)
+            assert client.connected, "nothing has happened"
+        await asyncio.sleep(1)
+        assert not client.connected
+
+    lab_with(story)
 
 
 def test_what_3_1_1_cannot_carry_is_refused_by_name() -> None:
