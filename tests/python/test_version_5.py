@@ -334,7 +334,7 @@ def test_wrong_credentials_are_refused_by_name(arguments: dict[str, Any], messag
 
 def test_a_session_that_ends_with_its_link_cannot_be_kept_by_disconnect() -> None:
     async def story(lab: Lab, a: Any, b: Any, c: Any) -> None:
-        async with a.client(**V5) as client:
+        async with a.client(**V5, session_expiry=0) as client:
             with pytest.raises(UsageError, match="session_expiry cannot change that"):
                 await client.disconnect(session_expiry=10)
             assert client.connected, "nothing has happened"
