@@ -18,20 +18,30 @@ SANITIZED = ROOT / "build" / "asan" / "package"
 SCRIPT = """
 import sys, mqttlab
 print(mqttlab.run("field_trial", seed=int(sys.argv[1]), parameters={"devices": 30}).fingerprint)
+ours = [module for name, module in sys.modules.items() if name.split(".")[0] == "mqttlab"]
+print(*(module.__file__ for module in ours), sep="\\n")
 """
 
 
-def fingerprint(seed: int, **environment: str) -> str:
-    """Of a small field trial in a process of its own."""
+def fingerprint(seed: int, package: Path | None = None, **environment: str) -> str:
+    """Of a small field trial in a process of its own, by `package` if one is given."""
+    options: list[str] = []
+    if package:
+        # Without `site`: the import hook of an editable installation goes before PYTHONPATH.
+        options = ["-S", "-P"]
+        environment["PYTHONPATH"] = os.pathsep.join([str(package), *filter(None, sys.path)])
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(seed)],
+        [sys.executable, *options, "-c", SCRIPT, str(seed)],
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout.strip()
+    answer, *modules = done.stdout.splitlines()
+    if package:
+        assert [module for module in modules if not Path(module).is_relative_to(package)] == []
+    return answer
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +73,7 @@ def test_in_the_sanitizer_build(here: str) -> None:
     ]
     sanitized = fingerprint(
         5,
-        PYTHONPATH=str(SANITIZED),
-        PYTHONSAFEPATH="1",
+        package=SANITIZED,
         LD_PRELOAD=" ".join(libraries),
         ASAN_OPTIONS="detect_leaks=0",  # the interpreter keeps what it has until the end
     )
