@@ -120,7 +120,7 @@ void BrokerLink::process(Time now, bool to_the_end) {
     const ProtocolVersion version = first ? ProtocolVersion::v5_0 : connect_.version;
     auto frame = framer_.next(version);
     if (!frame) {
-      if (first && claims_v5(framer_.front())) connect_.version = ProtocolVersion::v5_0;
+      // Of a CONNECT over the limit too little may have come to know its version: no answer.
       const bool too_large = frame.violation().reason == 0x95;  // U-3.2.2.3.6-3
       return violated(too_large ? Violation{0x95, "MQTT-3.2.2-15"} : frame.violation(), now);
     }
