@@ -1,4 +1,5 @@
-// _core: what tools need of the protocol without a simulator: codec, topics, names, invariants.
+// _core: what tools need of the protocol without a simulator: codec, topics, names, invariants,
+// links.
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "bindings/errors.h"
+#include "bindings/links.h"
 #include "protocol/oracle/oracle.h"
 #include "protocol/trace/event.h"
 #include "protocol/wire/codec.h"
@@ -65,6 +67,7 @@ std::vector<std::tuple<std::string, std::size_t, std::size_t>> event_layout() {
 PYBIND11_MODULE(_core, m) {
   m.doc() = "The protocol without a simulator.";
   translate_errors();
+  bind_links(m);
   m.def("describe", &describe_frame, "frame"_a, "from_client"_a = true, "version"_a = 4,
         "One whole packet (bytes) as one line. Errors: UsageError naming the statement it breaks.");
   m.def("matches", &matches, "filter"_a, "topic"_a,

@@ -10,7 +10,7 @@ PYBIND11_MODULE(_sim, m) {
   m.doc() = "The simulated world.";
   m.attr("ns3_version") = NS3_VERSION;
   translate_errors();
-  bind_links(m);
+  pybind11::module_::import("mqttlab._core");  // links
   bind_properties(m);
   bind_configs(m);
   bind_client_events(m);

@@ -174,7 +174,7 @@ py::list filters(const LabWorld& lab) {
 }
 
 py::tuple counters(const LabWorld& lab, sim::DeviceId device, bool up) {
-  const sim::DirectionCounters c = lab.world().counters(device, up);
+  const DirectionCounters c = lab.world().counters(device, up);
   return py::make_tuple(c.packets, c.bytes, c.header_bytes, c.payload_bytes, c.retransmitted_bytes,
                         c.lost_random, c.lost_burst, c.lost_queue, c.lost_down, c.delivered);
 }
@@ -309,10 +309,8 @@ void bind_world(py::module_& m) {
       .def("counters", &counters, "device"_a, "up"_a)
       .def("gauges", &gauges);
   world
-      .def("add_device",
-           [](LabWorld& lab, const std::string& name, const sim::LinkSpec& link) {
-             return lab.world().add_device(name, link);
-           })
+      .def("add_device", [](LabWorld& lab, const std::string& name,
+                            const LinkSpec& link) { return lab.world().add_device(name, link); })
       .def("now", [](LabWorld& lab) { return lab.world().now(); })
       .def("start", [](LabWorld& lab, sim::ClientId client) { lab.world().start(client); })
       .def("stop", &stop, "client"_a, "with_will"_a = false, "session_expiry_s"_a = py::none())

@@ -7,22 +7,12 @@
 #include <vector>
 
 namespace mqttlab::sim {
-namespace {
-
-// Both ways of a recorded link start at the same place of their recordings, which were made
-// together; devices that share a recording start at different ones.
-double phase(std::uint64_t seed, const std::string& name) {
-  return Random(seed, name + "/capacity").uniform();
-}
-
-}  // namespace
-
 Head::Head(const ns3::Ptr<ns3::Packet>& packet)
     : size(packet->CopyData(data.data(), static_cast<std::uint32_t>(data.size()))) {}
 
 AccessLink::AccessLink(std::uint64_t seed, const std::string& name, const LinkSpec& spec)
-    : halves_{{{Pipe(spec.up, seed, name + "/up", phase(seed, name)), {}, nullptr},
-               {Pipe(spec.down, seed, name + "/down", phase(seed, name)), {}, nullptr}}} {}
+    : halves_{{{Pipe(spec, Way::up, seed, name), {}, nullptr},
+               {Pipe(spec, Way::down, seed, name), {}, nullptr}}} {}
 
 void AccessLink::connect(Way way, ns3::Ptr<Port> port) {
   halves_[static_cast<std::size_t>(way)].out = std::move(port);

@@ -7,16 +7,14 @@
 #include <cstdint>
 #include <string>
 
-#include "sim/link.h"
+#include "protocol/link/link.h"
+#include "protocol/link/pipe.h"
 #include "sim/pcap_writer.h"
-#include "sim/pipe.h"
 #include "sim/port.h"
 #include "sim/segment.h"
 #include "sim/world.h"
 
 namespace mqttlab::sim {
-
-enum class Way : std::uint8_t { up, down };  ///< from the device, to the device
 
 class AccessLink {
  public:

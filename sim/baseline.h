@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "sim/link.h"
+#include "protocol/link/link.h"
 
 namespace mqttlab::sim {
 

@@ -40,9 +40,7 @@ void Cycler::turn() {
 }
 
 void Cycler::arm() {
-  const Time mean = held_by_cycle_ ? cycle_->down : cycle_->up;
-  const double stretch = 1.0 + cycle_->spread * (2.0 * random_.uniform() - 1.0);
-  alarm_.set(virtual_now() + static_cast<Time>(static_cast<double>(mean) * stretch));
+  alarm_.set(virtual_now() + cycle_->period(!held_by_cycle_, random_.uniform()));
 }
 
 void Cycler::apply() {

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "sim/link.h"
+#include "protocol/link/link.h"
 
 namespace mqttlab::sim {
 

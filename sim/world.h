@@ -12,8 +12,8 @@
 
 #include "protocol/broker/broker.h"
 #include "protocol/client/client.h"
+#include "protocol/link/link.h"
 #include "protocol/trace/log.h"
-#include "sim/link.h"
 
 namespace mqttlab::sim {
 

@@ -8,45 +8,9 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any
 
+from mqttlab._core import LinkSpec
+
 ns3_version: str
-
-class CapacityTrace:
-    name: str
-    length: int
-    @property
-    def opportunities(self) -> int: ...
-    @staticmethod
-    def parse(name: str, text: str) -> CapacityTrace: ...
-
-class GilbertElliott:
-    good_to_bad: float
-    bad_to_good: float
-    loss_good: float
-    loss_bad: float
-
-class Direction:
-    rate_bps: float
-    delay: int
-    jitter: int
-    queue_packets: int
-    loss: float
-    burst: GilbertElliott | None
-    capacity: CapacityTrace | None
-
-class Cycle:
-    up: int
-    down: int
-    spread: float
-
-class LinkSpec:
-    name: str
-    up: Direction
-    down: Direction
-    cycle: Cycle | None
-    def check(self) -> None: ...
-
-def link_profiles() -> list[tuple[LinkSpec, str]]:
-    """Each named profile with the source of its numbers."""
 
 class Properties:
     """The property set of a packet, in order; names as in "session_expiry_interval"."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
-from mqttlab import _sim, units
+from mqttlab import _core, units
 from mqttlab.errors import UsageError
 
 __all__ = ["Burst", "Cycle", "DirectionOptions", "Link", "LinkOptions", "Profile", "profiles"]
@@ -65,7 +65,7 @@ class Link:
     """A checked description of an access link; each device gets a link of its own from it."""
 
     name: str
-    spec: _sim.LinkSpec
+    spec: _core.LinkSpec
 
     def describe(self) -> dict[str, object]:
         """The description as plain values in base units, as in `Result.links`."""
@@ -91,7 +91,7 @@ def profiles() -> dict[str, Profile]:
     """Every named profile, by name: gprs, umts, lte, wifi, ethernet."""
     return {
         spec.name: Profile(spec.name, source, Link(spec.name, spec))
-        for spec, source in _sim.link_profiles()
+        for spec, source in _core.link_profiles()
     }
 
 
@@ -121,13 +121,13 @@ def make_link(profile: str | None, default_name: str, **options: Unpack[LinkOpti
     return Link(name, spec)
 
 
-def _profile_spec(profile: str | None) -> _sim.LinkSpec:
+def _profile_spec(profile: str | None) -> _core.LinkSpec:
     if profile is None:
-        return _sim.LinkSpec()
-    for spec, _ in _sim.link_profiles():
+        return _core.LinkSpec()
+    for spec, _ in _core.link_profiles():
         if spec.name == profile:
             return spec
-    known = ", ".join(spec.name for spec, _ in _sim.link_profiles())
+    known = ", ".join(spec.name for spec, _ in _core.link_profiles())
     raise UsageError(f"link: unknown profile {profile!r}; known are {known}")
 
 
@@ -142,11 +142,11 @@ def _known(given: Mapping[str, Any], options: type, where: str) -> None:
             )
 
 
-def _cycle(value: object, where: str) -> _sim.Cycle | None:
+def _cycle(value: object, where: str) -> _core.Cycle | None:
     if value is None:
         return None
     given: Cycle = _as(Cycle, value, where)
-    cycle = _sim.Cycle()
+    cycle = _core.Cycle()
     cycle.up = units.duration_ns(given.up, f"{where}, up")
     cycle.down = units.duration_ns(given.down, f"{where}, down")
     cycle.spread = units.fraction(given.spread, f"{where}, spread")
@@ -168,39 +168,39 @@ def _as(kind: type, value: object, where: str) -> Any:
     raise UsageError(f"{where}: {value!r} is neither a mqttlab.{kind.__name__} nor a mapping")
 
 
-def _set_rate(direction: _sim.Direction, value: object, where: str) -> None:
+def _set_rate(direction: _core.Direction, value: object, where: str) -> None:
     direction.rate_bps = units.rate_bps(value, where)
     direction.capacity = None
 
 
-def _set_delay(direction: _sim.Direction, value: object, where: str) -> None:
+def _set_delay(direction: _core.Direction, value: object, where: str) -> None:
     direction.delay = units.duration_ns(value, where)
 
 
-def _set_jitter(direction: _sim.Direction, value: object, where: str) -> None:
+def _set_jitter(direction: _core.Direction, value: object, where: str) -> None:
     direction.jitter = units.duration_ns(value, where)
 
 
-def _set_loss(direction: _sim.Direction, value: object, where: str) -> None:
+def _set_loss(direction: _core.Direction, value: object, where: str) -> None:
     direction.loss = units.fraction(value, where)
 
 
-def _set_queue(direction: _sim.Direction, value: object, where: str) -> None:
+def _set_queue(direction: _core.Direction, value: object, where: str) -> None:
     direction.queue_packets = units.count(value, where, least=1, most=2**31)
 
 
-def _set_burst(direction: _sim.Direction, value: object, where: str) -> None:
+def _set_burst(direction: _core.Direction, value: object, where: str) -> None:
     if value is None:
         direction.burst = None
         return
     given = _as(Burst, value, where)
-    burst = _sim.GilbertElliott()
+    burst = _core.GilbertElliott()
     for name in ("good_to_bad", "bad_to_good", "loss_good", "loss_bad"):
         setattr(burst, name, units.fraction(getattr(given, name), f"{where}, {name}"))
     direction.burst = burst
 
 
-def _set_trace(direction: _sim.Direction, value: object, where: str) -> None:
+def _set_trace(direction: _core.Direction, value: object, where: str) -> None:
     if not isinstance(value, (str, os.PathLike)):
         raise UsageError(f"{where}: {value!r} is no path of a mahimahi recording")
     path = Path(value)
@@ -212,7 +212,7 @@ def _set_trace(direction: _sim.Direction, value: object, where: str) -> None:
         raise UsageError(
             f"{where}: {str(path)!r} is no mahimahi recording: one time in ms per line is expected"
         ) from None
-    direction.capacity = _sim.CapacityTrace.parse(str(path), text)
+    direction.capacity = _core.CapacityTrace.parse(str(path), text)
 
 
 _SETTERS = {
@@ -226,7 +226,7 @@ _SETTERS = {
 }
 
 
-def _describe_direction(direction: _sim.Direction) -> dict[str, object]:
+def _describe_direction(direction: _core.Direction) -> dict[str, object]:
     burst = direction.burst
     return {
         "rate_bps": direction.rate_bps,

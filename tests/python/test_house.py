@@ -16,6 +16,7 @@ ARROWS = {
     "protocol/wire": {"protocol", "protocol/wire"},
     "protocol/trace": {"protocol", "protocol/wire", "protocol/trace"},
     "protocol/session": {"protocol", "protocol/wire", "protocol/session"},
+    "protocol/link": {"protocol", "protocol/wire", "protocol/session", "protocol/link"},
     "protocol/client": {
         "protocol", "protocol/wire", "protocol/session", "protocol/trace", "protocol/client",
     },

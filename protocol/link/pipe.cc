@@ -1,10 +1,10 @@
-#include "sim/pipe.h"
+#include "protocol/link/pipe.h"
 
 #include <algorithm>
 #include <cmath>
 #include <string>
 
-namespace mqttlab::sim {
+namespace mqttlab {
 namespace {
 
 constexpr std::uint32_t opportunity_bytes = 1'500;
@@ -26,6 +26,11 @@ Pipe::Pipe(const Direction& direction, std::uint64_t seed, std::string_view name
   offset_ = static_cast<Time>(phase * laps_ms) * millisecond;
   left_ = opportunity_bytes;
 }
+
+Pipe::Pipe(const LinkSpec& link, Way way, std::uint64_t seed, std::string_view device)
+    : Pipe(way == Way::up ? link.up : link.down, seed,
+           stream(device, way == Way::up ? "up" : "down"),
+           Random(seed, stream(device, "capacity")).uniform()) {}
 
 Offer Pipe::offer(std::uint32_t bytes, Time now) {
   while (!leaving_.empty() && leaving_.front() <= now) leaving_.pop_front();
@@ -90,4 +95,4 @@ Fate Pipe::draw() {
   return Fate::carried;
 }
 
-}  // namespace mqttlab::sim
+}  // namespace mqttlab

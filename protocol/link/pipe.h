@@ -1,15 +1,15 @@
 // Pipe: one direction of a link as arithmetic. It says when an offered packet arrives, or why it
-// never will; whoever owns it schedules the arrival. No ns-3 here.
+// never will; whoever owns it schedules the arrival.
 #pragma once
 
 #include <cstdint>
 #include <deque>
 #include <string_view>
 
+#include "protocol/link/link.h"
 #include "protocol/session/random.h"
-#include "sim/link.h"
 
-namespace mqttlab::sim {
+namespace mqttlab {
 
 enum class Fate : std::uint8_t { carried, lost_random, lost_burst, lost_queue };
 
@@ -23,6 +23,9 @@ class Pipe {
   /// Every draw comes from Random(seed, name + purpose), so that a change in one link moves nothing
   /// in another. `phase` in [0, 1): where in a recording of capacity time 0 lies.
   Pipe(const Direction& direction, std::uint64_t seed, std::string_view name, double phase);
+  /// One way of a device's link. Both ways of a recorded link start at the same place of their
+  /// recordings, which were made together; devices that share a recording start at different ones.
+  Pipe(const LinkSpec& link, Way way, std::uint64_t seed, std::string_view device);
 
   [[nodiscard]] Offer offer(std::uint32_t bytes, Time now);
   void lose_nothing() { lossless_ = true; }
@@ -47,4 +50,4 @@ class Pipe {
   std::uint32_t left_ = 0;
 };
 
-}  // namespace mqttlab::sim
+}  // namespace mqttlab

@@ -2,9 +2,9 @@
 #include <charconv>
 #include <stdexcept>
 
-#include "sim/link.h"
+#include "protocol/link/link.h"
 
-namespace mqttlab::sim {
+namespace mqttlab {
 namespace {
 
 std::string_view trimmed(std::string_view line) {
@@ -53,4 +53,4 @@ std::shared_ptr<const CapacityTrace> CapacityTrace::parse(std::string_view name,
   return trace;
 }
 
-}  // namespace mqttlab::sim
+}  // namespace mqttlab

@@ -1,4 +1,4 @@
-#include "sim/link.h"
+#include "protocol/link/link.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <limits>
 #include <set>
 
-namespace mqttlab::sim {
+namespace mqttlab {
 namespace {
 
 template <typename Call>
@@ -109,4 +109,4 @@ TEST(LinkProfiles, AreValidNamedOnceAndCited) {
 }
 
 }  // namespace
-}  // namespace mqttlab::sim
+}  // namespace mqttlab

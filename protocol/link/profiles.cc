@@ -3,9 +3,9 @@
 // is left after the radio's own retransmissions.
 #include <array>
 
-#include "sim/link.h"
+#include "protocol/link/link.h"
 
-namespace mqttlab::sim {
+namespace mqttlab {
 namespace {
 
 Direction direction(double rate_bps, Time delay, Time jitter, std::uint32_t queue_packets,
@@ -64,4 +64,4 @@ std::span<const LinkProfile> link_profiles() {
   return profiles;
 }
 
-}  // namespace mqttlab::sim
+}  // namespace mqttlab

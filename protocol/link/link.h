@@ -11,7 +11,9 @@
 
 #include "protocol/peer.h"
 
-namespace mqttlab::sim {
+namespace mqttlab {
+
+enum class Way : std::uint8_t { up, down };  ///< from the device, to the device
 
 /// Two-state loss, stepped once per packet: in each state a packet is lost with that state's
 /// probability.
@@ -53,6 +55,8 @@ struct Cycle {
   Time up = 0;
   Time down = 0;
   double spread = 0.5;
+  /// The length of one period; `draw` is uniform in [0, 1).
+  [[nodiscard]] Time period(bool is_up, double draw) const;
 };
 
 struct LinkSpec {
@@ -83,4 +87,12 @@ struct DirectionCounters {
   std::uint64_t delivered = 0;                                                   ///< packets
 };
 
-}  // namespace mqttlab::sim
+/// What crossed one direction of a link that carries byte streams: the packets that TCP would have
+/// sent for them, and what their losses did.
+struct LinkCounters {
+  DirectionCounters packets;
+  std::uint64_t stalls = 0;  ///< times that a stream waited for a lost packet
+  Time stalled = 0;          ///< for how long, over all streams
+};
+
+}  // namespace mqttlab

@@ -1,9 +1,9 @@
-#include "sim/link.h"
+#include "protocol/link/link.h"
 
 #include <limits>
 #include <stdexcept>
 
-namespace mqttlab::sim {
+namespace mqttlab {
 namespace {
 
 [[noreturn]] void reject(const std::string& link, const std::string& field,
@@ -42,6 +42,11 @@ void check_direction(const std::string& link, const std::string& way, const Dire
 
 }  // namespace
 
+Time Cycle::period(bool is_up, double draw) const {
+  const double stretch = 1.0 + spread * (2.0 * draw - 1.0);
+  return static_cast<Time>(static_cast<double>(is_up ? up : down) * stretch);
+}
+
 void LinkSpec::check() const {
   check_direction(name, "up", up);
   check_direction(name, "down", down);
@@ -52,4 +57,4 @@ void LinkSpec::check() const {
     reject(name, "cycle.spread", std::to_string(cycle->spread), "in 0..1");
 }
 
-}  // namespace mqttlab::sim
+}  // namespace mqttlab

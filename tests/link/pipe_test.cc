@@ -1,4 +1,4 @@
-#include "sim/pipe.h"
+#include "protocol/link/pipe.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <sstream>
 #include <vector>
 
-namespace mqttlab::sim {
+namespace mqttlab {
 namespace {
 
 Direction with_loss(double loss) {
@@ -153,4 +153,4 @@ TEST(Pipe, DrawsDependOnSeedAndNameOnly) {
 }
 
 }  // namespace
-}  // namespace mqttlab::sim
+}  // namespace mqttlab

@@ -1,0 +1,73 @@
+#include "bindings/links.h"
+
+#include <pybind11/stl.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "protocol/link/link.h"
+
+namespace py = pybind11;
+using namespace py::literals;
+
+namespace mqttlab::bindings {
+namespace {
+
+void bind_capacity(py::module_& m) {
+  py::class_<CapacityTrace, std::shared_ptr<CapacityTrace>>(m, "CapacityTrace")
+      .def_readonly("name", &CapacityTrace::name)
+      .def_readonly("length", &CapacityTrace::length)
+      .def_property_readonly("opportunities",
+                             [](const CapacityTrace& trace) { return trace.opportunities.size(); })
+      .def_static(
+          "parse",
+          [](const std::string& name, const std::string& text) {
+            return std::const_pointer_cast<CapacityTrace>(CapacityTrace::parse(name, text));
+          },
+          "name"_a, "text"_a);
+}
+
+}  // namespace
+
+void bind_links(py::module_& m) {
+  bind_capacity(m);
+  py::class_<GilbertElliott>(m, "GilbertElliott")
+      .def(py::init<>())
+      .def_readwrite("good_to_bad", &GilbertElliott::good_to_bad)
+      .def_readwrite("bad_to_good", &GilbertElliott::bad_to_good)
+      .def_readwrite("loss_good", &GilbertElliott::loss_good)
+      .def_readwrite("loss_bad", &GilbertElliott::loss_bad);
+  py::class_<Direction>(m, "Direction")
+      .def(py::init<>())
+      .def_readwrite("rate_bps", &Direction::rate_bps)
+      .def_readwrite("delay", &Direction::delay)
+      .def_readwrite("jitter", &Direction::jitter)
+      .def_readwrite("queue_packets", &Direction::queue_packets)
+      .def_readwrite("loss", &Direction::loss)
+      .def_readwrite("burst", &Direction::burst)
+      .def_property(
+          "capacity",
+          [](const Direction& d) { return std::const_pointer_cast<CapacityTrace>(d.capacity); },
+          [](Direction& d, std::shared_ptr<CapacityTrace> trace) { d.capacity = trace; });
+  py::class_<Cycle>(m, "Cycle")
+      .def(py::init<>())
+      .def_readwrite("up", &Cycle::up)
+      .def_readwrite("down", &Cycle::down)
+      .def_readwrite("spread", &Cycle::spread);
+  py::class_<LinkSpec>(m, "LinkSpec")
+      .def(py::init<>())
+      .def_readwrite("name", &LinkSpec::name)
+      .def_readwrite("up", &LinkSpec::up)
+      .def_readwrite("down", &LinkSpec::down)
+      .def_readwrite("cycle", &LinkSpec::cycle)
+      .def("check", &LinkSpec::check);
+  m.def("link_profiles", [] {
+    std::vector<std::pair<LinkSpec, std::string>> profiles;
+    for (const auto& profile : link_profiles()) profiles.emplace_back(profile.spec, profile.source);
+    return profiles;
+  });
+}
+
+}  // namespace mqttlab::bindings
