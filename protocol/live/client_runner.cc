@@ -19,6 +19,8 @@ constexpr Time linger_time = second;
 
 DialConfig checked(DialConfig dial) {
   const Transport transport = dial.endpoint.transport;
+  if (has_pages(transport))
+    throw std::invalid_argument(dial.endpoint.text() + ": clients dial ws:// or wss:// there");
   if (has_tls(transport) && !dial.tls)
     throw std::invalid_argument(dial.endpoint.text() +
                                 ": needs certificates of authorities to trust");

@@ -17,7 +17,7 @@ struct Scheme {
 constexpr Scheme schemes[] = {
     {"tcp", Transport::tcp, 1883}, {"tls", Transport::tls, 8883},  {"ws", Transport::ws, 80},
     {"wss", Transport::wss, 443},  {"mqtt", Transport::tcp, 1883}, {"mqtts", Transport::tls, 8883},
-    {"ssl", Transport::tls, 8883},
+    {"ssl", Transport::tls, 8883}, {"http", Transport::http, 80},  {"https", Transport::https, 443},
 };
 
 class Parser {
@@ -55,7 +55,8 @@ class Parser {
     rest_.remove_prefix(end + 3);
     for (const Scheme& scheme : schemes)
       if (scheme.name == name) return scheme;
-    fail("unknown scheme '" + std::string(name) + "'; known are tcp, tls, ws, wss, mqtt and mqtts");
+    fail("unknown scheme '" + std::string(name) +
+         "'; known are tcp, tls, ws, wss, mqtt, mqtts, and http and https of listeners");
   }
 
   void take_user() {

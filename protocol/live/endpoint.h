@@ -8,12 +8,17 @@
 
 namespace mqttlab::live {
 
-enum class Transport : std::uint8_t { tcp, tls, ws, wss };
+/// http and https are what a listener may be beside ws and wss: it shows pages, too.
+enum class Transport : std::uint8_t { tcp, tls, ws, wss, http, https };
 [[nodiscard]] constexpr bool has_tls(Transport transport) {
-  return transport == Transport::tls || transport == Transport::wss;
+  return transport == Transport::tls || transport == Transport::wss ||
+         transport == Transport::https;
+}
+[[nodiscard]] constexpr bool has_pages(Transport transport) {
+  return transport == Transport::http || transport == Transport::https;
 }
 [[nodiscard]] constexpr bool has_web_socket(Transport transport) {
-  return transport == Transport::ws || transport == Transport::wss;
+  return transport == Transport::ws || transport == Transport::wss || has_pages(transport);
 }
 
 struct Endpoint {
@@ -24,9 +29,9 @@ struct Endpoint {
   std::optional<std::string> user_name, password;
 
   /// `SCHEME://[USER[:PASSWORD]@]HOST[:PORT][/PATH]`. Schemes are tcp (or mqtt), tls (or mqtts,
-  /// ssl), ws and wss; their ports are 1883, 8883, 80 and 443. %XX stands for a byte in user name
-  /// and password. Throws std::invalid_argument naming the URL, what is wrong and the remedy; never
-  /// a password.
+  /// ssl), ws, wss, http and https; their ports are 1883, 8883, 80 and 443. %XX stands for a byte
+  /// in user name and password. Throws std::invalid_argument naming the URL, what is wrong and the
+  /// remedy; never a password.
   [[nodiscard]] static Endpoint parse(std::string_view url);
   /// The URL, without user name and password.
   [[nodiscard]] std::string text() const;

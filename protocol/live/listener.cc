@@ -69,7 +69,10 @@ std::string Listener::text() const {
   Endpoint endpoint = config_.endpoint;
   endpoint.host = address_;
   endpoint.port = port_;
-  if (has_web_socket(endpoint.transport)) endpoint.path = config_.web_socket.path;
+  if (has_pages(endpoint.transport))
+    endpoint.path = "/";
+  else if (has_web_socket(endpoint.transport))
+    endpoint.path = config_.web_socket.path;
   return endpoint.text();
 }
 

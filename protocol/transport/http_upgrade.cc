@@ -14,7 +14,7 @@ namespace {
 constexpr std::string_view security_fields =
     "X-Content-Type-Options: nosniff\r\n"
     "Content-Security-Policy: default-src 'self'; connect-src 'self' ws: wss:; base-uri 'none'; "
-    "frame-ancestors 'none'\r\n"
+    "form-action 'none'; frame-ancestors 'none'\r\n"
     "Referrer-Policy: no-referrer\r\n"
     "Cache-Control: no-store\r\n";
 
@@ -43,22 +43,20 @@ std::string status_line(int status) {
          http_status_str(static_cast<http_status>(status)) + "\r\n";
 }
 
-// The response after which the server closes.
-std::string last_response(int status, std::string_view more_fields, const HttpResource& resource,
-                          bool with_body = true) {
+// The head of the response after which the server closes.
+std::string last_head(int status, std::string_view more_fields, const HttpResource& resource) {
   std::string response = status_line(status);
   response += "Content-Type: " + resource.content_type + "\r\n";
   response += "Content-Length: " + std::to_string(resource.body.size()) + "\r\n";
   response += "Connection: close\r\n";
   response += security_fields;
   response += more_fields;
-  response += "\r\n";
-  if (with_body) response += resource.body;
-  return response;
+  return response + "\r\n";
 }
 
 HttpAnswer refused(int status, const std::string& why, std::string_view more_fields = {}) {
-  return {status, last_response(status, more_fields, {"text/plain; charset=utf-8", why + "\n"}),
+  const HttpResource body{"text/plain; charset=utf-8", why + "\n"};
+  return {status, last_head(status, more_fields, body) + body.body,
           std::to_string(status) + ": " + why};
 }
 
@@ -142,8 +140,7 @@ HttpAnswer answer_to(const HttpHead& request, const WebSocketServerSettings& set
   const std::string_view path = path_of(request.target);
   const bool upgrade = has_name(request.list("Upgrade"), "websocket") &&
                        has_name(request.list("Connection"), "upgrade");
-  const HttpResource* const resource =
-      settings.resources && !upgrade ? settings.resources(path) : nullptr;
+  const auto resource = settings.resources && !upgrade ? settings.resources(path) : nullptr;
   const bool get = request.method == "GET", head = request.method == "HEAD";
   if (!resource && path != settings.path) {
     return refused(404, "nothing is at \"" + std::string(path) +
@@ -153,7 +150,7 @@ HttpAnswer answer_to(const HttpHead& request, const WebSocketServerSettings& set
     return refused(405, "the method " + request.method + " is not for this path",
                    resource ? "Allow: GET, HEAD\r\n" : "Allow: GET\r\n");
   }
-  if (resource) return {200, last_response(200, {}, *resource, get), {}};
+  if (resource) return {200, last_head(200, {}, *resource), {}, get ? resource : nullptr};
   if (!upgrade || request.minor < 1) {
     return refused(426, "MQTT over WebSocket is spoken here: upgrade a GET of HTTP/1.1",
                    version_fields);

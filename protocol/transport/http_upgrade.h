@@ -1,6 +1,7 @@
 // The upgrade from HTTP to WebSocket (RFC 6455, 4): what a client asks, what a server answers.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -17,6 +18,7 @@ struct HttpAnswer {
   int status = 0;
   std::string bytes;
   std::string failure;
+  std::shared_ptr<const HttpResource> resource = {};  ///< whose body follows the bytes, if any
 };
 
 /// 101 if the request is an upgrade that these settings allow; else an answer after which the

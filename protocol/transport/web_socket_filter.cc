@@ -21,6 +21,9 @@ namespace {
 
 Time after(Time now, Time interval) { return interval == never ? never : now + interval; }
 
+// Who reads a resource slower than this, on the whole, does not get all of it.
+constexpr std::size_t resource_bytes_per_s = 16 << 10;
+
 // A code that may stand in a Close frame (RFC 6455, 7.4).
 bool is_status(unsigned code) {
   return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) ||
@@ -186,6 +189,7 @@ std::size_t WebSocketFilter::pending(std::span<Bytes> pieces) const {
     if (!bytes.empty() && count < pieces.size()) pieces[count++] = bytes;
   };
   add(Bytes(out_).subspan(out_taken_));
+  if (resource_) add(bytes_of(resource_->body).subspan(shown_));
   add(Bytes(header_).first(header_size_).subspan(header_taken_));
   if (frame_left_ == 0) return count;
   std::size_t left = frame_left_;
@@ -207,6 +211,11 @@ void WebSocketFilter::sent(std::size_t n, Time now) {
     if (out_.capacity() > 256) out_.shrink_to_fit();
   }
   n -= of_out;
+  if (resource_) {
+    shown_ += n;
+    if (shown_ == resource_->body.size()) resource_.reset();
+    return;
+  }
   const std::size_t of_header = std::min(n, header_size_ - header_taken_);
   header_taken_ += of_header;
   n -= of_header;
@@ -287,6 +296,10 @@ void WebSocketFilter::write(std::string_view text) {
   out_.insert(out_.end(), text.begin(), text.end());
 }
 
+void WebSocketFilter::show(std::shared_ptr<const HttpResource> resource) {
+  if (!resource->body.empty()) resource_ = std::move(resource);
+}
+
 // Beginning and end --------------------------------------------------------------------------
 
 void WebSocketFilter::establish(Time now) {
@@ -301,7 +314,9 @@ void WebSocketFilter::establish(Time now) {
 void WebSocketFilter::end(std::string failure, Time now) {
   if (failure_.empty()) failure_ = std::move(failure);
   phase_ = Phase::ended;
-  give_up_at_ = after(now, settings_.close_timeout);
+  const std::size_t size = resource_ ? resource_->body.size() : 0;
+  const Time reading = static_cast<Time>(size / resource_bytes_per_s) * second;
+  give_up_at_ = after(now + reading, settings_.close_timeout);
 }
 
 void WebSocketFilter::shut(Bytes close, CloseCause cause, Time now) {
@@ -329,6 +344,7 @@ void WebSocketFilter::fail(Status status, std::string what, Time now) {
 void WebSocketFilter::give_up(std::string failure, CloseCause cause, Time now) {
   out_.clear();
   out_taken_ = header_size_ = header_taken_ = frame_left_ = 0;
+  resource_.reset();
   drop_inner(cause, now);
   end(std::move(failure), now);
 }
@@ -374,7 +390,7 @@ void WebSocketFilter::advance(Time now) {
 
 Time WebSocketFilter::deadline() const {
   if (phase_ == Phase::open) return std::min({inner_->deadline(), ping_at_, pong_by_});
-  return finished() && out_.empty() ? never : give_up_at_;
+  return finished() && out_.empty() && !resource_ ? never : give_up_at_;
 }
 
 }  // namespace mqttlab

@@ -21,6 +21,7 @@ namespace mqttlab {
 ///
 /// Memory: an idle connection holds this object; while bytes wait for the inner Peer's space(), at
 /// most two buffers of 4 KiB; a client, up to one frame of 16 KiB that is masked and not written.
+/// A resource is written from where it is.
 class WebSocketFilter : public Filter {
  public:
   [[nodiscard]] std::span<std::uint8_t> space() override;
@@ -46,6 +47,7 @@ class WebSocketFilter : public Filter {
   virtual void opened(const HttpHeadReader& reader, HttpHeadReader::State state, Time now) = 0;
   virtual void too_late(Time now) = 0;  ///< it did not come in time
   void write(std::string_view text);
+  void show(std::shared_ptr<const HttpResource> resource);  ///< the last that is written
   void establish(Time now);
   /// Nothing more is read, and this end closes once all is written.
   void end(std::string failure, Time now);
@@ -96,9 +98,12 @@ class WebSocketFilter : public Filter {
   std::uint64_t message_bytes_ = 0;    // announced by the frames of this message
   std::vector<std::uint8_t> control_;  // payload of the control frame that is arriving
 
-  // Leaving, in this order: out_, the header, the inner Peer's next frame_left_ bytes.
+  // Leaving, in this order: out_, then the resource, or the header and the inner Peer's next
+  // frame_left_ bytes.
   std::vector<std::uint8_t> out_;
   std::size_t out_taken_ = 0;
+  std::shared_ptr<const HttpResource> resource_;
+  std::size_t shown_ = 0;  // of its body
   std::array<std::uint8_t, WebSocketFrames::max_header_bytes> header_;
   std::size_t header_size_ = 0, header_taken_ = 0, frame_left_ = 0;
   bool pong_due_ = false, ping_due_ = false;

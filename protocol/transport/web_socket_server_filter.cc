@@ -21,6 +21,7 @@ void WebSocketServerFilter::opened(const HttpHeadReader& reader, HttpHeadReader:
   HttpAnswer answer = answer_to(reader, state, settings_);
   write(answer.bytes);
   if (answer.status == 101) return establish(now);
+  if (answer.resource) show(std::move(answer.resource));
   end(std::move(answer.failure), now);
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,7 +23,7 @@ struct WebSocketSettings {
   Time pong_timeout = 20 * second;  ///< of silence after a ping, which ends the connection
 };
 
-/// Something that a server shows to a browser.
+/// Something that a server shows to whoever asks for it. Connections share it while they write it.
 struct HttpResource {
   std::string content_type, body;
 };
@@ -39,7 +40,7 @@ struct WebSocketServerSettings : WebSocketSettings {
   OriginPolicy origin_policy = OriginPolicy::any;
   std::vector<std::string> origins;  ///< such as "https://example.org:8443"
   /// For GET and HEAD without an upgrade: what is at this path, or null. Empty: nothing anywhere.
-  std::function<const HttpResource*(std::string_view path)> resources;
+  std::function<std::shared_ptr<const HttpResource>(std::string_view path)> resources;
 };
 
 struct WebSocketClientSettings : WebSocketSettings {

@@ -50,7 +50,7 @@ TEST(Endpoint, SaysWhatIsWrong) {
   };
   const Row rows[] = {
       {"127.0.0.1:1883", "no scheme"},
-      {"http://x", "unknown scheme 'http'"},
+      {"gopher://x", "unknown scheme 'gopher'"},
       {"tcp://", "no host"},
       {"tcp://::1:1883", "needs brackets"},
       {"tcp://[::1:1883", "']'"},

@@ -139,9 +139,10 @@ TEST(WebSocketUpgrade, PathMayHaveAQueryAndAHost) {
 }
 
 TEST(WebSocketUpgrade, ServerShowsResources) {
-  const HttpResource page{"text/html; charset=utf-8", "<p>hello</p>"};
+  const auto page =
+      std::make_shared<HttpResource>(HttpResource{"text/html; charset=utf-8", "<p>hello</p>"});
   WebSocketServerSettings settings;
-  settings.resources = [&](std::string_view path) { return path == "/" ? &page : nullptr; };
+  settings.resources = [&](std::string_view path) { return path == "/" ? page : nullptr; };
   struct Case {
     std::string request, status;
     bool with_body;
@@ -158,7 +159,7 @@ TEST(WebSocketUpgrade, ServerShowsResources) {
     EXPECT_TRUE(filter.finished());
     const std::string answer = take(filter);
     EXPECT_TRUE(answer.starts_with("HTTP/1.1 " + c.status)) << answer;
-    EXPECT_EQ(answer.ends_with("\r\n\r\n" + page.body), c.with_body) << answer;
+    EXPECT_EQ(answer.ends_with("\r\n\r\n" + page->body), c.with_body) << answer;
     for (const char* field : {"X-Content-Type-Options: nosniff\r\n", "Connection: close\r\n",
                               "Content-Security-Policy: default-src 'self';"}) {
       EXPECT_NE(answer.find(field), answer.npos) << answer;
@@ -168,6 +169,27 @@ TEST(WebSocketUpgrade, ServerShowsResources) {
     filter.closed(CloseCause::local, 0);
     EXPECT_EQ(filter.failure().empty(), shown) << filter.failure();
   }
+}
+
+TEST(WebSocketUpgrade, ALargeResourceHasTimeAndThenIsThrownAway) {
+  const auto page = std::make_shared<HttpResource>(
+      HttpResource{"text/plain", std::string(10 * 16'384, 'x')});  // ten seconds' worth
+  WebSocketServerSettings settings;
+  settings.resources = [&](std::string_view) { return page; };
+  WebSocketServerFilter filter(settings, gives(nullptr), 0);
+  give(filter, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", 1 * second);
+  EXPECT_EQ(page.use_count(), 2) << "it is not copied";
+  EXPECT_EQ(filter.deadline(), 16 * second);
+  std::string answer;
+  for (Time now = 1 * second; now < 16 * second; now += second) {
+    answer += take(filter, now, 10'000);
+    filter.advance(now);
+  }
+  EXPECT_EQ(answer.size(), 150'000U);
+  filter.advance(16 * second);
+  EXPECT_EQ(take(filter), "");
+  EXPECT_EQ(page.use_count(), 1);
+  EXPECT_EQ(filter.deadline(), never);
 }
 
 TEST(WebSocketUpgrade, DrippingHeadHasUntilTheDeadline) {

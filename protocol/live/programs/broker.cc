@@ -8,7 +8,9 @@
 #include "protocol/broker/access_policy.h"
 #include "protocol/live/broker_server.h"
 #include "protocol/live/files.h"
+#include "protocol/live/http_site.h"
 #include "protocol/live/open_files.h"
+#include "protocol/live/page.h"
 #include "protocol/live/programs/options.h"
 
 namespace {
@@ -24,7 +26,7 @@ struct Options {
   std::string passwords, acl;
   std::string ca, certificate, key, revoked;
   bool require_certificate = false, certificate_login = false;
-  std::string web_socket_path = "/mqtt";
+  std::string web_socket_path = "/mqtt", page;
   std::vector<std::string> origins;
   Time handshake_timeout = 10 * second;
   std::size_t max_connections = 0;
@@ -106,14 +108,18 @@ void add_options(CLI::App& app, Options& options) {
   app.allow_config_extras(CLI::config_extras_mode::error);
   app.set_config("--config", "", "TOML; its keys are the long names of these options");
   app.set_version_flag("--version", MQTTLAB_VERSION);
-  app.add_option("--listen", options.listen,
-                 "tcp://, tls://, ws:// or wss://, with HOST:PORT; may be repeated. Port 0: a free "
-                 "one, which the log names")
+  app.add_option(
+         "--listen", options.listen,
+         "tcp://, tls://, ws://, wss://, or http(s)://, which is ws(s):// and shows a page to "
+         "browsers, with HOST:PORT; may be repeated. Port 0: a free one, which the log names")
       ->type_name("URL")
       ->capture_default_str();
-  app.add_option("--websocket-path", options.web_socket_path, "Of ws:// and wss://")
+  app.add_option("--websocket-path", options.web_socket_path,
+                 "Of ws:// and wss://, and on http:// and https://")
       ->type_name("PATH")
       ->capture_default_str();
+  app.add_option("--page", options.page, "What http:// shows; default: the page that is installed")
+      ->type_name("FOLDER");
   app.add_option(
          "--websocket-origin", options.origins,
          "Web pages that may connect, as https://HOST[:PORT]; may be repeated. Default: all")
@@ -166,19 +172,42 @@ std::shared_ptr<const TlsContext> tls_of(const Options& options, Transport trans
   return std::make_shared<TlsContext>(std::move(settings));
 }
 
-ListenerConfig listener_of(const Options& options, const std::string& url) {
+ListenerConfig listener_of(const Options& options, const std::string& url, const HttpSite& site) {
   ListenerConfig config;
   config.endpoint = Endpoint::parse(url);
   config.max_connections = options.max_connections_per_listener;
   if (has_tls(config.endpoint.transport)) config.tls = tls_of(options, config.endpoint.transport);
-  config.web_socket.path =
-      config.endpoint.path.empty() ? options.web_socket_path : config.endpoint.path;
+  std::string& path = config.endpoint.path;
+  if (has_pages(config.endpoint.transport)) {
+    if (path.size() > 1)
+      throw std::invalid_argument("'" + config.endpoint.text() +
+                                  "': pages have paths of their own; give --websocket-path");
+    path.clear();
+    config.web_socket.resources = [&site](std::string_view at) { return site.find(at); };
+  }
+  config.web_socket.path = path.empty() ? options.web_socket_path : path;
   config.web_socket.open_timeout = options.handshake_timeout;
   if (!options.origins.empty()) {
     config.web_socket.origin_policy = OriginPolicy::list;
     config.web_socket.origins = options.origins;
   }
   return config;
+}
+
+// What http:// and https:// show, if they are listened at.
+HttpSite site_of(const Options& options, LogLines& log) {
+  HttpSite site;
+  if (std::ranges::none_of(options.listen, [](const auto& url) { return url.starts_with("http"); }))
+    return site;
+  if (!options.page.empty()) {
+    add_page(site, options.page, options.web_socket_path);
+  } else if (const std::string page = installed_page(); !page.empty()) {
+    add_page(site, page, options.web_socket_path);
+  } else {
+    log(LogLevel::warning, "{}", no_page);
+    site.add("/", {"text/plain; charset=utf-8", std::string(no_page) + "\n"});
+  }
+  return site;
 }
 
 int serve(Options& options) {
@@ -194,8 +223,9 @@ int serve(Options& options) {
   options.broker.maximum_qos = static_cast<QoS>(options.max_qos);
 
   boost::asio::io_context io(1);
+  HttpSite site = site_of(options, log);
   BrokerServer server(io, options.broker, options.server, seed, access.get(), log);
-  for (const std::string& url : options.listen) server.listen(listener_of(options, url));
+  for (const std::string& url : options.listen) server.listen(listener_of(options, url, site));
   boost::asio::signal_set signals(io, SIGINT, SIGTERM);
   std::function<void()> wait = [&] {
     signals.async_wait([&](const boost::system::error_code& error, int) {
