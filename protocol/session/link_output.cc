@@ -32,12 +32,13 @@ void LinkOutput::publish(const OutMessage& message, std::uint16_t packet_id, boo
     if (message.expires_at != never)
       copy.expiry_s = left_s(message.expires_at, now);  // MQTT-3.3.2-6
     copy.identifiers = message.identifiers.bytes();
-    if (aliases_.limit() > 0) alias(message, copy);
+    alias(message, copy);
   }
   message.encoded.append_to(outbox, copy);
 }
 
 void LinkOutput::alias(const OutMessage& message, PublishCopy& copy) {
+  if (aliases_.limit() == 0) return;  // MQTT-3.1.2-27, MQTT-3.2.2-18
   const std::string_view topic = message.encoded.topic();
   copy.alias = aliases_.find(topic);
   copy.alias_known = copy.alias != 0;
