@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "protocol/link/link.h"
 #include "protocol/wire/packet_type.h"
@@ -38,6 +39,8 @@ enum class Cut : std::uint8_t {
   half_open,  ///< the device's end is reset, the broker's hears nothing
   silent,     ///< neither end hears anything
 };
+
+[[nodiscard]] std::string_view name(Cut how);
 
 struct Fault {
   enum class Kind : std::uint8_t {

@@ -47,6 +47,18 @@ Time Cycle::period(bool is_up, double draw) const {
   return static_cast<Time>(static_cast<double>(is_up ? up : down) * stretch);
 }
 
+LinkCounters& LinkCounters::operator+=(const LinkCounters& more) {
+  for (const auto count : {&DirectionCounters::packets, &DirectionCounters::bytes,
+                           &DirectionCounters::header_bytes, &DirectionCounters::payload_bytes,
+                           &DirectionCounters::retransmitted_bytes, &DirectionCounters::lost_random,
+                           &DirectionCounters::lost_burst, &DirectionCounters::lost_queue,
+                           &DirectionCounters::lost_down, &DirectionCounters::delivered})
+    packets.*count += more.packets.*count;
+  stalls += more.stalls;
+  stalled += more.stalled;
+  return *this;
+}
+
 void LinkSpec::check() const {
   check_direction(name, "up", up);
   check_direction(name, "down", down);

@@ -93,6 +93,7 @@ struct LinkCounters {
   DirectionCounters packets;
   std::uint64_t stalls = 0;  ///< times that a stream waited for a lost packet
   Time stalled = 0;          ///< for how long, over all streams
+  LinkCounters& operator+=(const LinkCounters& more);
 };
 
 }  // namespace mqttlab

@@ -33,8 +33,7 @@ Pipe::Pipe(const LinkSpec& link, Way way, std::uint64_t seed, std::string_view d
            Random(seed, stream(device, "capacity")).uniform()) {}
 
 Offer Pipe::offer(std::uint32_t bytes, Time now) {
-  while (!leaving_.empty() && leaving_.front() <= now) leaving_.pop_front();
-  if (leaving_.size() >= direction_.queue_packets) return {Fate::lost_queue, 0};
+  if (!has_room(now)) return {Fate::lost_queue, 0};
 
   const Time departs = departure(bytes, now);
   if (departs > now) leaving_.push_back(departs);
@@ -46,6 +45,11 @@ Offer Pipe::offer(std::uint32_t bytes, Time now) {
     arrives += static_cast<Time>(jitter_.below(static_cast<std::uint64_t>(direction_.jitter) + 1));
   last_arrival_ = std::max(last_arrival_, arrives);  // no overtaking
   return {Fate::carried, last_arrival_};
+}
+
+bool Pipe::has_room(Time now) {
+  while (!leaving_.empty() && leaving_.front() <= now) leaving_.pop_front();
+  return leaving_.size() < direction_.queue_packets;
 }
 
 Time Pipe::departure(std::uint32_t bytes, Time now) {

@@ -28,6 +28,9 @@ class Pipe {
   Pipe(const LinkSpec& link, Way way, std::uint64_t seed, std::string_view device);
 
   [[nodiscard]] Offer offer(std::uint32_t bytes, Time now);
+  /// Whether the queue takes one more packet; if not, room_at() says when it will.
+  [[nodiscard]] bool has_room(Time now);
+  [[nodiscard]] Time room_at() const { return leaving_.empty() ? 0 : leaving_.front(); }
   void lose_nothing() { lossless_ = true; }
 
  private:
