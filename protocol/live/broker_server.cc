@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <iterator>
 #include <stdexcept>
 #include <utility>
 
@@ -70,20 +71,8 @@ std::uint16_t BrokerServer::listen(ListenerConfig config) {
   if (has_tls(endpoint.transport) && !config.tls)
     throw std::invalid_argument(endpoint.text() + ": needs a certificate and its key");
   if (has_web_socket(endpoint.transport)) check(config.web_socket);
-  using Tcp = boost::asio::ip::tcp;
-  const ListenerConfig& door = doors_.emplace_back(std::move(config));
-  try {
-    Tcp::resolver resolver(sockets_.io());
-    for (const auto& found : resolver.resolve(
-             door.endpoint.host, std::to_string(door.endpoint.port), Tcp::resolver::passive)) {
-      listeners_.push_back(
-          std::make_unique<Listener>(sockets_.io(), door, found.endpoint(), *this, log_));
-      log_(LogLevel::notice, "listening on {}", listeners_.back()->text());
-    }
-  } catch (const boost::system::system_error& error) {
-    throw std::runtime_error(
-        fmt::format("cannot listen on {}: {}", door.endpoint.text(), error.code().message()));
-  }
+  auto opened = live::listen(sockets_.io(), doors_.emplace_back(std::move(config)), *this, log_);
+  std::ranges::move(opened, std::back_inserter(listeners_));
   return listeners_.back()->port();
 }
 

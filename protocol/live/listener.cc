@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <stdexcept>
 #include <system_error>
 #include <utility>
 
@@ -119,6 +120,25 @@ void Listener::failed(int error, Time now) {
   log_(LogLevel::warning, "{}: cannot accept: {}; trying again in {} ms", text(),
        std::strerror(error), breath / millisecond);
   pause(now + breath);
+}
+
+std::vector<std::unique_ptr<Listener>> listen(boost::asio::io_context& io,
+                                              const ListenerConfig& config, Listener::Owner& owner,
+                                              LogLines& log) {
+  const Endpoint& endpoint = config.endpoint;
+  std::vector<std::unique_ptr<Listener>> listeners;
+  try {
+    Tcp::resolver resolver(io);
+    for (const auto& found :
+         resolver.resolve(endpoint.host, std::to_string(endpoint.port), Tcp::resolver::passive)) {
+      listeners.push_back(std::make_unique<Listener>(io, config, found.endpoint(), owner, log));
+      log(LogLevel::notice, "listening on {}", listeners.back()->text());
+    }
+  } catch (const boost::system::system_error& error) {
+    throw std::runtime_error(
+        fmt::format("cannot listen on {}: {}", endpoint.text(), error.code().message()));
+  }
+  return listeners;
 }
 
 }  // namespace mqttlab::live

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "protocol/live/accept_rate.h"
 #include "protocol/live/endpoint.h"
@@ -60,5 +61,10 @@ class Listener {
   std::string address_;
   std::uint16_t port_ = 0;
 };
+
+/// Listens at every address of the endpoint's host. Throws std::runtime_error naming the endpoint.
+[[nodiscard]] std::vector<std::unique_ptr<Listener>> listen(boost::asio::io_context& io,
+                                                            const ListenerConfig& config,
+                                                            Listener::Owner& owner, LogLines& log);
 
 }  // namespace mqttlab::live

@@ -21,6 +21,17 @@
 
 namespace mqttlab::live {
 
+/// What is left to say of a connection that has ended.
+struct ConnectionReport {
+  std::uint32_t number = 0;                    ///< on the link, from 1
+  std::uint32_t trace_number = 0;              ///< in the trace; 0: not recorded
+  std::string address;                         ///< of the client
+  Time since = 0, until = 0;                   ///< on the steady clock
+  std::uint64_t bytes_up = 0, bytes_down = 0;  ///< that have got to the other end
+  bool is_mqtt = false;                        ///< its packets could be seen: plain MQTT over TCP
+  std::optional<Cut> cut = {};
+};
+
 struct LinkConfig {
   LinkSpec link;  ///< its name is the device's: draws depend on (seed, name)
   std::uint64_t seed = 1;
@@ -31,6 +42,7 @@ struct LinkConfig {
   /// connections share rate, queue and loss, as clients of one device do.
   bool link_per_connection = false;
   std::size_t max_connections = 1'000;  ///< more are closed at once
+  std::function<void(const ConnectionReport&)> ended = {};
 };
 
 /// Where the packets at both ends of each connection are recorded; those of connections that are
@@ -65,6 +77,8 @@ class LinkProxy final : public Listener::Owner {
   /// All connections so far together.
   [[nodiscard]] LinkCounters counters(Way way) const;
   [[nodiscard]] std::size_t connections() const;  ///< now
+  /// Faults of the configuration, by index, that have not happened.
+  [[nodiscard]] std::vector<std::size_t> faults_left() const;
   /// Accepts no more and ends all connections; `stopped` is called once they are gone.
   void stop(std::function<void()> stopped);
 
