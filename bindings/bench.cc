@@ -1,6 +1,6 @@
-#include "sim/bench.h"
+#include "bindings/bench.h"
 
-#include "bindings/world.h"
+#include "sim/bench.h"
 
 namespace py = pybind11;
 using namespace py::literals;

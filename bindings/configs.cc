@@ -7,7 +7,7 @@
 #include "protocol/broker/password_file.h"
 #include "protocol/client/client.h"
 #include "protocol/session/scram_client.h"
-#include "sim/fleet.h"
+#include "protocol/world/fleet.h"
 
 namespace py = pybind11;
 using namespace py::literals;
@@ -123,7 +123,6 @@ void bind_configs(py::module_& m) {
       .def_readwrite("max_filter_levels", &BrokerConfig::max_filter_levels)
       .def_readwrite("max_sessions", &BrokerConfig::max_sessions)
       .def_readwrite("sys_interval", &BrokerConfig::sys_interval);
-  using sim::FleetConfig;
   py::class_<FleetConfig>(m, "FleetConfig")
       .def(py::init<>())
       .def_readwrite("interval", &FleetConfig::interval)

@@ -1,5 +1,5 @@
-// _core: what tools need of the protocol without a simulator: codec, topics, names, invariants,
-// links.
+// _core: all that needs no simulator: codec, topics, names, invariants, links, and what every world
+// is made of.
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
@@ -8,8 +8,10 @@
 #include <tuple>
 #include <vector>
 
+#include "bindings/configs.h"
 #include "bindings/errors.h"
 #include "bindings/links.h"
+#include "bindings/world.h"
 #include "protocol/oracle/oracle.h"
 #include "protocol/trace/event.h"
 #include "protocol/wire/codec.h"
@@ -68,6 +70,10 @@ PYBIND11_MODULE(_core, m) {
   m.doc() = "The protocol without a simulator.";
   translate_errors();
   bind_links(m);
+  bind_properties(m);
+  bind_configs(m);
+  bind_client_events(m);
+  bind_world(m);
   m.def("describe", &describe_frame, "frame"_a, "from_client"_a = true, "version"_a = 4,
         "One whole packet (bytes) as one line. Errors: UsageError naming the statement it breaks.");
   m.def("matches", &matches, "filter"_a, "topic"_a,

@@ -8,7 +8,7 @@ namespace {
 /// Lets a slow identity system's answers come when they are due.
 class SlowAccess final : public Access {
  public:
-  SlowAccess(sim::World& world, std::unique_ptr<Access> inner, AccessDelays delays)
+  SlowAccess(World& world, std::unique_ptr<Access> inner, AccessDelays delays)
       : world_(world), delayed_(std::move(inner), delays) {}
 
   Decision ask(const AccessRequest& request) override {
@@ -28,16 +28,11 @@ class SlowAccess final : public Access {
       world_.decide(due->request, std::move(due->decision));
     if (delayed_.deadline() != never) world_.at(delayed_.deadline(), [this] { answer(); });
   }
-  sim::World& world_;
+  World& world_;
   DelayedAccess delayed_;
 };
 
 }  // namespace
-
-sim::World& LabWorld::world() const {
-  if (!world_) throw std::logic_error("the run is over: its world is closed");
-  return *world_;
-}
 
 void LabWorld::add_broker(const std::string& name, BrokerConfig config, const AccessTexts& access) {
   AccessPolicy policy{.anonymous = access.anonymous, .scram = access.scram};
@@ -55,7 +50,7 @@ void LabWorld::add_broker(const std::string& name, BrokerConfig config, const Ac
   settings_.queue_qos0 = config.queue_qos0;
 }
 
-sim::ClientId LabWorld::add_client(sim::DeviceId device, ClientConfig config) {
+ClientId LabWorld::add_client(DeviceId device, ClientConfig config) {
   settings_.ping_timeout = std::max(settings_.ping_timeout, config.ping_timeout);
   // What a client may need once the faults are over: to notice that its link died during them, to
   // dial at the next turn of its back-off, and to finish what is open.
@@ -66,17 +61,16 @@ sim::ClientId LabWorld::add_client(sim::DeviceId device, ClientConfig config) {
   return world().add_client(device, std::move(config));
 }
 
-sim::Fleet& LabWorld::add_fleet(const std::string& name, std::vector<sim::ClientId> clients,
-                                sim::FleetConfig config) {
-  fleets_.push_back(
-      std::make_unique<sim::Fleet>(world(), name, std::move(clients), std::move(config)));
+Fleet& LabWorld::add_fleet(const std::string& name, std::vector<ClientId> clients,
+                           FleetConfig config) {
+  fleets_.push_back(std::make_unique<Fleet>(world(), name, std::move(clients), std::move(config)));
   return *fleets_.back();
 }
 
-std::vector<std::pair<sim::ClientId, ClientEvent>> LabWorld::take() {
-  std::vector<std::pair<sim::ClientId, ClientEvent>> events;
+std::vector<std::pair<ClientId, ClientEvent>> LabWorld::take() {
+  std::vector<std::pair<ClientId, ClientEvent>> events;
   for (auto clients = world().ready(); !clients.empty(); clients = world().ready()) {
-    for (const sim::ClientId client : clients)
+    for (const ClientId client : clients)
       while (auto event = world().poll(client)) events.emplace_back(client, std::move(*event));
   }
   return events;

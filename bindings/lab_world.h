@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,8 +12,8 @@
 #include "protocol/broker/access_policy.h"
 #include "protocol/broker/delayed_access.h"
 #include "protocol/oracle/oracle.h"
-#include "sim/fleet.h"
-#include "sim/world.h"
+#include "protocol/world/fleet.h"
+#include "protocol/world/world.h"
 
 namespace mqttlab::bindings {
 
@@ -29,17 +30,18 @@ struct AccessTexts {
 
 class LabWorld {
  public:
-  explicit LabWorld(sim::WorldConfig config)
-      : world_(std::make_unique<sim::World>(std::move(config))) {}
+  explicit LabWorld(std::unique_ptr<World> world) : world_(std::move(world)) {}
 
   /// Throws std::logic_error after close().
-  [[nodiscard]] sim::World& world() const;
+  [[nodiscard]] World& world() const {
+    if (!world_) throw std::logic_error("the run is over: its world is closed");
+    return *world_;
+  }
   void add_broker(const std::string& name, BrokerConfig config, const AccessTexts& access);
-  sim::ClientId add_client(sim::DeviceId device, ClientConfig config);
-  sim::Fleet& add_fleet(const std::string& name, std::vector<sim::ClientId> clients,
-                        sim::FleetConfig config);
+  ClientId add_client(DeviceId device, ClientConfig config);
+  Fleet& add_fleet(const std::string& name, std::vector<ClientId> clients, FleetConfig config);
   /// Every event of the watched clients, in order.
-  [[nodiscard]] std::vector<std::pair<sim::ClientId, ClientEvent>> take();
+  [[nodiscard]] std::vector<std::pair<ClientId, ClientEvent>> take();
   /// Lets the oracle judge the run so far. The oracle reads the trace once, at the end: only then
   /// is known what it must be told about the clients, and a run that is cut short costs nothing.
   const oracle::Oracle& judge();
@@ -49,8 +51,8 @@ class LabWorld {
   oracle::Settings settings_{.ping_timeout = 0};  // of its clients the longest
   std::unique_ptr<oracle::Oracle> oracle_;
   std::unique_ptr<Access> access_;  // the broker's in world_, so before it
-  std::unique_ptr<sim::World> world_;
-  std::vector<std::unique_ptr<sim::Fleet>> fleets_;
+  std::unique_ptr<World> world_;
+  std::vector<std::unique_ptr<Fleet>> fleets_;
 };
 
 }  // namespace mqttlab::bindings

@@ -1,19 +1,50 @@
 // _sim: the simulated world. Binaries that link ns-3 fall under its GPL-2.0.
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
 
-#include "bindings/configs.h"
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bindings/bench.h"
 #include "bindings/errors.h"
-#include "bindings/world.h"
+#include "bindings/lab_world.h"
+#include "sim/world.h"
+
+namespace py = pybind11;
+using namespace py::literals;
+
+namespace mqttlab::bindings {
+namespace {
+
+std::unique_ptr<LabWorld> make_world(std::uint64_t seed, bool ipv6, const std::string& tcp,
+                                     const std::string& pcap_path, const std::string& pcap_side,
+                                     const std::vector<std::string>& pcap_devices) {
+  sim::WorldConfig config;
+  config.seed = seed;
+  config.ipv6 = ipv6;
+  config.tcp = tcp;
+  config.pcap_path = pcap_path;
+  config.pcap_side = pcap_side == "sender" ? sim::CaptureSide::sender : sim::CaptureSide::receiver;
+  config.pcap_devices = pcap_devices;
+  return std::make_unique<LabWorld>(std::make_unique<sim::World>(std::move(config)));
+}
+
+}  // namespace
 
 PYBIND11_MODULE(_sim, m) {
-  using namespace mqttlab::bindings;
   m.doc() = "The simulated world.";
   m.attr("ns3_version") = NS3_VERSION;
   translate_errors();
-  pybind11::module_::import("mqttlab._core");  // links
-  bind_properties(m);
-  bind_configs(m);
-  bind_client_events(m);
-  bind_world(m);
+  py::module_::import("mqttlab._core");  // has the class World, and all that worlds are made of
+  m.def("world", &make_world, py::kw_only(), "seed"_a, "ipv6"_a = false, "tcp"_a = "linux-like",
+        "pcap_path"_a = "", "pcap_side"_a = "receiver",
+        "pcap_devices"_a = std::vector<std::string>{});
+  m.def("simulator_events", [](const LabWorld& lab) {
+    return dynamic_cast<const sim::World&>(lab.world()).simulator_events();
+  });
   bind_bench(m);
 }
+
+}  // namespace mqttlab::bindings

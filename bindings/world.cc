@@ -54,19 +54,6 @@ Time run(LabWorld& lab, Time until, const py::function& keep_going) {
   return now;
 }
 
-std::unique_ptr<LabWorld> make_world(std::uint64_t seed, bool ipv6, const std::string& tcp,
-                                     const std::string& pcap_path, const std::string& pcap_side,
-                                     const std::vector<std::string>& pcap_devices) {
-  sim::WorldConfig config;
-  config.seed = seed;
-  config.ipv6 = ipv6;
-  config.tcp = tcp;
-  config.pcap_path = pcap_path;
-  config.pcap_side = pcap_side == "sender" ? sim::CaptureSide::sender : sim::CaptureSide::receiver;
-  config.pcap_devices = pcap_devices;
-  return std::make_unique<LabWorld>(std::move(config));
-}
-
 trace::Death death(const std::string& how) {
   for (const auto one : {trace::Death::fin, trace::Death::reset, trace::Death::silent})
     if (trace::name(one) == how) return one;
@@ -82,7 +69,7 @@ std::optional<AccessDelays> delays(const std::optional<std::array<Time, 3>>& giv
 
 using Call = std::variant<Token, Misuse>;
 
-Call publish(LabWorld& lab, sim::ClientId client, std::string_view topic, const py::bytes& payload,
+Call publish(LabWorld& lab, ClientId client, std::string_view topic, const py::bytes& payload,
              int qos, bool retain, const std::optional<Properties>& properties) {
   return lab.world().publish(client, Slice::copy_of(topic),
                              Slice::copy_of(std::string_view(payload)), static_cast<QoS>(qos),
@@ -92,7 +79,7 @@ Call publish(LabWorld& lab, sim::ClientId client, std::string_view topic, const 
 /// The fields of a Subscription, in order.
 using Wanted = std::tuple<std::string, int, bool, bool, int>;
 
-Call subscribe(LabWorld& lab, sim::ClientId client, const std::vector<Wanted>& wanted,
+Call subscribe(LabWorld& lab, ClientId client, const std::vector<Wanted>& wanted,
                const std::optional<Properties>& properties) {
   std::vector<Subscription> subscriptions;
   for (const auto& [filter, qos, no_local, retain_as_published, retain_handling] : wanted)
@@ -101,13 +88,13 @@ Call subscribe(LabWorld& lab, sim::ClientId client, const std::vector<Wanted>& w
   return lab.world().subscribe(client, std::move(subscriptions), properties.value_or(Properties()));
 }
 
-Call unsubscribe(LabWorld& lab, sim::ClientId client, const std::vector<std::string>& filters) {
+Call unsubscribe(LabWorld& lab, ClientId client, const std::vector<std::string>& filters) {
   std::vector<Slice> slices;
   for (const std::string& filter : filters) slices.push_back(Slice::copy_of(filter));
   return lab.world().unsubscribe(client, std::move(slices));
 }
 
-std::optional<Misuse> stop(LabWorld& lab, sim::ClientId client, bool with_will,
+std::optional<Misuse> stop(LabWorld& lab, ClientId client, bool with_will,
                            std::optional<std::uint32_t> session_expiry_s) {
   Disconnect disconnect;
   if (with_will) disconnect.reason = ReasonCode::disconnect_with_will_message;
@@ -173,7 +160,7 @@ py::list filters(const LabWorld& lab) {
   return rows;
 }
 
-py::tuple counters(const LabWorld& lab, sim::DeviceId device, bool up) {
+py::tuple counters(const LabWorld& lab, DeviceId device, bool up) {
   const DirectionCounters c = lab.world().counters(device, up);
   return py::make_tuple(c.packets, c.bytes, c.header_bytes, c.payload_bytes, c.retransmitted_bytes,
                         c.lost_random, c.lost_burst, c.lost_queue, c.lost_down, c.delivered);
@@ -266,18 +253,13 @@ void bind_world(py::module_& m) {
   m.def(
       "stamp",
       [](std::string_view name, std::uint64_t sequence, Time now, std::uint32_t size) {
-        return bytes(sim::stamp(name, sequence, now, size));
+        return bytes(stamp(name, sequence, now, size));
       },
       "name"_a, "sequence"_a, "now"_a, "size"_a);
-  py::class_<sim::Fleet>(m, "Fleet")
-      .def("published", &sim::Fleet::published)
-      .def("refused", &sim::Fleet::refused);
+  py::class_<Fleet>(m, "Fleet").def("published", &Fleet::published).def("refused", &Fleet::refused);
   // Members of the lab itself, then of the world in it.
   py::class_<LabWorld> world(m, "World");
   world
-      .def(py::init(&make_world), py::kw_only(), "seed"_a, "ipv6"_a = false, "tcp"_a = "linux-like",
-           "pcap_path"_a = "", "pcap_side"_a = "receiver",
-           "pcap_devices"_a = std::vector<std::string>{})
       .def(
           "add_broker",
           [](LabWorld& lab, const std::string& name, const BrokerConfig& config,
@@ -312,23 +294,22 @@ void bind_world(py::module_& m) {
       .def("add_device", [](LabWorld& lab, const std::string& name,
                             const LinkSpec& link) { return lab.world().add_device(name, link); })
       .def("now", [](LabWorld& lab) { return lab.world().now(); })
-      .def("start", [](LabWorld& lab, sim::ClientId client) { lab.world().start(client); })
+      .def("start", [](LabWorld& lab, ClientId client) { lab.world().start(client); })
       .def("stop", &stop, "client"_a, "with_will"_a = false, "session_expiry_s"_a = py::none())
       .def("reauthenticate",
-           [](LabWorld& lab, sim::ClientId client) { return lab.world().reauthenticate(client); })
-      .def("watch", [](LabWorld& lab, sim::ClientId client,
-                       bool watched) { lab.world().watch(client, watched); })
-      .def("connected", [](LabWorld& lab,
-                           sim::ClientId client) { return lab.world().client(client).connected(); })
+           [](LabWorld& lab, ClientId client) { return lab.world().reauthenticate(client); })
+      .def("watch",
+           [](LabWorld& lab, ClientId client, bool watched) { lab.world().watch(client, watched); })
+      .def("connected",
+           [](LabWorld& lab, ClientId client) { return lab.world().client(client).connected(); })
       .def("set_link",
-           [](LabWorld& lab, sim::DeviceId device, bool up) { lab.world().set_link(device, up); })
+           [](LabWorld& lab, DeviceId device, bool up) { lab.world().set_link(device, up); })
       .def("stop_cycles", [](LabWorld& lab) { lab.world().stop_cycles(); })
       .def("set_loss_free", [](LabWorld& lab) { lab.world().set_loss_free(); })
-      .def("die", [](LabWorld& lab, sim::DeviceId device,
+      .def("die", [](LabWorld& lab, DeviceId device,
                      const std::string& how) { lab.world().die(device, death(how)); })
       .def("phase", [](LabWorld& lab, const std::string& name) { lab.world().phase(name); })
-      .def("fingerprint", [](LabWorld& lab) { return lab.world().log().fingerprint(); })
-      .def("simulator_events", [](LabWorld& lab) { return lab.world().simulator_events(); });
+      .def("fingerprint", [](LabWorld& lab) { return lab.world().log().fingerprint(); });
 }
 
 }  // namespace mqttlab::bindings

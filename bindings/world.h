@@ -1,4 +1,4 @@
-// The World as a Python class, properties, what clients have to say, and the benchmark.
+// A World as a Python class, properties, and what clients have to say.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -13,6 +13,5 @@ namespace mqttlab::bindings {
 void bind_properties(pybind11::module_& m);
 void bind_client_events(pybind11::module_& m);
 void bind_world(pybind11::module_& m);
-void bind_bench(pybind11::module_& m);
 
 }  // namespace mqttlab::bindings

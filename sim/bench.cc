@@ -6,8 +6,8 @@
 #include <string>
 
 #include "protocol/session/random.h"
+#include "protocol/world/fleet.h"
 #include "sim/baseline.h"
-#include "sim/fleet.h"
 #include "sim/world.h"
 
 namespace mqttlab::sim {

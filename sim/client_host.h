@@ -4,16 +4,15 @@
 #include <functional>
 #include <memory>
 
-#include "protocol/client/client.h"
+#include "protocol/world/hosted_client.h"
 #include "sim/alarm.h"
 #include "sim/network.h"
 #include "sim/stream.h"
 
 namespace mqttlab::sim {
 
-class ClientHost : public StreamOwner {
+class ClientHost final : public HostedClient, public StreamOwner {
  public:
-  using Handler = std::function<void(const ClientEvent&)>;
   /// Told when a watched client has events.
   using Ready = std::function<void()>;
 
@@ -21,24 +20,10 @@ class ClientHost : public StreamOwner {
              trace::Log& log, trace::Actor actor, Ready ready);
   ~ClientHost() override;
 
-  [[nodiscard]] Client& client() { return client_; }
-  [[nodiscard]] const Client& client() const { return client_; }
-  [[nodiscard]] bool is_dead() const { return dead_; }
-  [[nodiscard]] trace::Actor actor() const { return actor_; }
-
-  [[nodiscard]] bool has_watched_events() const {
-    return watched_ && !dead_ && client_.has_events();
-  }
-  void watch(bool watched) { watched_ = watched; }
-  void handle(Handler handler) { handler_ = std::move(handler); }
-
-  /// The application has called the client: goes on in an event at now().
-  void wake();
-  /// DISCONNECT; a dial under way is given up. A Misuse if the client may not say so; then nothing
-  /// has happened.
-  [[nodiscard]] std::optional<Misuse> stop(const Disconnect& disconnect);
-  /// The process ends now: the client does not act again. Its sockets close in an event at now().
-  void die(trace::Death how);
+  [[nodiscard]] Client& client() override { return client_; }
+  void wake() override;  ///< goes on in an event at now()
+  [[nodiscard]] std::optional<Misuse> stop(const Disconnect& disconnect) override;
+  void die(trace::Death how) override;  ///< its sockets close in an event at now()
 
   void active(Stream& stream) override;
 
@@ -57,9 +42,6 @@ class ClientHost : public StreamOwner {
   trace::Actor actor_;
   Client client_;
   Ready ready_;
-  Handler handler_;
-  bool watched_ = false;
-  bool dead_ = false;
   trace::Death death_{};
   Dial dialing_;
   Time dial_until_ = never;  // the client waits no longer

@@ -1,10 +1,7 @@
 #include "sim/world.h"
 
-#include <algorithm>
-#include <deque>
 #include <exception>
-#include <optional>
-#include <set>
+#include <stdexcept>
 #include <utility>
 
 #include "sim/broker_host.h"
@@ -16,26 +13,16 @@ namespace mqttlab::sim {
 
 struct World::State {
   struct Device {
-    Device(trace::Actor device, AccessLink& link, const LinkSpec& spec, std::uint64_t seed,
-           const std::string& name, trace::Log& log)
-        : actor(device), cycler(link, spec.cycle, seed, name, log, device) {}
-    trace::Actor actor;
+    Device(AccessLink& link, const LinkSpec& spec, std::uint64_t seed, const std::string& name,
+           trace::Log& log, trace::Actor actor, DeviceIndex at)
+        : index(at), cycler(link, spec.cycle, seed, name, log, actor) {}
+    DeviceIndex index;
     Cycler cycler;
-    std::vector<ClientId> clients;
-  };
-  struct HostedClient {
-    DeviceId device;
-    std::unique_ptr<ClientHost> host;
   };
 
   explicit State(WorldConfig given) : config(std::move(given)), network(config) {}
 
-  [[nodiscard]] DeviceIndex index(DeviceId id) const;
-  [[nodiscard]] Device& device(DeviceId id) { return devices[index(id)]; }
-  [[nodiscard]] const HostedClient& client(ClientId id) const;
-  void record(trace::Kind kind, trace::Actor actor, std::uint8_t code, trace::Text text);
-  void became_ready(ClientId id);
-  void check_captured_devices() const;
+  [[nodiscard]] Device& device(DeviceId id);
   void watch_progress(const std::function<bool()>& keep_going);
 
   /// Runs what the user gave us; run() throws again what it throws, outside ns-3.
@@ -48,64 +35,19 @@ struct World::State {
       ns3::Simulator::Stop();
     }
   }
-  /// A call into a client by the application; what it writes leaves in an event at now().
-  template <typename Call>
-  std::variant<Token, Misuse> call(ClientId id, const Call& what) {
-    ClientHost& host = *client(id).host;
-    if (host.is_dead()) return Misuse::not_connected;
-    auto result = what(host.client());
-    host.wake();
-    return result;
-  }
 
   WorldConfig config;
-  trace::Log log;
   Network network;
-  std::string broker_name;
-  BrokerConfig broker_config;
   std::unique_ptr<BrokerHost> broker;
-  std::set<std::string> names;
-  std::deque<Device> devices;  // by DeviceIndex; a deque, since cyclers must stay where they are
-  std::vector<std::optional<DeviceIndex>> index_of_actor;
-  std::vector<HostedClient> clients;
-  std::vector<ClientId> ready;
+  std::vector<std::unique_ptr<Device>> devices;  // by DeviceId; cyclers must stay where they are
   std::exception_ptr error;
   ns3::EventId progress;
 };
 
-DeviceIndex World::State::index(DeviceId id) const {
-  if (id >= index_of_actor.size() || !index_of_actor[id])
+World::State::Device& World::State::device(DeviceId id) {
+  if (id >= devices.size() || !devices[id])
     throw std::out_of_range("device " + std::to_string(id) + " does not exist in this world");
-  return *index_of_actor[id];
-}
-
-const World::State::HostedClient& World::State::client(ClientId id) const {
-  if (id >= clients.size())
-    throw std::out_of_range("client " + std::to_string(id) + " does not exist in this world");
-  return clients[id];
-}
-
-void World::State::record(trace::Kind kind, trace::Actor actor, std::uint8_t code,
-                          trace::Text text) {
-  trace::Event event;
-  event.at = virtual_now();
-  event.kind = kind;
-  event.actor = actor;
-  event.code = code;
-  event.text = text;
-  log.append(event);
-}
-
-void World::State::became_ready(ClientId id) {
-  if (std::find(ready.begin(), ready.end(), id) == ready.end()) ready.push_back(id);
-  ns3::Simulator::Stop();
-}
-
-void World::State::check_captured_devices() const {
-  for (const auto& name : config.pcap_devices)
-    if (!names.contains(name))
-      throw std::invalid_argument("pcap_devices names '" + name +
-                                  "', but no device of this world is called that");
+  return *devices[id];
 }
 
 void World::State::watch_progress(const std::function<bool()>& keep_going) {
@@ -117,56 +59,43 @@ void World::State::watch_progress(const std::function<bool()>& keep_going) {
   });
 }
 
-World::World(WorldConfig config) : state_(std::make_unique<State>(std::move(config))) {}
+World::World(WorldConfig config)
+    : mqttlab::World(config.seed), state_(std::make_unique<State>(std::move(config))) {}
 
-World::~World() = default;
+World::~World() { drop_clients(); }
 
-void World::add_broker(const std::string& name, BrokerConfig config, Access* access) {
-  if (state_->broker)
-    throw std::logic_error("broker '" + name + "': this world has its broker, '" +
-                           state_->broker_name + "', already");
-  const trace::Actor actor = state_->log.add_actor(name);
-  const std::uint64_t seed = Random(state_->config.seed, "broker/" + name).next();
-  state_->broker =
-      std::make_unique<BrokerHost>(state_->network, config, seed, access, state_->log, actor);
-  state_->broker_name = name;
-  state_->broker_config = config;
-  state_->names.insert(name);
+void World::make_broker(trace::Actor actor, const std::string& name, BrokerConfig config,
+                        Access* access) {
+  const std::uint64_t seed_of_broker = Random(seed(), "broker/" + name).next();
+  state_->broker = std::make_unique<BrokerHost>(state_->network, std::move(config), seed_of_broker,
+                                                access, log(), actor);
 }
 
-DeviceId World::add_device(const std::string& name, const LinkSpec& link) {
-  if (!state_->broker)
-    throw std::logic_error("device '" + name + "': add the broker before the first device");
-  link.check();
-  if (!state_->names.insert(name).second)
-    throw std::invalid_argument("device '" + name + "': this name is taken; names are unique");
+void World::make_device(DeviceId device, const std::string& name, const LinkSpec& link) {
   const DeviceIndex index = state_->network.add_device(name, link);
-  const trace::Actor actor = state_->log.add_actor(name);
-  state_->devices.emplace_back(actor, state_->network.link(index), link, state_->config.seed, name,
-                               state_->log);
-  state_->index_of_actor.resize(actor + 1);
-  state_->index_of_actor[actor] = index;
-  return actor;
+  state_->devices.resize(device + 1);
+  state_->devices[device] = std::make_unique<State::Device>(state_->network.link(index), link,
+                                                            seed(), name, log(), device, index);
 }
 
-ClientId World::add_client(DeviceId device, ClientConfig config) {
-  const DeviceIndex index = state_->index(device);
-  auto& clients = state_->device(device).clients;
-  const auto id = static_cast<ClientId>(state_->clients.size());
-  const std::string stream = "client/" + std::string(state_->log.actor_name(device)) + "/" +
-                             std::to_string(clients.size());
-  const std::uint64_t seed = Random(state_->config.seed, stream).next();
-  State* state = state_.get();
-  auto host =
-      std::make_unique<ClientHost>(state->network, index, std::move(config), seed, state->log,
-                                   device, [state, id] { state->became_ready(id); });
-  state->clients.push_back({device, std::move(host)});
-  clients.push_back(id);
-  return id;
+std::unique_ptr<HostedClient> World::make_client(DeviceId device, ClientConfig config,
+                                                 std::uint64_t seed_of_client, Ready ready) {
+  return std::make_unique<ClientHost>(state_->network, state_->device(device).index,
+                                      std::move(config), seed_of_client, log(), device,
+                                      std::move(ready));
+}
+
+void World::stop_run() { ns3::Simulator::Stop(); }
+
+void World::check_captured_devices() const {
+  for (const auto& name : state_->config.pcap_devices)
+    if (!has_name(name))
+      throw std::invalid_argument("pcap_devices names '" + name +
+                                  "', but no device of this world is called that");
 }
 
 Time World::run(Time until, const std::function<bool()>& keep_going) {
-  state_->check_captured_devices();
+  check_captured_devices();
   if (until <= now() || !ready().empty()) return now();
   const auto end =
       ns3::Simulator::Schedule(ns3::NanoSeconds(until - now()), [] { ns3::Simulator::Stop(); });
@@ -180,7 +109,6 @@ Time World::run(Time until, const std::function<bool()>& keep_going) {
 }
 
 Time World::now() const { return virtual_now(); }
-std::uint64_t World::seed() const { return state_->config.seed; }
 
 void World::at(Time when, std::function<void()> what) {
   if (when < now())
@@ -191,85 +119,22 @@ void World::at(Time when, std::function<void()> what) {
       [state = state_.get(), call = std::move(what)] { state->guarded(call); });
 }
 
-void World::start(ClientId client) {
-  ClientHost& host = *state_->client(client).host;
-  if (host.is_dead()) return;
-  host.client().start(now());
-  host.wake();
-}
-
-std::optional<Misuse> World::stop(ClientId client, const Disconnect& disconnect) {
-  return state_->client(client).host->stop(disconnect);
-}
-
-std::optional<Misuse> World::reauthenticate(ClientId client) {
-  ClientHost& host = *state_->client(client).host;
-  if (host.is_dead()) return Misuse::not_connected;
-  const auto misuse = host.client().reauthenticate(now());
-  host.wake();
-  return misuse;
-}
-
-std::variant<Token, Misuse> World::publish(ClientId client, Slice topic, Slice payload, QoS qos,
-                                           bool retain, Properties properties) {
-  return state_->call(client, [&](Client& core) {
-    return core.publish(std::move(topic), std::move(payload), qos, retain, now(),
-                        std::move(properties));
-  });
-}
-
-std::variant<Token, Misuse> World::subscribe(ClientId client,
-                                             std::vector<Subscription> subscriptions,
-                                             Properties properties) {
-  return state_->call(client, [&](Client& core) {
-    return core.subscribe(std::move(subscriptions), now(), std::move(properties));
-  });
-}
-
-std::variant<Token, Misuse> World::unsubscribe(ClientId client, std::vector<Slice> filters) {
-  return state_->call(client,
-                      [&](Client& core) { return core.unsubscribe(std::move(filters), now()); });
-}
-
-std::optional<ClientEvent> World::poll(ClientId client) {
-  ClientHost& host = *state_->client(client).host;
-  auto event = host.client().poll(now());
-  if (event) host.wake();
-  return event;
-}
-
 void World::decide(RequestId request, Decision decision) {
   state_->broker->decide(request, std::move(decision));
 }
 
-const Client& World::client(ClientId client) const { return state_->client(client).host->client(); }
-DeviceId World::device_of(ClientId client) const { return state_->client(client).device; }
-bool World::is_dead(ClientId client) const { return state_->client(client).host->is_dead(); }
-
-void World::watch(ClientId client, bool watched) {
-  ClientHost& host = *state_->client(client).host;
-  host.watch(watched);
-  host.wake();
-}
-
 void World::handle(ClientId client, std::function<void(const ClientEvent&)> handler) {
-  ClientHost& host = *state_->client(client).host;
-  if (!handler) return host.handle({});
-  host.handle([state = state_.get(), call = std::move(handler)](const ClientEvent& event) {
+  if (!handler) return host(client).handle({});
+  host(client).handle([state = state_.get(), call = std::move(handler)](const ClientEvent& event) {
     state->guarded([&] { call(event); });
   });
-}
-
-std::vector<ClientId> World::ready() {
-  std::erase_if(state_->ready,
-                [this](ClientId id) { return !state_->client(id).host->has_watched_events(); });
-  return state_->ready;
 }
 
 void World::set_link(DeviceId device, bool up) { state_->device(device).cycler.set(up); }
 
 void World::stop_cycles() {
-  for (auto& device : state_->devices) device.cycler.stop_cycle();
+  for (const auto& device : state_->devices)
+    if (device) device->cycler.stop_cycle();
 }
 
 void World::set_loss_free() {
@@ -277,27 +142,15 @@ void World::set_loss_free() {
     state_->network.link(index).lose_nothing();
 }
 
-void World::die(DeviceId device, trace::Death how) {
-  State::Device& dying = state_->device(device);
-  state_->record(trace::Kind::died, device, static_cast<std::uint8_t>(how), 0);
-  if (how == trace::Death::silent) dying.cycler.power_off();
-  // Its sockets may only be touched inside an event, and its processes are dead from now on.
-  for (const ClientId client : dying.clients) state_->client(client).host->die(how);
-}
-
-void World::phase(const std::string& name) {
-  state_->record(trace::Kind::phase, 0, 0, state_->log.intern(name));
-}
-
-trace::Log& World::log() { return state_->log; }
-const BrokerConfig& World::broker_config() const { return state_->broker_config; }
+// Its clients' sockets may only be touched inside an event.
+void World::power_off(DeviceId device) { state_->device(device).cycler.power_off(); }
 
 BrokerGauges World::broker_gauges() const {
   return state_->broker ? state_->broker->broker().gauges() : BrokerGauges{};
 }
 
 DirectionCounters World::counters(DeviceId device, bool up) const {
-  return state_->network.link(state_->index(device)).counters(up ? Way::up : Way::down);
+  return state_->network.link(state_->device(device).index).counters(up ? Way::up : Way::down);
 }
 
 std::uint64_t World::simulator_events() const { return ns3::Simulator::GetEventCount(); }

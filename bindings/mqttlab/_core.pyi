@@ -1,4 +1,11 @@
-"""The protocol without a simulator."""
+"""All that needs no simulator. Times are integer nanoseconds; worlds get checked arguments.
+
+Errors: mqttlab.UsageError for a wrong argument, mqttlab.Error for a call that comes too late.
+"""
+
+from collections.abc import Callable, Sequence
+from enum import Enum
+from typing import Any
 
 event_bytes: int
 kinds: list[str]
@@ -60,3 +67,247 @@ class LinkSpec:
 
 def link_profiles() -> list[tuple[LinkSpec, str]]:
     """Each named profile with the source of its numbers."""
+
+class Properties:
+    """The property set of a packet, in order; names as in "session_expiry_interval"."""
+
+    def __init__(self, items: Sequence[tuple[str, object]]) -> None: ...
+    def items(self) -> list[tuple[str, Any]]:
+        """Numbers, bytes (of texts too), and pairs of bytes."""
+
+class Backoff:
+    initial: int
+    maximum: int
+    factor: float
+    jitter: float
+    stable: int
+
+class ClientConfig:
+    client_id: str
+    version: int
+    clean_session: bool
+    session_expiry_s: int | None
+    receive_maximum: int
+    topic_alias_maximum: int
+    max_topic_aliases: int
+    request_response_information: bool
+    request_problem_information: bool
+    properties: Properties
+    keep_alive_s: int
+    ping_timeout: int
+    connect_timeout: int
+    user_name: str | None
+    password: str | None
+    reconnect: bool
+    backoff: Backoff
+    window: int
+    queue_messages: int
+    queue_bytes: int
+    max_packet_size: int
+    def set_will(
+        self,
+        topic: str,
+        payload: bytes,
+        qos: int,
+        retain: bool,
+        delay_s: int = 0,
+        properties: Properties | None = None,
+    ) -> None: ...
+    def set_scram(self, user_name: str, password: str, seed: int) -> None: ...
+
+def scram_line(user_name: str, password: str, salt: bytes, iterations: int) -> str: ...
+
+class JwtConfig:
+    algorithm: int
+    key: bytes
+    issuer: str
+    audience: str
+    unix_time: int
+
+class BrokerConfig:
+    max_connections: int
+    max_packet_size: int
+    connect_timeout: int
+    keep_alive_factor: float
+    window: int
+    receive_window: int
+    server_keep_alive_s: int | None
+    max_session_expiry_s: int | None
+    topic_alias_maximum: int
+    max_topic_aliases: int
+    maximum_qos: int
+    retain_available: bool
+    wildcard_available: bool
+    shared_available: bool
+    identifiers_available: bool
+    reason_strings: bool
+    response_information: str
+    server_reference: str
+    redirect: int
+    queue_messages: int
+    queue_bytes: int
+    queue_qos0: bool
+    outbox_bytes: int
+    max_retained: int
+    max_retained_bytes: int
+    max_subscriptions: int
+    max_filter_levels: int
+    max_sessions: int
+    sys_interval: int
+
+class FleetConfig:
+    interval: int
+    interval_spread: float
+    start_within: int
+    stop_after: int
+    topic: str
+    payload_bytes: int
+    retain: bool
+    qos: list[int]
+
+class Fleet:
+    def published(self) -> int: ...
+    def refused(self) -> int: ...
+
+class Misuse(Enum):
+    bad_topic = ...
+    too_large = ...
+    queue_full = ...
+    not_connected = ...
+    bad_argument = ...
+    not_supported = ...
+
+class Connected:
+    session_present: bool
+    properties: list[tuple[str, Any]]
+
+class Refused:
+    code: int
+    name: str
+    properties: list[tuple[str, Any]]
+
+class Disconnected:
+    statement: str | None
+    reason: str
+
+class Completed:
+    token: int
+    failed: bool
+    refused: bool
+    reason_code: int
+    reason: str
+    codes: list[int]
+
+class Received:
+    topic: str
+    payload: bytes
+    qos: int
+    retain: bool
+    dup: bool
+    properties: list[tuple[str, Any]]
+
+class SubscriptionLost:
+    filter: str
+    code: int
+
+class Reauthenticated: ...
+
+ClientEvent = (
+    Connected | Refused | Disconnected | Completed | SubscriptionLost | Reauthenticated | Received
+)
+
+def stamp(name: str, sequence: int, now: int, size: int) -> bytes: ...
+
+class World:
+    """A broker, devices and clients, simulated (`_sim.world`) or on real sockets (`live_world`)."""
+
+    def add_broker(
+        self,
+        name: str,
+        config: BrokerConfig,
+        passwords: tuple[str, str] | None = None,
+        acl: tuple[str, str] | None = None,
+        anonymous: bool = True,
+        scram: bool = False,
+        tokens: JwtConfig | None = None,
+        decision_delay: tuple[int, int, int] | None = None,
+    ) -> None:
+        """`passwords`, `acl`: (content, name) of files in mosquitto's formats.
+
+        `decision_delay`: to authenticate, publish, subscribe; negative: never.
+        """
+
+    def add_device(self, name: str, link: LinkSpec) -> int:
+        """Its index in the trace."""
+
+    def add_client(self, device: int, config: ClientConfig) -> int:
+        """Its number. It is not started and not watched."""
+
+    def add_fleet(self, name: str, clients: list[int], config: FleetConfig) -> Fleet:
+        """Starts the clients and publishes from them."""
+
+    def run(self, until: int, keep_going: Callable[[], bool]) -> int:
+        """Runs to `until`, or until a watched client has events, or keep_going() is false.
+
+        Returns now(). Errors: what keep_going raises.
+        """
+
+    def now(self) -> int: ...
+    def take(self) -> list[tuple[int, ClientEvent]]:
+        """The watched clients' events, in order; taking a message acknowledges it."""
+
+    def watch(self, client: int, watched: bool) -> None:
+        """Events of a client that is not watched are thrown away as they come."""
+
+    def start(self, client: int) -> None: ...
+    def stop(
+        self, client: int, with_will: bool = False, session_expiry_s: int | None = None
+    ) -> Misuse | None: ...
+    def reauthenticate(self, client: int) -> Misuse | None: ...
+    def connected(self, client: int) -> bool: ...
+    def publish(
+        self,
+        client: int,
+        topic: str,
+        payload: bytes,
+        qos: int,
+        retain: bool,
+        properties: Properties | None = None,
+    ) -> int | Misuse:
+        """A token that the Completed event will name."""
+
+    def subscribe(
+        self,
+        client: int,
+        subscriptions: Sequence[tuple[str, int, bool, bool, int]],
+        properties: Properties | None = None,
+    ) -> int | Misuse: ...
+    def unsubscribe(self, client: int, filters: Sequence[str]) -> int | Misuse: ...
+    def set_link(self, device: int, up: bool) -> None: ...
+    def stop_cycles(self) -> None: ...
+    def set_loss_free(self) -> None: ...
+    def die(self, device: int, how: str) -> None: ...
+    def phase(self, name: str) -> None: ...
+    def judge(
+        self,
+    ) -> tuple[list[tuple[str, str, int, str]], list[tuple[str, str, int, str, list[int]]]]:
+        """The oracle's verdicts and violations on the run so far."""
+
+    def events(self) -> bytes:
+        """The trace as it lies in memory: rows of mqttlab.trace.EVENT."""
+
+    def texts(self) -> list[str]: ...
+    def actors(self) -> list[str]: ...
+    def connects(self) -> list[tuple[object, ...]]:
+        """Rows of mqttlab.trace.CONNECT."""
+
+    def filters(self) -> list[tuple[object, ...]]:
+        """Rows of mqttlab.trace.FILTER."""
+
+    def counters(self, device: int, up: bool) -> tuple[int, ...]:
+        """A row of mqttlab.trace.COUNTERS after its first two columns."""
+
+    def gauges(self) -> dict[str, int]: ...
+    def fingerprint(self) -> str: ...
+    def close(self) -> None:
+        """Ends the world; every later call fails."""

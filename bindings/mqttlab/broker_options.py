@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
-from mqttlab import _sim, properties, units
+from mqttlab import _core, properties, units
 from mqttlab.client_options import qos_level
 from mqttlab.errors import UsageError
 
@@ -80,9 +80,9 @@ class BrokerOptions(TypedDict, total=False):
     decision_delay: _Delay | Mapping[Literal["authenticate", "publish", "subscribe"], _Delay]
 
 
-def broker_config(name: str, options: BrokerOptions) -> tuple[_sim.BrokerConfig, dict[str, Any]]:
-    """The core's configuration, and the access arguments of `_sim.World.add_broker`."""
-    config = _sim.BrokerConfig()
+def broker_config(name: str, options: BrokerOptions) -> tuple[_core.BrokerConfig, dict[str, Any]]:
+    """The core's configuration, and the access arguments of `_core.World.add_broker`."""
+    config = _core.BrokerConfig()
     access: dict[str, Any] = {"anonymous": not {"passwords", "tokens"} & options.keys()}
     for key, value in options.items():
         where = f"broker {name!r}: {key}"
@@ -113,7 +113,7 @@ def scram_line(
         salt = os.urandom(16)
     elif not isinstance(salt, bytes) or not salt:
         raise UsageError(f"{where}: salt: {salt!r} is no bytes, or none; 16 random bytes will do")
-    return _sim.scram_line(
+    return _core.scram_line(
         name,
         units.text(password, f"{where}: password"),
         salt,
@@ -133,13 +133,13 @@ def _read(path: object, where: str) -> tuple[str, str]:
         raise UsageError(f"{where}: {str(path)!r} is no UTF-8 text") from None
 
 
-def _tokens(given: object, where: str) -> _sim.JwtConfig:
+def _tokens(given: object, where: str) -> _core.JwtConfig:
     if not isinstance(given, Tokens):
         raise UsageError(f"{where}: {given!r} is no mqttlab.Tokens(key, algorithm)")
     if given.algorithm not in _ALGORITHMS:
         known = ", ".join(_ALGORITHMS)
         raise UsageError(f"{where}, algorithm: {given.algorithm!r} is none of {known}")
-    config = _sim.JwtConfig()
+    config = _core.JwtConfig()
     config.algorithm = _ALGORITHMS.index(given.algorithm)
     try:
         config.key = Path(given.key).read_bytes()

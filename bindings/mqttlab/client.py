@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Unpack
 
-from mqttlab import _sim, properties, units
+from mqttlab import _core, properties, units
 from mqttlab.client_options import (
     VERSIONS,
     ClientOptions,
@@ -47,7 +47,7 @@ class Client:
         self._config = client_config(device.name, options, lab.seed)
         self._id = lab.add_client(device, self._config, "")
         self._drain = drain
-        self._calls: dict[int, asyncio.Future[_sim.Completed]] = {}
+        self._calls: dict[int, asyncio.Future[_core.Completed]] = {}
         self._connecting: asyncio.Future[None] | None = None
         self._proving: asyncio.Future[None] | None = None  # a re-authentication
         self._open = False
@@ -122,7 +122,7 @@ class Client:
             units.flag(retain, f"{where}: retain"),
             self._properties(properties.encode(options, where), where),
         )
-        if isinstance(token, _sim.Misuse):
+        if isinstance(token, _core.Misuse):
             raise _misuse(token, f"{where} to {topic!r}", PublishError)
         if level > 0:
             completed = await self._completion(token)
@@ -154,11 +154,11 @@ class Client:
         number = None
         if identifier is not None:
             value = units.count(identifier, f"{where}: identifier", least=1, most=268_435_455)
-            number = _sim.Properties([("subscription_identifier", value)])
+            number = _core.Properties([("subscription_identifier", value)])
         self._check_options(wanted, where)
         token = self._lab.world.subscribe(self._id, wanted, self._properties(number, where))
         names = ", ".join(one[0] for one in wanted)
-        if isinstance(token, _sim.Misuse):
+        if isinstance(token, _core.Misuse):
             raise _misuse(token, f"{where} to {names}", SubscribeError)
         completed = await self._completion(token)
         if completed.failed:
@@ -175,7 +175,7 @@ class Client:
         self._check_open(where)
         names = [units.text(one, where) for one in several(topics, where)]
         token = self._lab.world.unsubscribe(self._id, names)
-        if isinstance(token, _sim.Misuse):
+        if isinstance(token, _core.Misuse):
             raise _misuse(token, f"{where} from {', '.join(names)}", SubscribeError)
         if (await self._completion(token)).failed:
             raise SubscribeError(f"{where}: the session ended before the answer")
@@ -223,7 +223,7 @@ class Client:
     def _is_5(self) -> bool:
         return self._config.version == VERSIONS["5"]
 
-    def _properties(self, given: _sim.Properties | None, where: str) -> _sim.Properties | None:
+    def _properties(self, given: _core.Properties | None, where: str) -> _core.Properties | None:
         """Properties that this client's version can carry."""
         if given is not None and not self._is_5:
             raise UsageError(f"{where}: properties are MQTT 5.0's; make the client with version=5")
@@ -236,8 +236,8 @@ class Client:
                 "make the client with version=5"
             )
 
-    async def _completion(self, token: int) -> _sim.Completed:
-        future: asyncio.Future[_sim.Completed] = self._lab.loop.create_future()
+    async def _completion(self, token: int) -> _core.Completed:
+        future: asyncio.Future[_core.Completed] = self._lab.loop.create_future()
         self._calls[token] = future
         self._watch()
         try:
@@ -254,13 +254,13 @@ class Client:
 
     def _on_event(self, event: object) -> None:
         match event:
-            case _sim.Received():
+            case _core.Received():
                 self._on_message(event)
-            case _sim.Completed():
+            case _core.Completed():
                 call = self._calls.get(event.token)
                 if call is not None and not call.done():
                     call.set_result(event)
-            case _sim.Connected():
+            case _core.Connected():
                 self.session_present = event.session_present
                 self.connack = {
                     name: value.decode() if isinstance(value, bytes) else value
@@ -269,7 +269,7 @@ class Client:
                 }
                 if self._connecting is not None and not self._connecting.done():
                     self._connecting.set_result(None)
-            case _sim.Refused():
+            case _core.Refused():
                 self._on_failure(
                     RefusedError(
                         f"client {self.client_id!r}: the broker refused the connection with "
@@ -277,10 +277,10 @@ class Client:
                         event.code,
                     )
                 )
-            case _sim.Reauthenticated():
+            case _core.Reauthenticated():
                 if self._proving is not None and not self._proving.done():
                     self._proving.set_result(None)
-            case _sim.Disconnected():
+            case _core.Disconnected():
                 lost = ConnectionLostError(
                     f"client {self.client_id!r} lost its link: {event.reason}"
                 )
@@ -289,7 +289,7 @@ class Client:
                 if not self._config.reconnect:
                     self._on_failure(lost)
 
-    def _on_message(self, event: _sim.Received) -> None:
+    def _on_message(self, event: _core.Received) -> None:
         if self._drain:
             return
         carried = properties.read(event.properties)
@@ -332,31 +332,31 @@ class Client:
         self.messages.end(StopAsyncIteration())
 
 
-def _told(completed: _sim.Completed) -> str:
+def _told(completed: _core.Completed) -> str:
     """What the broker said of a refused message."""
     return f"the broker refused it with {completed.reason_code:#04x} ({completed.reason})"
 
 
-def _misuse(misuse: _sim.Misuse, what: str, refusal: type[Exception]) -> Exception:
+def _misuse(misuse: _core.Misuse, what: str, refusal: type[Exception]) -> Exception:
     """What the caller got wrong as an exception that says how to do better."""
-    if misuse == _sim.Misuse.bad_topic:
+    if misuse == _core.Misuse.bad_topic:
         return UsageError(
             f"{what}: not a valid topic (1 to 65,535 bytes of UTF-8, wildcards only "
             "in filters, as whole levels)"
         )
-    if misuse == _sim.Misuse.queue_full:
+    if misuse == _core.Misuse.queue_full:
         return refusal(
             f"{what}: the client's offline queue is full; raise queue_messages or "
             "queue_bytes, or publish more slowly"
         )
-    if misuse == _sim.Misuse.too_large:
+    if misuse == _core.Misuse.too_large:
         return UsageError(
             f"{what}: larger than MQTT can carry (268,435,455 bytes), or than the broker takes "
             "(client.connack)"
         )
-    if misuse == _sim.Misuse.not_supported:
+    if misuse == _core.Misuse.not_supported:
         return refusal(f"{what}: the broker has announced that it does not do this; see connack")
-    if misuse == _sim.Misuse.bad_argument:
+    if misuse == _core.Misuse.bad_argument:
         return UsageError(
             f"{what}: an option that MQTT does not allow here (response_topic: a topic without "
             "wildcards; no_local: not on a shared subscription)"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
-from mqttlab import _sim, properties, units
+from mqttlab import _core, properties, units
 from mqttlab.errors import UsageError
 from mqttlab.properties import PropertyOptions, UserProperties
 
@@ -86,12 +86,12 @@ class ClientOptions(TypedDict, total=False):
     authentication: Scram | None
 
 
-def client_config(name: str, options: ClientOptions, seed: int) -> _sim.ClientConfig:
+def client_config(name: str, options: ClientOptions, seed: int) -> _core.ClientConfig:
     """Checks `options` and makes the core's configuration.
 
     `name` is the default client id; `seed` is the run's, for what authentication draws.
     """
-    config = _sim.ClientConfig()
+    config = _core.ClientConfig()
     config.client_id = name
     where = f"client of {name!r}"
     for key, value in options.items():
@@ -126,7 +126,7 @@ def qos_level(value: object, where: str) -> int:
     return int(value)
 
 
-def _set_will(config: _sim.ClientConfig, will: object, where: str) -> None:
+def _set_will(config: _core.ClientConfig, will: object, where: str) -> None:
     if will is None:
         return
     if not isinstance(will, Will):
@@ -139,10 +139,10 @@ def _set_will(config: _sim.ClientConfig, will: object, where: str) -> None:
     config.set_will(topic, payload, level, retain, delay_s, carried)
 
 
-def _set_backoff(config: _sim.ClientConfig, given: object, where: str) -> None:
+def _set_backoff(config: _core.ClientConfig, given: object, where: str) -> None:
     if not isinstance(given, Backoff):
         raise UsageError(f"{where}: {given!r} is no mqttlab.Backoff")
-    backoff = _sim.Backoff()
+    backoff = _core.Backoff()
     for name in ("initial", "maximum", "stable"):
         setattr(backoff, name, units.duration_ns(getattr(given, name), f"{where}, {name}"))
     backoff.factor = units.number(given.factor, f"{where}, factor", least=1.0)
@@ -150,13 +150,13 @@ def _set_backoff(config: _sim.ClientConfig, given: object, where: str) -> None:
     config.backoff = backoff
 
 
-def _set_session_expiry(config: _sim.ClientConfig, value: object, where: str) -> None:
+def _set_session_expiry(config: _core.ClientConfig, value: object, where: str) -> None:
     never = value == "never"
     config.session_expiry_s = 2**32 - 1 if never else properties.interval_s(value, where)
 
 
-def _set_user_properties(config: _sim.ClientConfig, value: object, where: str) -> None:
-    config.properties = _sim.Properties(properties.user_properties(value, where))
+def _set_user_properties(config: _core.ClientConfig, value: object, where: str) -> None:
+    config.properties = _core.Properties(properties.user_properties(value, where))
 
 
 def _scram(given: object, where: str) -> tuple[str, str] | None:
@@ -176,7 +176,7 @@ def _version(value: object, where: str) -> int:
 
 
 def _setter(name: str, convert: Any, **bounds: int) -> Any:
-    def set_field(config: _sim.ClientConfig, value: object, where: str) -> None:
+    def set_field(config: _core.ClientConfig, value: object, where: str) -> None:
         setattr(config, name, convert(value, where, **bounds))
 
     return set_field

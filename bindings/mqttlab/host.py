@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mqttlab import _sim
+from mqttlab import _core
 
 __all__ = ["WorldHost"]
 
@@ -12,9 +12,9 @@ __all__ = ["WorldHost"]
 class WorldHost:
     """A world as a `loop.Host`."""
 
-    def __init__(self, world: _sim.World) -> None:
+    def __init__(self, world: _core.World) -> None:
         self.world = world
-        self.routes: dict[int, Callable[[_sim.ClientEvent], None]] = {}
+        self.routes: dict[int, Callable[[_core.ClientEvent], None]] = {}
         """Where the events of a client go, by its number; of every client that is watched."""
         self.progress: Callable[[int], None] | None = None
         """Called with now() about once per virtual second."""

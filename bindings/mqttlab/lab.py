@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Literal, Unpack
 
-from mqttlab import _sim, units
+from mqttlab import _core, units
 from mqttlab.broker_options import BrokerOptions, broker_config
 from mqttlab.client import Client
 from mqttlab.client_options import ClientOptions, Will, client_config, qos_level
@@ -82,7 +82,7 @@ class Fleet:
     """Publishers that run in C++: a thousand of them cost no Python."""
 
     def __init__(
-        self, name: str, fleet: _sim.Fleet, client_ids: Sequence[str], qos: Sequence[int]
+        self, name: str, fleet: _core.Fleet, client_ids: Sequence[str], qos: Sequence[int]
     ) -> None:
         self._fleet = fleet
         self._client_ids = tuple(client_ids)
@@ -214,7 +214,7 @@ class Lab:
         where = f"fleet {units.text(name, 'fleet: the name', least=1)!r}"
         members_on = _devices(devices, where)
         levels = list(qos) if isinstance(qos, Sequence) else [qos]
-        config = _sim.FleetConfig()
+        config = _core.FleetConfig()
         config.qos = [qos_level(level, f"{where}: qos") for level in levels]
         config.topic = _topic_template(topic, f"{where}: topic")
         config.interval = units.duration_ns(interval, f"{where}: interval")
@@ -250,7 +250,7 @@ class Lab:
         """A payload that no other of this run equals: "name:sequence:time_ns:" and padding."""
         units.count(size, "stamp: size", most=2**28)
         self._stamps += 1
-        return _sim.stamp(units.text(name, "stamp: name"), self._stamps, self.world.now(), size)
+        return _core.stamp(units.text(name, "stamp: name"), self._stamps, self.world.now(), size)
 
     @asynccontextmanager
     async def outage(self, devices: Device | Iterable[Device]) -> AsyncIterator[None]:
@@ -297,7 +297,7 @@ class Lab:
 
     # For clients and for the result.
 
-    def add_client(self, device: Device, config: _sim.ClientConfig, fleet: str) -> int:
+    def add_client(self, device: Device, config: _core.ClientConfig, fleet: str) -> int:
         """Registers a client with the world; its number there."""
         self.check_live()
         client = self.world.add_client(device.actor, config)

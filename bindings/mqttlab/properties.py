@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
-from mqttlab import _sim, units
+from mqttlab import _core, units
 from mqttlab.errors import UsageError
 
 __all__ = ["Properties", "PropertyOptions", "encode", "interval_s", "read", "user_properties"]
@@ -40,7 +40,7 @@ class Properties:
     subscription_ids: tuple[int, ...] = ()
 
 
-def encode(options: Mapping[str, Any], where: str) -> _sim.Properties | None:
+def encode(options: Mapping[str, Any], where: str) -> _core.Properties | None:
     """Checks PropertyOptions; None if there are none. Errors: UsageError naming the option."""
     items: list[tuple[str, object]] = []
     for name, value in options.items():
@@ -48,7 +48,7 @@ def encode(options: Mapping[str, Any], where: str) -> _sim.Properties | None:
             raise UsageError(f"{where}: unknown option {name!r}; known are {', '.join(_WRITE)}")
         if value is not None:
             items += _WRITE[name](value, f"{where}: {name}")
-    return _sim.Properties(items) if items else None
+    return _core.Properties(items) if items else None
 
 
 def read(items: Sequence[tuple[str, Any]]) -> Properties:

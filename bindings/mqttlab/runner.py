@@ -75,7 +75,7 @@ def run(
     if pcap_side not in ("sender", "receiver"):
         raise UsageError(f"run: pcap_side={pcap_side!r} is neither 'sender' nor 'receiver'")
 
-    world = _sim.World(
+    world = _sim.world(
         seed=seed, ipv6=units.flag(ipv6, "run: ipv6"), tcp=units.text(tcp, "run: tcp"),
         pcap_path=_capture_path(pcap), pcap_side=pcap_side, pcap_devices=_names(pcap_devices),
     )  # fmt: skip
@@ -205,7 +205,7 @@ def _collect(
             for name, statements, at, what, events in violations
         ),
         gauges=world.gauges() if lab.broker_made else {},
-        simulator_events=world.simulator_events(),
+        simulator_events=_sim.simulator_events(world),
         pcap=None if pcap is None else Path(pcap),
         pcap_side=pcap_side,
         source=_source(function),

@@ -12,7 +12,7 @@ from mqttlab.errors import UsageError
 
 __all__ = ["PLAIN", "Subscription", "Wanted", "several", "wanted"]
 
-Wanted = tuple[str, int, bool, bool, int]  # the fields of a Subscription as _sim takes them
+Wanted = tuple[str, int, bool, bool, int]  # the fields of a Subscription as _core takes them
 PLAIN = (False, False, 0)  # options that every version knows: none
 
 _RETAIN_HANDLING = ("at subscribe", "if new", "never")  # MQTT 5.0, 3.8.3.1

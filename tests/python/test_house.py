@@ -25,6 +25,10 @@ ARROWS = {
         "protocol", "protocol/wire", "protocol/session", "protocol/trace", "protocol/journal",
         "protocol/broker",
     },
+    "protocol/world": {
+        "protocol", "protocol/wire", "protocol/session", "protocol/trace", "protocol/link",
+        "protocol/client", "protocol/broker", "protocol/world",
+    },
     "protocol/oracle": {"protocol", "protocol/wire", "protocol/trace", "protocol/oracle"},
     "protocol/transport": {"protocol", "protocol/session", "protocol/transport"},
 }  # fmt: skip

@@ -1,4 +1,4 @@
-#include "sim/fleet.h"
+#include "protocol/world/fleet.h"
 
 #include <gtest/gtest.h>
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "sim/fleet.h"
+#include "protocol/world/fleet.h"
 #include "sim/world.h"
 
 namespace mqttlab::sim {

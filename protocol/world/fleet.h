@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "sim/world.h"
+#include "protocol/world/world.h"
 
-namespace mqttlab::sim {
+namespace mqttlab {
 
 struct FleetConfig {
   Time interval = 15 * second;   ///< between publishes of one member
@@ -42,4 +42,4 @@ class Fleet {
   std::shared_ptr<State> state_;
 };
 
-}  // namespace mqttlab::sim
+}  // namespace mqttlab

@@ -1,4 +1,4 @@
-#include "sim/fleet.h"
+#include "protocol/world/fleet.h"
 
 #include <algorithm>
 #include <stdexcept>
@@ -6,7 +6,7 @@
 
 #include "protocol/session/random.h"
 
-namespace mqttlab::sim {
+namespace mqttlab {
 namespace {
 
 void check(const std::string& fleet, const FleetConfig& config) {
@@ -116,4 +116,4 @@ std::string Fleet::State::topic(const Member& member, QoS qos) const {
 std::uint64_t Fleet::published() const { return state_->published; }
 std::uint64_t Fleet::refused() const { return state_->refused; }
 
-}  // namespace mqttlab::sim
+}  // namespace mqttlab

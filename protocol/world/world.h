@@ -1,0 +1,122 @@
+// World: a broker, devices on access links and their clients. Who moves the bytes, and in which
+// time, is for those who derive from it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "protocol/broker/broker.h"
+#include "protocol/client/client.h"
+#include "protocol/link/link.h"
+#include "protocol/trace/log.h"
+#include "protocol/world/hosted_client.h"
+
+namespace mqttlab {
+
+/// A device has one access link to the broker's site; its id is its Actor in the log.
+using DeviceId = trace::Actor;
+/// A client on a device.
+using ClientId = std::uint32_t;
+
+class World {
+ public:
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+  virtual ~World();
+
+  /// The broker and its site; once per world, before the first device.
+  void add_broker(const std::string& name, BrokerConfig config, Access* access = nullptr);
+  DeviceId add_device(const std::string& name, const LinkSpec& link);
+  /// A client with its host. Not started.
+  ClientId add_client(DeviceId device, ClientConfig config);
+
+  /// Runs until `until` or until a watched client has events (see ready()), whichever is first;
+  /// returns now(). `keep_going`, if given, is called at least once per second and stops the run by
+  /// returning false.
+  virtual Time run(Time until, const std::function<bool()>& keep_going = {}) = 0;
+  [[nodiscard]] virtual Time now() const = 0;  ///< since the world began
+  /// Calls `what` at an instant, inside run(); exceptions leave run().
+  virtual void at(Time when, std::function<void()> what) = 0;
+  [[nodiscard]] std::uint64_t seed() const { return seed_; }
+
+  /// The application's side of a client; what it writes leaves inside run(). Calls are allowed
+  /// between runs and inside at().
+  void start(ClientId client);
+  std::optional<Misuse> stop(ClientId client, const Disconnect& disconnect = {});
+  std::variant<Token, Misuse> publish(ClientId client, Slice topic, Slice payload, QoS qos,
+                                      bool retain, Properties properties = {});
+  std::variant<Token, Misuse> subscribe(ClientId client, std::vector<Subscription> subscriptions,
+                                        Properties properties = {});
+  std::variant<Token, Misuse> unsubscribe(ClientId client, std::vector<Slice> filters);
+  std::optional<Misuse> reauthenticate(ClientId client);
+  std::optional<ClientEvent> poll(ClientId client);
+  [[nodiscard]] const Client& client(ClientId client) const;
+  [[nodiscard]] DeviceId device_of(ClientId client) const;
+  /// Its process ended by die(): calls do nothing and return Misuse::not_connected.
+  [[nodiscard]] bool is_dead(ClientId client) const;
+  /// A watched client's events stop run(); otherwise they are taken and thrown away at once (a
+  /// fleet's member that only counts in the trace).
+  void watch(ClientId client, bool watched);
+  [[nodiscard]] std::vector<ClientId> ready();  ///< watched clients with events, in order
+
+  /// The broker's identity system has answered what it had answered `later`; inside at() only.
+  virtual void decide(RequestId request, Decision decision) = 0;
+
+  /// Faults.
+  virtual void set_link(DeviceId device, bool up) = 0;
+  virtual void stop_cycles() = 0;    ///< every cycling link comes up and stays up
+  virtual void set_loss_free() = 0;  ///< every link loses nothing from now on; rate and delay stay
+  /// Its clients' processes end; `silent` takes the link down for good.
+  void die(DeviceId device, trace::Death how);
+  void phase(const std::string& name);  ///< records a phase event
+
+  [[nodiscard]] trace::Log& log() { return log_; }
+  [[nodiscard]] virtual BrokerGauges broker_gauges() const = 0;
+  [[nodiscard]] virtual DirectionCounters counters(DeviceId device, bool up) const = 0;
+
+ protected:
+  using Ready = std::function<void()>;  ///< told when a watched client has events
+  explicit World(std::uint64_t seed) : seed_(seed) {}
+
+  [[nodiscard]] HostedClient& host(ClientId client) const;
+  /// Throws std::out_of_range for an id that is no device's.
+  const std::vector<ClientId>& clients_on(DeviceId device) const;
+  [[nodiscard]] bool has_name(const std::string& name) const { return names_.contains(name); }
+  /// Clients use what derived classes own, so those let them go first.
+  void drop_clients() { clients_.clear(); }
+
+ private:
+  struct Member {
+    DeviceId device;
+    std::unique_ptr<HostedClient> host;
+  };
+  virtual void make_broker(trace::Actor actor, const std::string& name, BrokerConfig config,
+                           Access* access) = 0;
+  virtual void make_device(DeviceId device, const std::string& name, const LinkSpec& link) = 0;
+  virtual std::unique_ptr<HostedClient> make_client(DeviceId device, ClientConfig config,
+                                                    std::uint64_t seed, Ready ready) = 0;
+  virtual void power_off(DeviceId device) = 0;  ///< its link goes down for good
+  virtual void stop_run() = 0;                  ///< run() returns soon
+
+  [[nodiscard]] const Member& member(ClientId client) const;
+  void record(trace::Kind kind, trace::Actor actor, std::uint8_t code, trace::Text text);
+  void became_ready(ClientId client);
+  template <typename Call>
+  std::variant<Token, Misuse> call(ClientId client, const Call& what);
+
+  const std::uint64_t seed_;
+  trace::Log log_;
+  std::optional<std::string> broker_name_;  // there is one
+  std::set<std::string> names_;
+  std::vector<std::optional<std::vector<ClientId>>> clients_on_;  // by device
+  std::vector<Member> clients_;
+  std::vector<ClientId> ready_;
+};
+
+}  // namespace mqttlab
