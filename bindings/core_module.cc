@@ -11,6 +11,7 @@
 #include "bindings/configs.h"
 #include "bindings/errors.h"
 #include "bindings/links.h"
+#include "bindings/packets.h"
 #include "bindings/world.h"
 #include "protocol/oracle/oracle.h"
 #include "protocol/trace/event.h"
@@ -25,12 +26,7 @@ namespace {
 
 /// One whole packet as one line for people.
 std::string describe_frame(const py::bytes& frame, bool from_client, int version) {
-  if (version < 3 || version > 5)
-    throw std::invalid_argument("describe: version is 3 (MQTT 3.1), 4 (3.1.1) or 5, got " +
-                                std::to_string(version));
-  const auto result =
-      decode(Slice::copy_of(std::string_view(frame)), from_client ? Sender::client : Sender::server,
-             static_cast<ProtocolVersion>(version));
+  const auto result = decode_frame(frame, from_client, version);
   if (!result)
     throw std::invalid_argument("describe: not a valid packet: it breaks " +
                                 std::string(result.violation().statement));
@@ -76,6 +72,10 @@ PYBIND11_MODULE(_core, m) {
   bind_world(m);
   m.def("describe", &describe_frame, "frame"_a, "from_client"_a = true, "version"_a = 4,
         "One whole packet (bytes) as one line. Errors: UsageError naming the statement it breaks.");
+  m.def(
+      "decode", &fields_of, "frame"_a, "from_client"_a, "version"_a,
+      "One whole packet (bytes) as a dict of its fields. Errors: UsageError for a wrong version.");
+  m.def("property_table", &property_table, "(name, identifier, type) of each property of 5.0.");
   m.def("matches", &matches, "filter"_a, "topic"_a,
         "True if a valid topic filter matches a valid topic name.");
   m.def("valid_topic_name", &valid_topic_name, "topic"_a);

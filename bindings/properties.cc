@@ -2,6 +2,7 @@
 
 #include <pybind11/stl.h>
 
+#include <array>
 #include <string>
 #include <utility>
 #include <variant>
@@ -65,6 +66,17 @@ py::list items(const Properties& properties) {
       value = bytes(property.text);
     list.append(py::make_tuple(python_name(rule.name), value));
   });
+  return list;
+}
+
+py::list property_table() {
+  constexpr std::array types{
+      "byte",        "two_byte_integer", "four_byte_integer", "variable_byte_integer",
+      "utf8_string", "utf8_string_pair", "binary_data"};
+  py::list list;
+  for (const PropertyRule& rule : property_rules)
+    list.append(py::make_tuple(python_name(rule.name), static_cast<int>(rule.id),
+                               types[static_cast<std::size_t>(rule.type)]));
   return list;
 }
 

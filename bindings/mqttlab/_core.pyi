@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any
 
+from typing import Any
+
 event_bytes: int
 kinds: list[str]
 drop_reasons: list[str]
@@ -18,6 +20,16 @@ def describe(frame: bytes, from_client: bool = True, version: int = 4) -> str:
 
     `version`: 3 for MQTT 3.1, 4 for 3.1.1. Errors: UsageError naming the statement it breaks.
     """
+
+def decode(frame: bytes, from_client: bool, version: int) -> dict[str, Any]:
+    """One whole packet: "type" and its fields, texts and payloads as bytes, properties as pairs.
+
+    A packet that breaks a rule has "violation" instead: (reason code, statement or ""). `version`:
+    3 for MQTT 3.1, 4 for 3.1.1, 5. Errors: UsageError for another one.
+    """
+
+def property_table() -> list[tuple[str, int, str]]:
+    """(name, identifier, type) of each property of 5.0, as in "two_byte_integer"."""
 
 def matches(filter: str, topic: str) -> bool:
     """True if a valid topic filter matches a valid topic name."""
