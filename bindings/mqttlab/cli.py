@@ -1,4 +1,4 @@
-"""The command line: `mqttlab list | links | run | bench | broker | pub | sub | passwd`.
+"""The command line: `mqttlab list | links | run | conformance | bench`, and the programs.
 
 Exit codes: 0 fine, 1 findings (an invariant was violated), 2 usage, 3 error, 130 interrupted by
 Ctrl-C (the partial results are valid and written). Errors are one line on stderr.
@@ -313,6 +313,20 @@ def _bench_live(arguments: tuple[str, ...]) -> int:
         code = _against.main(list(arguments), "mqttlab bench live", standalone_mode=False)
         return code if isinstance(code, int) else OK
     _become("mqttlab-bench", arguments)
+
+
+@_commands.command(
+    "conformance",
+    context_settings={"ignore_unknown_options": True, "help_option_names": []},
+    add_help_option=False,
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def _conformance(arguments: tuple[str, ...]) -> int:
+    """Put a broker to every normative statement of MQTT (has its own --help)."""
+    from mqttlab.conformance import command
+
+    code = command.main.main(list(arguments), "mqttlab conformance", standalone_mode=False)
+    return code if isinstance(code, int) else OK
 
 
 def _become(name: str, arguments: tuple[str, ...]) -> NoReturn:

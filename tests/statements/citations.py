@@ -13,6 +13,7 @@ from source import Comment, Item, Source, Statement
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = ROOT / "tests/statements"
+TABLE = ROOT / "bindings/mqttlab/conformance/statements.tsv"
 # Folders of protocol/ that enforce rules, and of tests/ whose tests may show it.
 PLACES = ("wire", "session", "client", "broker", "transport")
 AREAS = ("wire", "session", "client", "broker", "transport", "core")
@@ -43,7 +44,7 @@ class Row:
 
 @cache
 def rows() -> dict[str, Row]:
-    with open(HERE / "statements.tsv", newline="") as file:
+    with open(TABLE, newline="") as file:
         table = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
         next(table)
         return {row.key: row for row in (Row(*fields) for fields in table)}

@@ -1,0 +1,81 @@
+"""report.html: statements by implementations, and every case with what was said on the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from mqttlab.conformance.document import WEIGHT
+from mqttlab.conformance.verdicts import Verdict
+
+__all__ = ["render"]
+
+_STANDARDS = {
+    "3.1.1": "https://docs.oasis-open.org/mqtt/mqtt/v3.1.1/os/mqtt-v3.1.1-os.html",
+    "5.0": "https://docs.oasis-open.org/mqtt/mqtt/v5.0/os/mqtt-v5.0-os.html",
+}
+_FOUND = (Verdict.FAIL.value, Verdict.ERROR.value)
+
+
+def render(documents: Sequence[Mapping[str, Any]]) -> str:
+    """One page for one document or several (conformance.json), each a column of the matrix."""
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters.update(slug=_slug, standard=_standard)
+    template = environment.from_string(_file("mqttlab.conformance", "page.html.j2"))
+    return template.render(
+        documents=documents,
+        style=Markup(
+            _file("mqttlab.report", "style.css") + _file("mqttlab.conformance", "page.css")
+        ),
+        rows=_rows(documents),
+        verdicts=[verdict.value for verdict in WEIGHT],
+        status="fail" if any(_findings(one) for one in documents) else "pass",
+        findings=[[len(_findings(one)), one] for one in documents],
+        title=", ".join(one["implementation"] for one in documents),
+    )
+
+
+def _file(package: str, name: str) -> str:
+    return resources.files(package).joinpath(name).read_text("utf-8")
+
+
+def _findings(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [row for row in document["statements"] if row["verdict"] in _FOUND]
+
+
+def _rows(documents: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Each statement once, with the row of each document that has it, or None."""
+    by_key = [{row["key"]: row for row in one["statements"]} for one in documents]
+    cases = [{(c["name"], c["version"]): c for c in one["cases"]} for one in documents]
+    rows = []
+    for key in dict.fromkeys(key for one in by_key for key in one):
+        cells = [one.get(key) for one in by_key]
+        first = next(cell for cell in cells if cell)
+        strength = sorted(
+            {
+                c[name, cell["version"]]["strength"]
+                for cell, c in zip(cells, cases, strict=True)
+                if cell
+                for name in cell["cases"]
+            }
+        )
+        rows.append({**first, "cells": cells, "strength": " ".join(strength) or "MUST"})
+    return rows
+
+
+def _slug(text: str) -> str:
+    return "".join(c if c.isalnum() else "-" for c in text)
+
+
+def _standard(row: Mapping[str, Any]) -> str:
+    """The statement in the standard; a browser that knows text fragments goes to its place."""
+    id = row["id"]
+    wanted = f"[{id}]" if id.startswith("MQTT") else f"{row['section']} "
+    return f"{_STANDARDS[row['version']]}#:~:text={quote(wanted).replace('-', '%2D')}"

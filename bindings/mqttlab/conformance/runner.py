@@ -1,0 +1,180 @@
+"""Runs cases against a target, side by side, and says what came of each."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import string
+import subprocess
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from mqttlab.conformance.cases import Case, statements
+from mqttlab.conformance.sabotage import Sabotage
+from mqttlab.conformance.target import Target
+from mqttlab.conformance.trial import LIVE, Entry, Fault, Times, Trial
+from mqttlab.conformance.verdicts import Ending, TargetError, Verdict
+
+__all__ = ["Outcome", "Settings", "run", "run_one", "token"]
+
+_ENDING_S = 0.3  # between the end of a target's connections and that of the target
+_DIGITS = string.digits + string.ascii_lowercase
+_VERSION_NAMES = {4: "3.1.1", 5: "5.0"}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a run is done."""
+
+    times: Times = LIVE
+    strict: bool = False
+    at_once: int = 24
+    limit_s: float = 60.0  # for one case
+    token: str = "r0"  # of this run, in client ids and topics: three letters and digits at most
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one case under one version."""
+
+    case: Case
+    version: str  # "3.1.1" or "5.0"
+    verdict: Verdict
+    observed: str
+    seconds: float
+    log: tuple[Entry, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    departs: bool = False  # from what the standard recommends; the verdict is a pass
+    trial: Trial | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def keys(self) -> list[str]:
+        """The statements that it judges."""
+        mark = "5:" if self.version == "5.0" else "3:"
+        return [key for key in self.case.keys if key.startswith(mark)]
+
+
+async def run(
+    cases: Sequence[tuple[Case, int]],
+    target: Target,
+    settings: Settings,
+    done: Callable[[Outcome], None] = lambda _: None,
+) -> list[Outcome]:
+    """The outcomes in the order of `cases`, pairs of a case and a protocol level. Cases run side
+    by side but for those that say `alone`; what a crash of the target interrupted runs again, one
+    by one, so that the crash is put down to its case.
+    """
+    gate = asyncio.Semaphore(settings.at_once)
+    outcomes: dict[int, Outcome] = {}
+
+    async def one(index: int) -> None:
+        case, version = cases[index]
+        async with gate:
+            outcomes[index] = await run_one(
+                case, version, target, replace(settings, token=token(settings, index))
+            )
+        done(outcomes[index])
+
+    async with asyncio.TaskGroup() as tasks:
+        for index, (case, _) in enumerate(cases):
+            if not case.alone:
+                tasks.create_task(one(index))
+    for index, (case, _) in enumerate(cases):
+        if case.alone:
+            await one(index)
+    await _again(cases, outcomes, target, one)
+    return [*(outcomes[index] for index in range(len(cases))), *_elsewhere(outcomes.values())]
+
+
+async def _again(
+    cases: Sequence[tuple[Case, int]],
+    outcomes: dict[int, Outcome],
+    target: Target,
+    one: Callable[[int], Awaitable[None]],
+) -> None:
+    """After a crash: the cases that it may have been, each against a target that is alive."""
+    if await _exit_code(target) is None or not target.restart:
+        return
+    for index in range(len(cases)):
+        if outcomes[index].verdict is Verdict.PASS:
+            continue
+        if await _exit_code(target) is not None:
+            await asyncio.to_thread(target.restart)
+        await one(index)
+        if (code := await _exit_code(target)) is not None:
+            said = f"the target has exited with {code}"
+            outcomes[index] = replace(outcomes[index], verdict=Verdict.ERROR, observed=said)
+
+
+async def _exit_code(target: Target) -> int | None:
+    """Of a target that was started and has ended, or is just ending."""
+    if target.process is None:
+        return None
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        return await asyncio.to_thread(target.process.wait, _ENDING_S)
+    return None
+
+
+def _elsewhere(outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """Malformed packets that no case was looking for: a failure of the statement all the same."""
+    failed = {key for one in outcomes if one.verdict is Verdict.FAIL for key in one.keys}
+    found: dict[str, Outcome] = {}
+    for one in outcomes:
+        mark = "5" if one.version == "5.0" else "3"
+        for fault in one.faults:
+            key = f"{mark}:{fault.statement}"
+            if key in statements() and key not in failed and key not in found:
+                case = replace(one.case, name=f"{one.case.name}.malformed", keys=(key,))
+                found[key] = replace(
+                    one, case=case, verdict=Verdict.FAIL, observed=f"malformed {fault.text}"
+                )
+    return list(found.values())
+
+
+def token(settings: Settings, index: int) -> str:
+    """A name that no other case of this run has."""
+    return settings.token + "".join(_DIGITS[index // 36**n % 36] for n in (2, 1, 0))
+
+
+async def run_one(
+    case: Case,
+    version: int,
+    target: Target,
+    settings: Settings,
+    sabotage: Sabotage | None = None,
+) -> Outcome:
+    """One case. `settings.token`: of this run and case."""
+    trial = Trial(
+        case,
+        version,
+        target,
+        settings.times,
+        settings.token,
+        strict=settings.strict,
+        sabotage=sabotage or Sabotage(),
+    )
+    trial.began = trial.now
+    verdict, observed = Verdict.PASS, ""
+    try:
+        async with asyncio.timeout(settings.limit_s):
+            await case.run(trial)
+        observed = "; ".join(trial.notes)
+    except Ending as ending:
+        verdict, observed = ending.verdict, str(ending)
+    except TimeoutError:
+        verdict, observed = Verdict.ERROR, f"no verdict within {settings.limit_s:g} s"
+    except TargetError as error:
+        verdict, observed = Verdict.ERROR, str(error)
+    except Exception as error:  # a case's own mistake must not end the run, and never look green
+        verdict, observed = Verdict.ERROR, f"the case itself: {type(error).__name__}: {error}"
+    departs = verdict is Verdict.FAIL and case.strength != "MUST" and not settings.strict
+    if departs:
+        verdict, observed = Verdict.PASS, f"departs from a {case.strength}: {observed}"
+    if trial.broken:
+        verdict, observed = Verdict.ERROR, f"the sabotage itself: {trial.broken!r}"
+    seconds = trial.now - trial.began
+    await trial.tidy()
+    log = tuple(trial.log)
+    name = _VERSION_NAMES[version]
+    faults = tuple(trial.faults)
+    return Outcome(case, name, verdict, observed, seconds, log, faults, departs, trial)

@@ -1,0 +1,272 @@
+"""What is judged: a broker at an address, or one that is started for the run."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import tempfile
+import time
+import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from mqttlab import programs
+from mqttlab.conformance.verdicts import NotClaimed, TargetError
+from mqttlab.conformance.websocket import WebSocketClient
+from mqttlab.errors import Error, UsageError
+
+__all__ = ["Target", "serve"]
+
+_SCHEMES = {"tcp": 1883, "tls": 8883, "ws": 80, "wss": 443}
+_START_S = 10.0
+_ENDPOINTS = {
+    "plain": "",
+    "websocket": "MQTT over WebSocket",
+    "limited": "a listener that takes less than all of MQTT, such as QoS 1 at most",
+    "guarded": "a listener that asks who connects, and lets not everybody do everything",
+}
+
+
+_GUARDS = {
+    "user": "users with passwords",
+    "forbidden": "a topic that a user must not publish to",
+    "scram_user": "enhanced authentication by SCRAM-SHA-256",
+    "scram_password": "enhanced authentication by SCRAM-SHA-256",
+}
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where it listens."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str = "/mqtt"
+
+    @classmethod
+    def parse(cls, text: str, where: str = "--target") -> Endpoint:
+        """HOST:PORT, or tcp://, tls://, ws://, wss:// with a path."""
+        url = urlsplit(text if "://" in text else f"tcp://{text}")
+        try:
+            port = url.port
+        except ValueError:
+            port = None
+        if url.scheme not in _SCHEMES or not url.hostname or (port is None and "://" not in text):
+            known = "://, ".join(_SCHEMES) + "://"
+            raise UsageError(f"{where} {text!r}: write HOST:PORT, or an address with {known}")
+        return cls(url.scheme, url.hostname, port or _SCHEMES[url.scheme], url.path or "/mqtt")
+
+    def __str__(self) -> str:
+        path = self.path if self.scheme.startswith("ws") else ""
+        return f"{self.scheme}://{self.host}:{self.port}{path}"
+
+
+@dataclass
+class Target:
+    """A broker, its listeners by what they are for, and what a profile says of it."""
+
+    name: str
+    endpoints: dict[str, Endpoint]
+    profile: dict[str, Any] = field(default_factory=dict)
+    process: subprocess.Popen[bytes] | None = None
+    restart: Callable[[], None] | None = None
+
+    async def open(
+        self,
+        peer: asyncio.Protocol,
+        on: str = "plain",
+        seen: Callable[[str, str], str] = lambda what, value: value,
+    ) -> None:
+        """Connects; what the peer says and hears is MQTT, whatever is beneath. `seen`: what the
+        peer sees of WebSocket's headers and opcodes.
+        """
+        endpoint = self.endpoint(on)
+        if endpoint.scheme.startswith("ws"):
+            socket_side = WebSocketClient(peer, endpoint.host, endpoint.path, seen)
+            await self._connect(lambda: socket_side, on)
+            await socket_side.upgraded()
+        else:
+            await self._connect(lambda: peer, on)
+
+    async def _connect(self, protocol: Callable[[], asyncio.Protocol], on: str) -> None:
+        endpoint = self.endpoint(on)
+        context = None
+        if endpoint.scheme in ("tls", "wss"):
+            context = ssl.create_default_context(cafile=self.profile.get("cafile"))
+            if self.profile.get("insecure"):
+                context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.create_connection(protocol, endpoint.host, endpoint.port, ssl=context)
+        except OSError as error:
+            said = f"no connection to {endpoint}: {error.strerror or error}"
+            if self.process and (code := self.process.poll()) is not None:
+                said = f"the target has exited with {code}; {said}"
+            raise TargetError(said) from None
+
+    def endpoint(self, on: str) -> Endpoint:
+        """A listener; ends the case as not claimed if there is none."""
+        if on not in self.endpoints:
+            raise NotClaimed(_ENDPOINTS[on])
+        return self.endpoints[on]
+
+    def login(self, on: str) -> dict[str, Any]:
+        """The fields of CONNECT that say who connects."""
+        who = self.profile.get("guarded" if on == "guarded" else "login", {})
+        return {
+            key: who[name]
+            for key, name in (("user_name", "user"), ("password", "password"))
+            if name in who
+        }
+
+    def guard(self, key: str) -> str:
+        """Of the profile's [guarded]; ends the case as not claimed if it is not said."""
+        value = self.profile.get("guarded", {}).get(key)
+        if value is None or "guarded" not in self.endpoints:
+            raise NotClaimed(f"{_GUARDS[key]} (profile: guarded.{key})")
+        return str(value)
+
+
+_OURS = """
+name = "mqttlab"
+start = ["{mqttlab-broker}", "--listen", "tcp://127.0.0.1:{port1}", "--listen",
+         "ws://127.0.0.1:{port2}/mqtt", "--allow-anonymous", "--receive-maximum", "100"]
+also = [
+  ["{mqttlab-broker}", "--listen", "tcp://127.0.0.1:{port3}", "--allow-anonymous",
+   "--max-qos", "1", "--max-packet-size", "2000"],
+  ["{mqttlab-broker}", "--listen", "tcp://127.0.0.1:{port4}", "--passwords",
+   "{directory}/users", "--scram", "--acl", "{directory}/acl"],
+]
+[endpoints]
+plain = "tcp://127.0.0.1:{port1}"
+websocket = "ws://127.0.0.1:{port2}/mqtt"
+limited = "tcp://127.0.0.1:{port3}"
+guarded = "tcp://127.0.0.1:{port4}"
+[guarded]
+user = "ada"
+password = "engine"
+forbidden = "secret/engine"
+scram_user = "grace"
+scram_password = "compiler"
+[files]
+acl = "user ada\\ntopic readwrite c/#\\nuser grace\\ntopic readwrite c/#\\n"
+"""
+
+
+@contextmanager
+def serve(name: str, profile: Path | None = None) -> Iterator[Target]:
+    """The target while the block lasts. `name`: "live", an address, or "profile" for one that the
+    profile starts. Errors: UsageError, Error if what is to be started does not listen.
+    """
+    said = tomllib.loads(profile.read_text() if profile else _OURS if name == "live" else "")
+    if "start" not in said:
+        listed = said.get("endpoints", {})
+        endpoints = {name: Endpoint.parse(url, str(profile)) for name, url in listed.items()}
+        address = Endpoint.parse(name)
+        endpoints["plain"] = address
+        if address.scheme.startswith("ws"):
+            endpoints.setdefault("websocket", address)
+        yield Target(said.get("name", str(address)), endpoints, said)
+        return
+    with tempfile.TemporaryDirectory(prefix="mqttlab-") as directory:
+        yield from _started(said, Path(directory))
+
+
+def _started(said: dict[str, Any], directory: Path) -> Iterator[Target]:
+    names = {"directory": str(directory), **_ports(str(said))}
+    if "{mqttlab-broker}" in str(said):
+        names["mqttlab-broker"] = programs.path_of("mqttlab-broker")
+        _users(said["guarded"], directory / "users")
+
+    def fill(text: str) -> str:
+        for name, value in names.items():
+            text = text.replace("{" + name + "}", value)
+        return text
+
+    for file, text in said.get("files", {}).items():
+        (directory / file).write_text(fill(text))
+    endpoints = {k: Endpoint.parse(fill(v)) for k, v in said["endpoints"].items()}
+    target = Target(said["name"], endpoints, said)
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def start() -> None:
+        for process in processes:
+            _stop(process)
+        processes.clear()
+        for words in (said["start"], *said.get("also", ())):
+            log = (directory / f"log{len(processes)}").open("wb")
+            with log:
+                command = [
+                    _program(fill(word)) if not i else fill(word) for i, word in enumerate(words)
+                ]
+                processes.append(subprocess.Popen(command, stdout=log, stderr=log))
+        target.process = processes[0]
+        for endpoint in endpoints.values():
+            _listening(endpoint, processes, directory)
+
+    target.restart = start
+    try:
+        start()
+        yield target
+    finally:
+        for process in processes:
+            _stop(process)
+
+
+def _program(word: str) -> str:
+    return shutil.which(word) or shutil.which(word, path="/usr/sbin") or word
+
+
+def _ports(text: str) -> dict[str, str]:
+    """A free port for each of {port1}, {port2}, ... in the profile."""
+    wanted = sorted(set(re.findall(r"\{(port\d+)\}", text)))
+    probes = {name: socket.create_server(("127.0.0.1", 0)) for name in wanted}
+    ports = {name: str(probe.getsockname()[1]) for name, probe in probes.items()}
+    for probe in probes.values():
+        probe.close()
+    return ports
+
+
+def _users(guarded: dict[str, str], path: Path) -> None:
+    """A password file of ours, for passwords and for SCRAM."""
+    words = [programs.path_of("mqttlab-passwd"), "--create", "--scram", "--stdin", str(path)]
+    lines = [f"{guarded[name + 'user']}:{guarded[name + 'password']}\n" for name in ("", "scram_")]
+    subprocess.run(words, input="".join(lines).encode(), check=True, capture_output=True)
+
+
+def _listening(
+    endpoint: Endpoint, processes: list[subprocess.Popen[bytes]], directory: Path
+) -> None:
+    until = time.monotonic() + _START_S
+    while True:
+        try:
+            socket.create_connection((endpoint.host, endpoint.port), timeout=1).close()
+            return
+        except OSError:
+            ended = [p for p in processes if p.poll() is not None]
+            if ended or time.monotonic() > until:
+                said = " ".join(p.read_text(errors="replace") for p in directory.glob("log*"))
+                raise Error(
+                    f"nothing listens at {endpoint}; it said: {said or 'nothing'}"
+                ) from None
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                processes[0].wait(0.05)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

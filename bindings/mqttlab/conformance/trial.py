@@ -1,0 +1,218 @@
+"""One case's run: its peers, names that no other run uses, waits, and the log of what was said."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mqttlab.conformance.peer import Peer
+from mqttlab.conformance.sabotage import Sabotage
+from mqttlab.conformance.verdicts import Ending, Failed
+from mqttlab.conformance.wire import V5, Packet
+
+if TYPE_CHECKING:
+    from mqttlab.conformance.cases import Case
+    from mqttlab.conformance.target import Target
+
+__all__ = ["LIVE", "Entry", "Times", "Trial"]
+
+_LOOK_S = 0.01  # between two looks at several peers
+_LONG_S = 3600  # a session that outlives any case
+
+
+@dataclass(frozen=True)
+class Times:
+    """What waiting costs. In virtual time it costs nothing, so there it can be long."""
+
+    patience_s: float  # for what should come
+    quiet_s: float  # for what should not, after a barrier
+    unit_s: int  # keep alives, expiries and delays are multiples of this
+    slack_s: float  # how late a target's timers may be
+    sweep_s: float  # how late it may notice that a client is silent
+    early_s: float  # how early, by the clocks of both ends
+
+
+# Seconds are whole in MQTT, so 1 s is the shortest keep alive. Timers of brokers that tick once a
+# second are up to that late; some look for silent clients every 5 s, and 3.1.2.10 lets them.
+LIVE = Times(patience_s=3.0, quiet_s=0.15, unit_s=1, slack_s=2.0, sweep_s=7.0, early_s=0.2)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the log: a packet or bytes, or the end of a connection."""
+
+    at_s: float
+    peer: str
+    direction: str  # "sent", "received", "end"
+    data: bytes = b""
+    text: str = ""
+
+
+@dataclass
+class Fault:
+    """A packet of the target that does not decode."""
+
+    statement: str
+    text: str
+
+
+@dataclass
+class Trial:
+    """What a case gets. Names are unique per run and case, so that cases can run side by side."""
+
+    case: Case
+    version: int
+    target: Target
+    times: Times
+    token: str  # of the run and case: at most 8 letters and digits
+    sabotage: Sabotage = field(default_factory=Sabotage)
+    strict: bool = False
+    peers: list[Peer] = field(default_factory=list)
+    log: list[Entry] = field(default_factory=list)
+    retained: set[str] = field(default_factory=set)
+    faults: list[Fault] = field(default_factory=list)
+    sessions: dict[str, str] = field(default_factory=dict)  # client id -> endpoint
+    began: float = 0.0
+    any_form: bool = False  # answers may be in the form of another version
+    broken: Exception | None = None  # the sabotage's own mistake
+    notes: list[str] = field(default_factory=list)  # on what passed
+
+    @property
+    def v5(self) -> bool:
+        """True under MQTT 5.0."""
+        return self.version >= V5
+
+    @property
+    def now(self) -> float:
+        """Seconds on the loop's clock."""
+        return asyncio.get_running_loop().time()
+
+    def topic(self, name: str = "t") -> str:
+        """A topic of this run's own."""
+        return f"c/{self.token}/{name}"
+
+    def client_id(self, name: str = "a") -> str:
+        """A client id of this run's own; 23 letters and digits at most."""
+        return f"{self.token}{name}"
+
+    async def sleep(self, seconds: float) -> None:
+        """Waits, on the loop's clock."""
+        await asyncio.sleep(seconds)
+
+    async def until(self, ready: Callable[[], Any], within_s: float | None = None) -> Any:
+        """What `ready`, which may look at several peers, says once it is true, or in the end."""
+        due = self.now + (self.times.patience_s if within_s is None else within_s)
+        while not (found := ready()) and self.now < due:
+            await asyncio.sleep(_LOOK_S)
+        return found
+
+    def note(self, text: str) -> None:
+        """Says more about a pass."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+    async def open(self, name: str = "a", *, acks: bool = True, on: str = "plain") -> Peer:
+        """A connection on which nothing has been said."""
+        peer = Peer(self, name, acks=acks)
+        self.peers.append(peer)
+        await self.target.open(peer, on, self.sabotage.websocket)
+        return peer
+
+    async def connect(
+        self,
+        name: str = "a",
+        *,
+        session: bool = False,
+        acks: bool = True,
+        on: str = "plain",
+        **fields: Any,
+    ) -> Peer:
+        """A connection whose CONNECT was accepted. `session`: one that outlives the connection,
+        and is gone on with if it exists; `name` is who connects. Fields: wire.encode's.
+        """
+        peer = await self.open(name, acks=acks, on=on)
+        await peer.accepted(**self.connecting(name, session=session, on=on, **fields))
+        return peer
+
+    def connecting(
+        self, name: str = "a", *, session: bool = False, on: str = "plain", **fields: Any
+    ) -> dict[str, Any]:
+        """The fields of CONNECT that connect() sends."""
+        fields.setdefault("client_id", self.client_id(name))
+        fields.setdefault("keep_alive_s", 0)
+        for key, value in self.target.login(on).items():
+            fields.setdefault(key, value)
+        if session:
+            self.sessions[fields["client_id"]] = on
+            fields.setdefault("clean", False)
+            if self.v5:
+                fields.setdefault("session_expiry_interval", _LONG_S)
+        return fields
+
+    async def gone(self, peer: Peer) -> None:
+        """The peer's link is reset, and the target has noticed: a session of the same name is the
+        sign that needs no wait, so here it is only given the time of one exchange.
+        """
+        await peer.cut()
+        other = await self.connect(f"w{len(self.peers)}")
+        await other.barrier()
+        await other.disconnect()
+
+    async def retain(self, topic: str, payload: bytes | str = b"kept", **fields: Any) -> None:
+        """A retained message, put there by somebody else."""
+        peer = await self.connect(f"r{len(self.peers)}")
+        await peer.publish(topic, payload, retain=True, **fields)
+        await peer.disconnect()
+
+    # What peers report.
+
+    def said(self, peer: Peer, data: bytes) -> None:
+        """Log: bytes that a peer sent."""
+        self.log.append(Entry(self.now - self.began, peer.name, "sent", data))
+
+    def heard(self, peer: Peer, packet: Packet) -> None:
+        """Log: a packet that reached a peer."""
+        self.log.append(Entry(self.now - self.began, peer.name, "received", packet.raw))
+        if packet.violation and not self.any_form:
+            self.faults.append(
+                Fault(packet.violation[1], f"{packet.type} {packet.raw[:40].hex(' ')}")
+            )
+
+    def ended(self, peer: Peer, how: str) -> None:
+        """Log: the end of a connection."""
+        self.log.append(Entry(self.now - self.began, peer.name, "end", text=how))
+
+    def malformed(self, peer: Peer, packet: Packet, ending: Callable[[str], Ending]) -> None:
+        """A packet that a case looks at does not decode: its rule is broken, or another one."""
+        assert packet.violation
+        reason, statement = packet.violation
+        observed = (
+            f"{peer.name}: {packet.type} that breaks {statement or f'0x{reason:02X}'}: "
+            f"{packet.raw[:40].hex(' ')}"
+        )
+        raise (Failed if statement in self.case.ids(self.version) else ending)(observed)
+
+    async def tidy(self) -> None:
+        """Leaves nothing behind on the target: links, sessions, retained messages."""
+        for peer in self.peers:
+            await (peer.close() if peer.ended else peer.cut())
+        self.sabotage = Sabotage()
+        with contextlib.suppress(Exception):
+            await self._erase(self.sessions.items(), sorted(self.retained))
+
+    async def _erase(self, sessions: Any, topics: Sequence[str]) -> None:
+        log, self.log = self.log, []  # none of this is part of the case
+        try:
+            for client_id, on in sessions:
+                peer = await self.connect("tidy", client_id=client_id, on=on)
+                await peer.disconnect()
+            if topics:
+                peer = await self.connect("tidy")
+                for topic in topics:
+                    await peer.publish(topic, b"", retain=True)
+                await peer.disconnect()
+        finally:
+            self.log = log
