@@ -1,0 +1,287 @@
+"""The conformance suite: our broker passes, each case can fail, and what is not a pass says why."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree
+
+import jsonschema
+import pytest
+from click.testing import CliRunner
+
+from mqttlab import conformance
+from mqttlab.conformance import Trial, Verdict, command, document, exports, page, wire
+from mqttlab.conformance.cases import Case, statements
+from mqttlab.conformance.prove import prove
+from mqttlab.conformance.runner import Outcome, Settings, run
+from mqttlab.conformance.sabotage import drop
+from mqttlab.conformance.target import serve
+
+PACKAGE = Path(conformance.__file__).parent
+SAMPLE, SEED = 60, 1
+
+Pairs = list[tuple[Case, int]]
+
+
+def pairs_of(cases: list[Case]) -> Pairs:
+    return [(one, version) for one in cases for version in one.versions]
+
+
+@pytest.fixture(scope="module")
+def outcomes() -> list[Outcome]:
+    with serve("live") as target:
+        return asyncio.run(run(pairs_of(conformance.load()), target, Settings()))
+
+
+@pytest.fixture(scope="module")
+def found(outcomes: list[Outcome]) -> dict[str, object]:
+    return document.build("mqttlab", "server", outcomes, "mqttlab conformance", False, 1.0)
+
+
+def test_our_broker_breaks_no_statement(outcomes: list[Outcome]) -> None:
+    wrong = [
+        f"{one.case.name} ({one.version}): {one.verdict}: {one.observed}"
+        for one in outcomes
+        if one.verdict in (Verdict.FAIL, Verdict.ERROR, Verdict.NOT_TESTED)
+    ]
+    assert not wrong
+    assert all(one.observed for one in outcomes if one.verdict is not Verdict.PASS)
+
+
+def test_every_statement_that_a_server_can_show_has_a_case() -> None:
+    for exercised, seen, missing in document.coverage(conformance.load(), "server").values():
+        assert not missing
+        assert exercised == seen > 100
+
+
+def test_a_sample_of_the_cases_turns_red_under_sabotage() -> None:
+    drawn = random.Random(SEED).sample(pairs_of(conformance.load()), SAMPLE)
+    with serve("live") as target:
+        proofs = asyncio.run(prove(drawn, target, Settings(at_once=SAMPLE), others=False))
+    assert [one.case.name for one in proofs if one.green] == []
+    assert sum(one.red for one in proofs) > SAMPLE * 0.9
+
+
+# What a case comes to, on targets that misbehave.
+
+CRASHES = """
+import asyncio, os, sys
+
+async def serve(reader, writer):
+    while data := await reader.read(4096):
+        if data[0] == 0x10:
+            writer.write(bytes([0x20, 2, 0, 0]))
+        elif data[0] == 0xC0:
+            writer.write(b"\\xd0\\0")
+        elif data[0] == 0x82:
+            os._exit(7)
+
+async def main():
+    async with await asyncio.start_server(serve, "127.0.0.1", int(sys.argv[1])) as server:
+        await server.serve_forever()
+
+asyncio.run(main())
+"""
+SILENT = CRASHES.replace("bytes([0x20, 2, 0, 0])", 'b""')
+
+
+def judge(tmp_path: Path, program: str, *cases: Case) -> list[Outcome]:
+    (tmp_path / "broker.py").write_text(program)
+    profile = tmp_path / "profile.toml"
+    profile.write_text(
+        f'name = "made up"\nstart = ["{sys.executable}", "{tmp_path}/broker.py", "{{port1}}"]\n'
+        '[endpoints]\nplain = "tcp://127.0.0.1:{port1}"\n'
+    )
+    times = conformance.trial.LIVE
+    settings = Settings(times=type(times)(0.5, 0.05, 1, 0.2, 0.2, 0.2), limit_s=5)
+    with serve("profile", profile) as target:
+        return asyncio.run(run([(one, 4) for one in cases], target, settings))
+
+
+def made_up(name: str, body: Callable[[Trial], object]) -> Case:
+    async def run_it(t: Trial) -> None:
+        await body(t)  # type: ignore[misc]
+
+    return Case(f"made.{name}", ("3:MQTT-3.12.4-1",), "an answer", "", run_it, drop("PINGRESP"))
+
+
+async def pings(t: Trial) -> None:
+    await (await t.connect()).stays()
+
+
+async def subscribes(t: Trial) -> None:
+    await (await t.connect()).subscribe(t.topic())
+
+
+def test_a_crash_is_put_down_to_its_case_and_the_run_goes_on(tmp_path: Path) -> None:
+    crash, ping = made_up("crash", subscribes), made_up("ping", pings)
+    outcomes = judge(tmp_path, CRASHES, ping, crash, ping)
+    assert [one.verdict for one in outcomes] == [Verdict.PASS, Verdict.ERROR, Verdict.PASS]
+    assert outcomes[1].observed == "the target has exited with 7"
+
+
+def test_a_target_that_says_nothing_is_an_error(tmp_path: Path) -> None:
+    (outcome,) = judge(tmp_path, SILENT, made_up("ping", pings))
+    assert outcome.verdict is Verdict.ERROR
+    assert "answers no CONNECT" in outcome.observed
+
+
+def test_a_case_that_hangs_or_is_wrong_is_an_error(tmp_path: Path) -> None:
+    async def hangs(t: Trial) -> None:
+        await asyncio.Event().wait()
+
+    async def wrong(t: Trial) -> None:
+        raise KeyError("oops")
+
+    outcomes = judge(tmp_path, CRASHES, made_up("hangs", hangs), made_up("wrong", wrong))
+    assert [one.verdict for one in outcomes] == [Verdict.ERROR, Verdict.ERROR]
+    assert "no verdict within 5 s" in outcomes[0].observed
+    assert "KeyError" in outcomes[1].observed
+
+
+def test_what_the_target_does_not_prepare_is_not_tested(tmp_path: Path) -> None:
+    async def needs_more(t: Trial) -> None:
+        peer = await t.connect()
+        await peer.publish(t.topic(), qos=1)
+
+    (outcome,) = judge(tmp_path, CRASHES, made_up("publish", needs_more))
+    assert outcome.verdict is Verdict.NOT_TESTED
+    assert "no PUBACK" in outcome.observed
+
+
+def test_a_malformed_packet_is_a_failure_whoever_notices(tmp_path: Path) -> None:
+    program = CRASHES.replace("\\xd0\\0", "\\xd1\\0")
+
+    async def connects(t: Trial) -> None:
+        peer = await t.connect()
+        peer.send("PINGREQ")
+        await peer.answered()
+
+    outcomes = judge(tmp_path, program, made_up("connect", connects))
+    assert [one.verdict for one in outcomes] == [Verdict.PASS, Verdict.FAIL]
+    assert outcomes[1].keys == ["3:MQTT-2.2.2-2"]
+
+
+# Packets
+
+WIRE = (
+    ("CONNECT", True, {"client_id": "c", "clean": False, "keep_alive_s": 9, "user_name": "u",
+                       "password": "p", "will": {"topic": "w", "payload": b"x", "qos": 1}}),
+    ("CONNACK", False, {"session_present": 1}),
+    ("PUBLISH", True, {"topic": "t", "payload": b"x", "qos": 1, "packet_id": 5, "dup": True}),
+    ("PUBACK", True, {"packet_id": 5}),
+    ("PUBREL", False, {"packet_id": 5}),
+    ("SUBSCRIBE", True, {"packet_id": 5, "filters": [("a", 1), ("b", 2)]}),
+    ("SUBACK", False, {"packet_id": 5, "codes": [0, 1, 2, 0x80]}),
+    ("UNSUBSCRIBE", True, {"packet_id": 5, "filters": ["a", "b"]}),
+    ("UNSUBACK", False, {"packet_id": 5}),
+    ("PINGREQ", True, {}),
+    ("DISCONNECT", True, {}),
+)  # fmt: skip
+
+
+def as_read(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode()
+    if isinstance(value, list | tuple):
+        return type(value)(as_read(one) for one in value)
+    return value
+
+
+@pytest.mark.parametrize("version", [4, 5])
+@pytest.mark.parametrize(("name", "from_client", "fields"), WIRE, ids=[one[0] for one in WIRE])
+def test_what_the_peer_sends_is_what_our_codec_reads(
+    name: str, from_client: bool, fields: dict[str, object], version: int
+) -> None:
+    if (name, version) == ("UNSUBACK", 5):
+        fields = fields | {"codes": [0, 0x11]}
+    if version == 5 and name not in ("PINGREQ",):
+        fields = fields | {"user_property": ("n", "v")}
+    raw = wire.encode(name, version, **fields)
+    packet = wire.decode(raw, from_client, version)
+    assert packet.violation is None
+    for field, value in fields.items():
+        if field == "will":
+            assert packet.will["payload"] == b"x"
+        elif field == "user_property":
+            assert packet.property(field) == (b"n", b"v")
+        elif field in packet.fields:
+            assert packet.fields[field] == as_read(value)
+    rewritten = {"will": fields["will"]} if "will" in fields else {}
+    assert packet.changed(**rewritten) == raw
+
+
+def test_the_stream_is_cut_into_frames_wherever_it_is_split() -> None:
+    frames = [wire.encode("PINGREQ", 4), wire.encode("PUBLISH", 4, topic="t", payload=bytes(300))]
+    stream = b"".join(frames)
+    for cut in range(len(stream)):
+        parser = wire.Parser()
+        assert [*parser.feed(stream[:cut]), *parser.feed(stream[cut:])] == frames
+    assert wire.Parser().feed(b"\x30\xff\xff\xff\xff\x01") == [b"\x30\xff\xff\xff\xff\x01"]
+
+
+# Reports
+
+
+def test_the_document_keeps_its_schema_and_names_every_statement(found: dict[str, object]) -> None:
+    schema = json.loads((PACKAGE / "conformance.schema.json").read_text())
+    jsonschema.validate(json.loads(json.dumps(found)), schema)
+    rows = found["statements"]
+    assert isinstance(rows, list)
+    assert {row["key"] for row in rows} == set(statements())
+    assert all(row["cases"] or row["reason"] for row in rows)
+
+
+def test_the_page_shows_each_statement_and_each_case_once(found: dict[str, object]) -> None:
+    html = page.render([found])
+    cases = found["cases"]
+    assert isinstance(cases, list)
+    assert html.count('<article class="matrix"') == len(statements())
+    assert html.count('<details class="case"') == len(cases)
+    both = page.render([found, found | {"implementation": "<other>"}])
+    assert "<other>" not in both
+    assert both.count('<article class="matrix"') == len(statements())
+
+
+def test_junit_has_a_verdict_for_each_case(found: dict[str, object]) -> None:
+    root = ElementTree.fromstring(exports.junit(found))
+    cases = found["cases"]
+    assert isinstance(cases, list)
+    assert len(root.findall(".//testcase")) == len(cases)
+    skipped = [one for one in cases if one["verdict"] not in ("pass", "fail", "error")]
+    assert len(root.findall(".//skipped")) == len(skipped)
+    assert ElementTree.fromstring(exports.badge(found)).get("aria-label")
+    assert "| 3.1.1 | 141 |" in exports.markdown(found)
+
+
+# The command
+
+
+def invoke(*words: str) -> tuple[int, str]:
+    result = CliRunner().invoke(command.main, words, standalone_mode=False)
+    return (1 if result.exception else result.return_value), result.output
+
+
+def test_the_exit_code_tells_the_truth(tmp_path: Path) -> None:
+    code, said = invoke("--case", "MQTT-3.12.4-1", "--out", str(tmp_path / "ours"))
+    assert (code, "not tested" in said.split("\n", 1)[1]) == (0, False)
+    (tmp_path / "broker.py").write_text(SILENT)
+    profile = tmp_path / "profile.toml"
+    profile.write_text(
+        f'name = "silent"\nstart = ["{sys.executable}", "{tmp_path}/broker.py", "{{port1}}"]\n'
+        '[endpoints]\nplain = "tcp://127.0.0.1:{port1}"\n'
+    )
+    words = ("--profile", str(profile), "--case", "disconnect.pingresp", "--version", "5.0")
+    code, said = invoke(*words, "--out", str(tmp_path / "silent"))
+    assert (code, "error: disconnect.pingresp" in said) == (1, True)
+    files = [str(tmp_path / name / "conformance.json") for name in ("ours", "silent")]
+    code, _ = invoke("--compare", *files, "--out", str(tmp_path / "both"))
+    assert code == 0
+    html = (tmp_path / "both/report.html").read_text()
+    assert "silent" in html
+    assert html.count("not run") > 0
