@@ -7,8 +7,6 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any
 
-from typing import Any
-
 event_bytes: int
 kinds: list[str]
 drop_reasons: list[str]
