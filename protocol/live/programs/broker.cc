@@ -194,11 +194,8 @@ ListenerConfig listener_of(const Options& options, const std::string& url, const
   return config;
 }
 
-// What http:// and https:// show, if they are listened at.
-HttpSite site_of(const Options& options, LogLines& log) {
-  HttpSite site;
-  if (std::ranges::none_of(options.listen, [](const auto& url) { return url.starts_with("http"); }))
-    return site;
+// What http:// and https:// show.
+void fill(HttpSite& site, const Options& options, LogLines& log) {
   if (!options.page.empty()) {
     add_page(site, options.page, options.web_socket_path);
   } else if (const std::string page = installed_page(); !page.empty()) {
@@ -207,7 +204,6 @@ HttpSite site_of(const Options& options, LogLines& log) {
     log(LogLevel::warning, "{}", no_page);
     site.add("/", {"text/plain; charset=utf-8", std::string(no_page) + "\n"});
   }
-  return site;
 }
 
 int serve(Options& options) {
@@ -223,9 +219,14 @@ int serve(Options& options) {
   options.broker.maximum_qos = static_cast<QoS>(options.max_qos);
 
   boost::asio::io_context io(1);
-  HttpSite site = site_of(options, log);
+  HttpSite site;
+  std::vector<ListenerConfig> listeners;
+  for (const std::string& url : options.listen)
+    listeners.push_back(listener_of(options, url, site));
+  if (std::ranges::any_of(listeners, [](const auto& l) { return has_pages(l.endpoint.transport); }))
+    fill(site, options, log);
   BrokerServer server(io, options.broker, options.server, seed, access.get(), log);
-  for (const std::string& url : options.listen) server.listen(listener_of(options, url, site));
+  for (ListenerConfig& listener : listeners) server.listen(std::move(listener));
   boost::asio::signal_set signals(io, SIGINT, SIGTERM);
   std::function<void()> wait = [&] {
     signals.async_wait([&](const boost::system::error_code& error, int) {
