@@ -65,7 +65,10 @@ void ClientEnd::arrived(Connection& connection, const Event& event) {
   if (!client) return;
   switch (event.packet) {
     case PacketType::publish:
-      if (event.message != 0) delivery_.arrived(*client, connection, event);
+      if (event.message == 0 || !delivery_.arrived(*client, connection, event)) break;
+      if (model_.settings.applications) break;
+      delivery_.delivered(event);
+      client->handed_at = event.at;
       break;
     case PacketType::pubrel:
       client->in.erase(event.packet_id);

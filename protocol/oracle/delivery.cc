@@ -262,16 +262,17 @@ void Delivery::judge_live(const Connection& connection, Session& session, const 
   copies_.check_retain(session, *record, event);
 }
 
-void Delivery::arrived(Client& client, const Connection& connection, const Event& event) {
+bool Delivery::arrived(Client& client, const Connection& connection, const Event& event) {
   const QoS qos = trace::qos_of(event);
   if (qos == QoS::exactly_once) {
     std::uint64_t& open = client.in[event.packet_id];
-    if (open == event.message) return;  // a repeat of an exchange that PUBREL has not ended
+    if (open == event.message) return false;  // a repeat of an exchange that PUBREL has not ended
     open = event.message;
   }
   Arrival& arrival = client.arrivals[event.message];
   ++arrival.waiting[static_cast<std::size_t>(qos)];
   arrival.session = connection.session;
+  return true;
 }
 
 void Delivery::delivered(const Event& event) {

@@ -60,7 +60,8 @@ class Delivery {
   void sent(const Connection& connection, Session& session, const Event& event, bool begins);
   /// The client's PUBACK, PUBREC or PUBCOMP for this message arrived at the broker.
   void answered(Session& session, const Exchange& exchange, const Event& event);
-  void arrived(Client& client, const Connection& connection, const Event& event);
+  /// False for a repeat of a QoS 2 message that the client has already.
+  bool arrived(Client& client, const Connection& connection, const Event& event);
   void delivered(const Event& event);
   void finish(const Deadline& deadline);
 

@@ -16,6 +16,10 @@ struct Oracle::State {
   explicit State(Settings given) : settings(given) {
     wills.connect(delivery, retained);
     delivery.connect(intake);
+    if (settings.applications) return;
+    for (const Rule rule : {Rule::no_fabrication, Rule::q0_atmost, Rule::q1_noloss, Rule::q2_once,
+                            Rule::ord_topic, Rule::will_iff})
+      report.note(rule, "as far as the client's end: what its application got is not in the trace");
   }
 
   void on(const Event& event);

@@ -16,11 +16,15 @@ struct Settings {
   double keep_alive_factor = 1.5;
   Time keep_alive_slack =
       100 * millisecond;            ///< how much later than factor x keep alive a broker may close
-  Time ping_timeout = 10 * second;  ///< of the clients under test, for KA-DETECT
+  Time ping_timeout = 10 * second;  ///< of the clients under test, for KA-DETECT; never: not known
   Time converge_within = 0;  ///< from the last phase event to the end everything must be done
   /// How long a peer that can may take to answer; not less than its access control takes.
   Time answer_within = 30 * second;
   bool queue_qos0 = false;
+  /// Whether the trace has what applications asked for and were handed. If not, as on a link
+  /// between foreign ends, what reaches the client's end counts as handed over, and a verdict that
+  /// depends on it says so.
+  bool applications = true;
 };
 
 /// One finding: an invariant was broken, by these events (indices into the log), at this time.
@@ -39,7 +43,7 @@ struct Verdict {
   Status status = Status::pass;
   std::uint64_t checked =
       0;  ///< how many times the rule applied; 0 with status pass is reported as not_observable
-  std::string why;  ///< for not_observable: what was missing
+  std::string why;  ///< for not_observable: what was missing; else what is to be known, if anything
 };
 
 class Oracle : public trace::Listener {

@@ -122,6 +122,8 @@ std::vector<Verdict> Report::verdicts() const {
     } else if (checked_[i] == 0) {
       verdict.status = Status::not_observable;
       if (verdict.why.empty()) verdict.why = entries[i].absent;
+    } else if (verdict.why.empty()) {
+      verdict.why = notes_[i];
     }
     verdicts.push_back(std::move(verdict));
   }

@@ -72,6 +72,9 @@ class Report {
   /// Why the rule could not be judged although a run would usually show it.
   void not_observable(Rule rule, std::string why) { why_[index(rule)] = std::move(why); }
 
+  /// What is to be known of a verdict that the rule holds.
+  void note(Rule rule, std::string what) { notes_[index(rule)] = std::move(what); }
+
   [[nodiscard]] const std::vector<Violation>& violations() const { return violations_; }
   [[nodiscard]] std::vector<Verdict> verdicts() const;
 
@@ -80,7 +83,7 @@ class Report {
     return static_cast<std::size_t>(rule);
   }
   std::array<std::uint64_t, rules> checked_{}, broken_{};
-  std::array<std::string, rules> why_;
+  std::array<std::string, rules> why_, notes_;
   std::vector<Violation> violations_;
 };
 
