@@ -10,6 +10,7 @@
 
 #include "bindings/configs.h"
 #include "bindings/errors.h"
+#include "bindings/judge.h"
 #include "bindings/links.h"
 #include "bindings/packets.h"
 #include "bindings/world.h"
@@ -65,6 +66,7 @@ std::vector<std::tuple<std::string, std::size_t, std::size_t>> event_layout() {
 PYBIND11_MODULE(_core, m) {
   m.doc() = "The protocol without a simulator.";
   translate_errors();
+  bind_judge(m);
   bind_links(m);
   bind_properties(m);
   bind_configs(m);

@@ -5,6 +5,7 @@
 
 #include <array>
 
+#include "bindings/judge.h"
 #include "bindings/lab_world.h"
 
 namespace py = pybind11;
@@ -12,14 +13,6 @@ using namespace py::literals;
 
 namespace mqttlab::bindings {
 namespace {
-
-/// Text of the trace; what is not UTF-8 is shown with backslashes instead of failing.
-py::str text(std::string_view bytes) {
-  PyObject* decoded =
-      PyUnicode_DecodeUTF8(bytes.data(), static_cast<Py_ssize_t>(bytes.size()), "backslashreplace");
-  if (decoded == nullptr) throw py::error_already_set();
-  return py::reinterpret_steal<py::str>(decoded);
-}
 
 py::bytes bytes(const Slice& slice) { return py::bytes(slice.text().data(), slice.size()); }
 
@@ -177,19 +170,6 @@ py::dict gauges(const LabWorld& lab) {
                   "messages_dropped"_a = g.messages_dropped);
 }
 
-/// (verdicts, violations) as rows of mqttlab.result's classes.
-py::tuple judge(LabWorld& lab) {
-  static constexpr std::array statuses{"pass", "fail", "not_observable"};
-  const oracle::Oracle& oracle = lab.judge();
-  py::list verdicts, violations;
-  for (const oracle::Verdict& v : oracle.verdicts())
-    verdicts.append(py::make_tuple(v.invariant, statuses.at(static_cast<std::size_t>(v.status)),
-                                   v.checked, v.why));
-  for (const oracle::Violation& v : oracle.violations())
-    violations.append(py::make_tuple(v.invariant, v.statements, v.at, text(v.what), v.events));
-  return py::make_tuple(verdicts, violations);
-}
-
 }  // namespace
 
 void bind_client_events(py::module_& m) {
@@ -276,7 +256,7 @@ void bind_world(py::module_& m) {
       .def("add_fleet", &LabWorld::add_fleet, "name"_a, "clients"_a, "config"_a,
            py::return_value_policy::reference_internal)
       .def("take", &LabWorld::take)
-      .def("judge", &judge)
+      .def("judge", [](LabWorld& lab) { return rows_of(lab.judge()); })
       .def("close", &LabWorld::close)
       .def("run", &run, "until"_a, "keep_going"_a)
       .def("publish", &publish, "client"_a, "topic"_a, "payload"_a, "qos"_a, "retain"_a,

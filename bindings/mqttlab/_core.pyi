@@ -37,6 +37,19 @@ def valid_topic_filter(filter: str) -> bool: ...
 def invariants() -> list[str]:
     """What the oracle checks, in report order."""
 
+def judge_trace(
+    content: bytes,
+    keep_alive_factor: float,
+    keep_alive_slack: int,
+    ping_timeout: int | None,
+    converge_within: int,
+    answer_within: int,
+) -> dict[str, Any]:
+    """Lets the oracle judge a trace (NDJSON). Times in ns.
+
+    Errors: UsageError naming the line that is none of a trace.
+    """
+
 def event_layout() -> list[tuple[str, int, int]]:
     """(name, offset, size in bytes) of each column of an event."""
 

@@ -1,4 +1,4 @@
-"""The command line: `mqttlab list | links | run | conformance | bench`, and the programs.
+"""The command line: `mqttlab list | links | run | judge | conformance | bench`, and the programs.
 
 Exit codes: 0 fine, 1 findings (an invariant was violated), 2 usage, 3 error, 130 interrupted by
 Ctrl-C (the partial results are valid and written). Errors are one line on stderr.
@@ -286,6 +286,36 @@ def _progress() -> Iterator[Callable[[float, float], None] | None]:
         yield lambda now, until: bar.update(task, completed=now, total=until)
 
 
+@_commands.command("judge")
+@click.argument("trace", metavar="FILE", type=Path)
+@click.option("--keep-alive-slack", metavar="TIME", default="1s", show_default=True,
+              help="How much later than it must a broker may close.")  # fmt: skip
+@click.option("--ping-timeout", metavar="TIME", help="Of the clients; KA-DETECT needs it.")
+@click.option("--converge-within", metavar="TIME", default="30s", show_default=True,
+              help="From the end of the faults until all has arrived.")  # fmt: skip
+@click.option("--answer-within", metavar="TIME", default="30s", show_default=True,
+              help="How long an answer may take.")  # fmt: skip
+def _judge(
+    trace: Path,
+    keep_alive_slack: str,
+    ping_timeout: str | None,
+    converge_within: str,
+    answer_within: str,
+) -> int:
+    """Let the oracle judge a trace that `mqttlab link --trace FILE` wrote."""
+    from mqttlab import judge
+
+    found = judge.judge(
+        trace,
+        keep_alive_slack_s=mqttlab.Duration(keep_alive_slack, "--keep-alive-slack"),
+        ping_timeout_s=ping_timeout and mqttlab.Duration(ping_timeout, "--ping-timeout"),
+        converge_within_s=mqttlab.Duration(converge_within, "--converge-within"),
+        answer_within_s=mqttlab.Duration(answer_within, "--answer-within"),
+    )
+    judge.show(found, _console())
+    return OK if found.passed else FINDINGS
+
+
 @_commands.group("bench")
 def _bench() -> None:
     """Measure the laboratory itself, and brokers on real sockets."""
@@ -353,6 +383,7 @@ def _add_program(name: str, summary: str) -> None:
 
 
 _add_program("broker", "Serve MQTT on real sockets.")
+_add_program("link", "Be the link between clients and a broker: delay, loss, cuts, outages.")
 _add_program("pub", "Publish to a broker; mosquitto_pub's options.")
 _add_program("sub", "Print what a broker sends; mosquitto_sub's options.")
 _add_program("passwd", "Change a broker's password file.")

@@ -1,0 +1,63 @@
+#include "bindings/judge.h"
+
+#include <pybind11/stl.h>
+
+#include <array>
+#include <optional>
+#include <string_view>
+
+#include "protocol/trace/ndjson.h"
+
+namespace py = pybind11;
+using namespace py::literals;
+
+namespace mqttlab::bindings {
+namespace {
+
+py::dict judge_trace(const py::bytes& content, double keep_alive_factor, Time keep_alive_slack,
+                     std::optional<Time> ping_timeout, Time converge_within, Time answer_within) {
+  trace::Log log;
+  const trace::NdjsonTrace read = trace::read_ndjson(std::string_view(content), log);
+  oracle::Settings settings;
+  settings.keep_alive_factor = keep_alive_factor;
+  settings.keep_alive_slack = keep_alive_slack;
+  settings.ping_timeout = ping_timeout.value_or(never);
+  settings.converge_within = converge_within;
+  settings.answer_within = answer_within;
+  settings.applications = read.applications;
+  oracle::Oracle oracle(settings);
+  for (const trace::Event& event : log.events()) oracle.on(event, log);
+  oracle.finish(read.end, log);
+  return py::dict("judged"_a = rows_of(oracle), "end"_a = read.end, "complete"_a = read.is_complete,
+                  "events"_a = log.events().size(), "fingerprint"_a = log.fingerprint(),
+                  "others"_a = read.others);
+}
+
+}  // namespace
+
+py::str text(std::string_view bytes) {
+  PyObject* decoded =
+      PyUnicode_DecodeUTF8(bytes.data(), static_cast<Py_ssize_t>(bytes.size()), "backslashreplace");
+  if (decoded == nullptr) throw py::error_already_set();
+  return py::reinterpret_steal<py::str>(decoded);
+}
+
+py::tuple rows_of(const oracle::Oracle& oracle) {
+  static constexpr std::array statuses{"pass", "fail", "not_observable"};
+  py::list verdicts, violations;
+  for (const oracle::Verdict& v : oracle.verdicts())
+    verdicts.append(py::make_tuple(v.invariant, statuses.at(static_cast<std::size_t>(v.status)),
+                                   v.checked, v.why));
+  for (const oracle::Violation& v : oracle.violations())
+    violations.append(py::make_tuple(v.invariant, v.statements, v.at, text(v.what), v.events));
+  return py::make_tuple(verdicts, violations);
+}
+
+void bind_judge(py::module_& m) {
+  m.def("judge_trace", &judge_trace, "content"_a, "keep_alive_factor"_a, "keep_alive_slack"_a,
+        "ping_timeout"_a, "converge_within"_a, "answer_within"_a,
+        "Lets the oracle judge a trace (NDJSON as bytes). Times in ns. Errors: UsageError naming "
+        "the line that is none of a trace.");
+}
+
+}  // namespace mqttlab::bindings
