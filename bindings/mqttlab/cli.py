@@ -308,7 +308,7 @@ def _judge(
     found = judge.judge(
         trace,
         keep_alive_slack_s=mqttlab.Duration(keep_alive_slack, "--keep-alive-slack"),
-        ping_timeout_s=ping_timeout and mqttlab.Duration(ping_timeout, "--ping-timeout"),
+        ping_timeout_s=mqttlab.Duration(ping_timeout, "--ping-timeout") if ping_timeout else None,
         converge_within_s=mqttlab.Duration(converge_within, "--converge-within"),
         answer_within_s=mqttlab.Duration(answer_within, "--answer-within"),
     )
