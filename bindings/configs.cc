@@ -34,7 +34,7 @@ void bind_configs(py::module_& m) {
       .def_readwrite("session_expiry_s", &ClientConfig::session_expiry_s)
       .def_readwrite("receive_maximum", &ClientConfig::receive_maximum)
       .def_readwrite("topic_alias_maximum", &ClientConfig::topic_alias_maximum)
-      .def_readwrite("max_topic_aliases", &ClientConfig::max_topic_aliases)
+      .def_readwrite("send_topic_alias_maximum", &ClientConfig::send_topic_alias_maximum)
       .def_readwrite("request_response_information", &ClientConfig::request_response_information)
       .def_readwrite("request_problem_information", &ClientConfig::request_problem_information)
       .def_readwrite("properties", &ClientConfig::properties)
@@ -98,7 +98,7 @@ void bind_configs(py::module_& m) {
       .def_readwrite("server_keep_alive_s", &BrokerConfig::server_keep_alive_s)
       .def_readwrite("max_session_expiry_s", &BrokerConfig::max_session_expiry_s)
       .def_readwrite("topic_alias_maximum", &BrokerConfig::topic_alias_maximum)
-      .def_readwrite("max_topic_aliases", &BrokerConfig::max_topic_aliases)
+      .def_readwrite("send_topic_alias_maximum", &BrokerConfig::send_topic_alias_maximum)
       .def_property(
           "maximum_qos",
           [](const BrokerConfig& config) { return static_cast<int>(config.maximum_qos); },

@@ -4,6 +4,7 @@
 #include <pybind11/stl.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "protocol/oracle/oracle.h"
 #include "protocol/trace/event.h"
 #include "protocol/wire/codec.h"
+#include "protocol/wire/reason_code.h"
 #include "protocol/wire/topic.h"
 
 namespace py = pybind11;
@@ -82,6 +84,12 @@ PYBIND11_MODULE(_core, m) {
         "True if a valid topic filter matches a valid topic name.");
   m.def("valid_topic_name", &valid_topic_name, "topic"_a);
   m.def("valid_topic_filter", &valid_topic_filter, "filter"_a);
+  m.def(
+      "reason_name",
+      [](std::uint8_t code, std::uint8_t packet) {
+        return name(static_cast<ReasonCode>(code), static_cast<PacketType>(packet));
+      },
+      "code"_a, "packet"_a);
   m.def("invariants", &oracle::invariants, "What the oracle checks, in report order.");
   m.def("event_layout", &event_layout, "(name, offset, size) of each column of an event.");
   m.attr("event_bytes") = sizeof(trace::Event);

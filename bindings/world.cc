@@ -203,7 +203,13 @@ void bind_client_events(py::module_& m) {
                                if (!d.violation) return std::nullopt;
                                return std::string(d.violation->statement);
                              })
-      .def_readonly("reason", &Disconnected::reason);
+      .def_readonly("reason", &Disconnected::reason)
+      .def_property_readonly("server", [](const Disconnected& d) -> py::object {
+        if (!d.server) return py::none();
+        const ReasonCode reason = d.server->reason;
+        return py::make_tuple(static_cast<int>(reason), name(reason, PacketType::disconnect),
+                              items(d.server->properties));
+      });
   py::class_<Completed>(m, "Completed")
       .def_readonly("token", &Completed::token)
       .def_property_readonly("failed",
@@ -214,7 +220,8 @@ void bind_client_events(py::module_& m) {
                              [](const Completed& c) { return static_cast<int>(c.reason); })
       .def_property_readonly("reason",
                              [](const Completed& c) { return name(c.reason, PacketType::puback); })
-      .def_readonly("codes", &Completed::codes);
+      .def_readonly("codes", &Completed::codes)
+      .def_property_readonly("properties", [](const Completed& c) { return items(c.properties); });
   py::class_<SubscriptionLost>(m, "SubscriptionLost")
       .def_property_readonly("filter",
                              [](const SubscriptionLost& s) { return text(s.filter.text()); })

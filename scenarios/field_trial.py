@@ -22,7 +22,7 @@ READINGS = "site/{name}/reading"
 STATUS = "site/{name}/status"
 PULSE = {"keep_alive_s": 20, "ping_timeout": "5s"}  # a dead link is noticed within 25 s
 V3 = {"version": "3.1.1"}
-V5 = {"version": "5", "max_topic_aliases": 2}
+V5 = {"version": "5", "send_topic_alias_maximum": 2}
 VERSIONS = {"3.1.1": [V3], "5": [V5], "mixed": [V3, V5]}
 
 

@@ -23,6 +23,7 @@ from mqttlab.errors import (
     ViolationError,
 )
 from mqttlab.parameters import scenario
+from mqttlab.reasons import Reason
 from mqttlab.result import Result
 from mqttlab.units import Duration
 
@@ -56,6 +57,7 @@ __all__ = [
     "Profile",
     "Properties",
     "PublishError",
+    "Reason",
     "RefusedError",
     "Result",
     "Scram",

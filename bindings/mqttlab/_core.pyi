@@ -34,6 +34,9 @@ def matches(filter: str, topic: str) -> bool:
 
 def valid_topic_name(topic: str) -> bool: ...
 def valid_topic_filter(filter: str) -> bool: ...
+def reason_name(code: int, packet: int) -> str:
+    """What MQTT 5.0 calls a reason code in packets of this type, or "?"."""
+
 def invariants() -> list[str]:
     """What the oracle checks, in report order."""
 
@@ -112,7 +115,7 @@ class ClientConfig:
     session_expiry_s: int | None
     receive_maximum: int
     topic_alias_maximum: int
-    max_topic_aliases: int
+    send_topic_alias_maximum: int
     request_response_information: bool
     request_problem_information: bool
     properties: Properties
@@ -157,7 +160,7 @@ class BrokerConfig:
     server_keep_alive_s: int | None
     max_session_expiry_s: int | None
     topic_alias_maximum: int
-    max_topic_aliases: int
+    send_topic_alias_maximum: int
     maximum_qos: int
     retain_available: bool
     wildcard_available: bool
@@ -212,6 +215,8 @@ class Refused:
 class Disconnected:
     statement: str | None
     reason: str
+    server: tuple[int, str, list[tuple[str, Any]]] | None
+    """Code, name and properties of the broker's DISCONNECT."""
 
 class Completed:
     token: int
@@ -220,6 +225,7 @@ class Completed:
     reason_code: int
     reason: str
     codes: list[int]
+    properties: list[tuple[str, Any]]
 
 class Received:
     topic: str

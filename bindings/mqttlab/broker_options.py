@@ -59,7 +59,7 @@ class BrokerOptions(TypedDict, total=False):
     server_keep_alive_s: int  # instead of their own
     max_session_expiry: float | str  # whole seconds; a longer interval is cut to it
     topic_alias_maximum: int  # aliases accepted from one client
-    max_topic_aliases: int  # aliases used towards one client
+    send_topic_alias_maximum: int  # aliases used towards one client
     maximum_qos: int
     retain_available: bool
     wildcard_available: bool
@@ -204,7 +204,7 @@ _FIELDS: dict[str, Callable[[object, str], Any]] = {
     "receive_window": _window,
     "server_keep_alive_s": _most_16_bit,
     "topic_alias_maximum": _most_16_bit,
-    "max_topic_aliases": _most_16_bit,
+    "send_topic_alias_maximum": _most_16_bit,
     "maximum_qos": qos_level,
     "retain_available": units.flag,
     "wildcard_available": units.flag,

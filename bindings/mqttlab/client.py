@@ -24,8 +24,10 @@ from mqttlab.errors import (
 )
 from mqttlab.messages import Message, Messages
 from mqttlab.properties import PropertyOptions
+from mqttlab.reasons import Reason
 from mqttlab.subscriptions import PLAIN, Subscription, Wanted, several
 from mqttlab.subscriptions import wanted as wanted_of
+from mqttlab.trace import Packet
 
 if TYPE_CHECKING:
     from mqttlab.lab import Device, Lab
@@ -56,6 +58,10 @@ class Client:
         """The last accepting CONNACK's."""
         self.connack: dict[str, Any] = {}
         """Properties of the last accepting CONNACK by name, such as "server_keep_alive" (5.0)."""
+        self.refusal: Reason | None = None
+        """Why the broker last refused to connect it; None if it never has."""
+        self.ended_by_broker: Reason | None = None
+        """The broker's last DISCONNECT (5.0); None if it has sent none."""
         self.messages = Messages(lab.loop)
         """Asynchronous iterator over arriving messages; each is acknowledged as it arrives."""
         lab.host.routes[self._id] = self._on_event
@@ -109,7 +115,7 @@ class Client:
 
         Options: see PropertyOptions (MQTT 5.0). Errors: UsageError for a bad topic, QoS, payload
         or option; PublishError if the client's queue is full, the broker refused the message
-        (5.0; `reason_code`), or the session ended before the exchange was complete.
+        (5.0; `reason`), or the session ended before the exchange was complete.
         """
         where = f"publish by {self.client_id!r}"
         self._check_open(where)
@@ -131,9 +137,8 @@ class Client:
                     f"{where} to {topic!r}: the session ended before it was acknowledged"
                 )
             if completed.refused:
-                raise PublishError(
-                    f"{where} to {topic!r}: {_told(completed)}", completed.reason_code
-                )
+                reason = Reason.read(completed.reason_code, completed.reason, completed.properties)
+                raise PublishError(f"{where} to {topic!r}: the broker refused it: {reason}", reason)
 
     async def subscribe(
         self,
@@ -146,7 +151,7 @@ class Client:
 
         `identifier`: Subscription Identifier, 1..268,435,455 (MQTT 5.0). Returns the QoS granted
         to each filter, in order. Errors: UsageError for a bad filter or QoS; SubscribeError if
-        the broker refused one, or the session ended before it answered.
+        the broker refused one (`reasons`), or the session ended before it answered.
         """
         where = f"subscribe by {self.client_id!r}"
         self._check_open(where)
@@ -161,24 +166,21 @@ class Client:
         if isinstance(token, _core.Misuse):
             raise _misuse(token, f"{where} to {names}", SubscribeError)
         completed = await self._completion(token)
-        if completed.failed:
-            raise SubscribeError(f"{where} to {names}: the session ended before the answer")
-        codes = tuple(completed.codes)
-        refused = [one[0] for one, code in zip(wanted, codes, strict=True) if code >= 0x80]
-        if refused:
-            raise SubscribeError(f"{where}: the broker refused {', '.join(refused)}")
-        return codes
+        return _answers(completed, [one[0] for one in wanted], Packet.SUBACK, where)
 
-    async def unsubscribe(self, topics: str | Sequence[str]) -> None:
-        """Unsubscribes from one filter or a list of filters. Errors: as for subscribe()."""
+    async def unsubscribe(self, topics: str | Sequence[str]) -> tuple[int, ...]:
+        """Unsubscribes from one filter or a list of filters. Errors: as for subscribe().
+
+        Returns what the broker says to each, in order: 0, or 0x11 if there was no such
+        subscription. Before MQTT 5.0 it says nothing: empty.
+        """
         where = f"unsubscribe by {self.client_id!r}"
         self._check_open(where)
         names = [units.text(one, where) for one in several(topics, where)]
         token = self._lab.world.unsubscribe(self._id, names)
         if isinstance(token, _core.Misuse):
             raise _misuse(token, f"{where} from {', '.join(names)}", SubscribeError)
-        if (await self._completion(token)).failed:
-            raise SubscribeError(f"{where}: the session ended before the answer")
+        return _answers(await self._completion(token), names, Packet.UNSUBACK, where)
 
     async def disconnect(
         self, *, with_will: bool = False, session_expiry: float | str | None = None
@@ -191,8 +193,7 @@ class Client:
         where = f"disconnect of {self.client_id!r}"
         expiry_s = None
         if session_expiry is not None:
-            never = session_expiry == "never"
-            expiry_s = 2**32 - 1 if never else properties.interval_s(session_expiry, where)
+            expiry_s = properties.session_expiry_s(session_expiry, where)
         if (units.flag(with_will, where) or expiry_s is not None) and not self._is_5:
             raise UsageError(f"{where}: with_will and session_expiry are MQTT 5.0's; add version=5")
         self._close(with_will, expiry_s)
@@ -270,19 +271,24 @@ class Client:
                 if self._connecting is not None and not self._connecting.done():
                     self._connecting.set_result(None)
             case _core.Refused():
+                self.refusal = Reason.read(event.code, event.name, event.properties)
                 self._on_failure(
                     RefusedError(
                         f"client {self.client_id!r}: the broker refused the connection with "
-                        f"code {event.code:#04x} ({event.name})",
-                        event.code,
+                        f"code {self.refusal}",
+                        self.refusal,
                     )
                 )
             case _core.Reauthenticated():
                 if self._proving is not None and not self._proving.done():
                     self._proving.set_result(None)
             case _core.Disconnected():
+                words, reason = event.reason, None
+                if event.server is not None:
+                    self.ended_by_broker = reason = Reason.read(*event.server)
+                    words = f"the broker ended it with {reason}"
                 lost = ConnectionLostError(
-                    f"client {self.client_id!r} lost its link: {event.reason}"
+                    f"client {self.client_id!r} lost its link: {words}", reason
                 )
                 if self._proving is not None and not self._proving.done():
                     self._proving.set_exception(lost)
@@ -332,9 +338,27 @@ class Client:
         self.messages.end(StopAsyncIteration())
 
 
-def _told(completed: _core.Completed) -> str:
-    """What the broker said of a refused message."""
-    return f"the broker refused it with {completed.reason_code:#04x} ({completed.reason})"
+def _answers(
+    completed: _core.Completed, filters: Sequence[str], packet: Packet, where: str
+) -> tuple[int, ...]:
+    """The broker's codes, one per filter; SubscribeError if it refused one."""
+    if completed.failed:
+        raise SubscribeError(
+            f"{where}: {', '.join(filters)}: the session ended before the broker answered"
+        )
+    # Refused without being asked: there is one reason for all.
+    codes = completed.codes or [completed.reason_code] * (completed.refused * len(filters))
+    reasons = [
+        Reason.read(code, _core.reason_name(code, packet), completed.properties) for code in codes
+    ]
+    refused = [
+        f"{one} with {reason}"
+        for one, reason in zip(filters, reasons, strict=bool(reasons))
+        if reason.code >= 0x80
+    ]
+    if refused:
+        raise SubscribeError(f"{where}: the broker refused {', '.join(refused)}", reasons)
+    return tuple(codes)
 
 
 def _misuse(misuse: _core.Misuse, what: str, refusal: type[Exception]) -> Exception:

@@ -79,7 +79,7 @@ class ClientOptions(TypedDict, total=False):
     session_expiry: float | str  # whole seconds, or "never"; default: 0 with clean_session, never
     receive_maximum: int  # exchanges that the broker may have open, 1..65535
     topic_alias_maximum: int  # aliases accepted from the broker, default 0
-    max_topic_aliases: int  # aliases used towards the broker, default 0
+    send_topic_alias_maximum: int  # aliases used towards the broker, default 0
     request_response_information: bool
     request_problem_information: bool  # default True
     user_properties: UserProperties  # of CONNECT
@@ -151,8 +151,7 @@ def _set_backoff(config: _core.ClientConfig, given: object, where: str) -> None:
 
 
 def _set_session_expiry(config: _core.ClientConfig, value: object, where: str) -> None:
-    never = value == "never"
-    config.session_expiry_s = 2**32 - 1 if never else properties.interval_s(value, where)
+    config.session_expiry_s = properties.session_expiry_s(value, where)
 
 
 def _set_user_properties(config: _core.ClientConfig, value: object, where: str) -> None:
@@ -210,7 +209,7 @@ _ONLY_5: dict[str, Any] = {
     "session_expiry": _set_session_expiry,
     "receive_maximum": _setter("receive_maximum", units.count, least=1, most=65_535),
     "topic_alias_maximum": _setter("topic_alias_maximum", units.count, most=65_535),
-    "max_topic_aliases": _setter("max_topic_aliases", units.count, most=65_535),
+    "send_topic_alias_maximum": _setter("send_topic_alias_maximum", units.count, most=65_535),
     "request_response_information": _setter("request_response_information", units.flag),
     "request_problem_information": _setter("request_problem_information", units.flag),
     "user_properties": _set_user_properties,

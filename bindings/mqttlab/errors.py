@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from mqttlab.reasons import Reason
+
 __all__ = [
     "ConnectionLostError",
     "Error",
@@ -25,28 +29,49 @@ class ViolationError(Error, AssertionError):
     """The oracle found that a run broke an invariant, or could not observe one asked for."""
 
 
-class RefusedError(Error):
-    """The broker refused the connection; `code` is CONNACK's return or reason code."""
+class _AnswerError(Error):
+    """An error that the broker may have given a reason for."""
 
-    def __init__(self, message: str, code: int) -> None:
+    def __init__(self, message: str, reason: Reason | None = None) -> None:
         super().__init__(message)
-        self.code = code
+        self.reason = reason
+        """None: it has not."""
 
 
-class ConnectionLostError(Error):
-    """The link was lost: of a client that does not reconnect, or that was re-authenticating."""
+class RefusedError(_AnswerError):
+    """The broker refused the connection; `reason` is CONNACK's."""
+
+    reason: Reason
+
+    @property
+    def code(self) -> int:
+        """CONNACK's return or reason code."""
+        return self.reason.code
 
 
-class PublishError(Error):
-    """The client did not take the message, the broker refused it, or the session ended first.
+class ConnectionLostError(_AnswerError):
+    """The link was lost: of a client that does not reconnect, or that was re-authenticating.
 
-    `reason_code`: the broker's, 0x80 or more (MQTT 5.0); 0 if it did not refuse it.
+    `reason`: of the broker's DISCONNECT, if it sent one (MQTT 5.0).
     """
 
-    def __init__(self, message: str, reason_code: int = 0) -> None:
-        super().__init__(message)
-        self.reason_code = reason_code
+
+class PublishError(_AnswerError):
+    """The client did not take the message, the broker refused it, or the session ended first.
+
+    `reason`: the broker's, 0x80 or more (MQTT 5.0).
+    """
+
+    @property
+    def reason_code(self) -> int:
+        """The broker's, or 0 if it did not refuse the message."""
+        return 0 if self.reason is None else self.reason.code
 
 
 class SubscribeError(Error):
     """The broker refused a filter (0x80 or more), or the session ended before it answered."""
+
+    def __init__(self, message: str, reasons: Sequence[Reason] = ()) -> None:
+        super().__init__(message)
+        self.reasons = tuple(reasons)
+        """One per filter, in order, granted ones too; empty if the broker has not answered."""

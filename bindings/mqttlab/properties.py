@@ -9,11 +9,19 @@ from typing import Any, TypedDict
 from mqttlab import _core, units
 from mqttlab.errors import UsageError
 
-__all__ = ["Properties", "PropertyOptions", "encode", "interval_s", "read", "user_properties"]
+__all__ = [
+    "Properties",
+    "PropertyOptions",
+    "encode",
+    "interval_s",
+    "read",
+    "session_expiry_s",
+    "user_properties",
+]
 
 UserProperties = Mapping[str, str] | Sequence[tuple[str, str]]
 
-_LONGEST_INTERVAL_S = 2**32 - 1
+_LONGEST_INTERVAL_S = 2**32 - 1  # as a Session Expiry Interval, one that never ends
 
 
 class PropertyOptions(TypedDict, total=False):
@@ -75,6 +83,11 @@ def interval_s(value: object, where: str) -> int:
     if nanoseconds % 10**9:
         raise UsageError(f"{where}: {value!r} is no whole number of seconds")
     return nanoseconds // 10**9
+
+
+def session_expiry_s(value: object, where: str) -> int:
+    """A Session Expiry Interval: whole seconds, or "never"."""
+    return _LONGEST_INTERVAL_S if value == "never" else interval_s(value, where)
 
 
 def user_properties(given: object, where: str) -> list[tuple[str, object]]:

@@ -9,9 +9,6 @@
 
 namespace mqttlab {
 
-/// A Session Expiry Interval that never ends (MQTT 5.0, 3.1.2.11.2).
-inline constexpr std::uint32_t endless_expiry_s = 0xFFFF'FFFF;
-
 /// A will that is to be published, and in whose name.
 struct OwedWill {
   Identity who;

@@ -102,7 +102,7 @@ void BrokerCore::decide(RequestId request, const Decision& decision, Time now) {
   // A link that goes takes its question with it.
   if (!question.will) return find(question.link)->decided(request, decision, now);
   --wills_asked_for_;
-  publish(*question.will, decision, now);
+  publish(*question.will, decision, question.since, now);
 }
 
 Time BrokerCore::handshake_begins(BrokerLink& link, Time now) {
@@ -198,17 +198,19 @@ void BrokerCore::publish(OwedWill will, Time now) {
   request.qos = will.will.qos;
   request.retain = will.will.retain;
   const Decision decision = ask(request, now);
-  if (decision.verdict != Verdict::later) return publish(will, decision, now);
+  if (decision.verdict != Verdict::later) return publish(will, decision, now, now);
   if (wills_asked_for_ >= config_.max_connections) {
     forget(request.request);
-    return publish(will, Verdict::denied, now);
+    return publish(will, Verdict::denied, now, now);
   }
   ++wills_asked_for_;
-  questions_[request.request].will = std::make_unique<OwedWill>(std::move(will));
+  Question& question = questions_[request.request];
+  question.will = std::make_unique<OwedWill>(std::move(will));
+  question.since = now;
 }
 
-void BrokerCore::publish(const OwedWill& owed, const Decision& decision, Time now) {
-  Publication publication(owed.will, owed.who.client_id.text(), now);
+void BrokerCore::publish(const OwedWill& owed, const Decision& decision, Time since, Time now) {
+  Publication publication(owed.will, owed.who.client_id.text(), since);
   publish(publication, decision, now);
 }
 

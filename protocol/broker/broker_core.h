@@ -90,13 +90,14 @@ class BrokerCore {
   struct Question {
     LinkId link = 0;
     std::unique_ptr<OwedWill> will;  // asked for a will, which needs no link; null: for the link
+    Time since = 0;                  // of a will: it is published from then on
   };
   Session* take_over(std::string_view client_id, Time now);
   /// Does what is due for an absent session by now.
   void attend(Session& session, Time now);
   void end(Session& session, Time now);
   void publish(OwedWill will, Time now);
-  void publish(const OwedWill& will, const Decision& decision, Time now);
+  void publish(const OwedWill& will, const Decision& decision, Time since, Time now);
   [[nodiscard]] Slice unused_client_id();
   void set_timer(Time due, Timer timer);
   [[nodiscard]] bool stale(const Timer& timer);

@@ -13,13 +13,18 @@ namespace mqttlab {
 namespace {
 
 // Whether bytes that are no valid CONNECT begin like one of 5.0: then its sender can be told why.
-bool claims_v5(Bytes frame) {
+// Unknown: they do so far.
+enum class Claim : std::uint8_t { unknown, v5, other };
+Claim claim_of(Bytes stream) {
   constexpr std::string_view name_and_level("\0\4MQTT\5", 7);
-  const auto header = read_fixed_header(frame);
-  if (!header || !*header || frame[0] >> 4 != static_cast<int>(PacketType::connect)) return false;
-  const Bytes body = frame.subspan((*header)->size);
-  return std::string_view(reinterpret_cast<const char*>(body.data()), body.size())
-      .starts_with(name_and_level);
+  const auto header = read_fixed_header(stream);
+  if (!header || !*header || stream[0] >> 4 != static_cast<int>(PacketType::connect))
+    return Claim::other;
+  const Bytes body = stream.subspan((*header)->size);
+  const std::string_view text(reinterpret_cast<const char*>(body.data()), body.size());
+  if (text.starts_with(name_and_level)) return Claim::v5;
+  const bool cut = name_and_level.starts_with(text) && text.size() < (*header)->remaining_length;
+  return cut ? Claim::unknown : Claim::other;
 }
 
 // Kept as long as the link: must not hold on to the arrival buffer.
@@ -120,14 +125,18 @@ void BrokerLink::process(Time now, bool to_the_end) {
     const ProtocolVersion version = first ? ProtocolVersion::v5_0 : connect_.version;
     auto frame = framer_.next(version);
     if (!frame) {
-      // Of a CONNECT over the limit too little may have come to know its version: no answer.
-      const bool too_large = frame.violation().reason == 0x95;  // U-3.2.2.3.6-3
-      return violated(too_large ? Violation{0x95, "MQTT-3.2.2-15"} : frame.violation(), now);
+      if (frame.violation().reason != 0x95) return violated(frame.violation(), now);
+      // A CONNECT over the limit is answered however it is split: its version is waited for.
+      const Claim claim = first ? claim_of(framer_.front()) : Claim::other;
+      if (claim == Claim::unknown) return;
+      if (claim == Claim::v5) connect_.version = ProtocolVersion::v5_0;
+      return violated({0x95, "U-3.2.2.3.6-3"}, now);  // v5 MQTT-3.2.2-15
     }
     if (!*frame) return;
     const auto packet = decode(**frame, Sender::client, version);
     if (!packet) {
-      if (first && claims_v5((*frame)->bytes())) connect_.version = ProtocolVersion::v5_0;
+      if (first && claim_of((*frame)->bytes()) == Claim::v5)
+        connect_.version = ProtocolVersion::v5_0;
       return violated(packet.violation(), now);  // MQTT-3.1.4-1; v5 MQTT-3.1.4-1
     }
     ++core_.ledger().gauges.packets_received;
@@ -151,7 +160,7 @@ void BrokerLink::on(const Connect& connect, Time now) {
   connect_ = copy_of(connect);
   identity_.client_id = connect_.client_id;
   identity_.user_name = connect_.user_name;
-  output_.agree(terms_of(connect_), core_.config().max_topic_aliases);
+  output_.agree(terms_of(connect_), core_.config().send_topic_alias_maximum);
   const BrokerConfig& config = core_.config();
   keep_alive_s_ = connect_.keep_alive_s;  // v5 MQTT-3.2.2-22
   asked_expiry_s_ = connect_.clean_session ? 0 : endless_expiry_s;
@@ -275,22 +284,38 @@ void BrokerLink::end(ReasonCode reason, Time now, Pending pending, std::string_v
   finish(Pending::drain, now);  // v5 MQTT-3.14.4-1, -2
 }
 
-// What explains a code is left out where it would make the packet too long for the client
-// and Reason Strings if it does not want them. In no other packet does the broker explain itself.
+// What explains a code is left out where it would make the packet too long for the client.
+template <typename P>
+void BrokerLink::add(P& packet, PropertyId id, std::string_view text) const {
+  P longer = packet;
+  longer.properties.add(id, text);
+  // v5 MQTT-3.2.2-19, MQTT-3.4.2-2, MQTT-3.5.2-2, MQTT-3.7.2-2, MQTT-3.9.2-1, MQTT-3.14.2-3
+  if (fits(longer)) packet = std::move(longer);
+}
+
+template <typename P>
+void BrokerLink::add_reason(P& packet, std::string_view why) const {
+  const bool wanted = core_.config().reason_strings && output_.terms().problem_information;
+  if (wanted && !why.empty()) add(packet, PropertyId::reason_string, why);  // v5 MQTT-3.1.2-29
+}
+
+void BrokerLink::send_with_reason(Packet answer, std::string_view why) {
+  std::visit(
+      [&](auto& packet) {
+        if constexpr (requires { packet.properties; })
+          if (v5()) add_reason(packet, why);
+      },
+      answer);
+  send(answer);
+}
+
 template <typename P>
 void BrokerLink::tell(P packet, std::string_view broken) {
   const BrokerConfig& config = core_.config();
-  const auto add = [&](PropertyId id, std::string_view text) {
-    P longer = packet;
-    longer.properties.add(id, text);
-    if (fits(longer)) packet = std::move(longer);  // v5 MQTT-3.2.2-19, MQTT-3.14.2-3
-  };
   if (packet.reason == ReasonCode::use_another_server || packet.reason == ReasonCode::server_moved)
     if (!config.server_reference.empty())
-      add(PropertyId::server_reference, config.server_reference);
-  const bool wanted = config.reason_strings && output_.terms().problem_information;
-  if (wanted && !broken.empty())  // v5 MQTT-3.1.2-29
-    add(PropertyId::reason_string, "breaks " + std::string(broken));
+      add(packet, PropertyId::server_reference, config.server_reference);
+  if (!broken.empty()) add_reason(packet, "breaks " + std::string(broken));
   if (fits(packet)) send(packet);
 }
 

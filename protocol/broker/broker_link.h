@@ -55,6 +55,8 @@ class BrokerLink final : public Peer {
   [[nodiscard]] LinkReport report() const;
   [[nodiscard]] Session* session() const { return session_; }
   [[nodiscard]] Handshake& handshake() { return handshake_; }
+  /// When the bytes came that are being read; nothing is read while a question is open.
+  [[nodiscard]] Time last_arrival() const { return last_arrival_; }
   /// How long the session is to outlive the link, in seconds; endless_expiry_s: for ever.
   [[nodiscard]] std::uint32_t session_expiry_s() const { return session_expiry_s_; }
   void set_client_id(Slice client_id) { identity_.client_id = std::move(client_id); }
@@ -88,6 +90,8 @@ class BrokerLink final : public Peer {
 
   /// Writes a packet, which must fit.
   void send(const Packet& packet);
+  /// An answer of 5.0 with an error code: `why` becomes its Reason String, if the client takes it.
+  void send_with_reason(Packet answer, std::string_view why);
   /// The packet does not exceed the client's Maximum Packet Size (v5 MQTT-3.1.2-24).
   [[nodiscard]] bool fits(const Packet& packet) const { return takes(output_.terms(), packet); }
 
@@ -112,6 +116,10 @@ class BrokerLink final : public Peer {
   [[nodiscard]] std::uint32_t granted_expiry_s(std::uint32_t asked_s) const;
   template <typename P>
   void tell(P packet, std::string_view broken);
+  template <typename P>
+  void add(P& packet, PropertyId id, std::string_view text) const;
+  template <typename P>
+  void add_reason(P& packet, std::string_view why) const;
   void leave();
   void discard(Time now);
 

@@ -22,15 +22,16 @@ struct BrokerConfig {
   std::optional<std::uint32_t> max_session_expiry_s;
   std::uint16_t window = 20;               ///< exchanges in flight to one session
   std::uint16_t receive_window = 65'535;   ///< Receive Maximum: exchanges open from a client (5.0)
-  std::uint16_t topic_alias_maximum = 16;  ///< aliases accepted from one client (5.0)
-  std::uint16_t max_topic_aliases = 16;    ///< aliases used towards one client (5.0)
-  QoS maximum_qos = QoS::exactly_once;     ///< a PUBLISH above it ends its link
-  bool retain_available = true;            ///< if not, a PUBLISH with RETAIN 1 ends its link
-  bool wildcard_available = true;     ///< wildcard filters; as the next two, refused if not (5.0)
-  bool shared_available = true;       ///< shared subscriptions
-  bool identifiers_available = true;  ///< subscription identifiers
-  bool reason_strings = true;         ///< name the statement that a client of 5.0 has broken
-  std::string response_information;   ///< for clients that ask for it (5.0); empty: none
+  std::uint16_t topic_alias_maximum = 16;  ///< aliases that a client may set (5.0)
+  /// Aliases that the broker sets towards one client, as far as it accepts them (5.0).
+  std::uint16_t send_topic_alias_maximum = 16;
+  QoS maximum_qos = QoS::exactly_once;  ///< a PUBLISH above it ends its link
+  bool retain_available = true;         ///< if not, a PUBLISH with RETAIN 1 ends its link
+  bool wildcard_available = true;       ///< wildcard filters; as the next two, refused if not (5.0)
+  bool shared_available = true;         ///< shared subscriptions
+  bool identifiers_available = true;    ///< subscription identifiers
+  bool reason_strings = true;           ///< name the statement that a client of 5.0 has broken
+  std::string response_information;     ///< for clients that ask for it (5.0); empty: none
   /// 0x9C or 0x9D: every CONNECT is refused with it and `server_reference` (5.0; CONNACK 0x03
   /// before). 0: clients are served here.
   ReasonCode redirect = ReasonCode::success;

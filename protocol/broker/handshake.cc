@@ -17,8 +17,8 @@ void Handshake::begin(Time now) {
 
 void Handshake::on(const Auth& auth, Time now) {
   if (!method_) return link_.violated(protocol_error("MQTT-4.12.0-7"), now);
-  if (auth.properties.get<PropertyId::authentication_method>() != method_)  // U-3.15-1
-    return link_.violated(protocol_error("MQTT-4.12.0-5"), now);
+  if (auth.properties.get<PropertyId::authentication_method>() != method_)
+    return link_.violated(protocol_error("U-3.15-1"), now);  // MQTT-4.12.0-5
   if (auth.reason == ReasonCode::re_authenticate) {
     // Only a client that has been accepted, and once at a time.
     if (link_.state() != BrokerLink::State::connected || phase_ != Phase::idle)

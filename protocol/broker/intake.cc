@@ -1,6 +1,7 @@
 #include "protocol/broker/intake.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "protocol/broker/broker_core.h"
@@ -12,9 +13,9 @@ namespace {
 
 // What CONNACK has told this client not to publish. Before 5.0 nobody can be told so.
 std::optional<Violation> unsupported(const Publish& publish, const BrokerConfig& config) {
-  if (publish.qos > config.maximum_qos) return Violation{0x9B, "MQTT-3.2.2-11"};  // U-3.2.2.3.4-3
+  if (publish.qos > config.maximum_qos) return Violation{0x9B, "U-3.2.2.3.4-3"};  // MQTT-3.2.2-11
   if (publish.retain && !config.retain_available)
-    return Violation{0x9A, "MQTT-3.2.2-14"};  // U-3.2.2.3.5-3
+    return Violation{0x9A, "U-3.2.2.3.5-3"};  // MQTT-3.2.2-14
   return std::nullopt;
 }
 
@@ -30,6 +31,18 @@ std::optional<Violation> unsupported(const Subscribe& subscribe, const BrokerCon
       return Violation{0xA2, "U-3.2.2.3.11-3"};
   }
   return std::nullopt;
+}
+
+// What an error code leaves open, for a Reason String.
+std::string_view words_on_message(const Decision& decision) {
+  return decision.verdict == Verdict::granted ? "no more retained messages are kept"
+                                              : "access control does not allow this topic";
+}
+std::string words_on_filter(std::size_t position, std::size_t filters, bool allowed) {
+  std::string words =
+      allowed ? "over a limit of the broker's" : "access control does not allow this filter";
+  if (filters > 1) words += " (number " + std::to_string(position + 1) + ")";
+  return words;
 }
 
 ReasonCode verdict_on_filter(const Decision& decision) {
@@ -63,7 +76,7 @@ void Intake::take(const Publish& publish, Time now) {
                                           // MQTT-4.3.3-10)
         return link_.send(Pubrec{publish.packet_id});
       case InboundFlow::Verdict::over_limit:
-        return link_.violated({0x93, "MQTT-3.3.4-7"}, now);  // U-3.3.4-4
+        return link_.violated({0x93, "U-3.3.4-4"}, now);  // MQTT-3.3.4-7
     }
   }
   AccessRequest request = link_.identity().request(AccessRequest::Kind::publish);
@@ -78,19 +91,21 @@ void Intake::take(const Publish& publish, Time now) {
 
 // One that may not be published is acknowledged and dropped; 5.0 is told so.
 void Intake::finish(const Publish& publish, const Decision& decision, Time now) {
-  Publication publication(publish, link_.session()->client_id(), now);
+  // Its interval counts from its arrival, however long the verdict took.
+  Publication publication(publish, link_.session()->client_id(), link_.last_arrival());
   publication.answered = link_.v5() && publish.qos != QoS::at_most_once;
   const ReasonCode reason = core_.publish(publication, decision, now);
+  const auto why = is_error(reason) ? words_on_message(decision) : std::string_view();
   InboundFlow& inbound = link_.session()->inbound();
   if (publish.qos == QoS::at_least_once) {
     inbound.answered(publish.packet_id);
     // MQTT-3.3.4-1, MQTT-4.3.2-2, MQTT-3.3.5-2; v5 MQTT-4.3.2-4
-    link_.send(Puback{publish.packet_id, reason});
+    link_.send_with_reason(Puback{publish.packet_id, reason}, why);
   } else if (publish.qos == QoS::exactly_once) {
     // The id is free again (MQTT-4.3.3-9); 3.1.1 goes on to PUBREL.
     if (link_.v5() && is_error(reason)) inbound.answered(publish.packet_id);
     // MQTT-3.3.4-1, MQTT-4.3.3-2; v5 MQTT-4.3.3-8
-    link_.send(Pubrec{publish.packet_id, reason});
+    link_.send_with_reason(Pubrec{publish.packet_id, reason}, why);
   }
 }
 
@@ -99,8 +114,9 @@ void Intake::finish(const Publish& publish, const Decision& decision, Time now) 
 void Intake::on(const Pubrel& pubrel) {
   const bool known = link_.session()->inbound().pubrel(pubrel.packet_id);
   // MQTT-4.3.3-2; v5 MQTT-4.3.3-11, and MQTT-4.3.3-13 (5.0): whatever was the message's interval
-  link_.send(Pubcomp{pubrel.packet_id,
-                     known ? ReasonCode::success : ReasonCode::packet_identifier_not_found});
+  if (known) return link_.send(Pubcomp{pubrel.packet_id});
+  link_.send_with_reason(Pubcomp{pubrel.packet_id, ReasonCode::packet_identifier_not_found},
+                         "no message waits under this packet identifier");
 }
 
 void Intake::on(const Subscribe& subscribe, Time now) {
@@ -141,16 +157,19 @@ void Intake::finish(const Subscribe& subscribe, Time now) {
       subscribe.properties.get<PropertyId::subscription_identifier>().value_or(0);
   Suback suback{subscribe.packet_id, {}};  // MQTT-3.8.4-2
   std::vector<Router::Subscribed> subscribed;
+  std::string why;  // of the first that is refused
   for (std::size_t i = 0; i < verdicts_.size(); ++i) {
     subscribed.push_back(is_error(verdicts_[i])
                              ? Router::Subscribed{verdicts_[i]}
                              : router.subscribe(session, subscribe.subscriptions[i], identifier));
     const ReasonCode code = subscribed.back().code;
+    if (is_error(code) && why.empty())
+      why = words_on_filter(i, verdicts_.size(), !is_error(verdicts_[i]));
     // MQTT-3.8.4-5, MQTT-3.9.3-1; v5 MQTT-3.8.4-6 and -7, MQTT-3.9.3-1
     suback.codes.push_back(is_error(code) && !link_.v5() ? suback_failure
                                                          : static_cast<std::uint8_t>(code));
   }
-  link_.send(suback);  // MQTT-3.8.4-1
+  link_.send_with_reason(suback, why);  // MQTT-3.8.4-1
   // Several filters are several subscriptions in a row (MQTT-3.8.4-4; v5 MQTT-3.8.4-5).
   for (std::size_t i = 0; i < subscribed.size(); ++i)
     router.send_retained(session, subscribe.subscriptions[i], subscribed[i], now);

@@ -20,14 +20,14 @@ Properties shared(const Properties& published) {
   return properties;
 }
 
-Time expiry_of(const Properties& published, Time now) {
+Time expiry_of(const Properties& published, Time since) {
   const auto interval_s = published.get<PropertyId::message_expiry_interval>();
-  return interval_s ? now + *interval_s * second : never;
+  return interval_s ? since + *interval_s * second : never;
 }
 
 }  // namespace
 
-Publication::Publication(const Publish& publish, std::string_view publisher, Time now)
+Publication::Publication(const Publish& publish, std::string_view publisher, Time since)
     : topic_(publish.topic),
       payload_(publish.payload),
       properties_(shared(publish.properties)),
@@ -37,17 +37,17 @@ Publication::Publication(const Publish& publish, std::string_view publisher, Tim
       own_memory_(false) {
   out_.published_qos = qos_;
   out_.published_retain = retain_;
-  out_.expires_at = expiry_of(publish.properties, now);
+  out_.expires_at = expiry_of(publish.properties, since);
 }
 
 // MQTT-3.1.2-16 and -17; v5 MQTT-3.1.2-14 and -15, MQTT-3.1.3-10
-Publication::Publication(const Will& will, std::string_view publisher, Time now)
+Publication::Publication(const Will& will, std::string_view publisher, Time since)
     : Publication(Publish{.topic = will.topic,
                           .payload = will.payload,
                           .qos = will.qos,
                           .retain = will.retain,
                           .properties = will.properties},
-                  publisher, now) {
+                  publisher, since) {
   own_memory_ = true;
 }
 

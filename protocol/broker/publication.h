@@ -11,9 +11,10 @@ namespace mqttlab {
 class Publication {
  public:
   /// As it arrived, its topic alias resolved. `publisher`: the client id in whose name, empty for
-  /// the broker's own; it must outlive the publication.
-  Publication(const Publish& publish, std::string_view publisher, Time now);
-  Publication(const Will& will, std::string_view publisher, Time now);
+  /// the broker's own; it must outlive the publication. `since`: when its Message Expiry Interval
+  /// begins.
+  Publication(const Publish& publish, std::string_view publisher, Time since);
+  Publication(const Will& will, std::string_view publisher, Time since);
   /// One that this broker has kept.
   Publication(EncodedPublish encoded, QoS qos, bool retain, Time expires_at);
 

@@ -52,6 +52,8 @@ Session::Dropped Session::write(Message&& message, Time now) {
 
 Session::Dropped Session::try_deliver(Publication& publication, const Delivery& delivery,
                                       Time now) {
+  // v5 MQTT-3.3.2-5: while its publisher's rights were asked for. An interval of 0 allows no wait.
+  if (publication.expires_at() < now) return trace::DropReason::expired;
   const bool first_in_lane = queue_.empty(SessionQueue::lane_of(delivery.qos));
   if (delivery.qos == QoS::at_most_once) {
     if (!link_ && !config_.queue_qos0) return trace::DropReason::offline_qos0;

@@ -32,7 +32,7 @@ std::optional<Auth> Authentication::again() {
 }
 
 Authentication::Step Authentication::auth(const Auth& packet) {
-  if (!authenticator_) return {protocol_error("MQTT-4.12.0-6")};  // U-3.15-1
+  if (!authenticator_) return {protocol_error("U-3.15-1")};  // MQTT-4.12.0-6
   if (state_ == State::idle) return {protocol_error("MQTT-4.12.1-1")};
   if (packet.reason == ReasonCode::success) {
     // Of a connection only CONNACK may say so.
@@ -40,7 +40,7 @@ Authentication::Step Authentication::auth(const Auth& packet) {
     // The short form names no method.
     if (packet.properties.empty()) return finish(packet.properties);
   }
-  if (const auto violation = other_method(packet.properties)) return {violation};
+  if (other_method(packet.properties)) return {protocol_error("U-3.15-1")};  // MQTT-4.12.0-5
   if (packet.reason == ReasonCode::success) return finish(packet.properties);
   const auto data = authenticator_->next(data_of(packet.properties).bytes());
   if (!data) return {.failed = true};

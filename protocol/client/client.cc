@@ -161,6 +161,8 @@ std::optional<ClientEvent> Client::poll(Time now) { return state_->poll(now); }
 
 bool Client::wants_link() const { return state_->wants_link(); }
 
+std::string_view Client::server_reference() const { return state_->referral.servers(); }
+
 void Client::dialing(Time now) {
   if (wants_link()) state_->redial.dialing(now);
 }

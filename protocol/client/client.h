@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -18,7 +19,8 @@
 namespace mqttlab {
 
 /// Wait before the n-th dial after a failure: initial * factor^n, at most `maximum`, less a random
-/// part of up to `jitter` of it. Counting starts anew only when a link has been up for `stable`.
+/// part of up to `jitter` of it. Counting starts anew only when a link has been up for `stable`,
+/// and was not taken over: two clients of one id would go on throwing each other off.
 struct Backoff {
   Time initial = 1 * second;
   Time maximum = 60 * second;
@@ -58,11 +60,11 @@ struct ClientConfig {
   std::uint32_t max_packet_size = 1 << 20;  ///< bytes accepted from the server; 5.0 tells it so
   // Of 5.0 only:
   /// How long the session outlives its link, at both ends, unless the server decides otherwise;
-  /// 0xFFFFFFFF: for ever. Absent: what clean_session means in 3.1.1, that is 0 or for ever.
+  /// endless_expiry_s: for ever. Absent: what clean_session means in 3.1.1, that is 0 or for ever.
   std::optional<std::uint32_t> session_expiry_s = {};
   std::uint16_t receive_maximum = 65'535;  ///< QoS 1 and 2 exchanges that the server may have open
-  std::uint16_t topic_alias_maximum = 0;   ///< accepted from the server
-  std::uint16_t max_topic_aliases = 0;     ///< used towards it, as far as it accepts them
+  std::uint16_t topic_alias_maximum = 0;   ///< aliases that the server may set
+  std::uint16_t send_topic_alias_maximum = 0;  ///< and this end, as far as the server accepts them
   bool request_response_information = false;
   bool request_problem_information = true;
   Properties properties = {};  ///< User Properties of CONNECT
@@ -167,6 +169,11 @@ class Client {
   /// The host should dial now, and say so with dialing(); a dial still under way has been given up
   /// after connect_timeout and is to be dropped. Not while the inbox is full: poll() may change it.
   [[nodiscard]] bool wants_link() const;
+  /// Where the server has sent this client (5.0: Server Reference): one or more servers between
+  /// spaces, as a rule `host` or `host:port`; empty: nowhere. A host that can dials there, the way
+  /// that it would have dialed its own server. After 0x9C that holds for one attempt, and the link
+  /// that comes of it.
+  [[nodiscard]] std::string_view server_reference() const;
   void dialing(Time now);
   /// The transport is up: a new link, valid until the next dialed(). If nobody waits for it any
   /// more it is finished() at once.

@@ -77,7 +77,7 @@ void check_v3(const ClientConfig& config) {
   need_v5(!config.session_expiry_s, "session_expiry_s");
   need_v5(config.receive_maximum == 65'535, "receive_maximum");
   need_v5(config.topic_alias_maximum == 0, "topic_alias_maximum");
-  need_v5(config.max_topic_aliases == 0, "max_topic_aliases");
+  need_v5(config.send_topic_alias_maximum == 0, "send_topic_alias_maximum");
   need_v5(!config.request_response_information, "request_response_information");
   need_v5(config.request_problem_information, "request_problem_information");
   need_v5(config.properties.empty(), "properties");

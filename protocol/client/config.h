@@ -14,9 +14,8 @@ void check(const ClientConfig& config);
 
 /// How long the session outlives its link, as far as this end decides. What 3.1.1 cannot say is
 /// true of it too.
-inline constexpr std::uint32_t no_expiry_s = 0xFFFFFFFF;
 [[nodiscard]] inline std::uint32_t session_expiry_s(const ClientConfig& config) {
-  return config.session_expiry_s.value_or(config.clean_session ? 0 : no_expiry_s);
+  return config.session_expiry_s.value_or(config.clean_session ? 0 : endless_expiry_s);
 }
 
 }  // namespace mqttlab::client

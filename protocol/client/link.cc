@@ -147,7 +147,7 @@ std::optional<Violation> Link::admit(Packet& packet) {
     return protocol_error(v5(config_) ? "MQTT-3.2.0-2" : "MQTT-3.2.0-1");
   }
   if (!config_.request_problem_information && tells_problem(packet)) {
-    return protocol_error("MQTT-3.1.2-29");  // U-3.1.2.11.7-3
+    return protocol_error("U-3.1.2.11.7-3");  // v5 MQTT-3.1.2-29
   }
   auto* publish = std::get_if<Publish>(&packet);
   if (publish && !publish->properties.empty()) {
@@ -168,7 +168,7 @@ void Link::handle(Packet packet, Time now) {
   }
   if (const auto violation = admit(packet)) return violated(*violation, now);
   if (const auto* connack = std::get_if<Connack>(&packet)) {
-    output_.agree(terms_of(*connack, config_.version), config_.max_topic_aliases);
+    output_.agree(terms_of(*connack, config_.version), config_.send_topic_alias_maximum);
     owner_.connack(*connack, now);
   } else if (const auto* auth = std::get_if<Auth>(&packet)) {
     go_on(authentication_.auth(*auth), now);
@@ -274,7 +274,7 @@ void Link::violated(Violation violation, Time now) {
   }
   // The server was told the limit: it is more than this end's own.
   const bool over_limit = v5(config_) && violation.statement.empty();
-  if (over_limit) violation.statement = "MQTT-3.1.2-24";  // v5 MQTT-3.1.2-24, U-3.1.2.11.4-3
+  if (over_limit) violation.statement = "U-3.1.2.11.4-3";  // v5 MQTT-3.1.2-24
   // The connection ends here (MQTT-4.8.0-1; MQTT-4.13.2-1).
   part(static_cast<ReasonCode>(violation.reason), {violation, words(violation)}, now);
 }

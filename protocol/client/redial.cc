@@ -24,11 +24,12 @@ bool Redial::dialing(Time now) {
   return true;
 }
 
-void Redial::ended(Time now) {
+void Redial::ended(bool taken_over, Time now) {
   const Time up_since = std::exchange(up_since_, never);
   if (phase_ != Phase::linked && phase_ != Phase::dialing) return;  // stopped meanwhile
   // A CONNACK alone proves nothing: a server that accepts and drops would be dialled in a storm.
-  if (up_since != never && now - up_since >= backoff_.stable) failures_ = 0;
+  const bool stable = up_since != never && now - up_since >= backoff_.stable;
+  if (stable && !taken_over) failures_ = 0;
   phase_ = reconnect_ ? Phase::waiting : Phase::idle;
   if (reconnect_) until_ = now + wait();
 }

@@ -22,8 +22,9 @@ class Redial {
   void dialed() { phase_ = Phase::linked; }
   [[nodiscard]] Time attempt_deadline() const { return until_; }
   void accepted(Time now) { up_since_ = now; }  ///< CONNACK
-  void ended(Time now);                         ///< the attempt failed, or the link is gone
-  void advance(Time now);                       ///< waiting is over
+  /// The attempt failed, or the link is gone: `taken_over` by another client of the same id.
+  void ended(bool taken_over, Time now);
+  void advance(Time now);  ///< waiting is over
   [[nodiscard]] Time deadline() const;
 
  private:

@@ -89,7 +89,7 @@ std::vector<Completed> Session::cut_to_terms(const LinkOutput& out) {
 Session::Failed Session::link_ended(std::uint32_t expiry_s, Time now) {
   // v3 MQTT-3.1.2-6; and only then: v3 MQTT-3.1.2-4, MQTT-4.1.0-1, v5 MQTT-3.1.2-23
   if (expiry_s == 0) return end();
-  if (expiry_s != no_expiry_s) expires_at_ = now + expiry_s * second;
+  if (expiry_s != endless_expiry_s) expires_at_ = now + expiry_s * second;
   return {};
 }
 

@@ -125,9 +125,18 @@ Peer& Client::State::dialed(Time now) {
 }
 
 void Client::State::attempt_failed(CloseCause cause, Time now) {
-  redial.ended(now);
-  inbox.add(Disconnected{
-      std::nullopt, cause == CloseCause::timeout ? "no answer to the dial" : "the dial failed"});
+  Disconnected how{std::nullopt,
+                   cause == CloseCause::timeout ? "no answer to the dial" : "the dial failed"};
+  attempt_ended(how, now);
+  inbox.add(std::move(how));
+}
+
+void Client::State::attempt_ended(const ClientEvent& how, Time now) {
+  const auto* lost = std::get_if<Disconnected>(&how);
+  const bool taken_over =
+      lost && lost->server && lost->server->reason == ReasonCode::session_taken_over;
+  redial.ended(taken_over, now);
+  referral.ended(how);
 }
 
 bool Client::State::may_read() const {
@@ -204,7 +213,7 @@ void Client::State::received(Publish publish, Time now) {
         inbox.add_repeat(ack);
         return answer_repeats();
       case InboundFlow::Verdict::over_limit:
-        return link->violated({0x93, "MQTT-3.3.4-9"}, now);  // U-3.3.4-4
+        return link->violated({0x93, "U-3.3.4-4"}, now);  // MQTT-3.3.4-9
     }
   }
   inbox.add(Received{std::move(publish.topic), std::move(publish.payload), publish.qos,
@@ -234,7 +243,7 @@ void Client::State::written(const std::vector<Token>& sent, Time now) {
 }
 
 void Client::State::ended(ClientEvent how, const std::vector<Token>& unsent, Time now) {
-  redial.ended(now);
+  attempt_ended(how, now);
   fail(unsent, now);
   fail(session.link_ended(expiry_s, now), now);
   inbox.add(std::move(how));

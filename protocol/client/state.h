@@ -10,6 +10,7 @@
 #include "protocol/client/inbox.h"
 #include "protocol/client/link.h"
 #include "protocol/client/redial.h"
+#include "protocol/client/referral.h"
 #include "protocol/client/session.h"
 #include "protocol/trace/log.h"
 
@@ -52,6 +53,7 @@ struct Client::State final : client::LinkOwner {
   [[nodiscard]] bool wants_link() const;
   Peer& dialed(Time now);
   void attempt_failed(CloseCause cause, Time now);
+  void attempt_ended(const ClientEvent& how, Time now);  ///< or a link
 
   // From the link.
   [[nodiscard]] bool may_read() const override;
@@ -82,6 +84,7 @@ struct Client::State final : client::LinkOwner {
   trace::Actor actor;
   client::Session session;
   client::Redial redial;
+  client::Referral referral;
   client::Inbox inbox;
   std::unique_ptr<client::Link> link;
   std::uint64_t links = 0;

@@ -31,7 +31,7 @@ struct Message {
 struct SessionKept {
   Number session = 0;
   Slice client_id;
-  std::uint32_t expiry_s = 0;  ///< how long it outlives its link; 0xFFFFFFFF: for ever
+  std::uint32_t expiry_s = 0;  ///< how long it outlives its link; endless_expiry_s: for ever
   bool connected = false;
   UnixTime ends_at = never;  ///< of a session without a link
   friend bool operator==(const SessionKept&, const SessionKept&) = default;

@@ -15,7 +15,7 @@
 namespace mqttlab::live {
 namespace {
 
-constexpr Time linger_time = second;
+constexpr Time time_to_linger = second;
 
 DialConfig checked(DialConfig dial) {
   const Transport transport = dial.endpoint.transport;
@@ -44,6 +44,8 @@ CloseCause cause_of(const boost::system::error_code& error) {
 ClientRunner::ClientRunner(boost::asio::io_context& io, DialConfig dial, ClientConfig config,
                            std::uint64_t seed, Handler handler)
     : dial_(checked(std::move(dial))),
+      target_(dial_.endpoint),
+      web_socket_(dial_.web_socket),
       seed_(seed),
       client_(std::move(config), seed, nullptr, {}),
       handler_(std::move(handler)),
@@ -80,19 +82,31 @@ void ClientRunner::settle() {
   arm();
 }
 
+// A Server Reference is a list; the standard recommends the form, but demands none.
+std::optional<Endpoint> ClientRunner::referral() const {
+  std::string_view servers = client_.server_reference();
+  while (!servers.empty()) {
+    const std::size_t end = std::min(servers.find(' '), servers.size());
+    if (auto server = dial_.endpoint.at(servers.substr(0, end))) return server;
+    servers.remove_prefix(std::min(end + 1, servers.size()));
+  }
+  return std::nullopt;
+}
+
 void ClientRunner::dial() {
   const Time now = steady_now();
+  target_ = referral().value_or(dial_.endpoint);
   client_.dialing(now);
   dialing_ = true;
   const Time patience = client_.config().connect_timeout;
   dial_until_ = patience < never - now ? now + patience : never;
-  resolver_.async_resolve(dial_.endpoint.host, std::to_string(dial_.endpoint.port),
+  resolver_.async_resolve(target_.host, std::to_string(target_.port),
                           [this, attempt = ++attempt_](const boost::system::error_code& error,
                                                        const Tcp::resolver::results_type& found) {
                             if (attempt != attempt_) return;
                             if (error)
                               return not_dialed(
-                                  "cannot find '" + dial_.endpoint.host + "': " + error.message(),
+                                  "cannot find '" + target_.host + "': " + error.message(),
                                   CloseCause::timeout);
                             found_ = found;
                             next_ = found_.begin();
@@ -110,8 +124,8 @@ void ClientRunner::try_next() {
         socket_.close(ignored);
         if (next_ != found_.end()) return try_next();
         not_dialed("cannot connect to " +
-                       authority(address->endpoint().address().to_string(), dial_.endpoint.port) +
-                       ": " + error.message(),
+                       authority(address->endpoint().address().to_string(), target_.port) + ": " +
+                       error.message(),
                    cause_of(error));
       });
 }
@@ -144,7 +158,10 @@ void ClientRunner::connected() {
       inner_ = web_socket(at);
       return inner_.get();
     };
-    outer_ = std::make_unique<TlsFilter>(dial_.tls, establish, now);
+    // Its own server may go by another name than its host's.
+    const bool referred = target_.host != dial_.endpoint.host;
+    outer_ = std::make_unique<TlsFilter>(dial_.tls, establish, now,
+                                         referred ? target_.host : std::string());
     peer = outer_.get();
   } else if (web) {
     outer_ = web_socket(now);
@@ -157,16 +174,17 @@ void ClientRunner::connected() {
 }
 
 std::unique_ptr<Filter> ClientRunner::web_socket(Time now) {
+  web_socket_.host = authority(target_.host, target_.port);
   const Establish establish = [this](const Introduction&, Time at) { return &link(at); };
   return std::make_unique<WebSocketClientFilter>(
-      dial_.web_socket, Random(seed_ + attempt_, "web socket"), establish, now);
+      web_socket_, Random(seed_ + attempt_, "web socket"), establish, now);
 }
 
 Peer& ClientRunner::link(Time now) { return client_.dialed(now); }
 
 void ClientRunner::ended(Stream&, CloseCause cause) {
   const Time now = steady_now();
-  linger_until_ = now + linger_time;
+  linger_until_ = now + time_to_linger;
   if (outer_ && !outer_->failure().empty()) trouble_ = outer_->failure();
   if (inner_ && !inner_->failure().empty()) trouble_ = inner_->failure();
   const bool carried = outer_ == nullptr || (inner_ ? *inner_ : *outer_).is_established();
@@ -193,7 +211,7 @@ void ClientRunner::due() {
   const Time now = steady_now();
   client_.advance(now);
   if (now >= dial_until_)
-    not_dialed("no answer from " + dial_.endpoint.text() + " in time", CloseCause::timeout);
+    not_dialed("no answer from " + target_.text() + " in time", CloseCause::timeout);
   if (stream_ && now >= linger_until_) stream_->drop(CloseCause::local);
   settle();
 }

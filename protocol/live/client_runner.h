@@ -6,6 +6,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "protocol/client/client.h"
@@ -41,6 +42,9 @@ class ClientRunner final : public StreamOwner {
   void wake() { sockets_.wake(); }
   /// What kept the last attempt from being a link, or ended the last one; empty: nothing.
   [[nodiscard]] const std::string& trouble() const { return trouble_; }
+  /// The server that the present one has sent the client to, if that can be followed: it is dialed
+  /// the same way, with TLS if the first one had it and then under its own name.
+  [[nodiscard]] std::optional<Endpoint> referral() const;
   /// The client wants no link, and the last one is closed.
   [[nodiscard]] bool is_idle() const { return !stream_ && !dialing_ && !client_.wants_link(); }
   /// Called when the last link has been closed, or a dial has failed.
@@ -61,6 +65,8 @@ class ClientRunner final : public StreamOwner {
   void due();
 
   const DialConfig dial_;
+  Endpoint target_;                     // of the present dial and link
+  WebSocketClientSettings web_socket_;  // the same
   const std::uint64_t seed_;
   Client client_;
   Handler handler_;

@@ -20,6 +20,11 @@ constexpr Scheme schemes[] = {
     {"ssl", Transport::tls, 8883}, {"http", Transport::http, 80},  {"https", Transport::https, 443},
 };
 
+std::string scheme_of(Transport transport) {
+  const auto scheme = std::ranges::find(schemes, transport, &Scheme::transport);
+  return std::string(scheme->name) + "://";
+}
+
 class Parser {
  public:
   explicit Parser(std::string_view url) : rest_(url) {
@@ -123,10 +128,23 @@ class Parser {
 
 Endpoint Endpoint::parse(std::string_view url) { return Parser(url).endpoint(); }
 
-std::string Endpoint::text() const {
-  const auto scheme = std::ranges::find(schemes, transport, &Scheme::transport);
-  return std::string(scheme->name) + "://" + authority(host, port) + path;
+std::optional<Endpoint> Endpoint::at(std::string_view server) const {
+  // It comes from the network, and goes into HTTP and messages.
+  const auto may_be = [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           std::string_view("-._:[]").find(c) != std::string_view::npos;
+  };
+  if (!std::ranges::all_of(server, may_be)) return std::nullopt;
+  try {
+    Endpoint there = parse(scheme_of(transport) + std::string(server));
+    there.path = path;
+    return there;
+  } catch (const std::invalid_argument&) {
+    return std::nullopt;
+  }
 }
+
+std::string Endpoint::text() const { return scheme_of(transport) + authority(host, port) + path; }
 
 std::string authority(std::string_view host, std::uint16_t port) {
   const bool v6 = host.find(':') != std::string_view::npos;

@@ -33,6 +33,8 @@ struct Endpoint {
   /// in user name and password. Throws std::invalid_argument naming the URL, what is wrong and the
   /// remedy; never a password.
   [[nodiscard]] static Endpoint parse(std::string_view url);
+  /// The same way to another server, given as HOST[:PORT]; nullopt if it is not.
+  [[nodiscard]] std::optional<Endpoint> at(std::string_view server) const;
   /// The URL, without user name and password.
   [[nodiscard]] std::string text() const;
 };

@@ -1,11 +1,6 @@
 #include "protocol/oracle/client_end.h"
 
 namespace mqttlab::oracle {
-namespace {
-
-constexpr std::uint8_t session_taken_over = 0x8E;
-
-}  // namespace
 
 void ClientEnd::closed(Connection& connection) {
   Client* client = model_.client_of(connection);

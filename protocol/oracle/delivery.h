@@ -28,7 +28,7 @@ struct Acceptance {
   /// The broker handles only now what arrived with the event `arrived`: it is no further message.
   bool late = false;
   std::uint64_t arrived = 0;
-  std::uint32_t expiry_s = trace::never_expires;
+  std::uint32_t expiry_s = endless_expiry_s;
   std::uint32_t bytes = 0;  ///< of its PUBLISH with the full topic; 0: not known
 };
 

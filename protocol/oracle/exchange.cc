@@ -5,10 +5,6 @@
 namespace mqttlab::oracle {
 namespace {
 
-// A sender that has written other packets for so long after a resume, and after the last exchange
-// that it continued, is quiet: what it has not sent again by now it will not.
-constexpr Time quiet_after = 10 * second;
-
 std::string publish(const Exchange& exchange, const Model& model, std::uint64_t packet_id) {
   return "PUBLISH id " + std::to_string(packet_id) + " (QoS " +
          std::to_string(static_cast<int>(exchange.qos)) + ", topic " +
@@ -228,6 +224,7 @@ void Exchanges::held(const Connection& connection, const Deadline& deadline) {
 void Exchanges::over(const Sending& sending) {
   const Side& side = sending.side();
   const Time busy_at = std::max({side.connack_at, side.resent_at, side.window.full_until});
+  // After other packets for so long: what it has not sent again by now it will not.
   if (!side.resumed || side.wrote_at < busy_at + quiet_after) return;
   for (const std::uint64_t id : sending.out.keys()) {
     Exchange& exchange = *sending.out.find(id);

@@ -32,8 +32,8 @@ void Expiry::sent(const Connection& connection, const Event& event, const Source
   const bool v5 = connection.v5();
   std::optional<std::uint32_t> told;
   if (event.detail != 0) told = model_.log->detail<trace::PublishDetail>(event.detail).expiry_s;
-  if (source.expiry_s == trace::never_expires) {
-    if (told && *told != trace::never_expires)
+  if (source.expiry_s == endless_expiry_s) {
+    if (told && *told != endless_expiry_s)
       broken(connection, event, source, "with an expiry interval that its publisher had not given");
     return;
   }
@@ -58,7 +58,7 @@ void Expiry::broken(const Connection& connection, const Event& event, const Sour
   std::string what = "the broker sent " + model_.who(connection) + " at " + seconds(model_.now) +
                      " a message on topic " + model_.quoted(event.text) + ", accepted at " +
                      seconds(source.arrived_at);
-  if (source.expiry_s != trace::never_expires)
+  if (source.expiry_s != endless_expiry_s)
     what += " to expire after " + std::to_string(source.expiry_s) + " s,";
   model_.report.broken(Rule::expiry, model_.now, what + " " + how,
                        {source.event, model_.event_index});

@@ -14,7 +14,7 @@ class Expiry {
     std::uint64_t event = 0;
     Time arrived_at = 0;  ///< the earliest instant from which the interval may count
     Time handled_at = 0;  ///< and the latest
-    std::uint32_t expiry_s = trace::never_expires;
+    std::uint32_t expiry_s = endless_expiry_s;
   };
 
   explicit Expiry(Model& model) : model_(model) {}

@@ -79,7 +79,7 @@ Intake::Sent Intake::as_sent(const Event& event) const {
   Sent sent{.bytes = event.bytes};
   if (event.detail == 0) return sent;
   const auto& publish = model_.log->detail<trace::PublishDetail>(event.detail);
-  sent.expiry_s = publish.expiry_s.value_or(trace::never_expires);
+  sent.expiry_s = publish.expiry_s.value_or(endless_expiry_s);
   if (!publish.topic_given)
     sent.bytes += static_cast<std::uint32_t>(model_.log->text(event.text).size());
   return sent;

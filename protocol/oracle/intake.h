@@ -26,7 +26,7 @@ class Intake {
 
  private:
   struct Sent {
-    std::uint32_t expiry_s = trace::never_expires;
+    std::uint32_t expiry_s = endless_expiry_s;
     std::uint32_t bytes = 0;
   };
   [[nodiscard]] Sent as_sent(const Event& event) const;

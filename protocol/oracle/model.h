@@ -24,10 +24,16 @@ using trace::Kind;
 inline constexpr Time host_grace = 100 * millisecond;
 inline constexpr Time never = std::numeric_limits<Time>::max();
 
-/// The instant `interval_s` after another, where 0xFFFFFFFF means never.
+/// The instant `interval_s` after another, where endless_expiry_s means never.
 [[nodiscard]] constexpr Time after(Time from, std::uint32_t interval_s) {
-  return interval_s == trace::never_expires ? never : from + interval_s * second;
+  return interval_s == endless_expiry_s ? never : from + interval_s * second;
 }
+
+/// A sender that has gone on writing other packets for so long after a resume, and after the last
+/// exchange that it continued, is quiet.
+inline constexpr Time quiet_after = 10 * second;
+
+inline constexpr std::uint8_t session_taken_over = 0x8E;  ///< reason code of DISCONNECT
 
 /// How long after its last byte has arrived a sender may take to find its link free again.
 inline constexpr Time link_grace = 1 * second;
@@ -59,7 +65,7 @@ struct Inbound {
   std::uint64_t event = 0;  ///< index of its arrival; of the last repeat, until it is acknowledged
   Text topic = 0;
   std::uint32_t connection = 0;  ///< the last one that carried it
-  std::uint32_t expiry_s = trace::never_expires;
+  std::uint32_t expiry_s = endless_expiry_s;
   std::uint32_t bytes = 0;  ///< with the full topic
   QoS qos{};
   bool retain = false, empty = false;
@@ -122,7 +128,7 @@ struct RetainedDue {
 struct Session : Memory {
   std::uint32_t id = 0;
   Text client_id = 0;
-  /// How long it outlives its last connection; 0: it ends with it, trace::never_expires: for ever.
+  /// How long it outlives its last connection; 0: it ends with it, endless_expiry_s: for ever.
   std::uint32_t outlives_s = 0;
   std::uint32_t connection = 0;       ///< 0: the client is away
   std::uint32_t last_connection = 0;  ///< the one that it has or had

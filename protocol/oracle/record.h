@@ -40,9 +40,9 @@ struct Record {
   std::uint32_t acknowledged = 0;  ///< by the client, to the end
   Time acknowledged_at = 0;
   std::uint32_t retained_permitted = 0, retained_begun = 0;  ///< copies due to subscribing
-  Time subscribed_at = 0;                         ///< from when on the first of them is due
-  std::uint32_t expiry_s = trace::never_expires;  ///< as published
-  std::uint32_t bytes = 0;                        ///< of its PUBLISH with the full topic
+  Time subscribed_at = 0;                     ///< from when on the first of them is due
+  std::uint32_t expiry_s = endless_expiry_s;  ///< as published
+  std::uint32_t bytes = 0;                    ///< of its PUBLISH with the full topic
   std::uint8_t qos_mask = 0;  ///< bit q: min(published, granted), of a share published, may be q
   std::uint8_t retained_qos_mask = 0;    ///< the same of copies due to subscribing
   std::uint8_t retained_begun_mask = 0;  ///< bit q: one of retained_begun had QoS q
@@ -55,7 +55,7 @@ struct Record {
   bool unshared = false;      ///< and by way of another
   bool expiry_mixed = false;  ///< equal messages, and not of one expiry
 
-  [[nodiscard]] bool expires() const { return expiry_s != trace::never_expires; }
+  [[nodiscard]] bool expires() const { return expiry_s != endless_expiry_s; }
 };
 /// Messages that are remembered, with the oldest forgotten first.
 struct Memory {

@@ -7,18 +7,13 @@
 #include "protocol/oracle/expiry.h"
 
 namespace mqttlab::oracle {
-namespace {
-
-// A broker that has nothing under way, and writes other packets after so long, sends no more.
-constexpr Time quiet_after = 10 * second;
-
-}  // namespace
 
 void Resumes::over(const Connection& connection, Session& session) {
   const Side& broker = connection.broker;
   if (!broker.resumed || session.connection != connection.number) return;
   model_.report.checked(Rule::sess_queue);
   const Time busy_until = std::max(broker.connack_at, session.progress_at);
+  // With nothing under way, and other packets after so long, it sends no more.
   const bool quiet = connection.link_free(End::broker, model_.now) && session.out.empty() &&
                      connection.client.heard_at > busy_until + quiet_after;
   if (!quiet) return;

@@ -16,7 +16,7 @@ struct RetainedMessage {
   bool will = false;   ///< it does not stand in one order with the publisher's others
   bool empty = false;
   QoS qos{};
-  std::uint32_t expiry_s = trace::never_expires;
+  std::uint32_t expiry_s = endless_expiry_s;
   std::uint32_t bytes = 0;  ///< of its PUBLISH with the full topic
 };
 
@@ -61,7 +61,7 @@ class Retained {
     std::uint64_t event = 0;
     std::uint64_t sent = 0;  // index of the last event that sent it for a subscription
     Time stored_at = 0, handled_at = 0;
-    std::uint32_t expiry_s = trace::never_expires;
+    std::uint32_t expiry_s = endless_expiry_s;
     std::uint32_t bytes = 0;
     Text publisher = 0;
     QoS qos{};

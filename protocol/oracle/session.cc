@@ -6,7 +6,7 @@ namespace mqttlab::oracle {
 namespace {
 
 bool finite(const Session& session) {
-  return session.outlives_s != 0 && session.outlives_s != trace::never_expires;
+  return session.outlives_s != 0 && session.outlives_s != endless_expiry_s;
 }
 
 // The latest instant at which the broker may still have the session.

@@ -3,11 +3,6 @@
 #include <algorithm>
 
 namespace mqttlab::oracle {
-namespace {
-
-constexpr std::uint8_t session_taken_over = 0x8E;
-
-}  // namespace
 
 void Takeovers::challenged(Connection& connection, const Session& session) {
   Connection* older = model_.find_connection(session.connection);

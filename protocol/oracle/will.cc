@@ -92,7 +92,7 @@ void Wills::accept(const trace::ConnectDetail& connect, Text client_id, bool owe
                      .qos = connect.will_qos,
                      .retain = connect.will_retain,
                      .will = true,
-                     .expiry_s = connect.will_expiry_s.value_or(trace::never_expires)});
+                     .expiry_s = connect.will_expiry_s.value_or(endless_expiry_s)});
   if (!owed) delivery_->unacknowledged(connect.will_message, model_.event_index);
   if (connect.will_retain) {
     retained_->store({.topic = connect.will_topic,
@@ -101,7 +101,7 @@ void Wills::accept(const trace::ConnectDetail& connect, Text client_id, bool owe
                       .will = true,
                       .empty = connect.will_payload_empty,
                       .qos = connect.will_qos,
-                      .expiry_s = connect.will_expiry_s.value_or(trace::never_expires)},
+                      .expiry_s = connect.will_expiry_s.value_or(endless_expiry_s)},
                      owed);
   }
 }

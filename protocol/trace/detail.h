@@ -16,7 +16,6 @@ using Text = std::uint32_t;
 
 inline constexpr std::uint16_t no_receive_maximum = 65'535;
 inline constexpr std::uint32_t no_packet_limit = 0xFFFF'FFFF;
-inline constexpr std::uint32_t never_expires = 0xFFFF'FFFF;
 
 /// CONNECT.
 struct ConnectDetail {
@@ -39,10 +38,10 @@ struct ConnectDetail {
   std::optional<std::uint32_t> will_expiry_s{};
 
   [[nodiscard]] bool v5() const { return version == ProtocolVersion::v5_0; }
-  /// How long the session outlives its connections, in seconds; never_expires: for ever. 3.1.1
+  /// How long the session outlives its connections, in seconds; endless_expiry_s: for ever. 3.1.1
   /// knows only a session that ends with its connection and one that does not end.
   [[nodiscard]] std::uint32_t outlives_s() const {
-    return v5() ? session_expiry_s : clean_session ? 0 : never_expires;
+    return v5() ? session_expiry_s : clean_session ? 0 : endless_expiry_s;
   }
 };
 

@@ -140,9 +140,6 @@ TlsContext::TlsContext(TlsSettings settings) : settings_(std::move(settings)) {
     SSL_CTX_set_app_data(it, &settings_);
     SSL_CTX_set_keylog_callback(it, log_key);
   }
-  const std::string& name = settings_.server_name;
-  if (const OpenSslPtr<ASN1_OCTET_STRING> address(a2i_IPADDRESS(name.c_str())); address)
-    named_by_address_ = true;
 }
 
 void TlsContext::use_certificate() {
@@ -204,7 +201,7 @@ void TlsContext::use_alpn() {
   }
 }
 
-OpenSslPtr<SSL> TlsContext::connection() const {
+OpenSslPtr<SSL> TlsContext::connection(const std::string& server_name) const {
   OpenSslPtr<SSL> connection(SSL_new(context_.get()));
   if (!connection) throw std::bad_alloc();
   SSL* const it = connection.get();
@@ -213,10 +210,10 @@ OpenSslPtr<SSL> TlsContext::connection() const {
     return connection;
   }
   SSL_set_connect_state(it);
-  const char* const name = settings_.server_name.c_str();
-  if (settings_.server_name.empty()) return connection;
+  const char* const name = (server_name.empty() ? settings_.server_name : server_name).c_str();
+  if (*name == '\0') return connection;
   X509_VERIFY_PARAM* const wanted = SSL_get0_param(it);
-  if (named_by_address_) {
+  if (const OpenSslPtr<ASN1_OCTET_STRING> address(a2i_IPADDRESS(name)); address) {
     X509_VERIFY_PARAM_set1_ip_asc(wanted, name);
   } else {
     SSL_set_tlsext_host_name(it, name);

@@ -66,8 +66,9 @@ class TlsContext {
   /// Without the key and its pass phrase, which are forgotten once read.
   [[nodiscard]] const TlsSettings& settings() const { return settings_; }
   [[nodiscard]] bool is_server() const { return settings_.role == TlsSettings::Role::server; }
-  /// One end of a new connection, in its role, with its server name.
-  [[nodiscard]] OpenSslPtr<SSL> connection() const;
+  /// One end of a new connection, in its role. `server_name`: instead of the settings' own; empty:
+  /// that one.
+  [[nodiscard]] OpenSslPtr<SSL> connection(const std::string& server_name = {}) const;
 
  private:
   void use_certificate();
@@ -75,7 +76,6 @@ class TlsContext {
   void use_alpn();
   TlsSettings settings_;
   std::vector<unsigned char> alpn_;  // as ALPN writes it: each name behind its length
-  bool named_by_address_ = false;
   OpenSslPtr<SSL_CTX> context_;
 };
 

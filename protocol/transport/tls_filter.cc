@@ -37,9 +37,10 @@ Bytes gather(std::span<const Bytes> pieces, std::span<std::uint8_t, record_bytes
 
 }  // namespace
 
-TlsFilter::TlsFilter(std::shared_ptr<const TlsContext> context, Establish establish, Time now)
+TlsFilter::TlsFilter(std::shared_ptr<const TlsContext> context, Establish establish, Time now,
+                     const std::string& server_name)
     : context_(std::move(context)),
-      ssl_(context_->connection()),
+      ssl_(context_->connection(server_name)),
       establish_(std::move(establish)),
       handshake_due_(now + context_->settings().handshake_timeout) {
   BIO* const bio = records_.make_bio();

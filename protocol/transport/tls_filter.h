@@ -23,8 +23,10 @@ class TlsFilter final : public Filter {
   /// record may come on top.
   static constexpr std::size_t enough_out_bytes = 16 << 10;
 
-  /// The handshake begins now, and must end within the settings' time.
-  TlsFilter(std::shared_ptr<const TlsContext> context, Establish establish, Time now);
+  /// The handshake begins now, and must end within the settings' time. `server_name`: as for
+  /// TlsContext::connection().
+  TlsFilter(std::shared_ptr<const TlsContext> context, Establish establish, Time now,
+            const std::string& server_name = {});
   ~TlsFilter() override;
   TlsFilter(const TlsFilter&) = delete;
   TlsFilter& operator=(const TlsFilter&) = delete;

@@ -11,13 +11,13 @@ constexpr Statement type_statement{"MQTT-2.2.1", "MQTT-2.1.2"};
 
 void check_connect_flags(Reader& in, std::uint8_t flags) {
   using namespace connect_flag;
-  in.require((flags & reserved) == 0, malformed("MQTT-3.1.2-3"));  // U-3.1.2.3-1
-  if ((flags & will) == 0) {                                       // MQTT-3.1.2-11
+  in.require((flags & reserved) == 0, malformed("MQTT-3.1.2-3", "U-3.1.2.3-1"));  // MQTT-3.1.2-3
+  if ((flags & will) == 0) {                                                      // MQTT-3.1.2-11
     in.require((flags & will_qos) == 0, malformed("MQTT-3.1.2-13", "MQTT-3.1.2-11"));
     in.require((flags & will_retain) == 0, malformed("MQTT-3.1.2-15", "MQTT-3.1.2-13"));
   }
   in.require((flags & will_qos) != will_qos,
-             malformed("MQTT-3.1.2-14", "MQTT-3.1.2-12"));  // U-3.1.2.6-1
+             malformed("MQTT-3.1.2-14", "U-3.1.2.6-1"));  // v5 MQTT-3.1.2-12
   if (!in.v5())
     in.require((flags & password) == 0 || (flags & user_name) != 0, malformed("MQTT-3.1.2-22"));
 }
@@ -97,7 +97,7 @@ void read_connack(Reader& in, const PacketRule& rule, Connack& packet) {
 
 void read_publish(Reader& in, std::uint8_t flags, const PacketRule& rule, Publish& packet) {
   const int qos = flags >> publish_qos_shift & 3;
-  in.require(qos != 3, malformed("MQTT-3.3.1-4"));  // U-3.3.1.2-1
+  in.require(qos != 3, malformed("MQTT-3.3.1-4", "U-3.3.1.2-1"));  // MQTT-3.3.1-4
   packet.qos = static_cast<QoS>(qos);
   packet.retain = (flags & publish_retain) != 0;
   packet.dup = (flags & publish_dup) != 0;
@@ -156,7 +156,7 @@ Subscription read_subscription(Reader& in) {
 void read_subscribe(Reader& in, const PacketRule& rule, Subscribe& packet) {
   packet.packet_id = in.packet_id(rule.zero_id_statement);
   if (in.v5()) packet.properties = in.properties(place_of(PacketType::subscribe));
-  in.require(in.left() > 0, protocol_error("MQTT-3.8.3-3", "MQTT-3.8.3-2"));  // U-3.8.3-1
+  in.require(in.left() > 0, protocol_error("MQTT-3.8.3-3", "U-3.8.3-1"));  // v5 MQTT-3.8.3-2
   while (in.ok() && in.left() > 0) packet.subscriptions.push_back(read_subscription(in));
 }
 
@@ -176,7 +176,7 @@ void read_suback(Reader& in, const PacketRule& rule, Suback& packet) {
 void read_unsubscribe(Reader& in, const PacketRule& rule, Unsubscribe& packet) {
   packet.packet_id = in.packet_id(rule.zero_id_statement);
   if (in.v5()) packet.properties = in.properties(place_of(PacketType::unsubscribe));
-  in.require(in.left() > 0, protocol_error("MQTT-3.10.3-2"));  // U-3.10.3-1
+  in.require(in.left() > 0, protocol_error("MQTT-3.10.3-2", "U-3.10.3-1"));  // v5 MQTT-3.10.3-2
   while (in.ok() && in.left() > 0) packet.filters.push_back(in.topic_filter("MQTT-3.10.3-1"));
 }
 
@@ -263,7 +263,8 @@ std::optional<Violation> read_packet(const Slice& frame, Sender sender, Protocol
   if (!rule.from_client && !rule.from_server) return malformed(in.in_version(type_statement));
   if (!(sender == Sender::client ? rule.from_client : rule.from_server))
     return protocol_error(in.in_version(type_statement));
-  if (!flags_allowed(type, flags, version)) return malformed(rule.flags_statement);  // U-2.1.3-1
+  // v5 MQTT-2.1.3-1, MQTT-3.6.1-1, MQTT-3.8.1-1, MQTT-3.10.1-1, MQTT-3.14.1-1, MQTT-3.15.1-1
+  if (!flags_allowed(type, flags, version)) return malformed(rule.flags_statement);
   read_body(in, type, flags, rule, packet);
   if (in.left() != 0) in.require(false, malformed(in.in_version(length_statement)));
   return in.outcome();

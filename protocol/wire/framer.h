@@ -46,6 +46,7 @@ class Framer {
       ProtocolVersion version = ProtocolVersion::v3_1_1);
   /// Bytes of a frame that has begun and is not whole: the tail, if the stream ends here.
   [[nodiscard]] std::size_t buffered() const { return end_ - begin_; }
+  [[nodiscard]] Bytes front() const { return {block_.get() + begin_, buffered()}; }
   /// Size of the present block, for those who account for memory.
   [[nodiscard]] std::size_t capacity() const { return capacity_; }
 

@@ -84,11 +84,12 @@ bool in_range(PropertyRange range, const Property& property) {
 std::string_view text_fault(const PropertyRule& rule, const Property& property) {
   if (is_number(rule.type) || rule.type == PropertyType::binary_data) return {};
   if (rule.type == PropertyType::utf8_string_pair)
-    return valid_utf8(property.name) && valid_utf8(property.text) ? ""
-                                                                  : rule.ill_formed;  // U-1.5.7-1
+    return valid_utf8(property.name) && valid_utf8(property.text)
+               ? ""
+               : rule.ill_formed;  // MQTT-1.5.7-1
   const std::string_view fault = utf8_fault(property.text);
   if (fault.empty()) return {};
-  // U-1.5.4-1
+  // U-1.5.4-1; MQTT-1.5.4-1, MQTT-1.5.4-2
   return fault == not_utf8 ? rule.ill_formed : in_version(fault, ProtocolVersion::v5_0);
 }
 
@@ -124,6 +125,7 @@ std::optional<Violation> Properties::fault(Bytes encoded, PropertyPlace place,
     if ((seen & bit) != 0 && !use->twice.empty()) return protocol_error(use->twice);
     seen |= bit;
     if (const auto broken = text_fault(rule, property); !broken.empty()) return malformed(broken);
+    // MQTT-3.3.2-8
     if (!in_range(rule.range, property)) return Violation{rule.range_reason(), use->out_of_range};
   }
   return std::nullopt;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <concepts>
+#include <cstdint>
 #include <optional>
 #include <string_view>
 #include <type_traits>
@@ -11,6 +12,9 @@
 #include "protocol/wire/slice.h"
 
 namespace mqttlab {
+
+/// A Session Expiry Interval that never ends (MQTT 5.0, 3.1.2.11.2).
+inline constexpr std::uint32_t endless_expiry_s = 0xFFFF'FFFF;
 
 /// One property, as views of the set that it was read from.
 struct Property {

@@ -134,7 +134,7 @@ class Reader {
   void check(std::string_view fault, const Statement& ill_formed, TextKind kind) {
     if (fault.empty()) return;
     const bool own = fault == not_utf8;
-    // MQTT-1.5.3-1, MQTT-1.5.3-2, MQTT-4.7.3-2, U-1.5.4-1
+    // MQTT-1.5.3-1, MQTT-1.5.3-2, MQTT-4.7.3-2; v5 MQTT-1.5.4-1, v5 MQTT-1.5.4-2, U-1.5.4-1
     require(false,
             malformed(own ? in_version(ill_formed) : mqttlab::in_version(fault, version_, kind)));
   }

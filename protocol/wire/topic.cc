@@ -95,8 +95,8 @@ std::string_view in_version(std::string_view fault, ProtocolVersion version, Tex
     std::string_view v3, v5, v5_topic;
   };
   static constexpr Row rows[] = {
-      {not_utf8, "MQTT-1.5.4-1", "MQTT-1.5.4-1"},
-      {"MQTT-1.5.3-2", "MQTT-1.5.4-2", "MQTT-4.7.3-2"},
+      {not_utf8, "U-1.5.4-1", "U-1.5.4-1"},
+      {"MQTT-1.5.3-2", "U-1.5.4-1", "MQTT-4.7.3-2"},
       {wildcard_in_name, "MQTT-4.7.0-1", "MQTT-4.7.0-1"},
       {"MQTT-4.7.1-2", "MQTT-4.7.1-1", "MQTT-4.7.1-1"},
       {"MQTT-4.7.1-3", "MQTT-4.7.1-2", "MQTT-4.7.1-2"},

@@ -241,7 +241,7 @@ TEST(Access, ADeniedSubscribeFailsAloneAndAWillIsAPublishToo) {
 }
 
 // Answers `later` to everybody, and remembers the requests.
-class Slow : public Access {
+class SlowAccess : public Access {
  public:
   Decision ask(const AccessRequest& request) override {
     if (request.kind != AccessRequest::Kind::authenticate) return Verdict::granted;
@@ -254,7 +254,7 @@ class Slow : public Access {
 TEST(AccessLater, VerdictsMayComeInAnyOrder) {
   std::vector<int> order{0, 1, 2, 3};
   do {
-    Slow access;
+    SlowAccess access;
     TestBroker test({}, &access);
     std::vector<ScriptedPeer*> peers;
     for (const char* id : {"0", "1", "2", "3"}) {
@@ -277,7 +277,7 @@ TEST(AccessLater, VerdictsMayComeInAnyOrder) {
 }
 
 TEST(AccessLater, InputBehindConnectWaitsAndIsThenHandled) {
-  Slow access;
+  SlowAccess access;
   TestBroker test({}, &access);
   ScriptedPeer& peer = test.accept();
   const std::uint8_t bytes[] = {0x10, 13, 0,  4, 'M', 'Q', 'T',  'T', 4,
@@ -298,7 +298,7 @@ TEST(AccessLater, InputBehindConnectWaitsAndIsThenHandled) {
 }
 
 TEST(AccessLater, AVerdictThatNeverComesIsNotWaitedForWithoutEnd) {
-  Slow access;
+  SlowAccess access;
   TestBroker test({}, &access);
   ScriptedPeer& peer = test.accept();
   test.until(29 * second);
@@ -314,7 +314,7 @@ TEST(AccessLater, AVerdictThatNeverComesIsNotWaitedForWithoutEnd) {
 }
 
 TEST(AccessLater, AVerdictForALinkThatHasGoneIsIgnored) {
-  Slow access;
+  SlowAccess access;
   TestBroker test({}, &access);
   ScriptedPeer& gone = test.accept();
   gone.connect("c");
@@ -334,7 +334,7 @@ TEST(AccessLater, AVerdictForALinkThatHasGoneIsIgnored) {
 
 TEST(AccessLater, TheLastVerdictOfTwoForOneClientIdTakesOver) {
   for (const bool in_order : {true, false}) {
-    Slow access;
+    SlowAccess access;
     TestBroker test({}, &access);
     ScriptedPeer& a = test.accept();
     ScriptedPeer& b = test.accept();

@@ -120,7 +120,7 @@ TEST(Authentication, MQTT_3_1_2_30_NothingButAuthAndDisconnectDuringIt) {
       {Publish{slice("t"), slice("x")}, "0x82 MQTT-3.1.2-30"},
       {connect_5("c"), "0x82 MQTT-3.1.2-30"},
       {auth("x", again), "0x82 MQTT-4.12.1-1"},
-      {auth("x", ReasonCode::continue_authentication, "n"), "0x82 MQTT-4.12.0-5"},  // U-3.15-1
+      {auth("x", ReasonCode::continue_authentication, "n"), "0x82 U-3.15-1"},  // MQTT-4.12.0-5
       {Disconnect{}, ""},
   };
   for (const auto& [packet, told] : cases) {
@@ -224,7 +224,7 @@ TEST(Authentication, AuthOutOfTurnIsAProtocolError) {
       {{auth("x")}, "MQTT-4.12.0-3"},
       {{auth("x", again), auth("x", again)}, "MQTT-4.12.1-1"},
       {{auth("x", again), auth("x"), auth("x")}, "MQTT-4.12.0-3"},
-      {{auth("x", again, "n")}, "MQTT-4.12.0-5"},
+      {{auth("x", again, "n")}, "U-3.15-1"},
   };
   for (const auto& [packets, statement] : cases) {
     Arranged access;

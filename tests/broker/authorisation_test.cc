@@ -24,6 +24,8 @@ class Slow : public Access {
   std::vector<RequestId> requests;
 };
 
+const std::string denied = " {Reason String access control does not allow this topic}";
+
 struct Scene {
   Scene() { watch.subscribe("#", QoS::at_most_once); }
   void decide(Decision decision) {
@@ -65,7 +67,7 @@ TEST(Authorisation, ADenialIsToldAtEachQoS) {
       Scene scene;
       scene.slow.publish("t", "x", static_cast<QoS>(qos), qos > 0 ? 9 : 0, true);
       scene.decide({Verdict::denied, reason});
-      const std::string code = reason == ReasonCode::success ? "0x87" : "0x97";
+      const std::string code = (reason == ReasonCode::success ? "0x87" : "0x97") + denied;
       EXPECT_EQ(scene.slow.take(), qos == 0   ? Said{}
                                    : qos == 1 ? Said{"PUBACK 9 " + code}
                                               : Said{"PUBREC 9 " + code});
@@ -76,13 +78,65 @@ TEST(Authorisation, ADenialIsToldAtEachQoS) {
   }
 }
 
+// MQTT-3.1.2-29; MQTT-3.4.2-2, MQTT-3.5.2-2, MQTT-3.7.2-2, MQTT-3.9.2-1: within the client's limit.
+TEST(Authorisation, ADenialIsExplainedToWhoTakesIt) {
+  const Properties none;
+  const auto asks = [](Id id, std::uint32_t value) { return Properties().add(id, value); };
+  for (const auto& [properties, explains] : std::vector<std::pair<Properties, bool>>{
+           {none, true},
+           {asks(Id::request_problem_information, 0), false},
+           {asks(Id::maximum_packet_size, 48), false},
+           {asks(Id::maximum_packet_size, 54), true},
+       }) {
+    Scene scene;
+    ScriptedPeer& peer = scene.test.connected(connect_5("slow", true, properties));
+    for (const int qos : {1, 2}) {
+      peer.publish("t", "x", static_cast<QoS>(qos), 9);
+      scene.decide(Verdict::denied);
+    }
+    peer.send(Subscribe{9, {{slice("t"), QoS::at_least_once}}});
+    scene.decide(Verdict::denied);
+    peer.send(Pubrel{9});
+    const Said short_ones{"PUBACK 9 0x87", "PUBREC 9 0x87", "SUBACK 9 135", "PUBCOMP 9 0x92"};
+    const Said long_ones{
+        "PUBACK 9 0x87" + denied, "PUBREC 9 0x87" + denied,
+        "SUBACK 9 135 {Reason String access control does not allow this filter}",
+        "PUBCOMP 9 0x92 {Reason String no message waits under this packet identifier}"};
+    EXPECT_EQ(peer.take(), explains ? long_ones : short_ones);
+  }
+}
+
+// v5 MQTT-3.3.2-5, MQTT-3.3.2-6
+TEST(Authorisation, AnIntervalCountsFromTheArrivalHoweverLateTheVerdict) {
+  for (const Time waited : {2 * second, 3 * second, 3 * second + 1}) {
+    Scene scene;
+    scene.test.until(second);
+    ScriptedPeer& reader = scene.test.connected(connect_5("reader"));
+    reader.subscribe("t", QoS::at_least_once);
+    // Two PUBLISHes t=x, QoS 1, id 1 and 2, Message Expiry Interval 3.
+    scene.slow.send_bytes(
+        std::vector<std::uint8_t>{0x32, 12, 0, 1, 't', 0, 1, 5, 2, 0, 0, 0, 3, 'x',    //
+                                  0x32, 12, 0, 1, 't', 0, 2, 5, 2, 0, 0, 0, 3, 'x'});  //
+    for (int verdict = 0; verdict < 2; ++verdict) {  // the second has waited unread meanwhile
+      if (verdict == 0) scene.test.until(second + waited);
+      scene.decide(Verdict::granted);
+      const std::string left = waited == 2 * second ? "1" : "0";
+      const std::string message = "PUBLISH t=x q1 id" + std::to_string(verdict + 1);
+      EXPECT_EQ(reader.take(), waited > 3 * second
+                                   ? Said{}
+                                   : Said{message + " {Message Expiry Interval " + left + "}"});
+    }
+    EXPECT_EQ(scene.slow.take(), (Said{"PUBACK 1", "PUBACK 2"}));
+  }
+}
+
 TEST(Authorisation, AVerdictThatNeverComesIsADenialAndHarmsNobodyElse) {
   Scene scene;
   scene.slow.publish("t", "x", QoS::at_least_once, 1);
   scene.test.until(30 * second - 1);
   EXPECT_EQ(scene.slow.take(), Said{});
   scene.test.until(30 * second);
-  EXPECT_EQ(scene.slow.take(), Said{"PUBACK 1 0x87"});
+  EXPECT_EQ(scene.slow.take(), Said{"PUBACK 1 0x87" + denied});
   scene.decide(Verdict::granted);
   EXPECT_EQ(scene.watch.take(), Said{}) << "too late";
   EXPECT_TRUE(scene.slow.readable());
@@ -101,7 +155,10 @@ TEST(Authorisation, FiltersAreAskedForOneByOneAndSubscribedToTogether) {
   EXPECT_EQ(scene.slow.take(), Said{}) << "before SUBACK";
   scene.decide(Verdict::denied);
   scene.decide({Verdict::denied, ReasonCode::quota_exceeded});
-  EXPECT_EQ(scene.slow.take(), (Said{"SUBACK 5 1 135 151", "PUBLISH a=kept q0 retain"}))
+  EXPECT_EQ(scene.slow.take(),
+            (Said{"SUBACK 5 1 135 151 {Reason String access control does not allow this filter "
+                  "(number 2)}",
+                  "PUBLISH a=kept q0 retain"}))
       << "MQTT-3.8.4-6, MQTT-3.9.3-1";
   EXPECT_EQ(scene.access.asked, (Said{"a q1", "b q2", "c q0"}));
   EXPECT_EQ(scene.test.broker.gauges().subscriptions, 2u);

@@ -10,7 +10,7 @@ using namespace std::literals;
 using Id = PropertyId;
 
 // The answer to a CONNECT, which must be a CONNACK alone.
-Connack answer(ScriptedPeer& peer, const Connect& connect) {
+Connack connack_of(ScriptedPeer& peer, const Connect& connect) {
   peer.send(connect);
   const auto packets = peer.take_packets();
   EXPECT_EQ(packets.size(), 1u);
@@ -19,9 +19,9 @@ Connack answer(ScriptedPeer& peer, const Connect& connect) {
   return connack ? *connack : Connack{};
 }
 
-Connack answer(TestBroker& test, const Connect& connect) {
+Connack connack_of(TestBroker& test, const Connect& connect) {
   ScriptedPeer& peer = test.accept();
-  const Connack connack = answer(peer, connect);
+  const Connack connack = connack_of(peer, connect);
   EXPECT_EQ(peer.closed(), connack.reason != ReasonCode::success) << "MQTT-3.2.2-7";
   EXPECT_FALSE(connack.session_present && peer.closed()) << "MQTT-3.2.2-6";
   return connack;
@@ -37,7 +37,7 @@ BrokerConfig plain() {
 
 TEST(Connect5, MQTT_3_1_4_5_AcceptedWithNothingThatGoesWithoutSaying) {
   TestBroker test(plain());
-  const Connack connack = answer(test, connect_5("a"));
+  const Connack connack = connack_of(test, connect_5("a"));
   EXPECT_EQ(connack.reason, ReasonCode::success);
   EXPECT_EQ(text_of(connack.properties), "");
 }
@@ -64,7 +64,7 @@ TEST(Connect5, CONNACK_AnnouncesWhatTheClientMustNotTakeForGranted) {
     BrokerConfig config = plain();
     change(config);
     TestBroker test(config);
-    EXPECT_EQ(text_of(answer(test, connect_5("a")).properties), expected);
+    EXPECT_EQ(text_of(connack_of(test, connect_5("a")).properties), expected);
     EXPECT_EQ(test.accept().connect("old"), Said{"CONNACK 0"}) << "3.1.1 has no words for it";
   }
 }
@@ -74,12 +74,12 @@ TEST(Connect5, MQTT_3_1_3_6_And_7_AnAssignedClientIdIsTold) {
   std::string ids[2];
   for (const bool clean : {true, false}) {  // MQTT-3.2.2-16
     const auto id =
-        answer(test, connect_5("", clean)).properties.get<Id::assigned_client_identifier>();
+        connack_of(test, connect_5("", clean)).properties.get<Id::assigned_client_identifier>();
     ASSERT_TRUE(id);
     ids[clean] = id->text();
   }
   EXPECT_NE(ids[0], ids[1]);
-  EXPECT_EQ(answer(test, connect_5("mine")).properties, Properties());
+  EXPECT_EQ(connack_of(test, connect_5("mine")).properties, Properties());
 }
 
 TEST(Connect5, MQTT_3_1_2_28_ResponseInformationIfAskedFor) {
@@ -89,12 +89,12 @@ TEST(Connect5, MQTT_3_1_2_28_ResponseInformationIfAskedFor) {
   for (const std::uint32_t wanted : {0u, 1u}) {
     Properties asking;
     asking.add(Id::request_response_information, wanted);
-    EXPECT_EQ(text_of(answer(test, connect_5("a", true, asking)).properties),
+    EXPECT_EQ(text_of(connack_of(test, connect_5("a", true, asking)).properties),
               wanted == 1 ? " {Response Information replies/}" : "");
   }
   Properties narrow;
   narrow.add(Id::request_response_information, 1u).add(Id::maximum_packet_size, 12u);
-  EXPECT_EQ(answer(test, connect_5("a", true, narrow)).properties, Properties())
+  EXPECT_EQ(connack_of(test, connect_5("a", true, narrow)).properties, Properties())
       << "it would exceed the client's Maximum Packet Size";
 }
 
@@ -193,9 +193,9 @@ TEST(Connect5, MQTT_3_1_3_8_AnIdThatAccessDoesNotLikeIsToldSo) {
     }
   } access;
   TestBroker test({}, &access);
-  EXPECT_EQ(answer(test, connect_5("bad")).reason, ReasonCode::client_identifier_not_valid);
+  EXPECT_EQ(connack_of(test, connect_5("bad")).reason, ReasonCode::client_identifier_not_valid);
   EXPECT_EQ(test.accept().connect("bad"), Said{"CONNACK 2"});
-  EXPECT_EQ(answer(test, connect_5("good")).reason, ReasonCode::success);
+  EXPECT_EQ(connack_of(test, connect_5("good")).reason, ReasonCode::success);
 }
 
 TEST(Connect5, EveryoneIsSentToAnotherServer) {
@@ -203,20 +203,20 @@ TEST(Connect5, EveryoneIsSentToAnotherServer) {
   config.redirect = ReasonCode::server_moved;
   config.server_reference = "b.example:1883";
   TestBroker test(config);
-  const Connack connack = answer(test, connect_5("a"));
+  const Connack connack = connack_of(test, connect_5("a"));
   EXPECT_EQ(connack.reason, ReasonCode::server_moved);
   EXPECT_EQ(text_of(connack.properties), " {Server Reference b.example:1883}");
   EXPECT_EQ(test.accept().connect("old"), Said{"CONNACK 3"});
   Properties narrow;
   narrow.add(Id::maximum_packet_size, 10u);
-  EXPECT_EQ(answer(test, connect_5("a", true, narrow)).properties, Properties());
+  EXPECT_EQ(connack_of(test, connect_5("a", true, narrow)).properties, Properties());
 }
 
 TEST(Connect5, OverTheLimitOfSessionsTheQuotaIsNamed) {
   BrokerConfig config;
   config.max_sessions = 0;
   TestBroker test(config);
-  EXPECT_EQ(answer(test, connect_5("a")).reason, ReasonCode::quota_exceeded);
+  EXPECT_EQ(connack_of(test, connect_5("a")).reason, ReasonCode::quota_exceeded);
 }
 
 TEST(Connect5, MQTT_3_1_4_6_NothingBehindARefusedConnectCounts) {

@@ -161,6 +161,27 @@ TEST(Connect, APacketOverTheLimitClosesOnItsHeaderAlone) {
   EXPECT_FALSE(other.closed());
 }
 
+// U-3.2.2.3.6-3: 5.0 has words for it, as soon as it is known to be 5.0.
+TEST(Connect, OneOverTheLimitIsAnsweredInItsOwnVersionHoweverItIsSplit) {
+  BrokerConfig config;
+  config.max_packet_size = 64;
+  for (const int level : {3, 4, 5, 6}) {
+    Octets bytes = connect_bytes("MQTT", static_cast<std::uint8_t>(level), 2, "a");
+    bytes[1] = 63;  // 65 bytes in all
+    for (std::size_t split = 1; split < bytes.size(); ++split) {
+      TestBroker test(config);
+      ScriptedPeer& peer = test.accept();
+      peer.speak(ProtocolVersion::v5_0);
+      peer.send_bytes(Bytes(bytes).first(split));
+      constexpr std::size_t header_name_and_level = 2 + 6 + 1;
+      EXPECT_EQ(peer.closed(), split >= header_name_and_level) << level << " at " << split;
+      if (!peer.closed()) peer.send_bytes(Bytes(bytes).subspan(split));
+      EXPECT_EQ(peer.take(), level == 5 ? Said{"CONNACK 0x95"} : Said{}) << level;
+      EXPECT_TRUE(peer.closed());
+    }
+  }
+}
+
 TEST(Connect, AConfigurationThatCannotWorkIsNamed) {
   BrokerConfig config;
   config.window = 0;

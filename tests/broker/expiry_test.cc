@@ -7,11 +7,8 @@ namespace mqttlab::test {
 namespace {
 
 using Id = PropertyId;
-constexpr auto qos0 = QoS::at_most_once;
-constexpr auto qos1 = QoS::at_least_once;
-constexpr auto qos2 = QoS::exactly_once;
 
-const Connect kept = connect_5("s", false, Properties().add(Id::session_expiry_interval, 999));
+const Connect sleeper = connect_5("s", false, Properties().add(Id::session_expiry_interval, 999));
 
 void publish(ScriptedPeer& peer, std::string_view payload, std::uint32_t expiry_s, QoS qos,
              std::uint16_t id, bool retain = false) {
@@ -28,7 +25,7 @@ TEST(MessageExpiry, MQTT_3_3_2_6_IsPassedOnLessTheTimeOfWaiting) {
   for (const auto& [waited, left] : waits) {
     TestBroker test;
     test.now = 5;
-    ScriptedPeer& peer = test.connected(kept);
+    ScriptedPeer& peer = test.connected(sleeper);
     peer.subscribe("t", qos1);
     ScriptedPeer& publisher = test.connected(connect_5("p"));
     publish(publisher, "live", 10, qos1, 1);
@@ -37,7 +34,7 @@ TEST(MessageExpiry, MQTT_3_3_2_6_IsPassedOnLessTheTimeOfWaiting) {
     peer.lose();
     publish(publisher, "queued", 10, qos1, 2);
     test.until(test.now + waited);
-    EXPECT_EQ(test.accept().connect(kept),
+    EXPECT_EQ(test.accept().connect(sleeper),
               (Said{"CONNACK 0 present", "PUBLISH t=queued q1 id2" + interval(left)}));
   }
 }
@@ -47,7 +44,7 @@ TEST(MessageExpiry, MQTT_3_3_2_5_WhatHasExpiredInTheQueueIsDropped) {
     BrokerConfig config;
     config.queue_qos0 = true;
     TestBroker test(config);
-    ScriptedPeer& peer = test.connected(kept);
+    ScriptedPeer& peer = test.connected(sleeper);
     peer.subscribe("t", qos);
     peer.lose();
     ScriptedPeer& publisher = test.connected(connect_5("p"));
@@ -57,7 +54,7 @@ TEST(MessageExpiry, MQTT_3_3_2_5_WhatHasExpiredInTheQueueIsDropped) {
     publisher.publish("t", "for ever", qos, static_cast<std::uint16_t>(id * 3));
     test.until(10 * second);
     const std::string q = " q" + std::to_string(static_cast<int>(qos));
-    EXPECT_EQ(test.accept().connect(kept),
+    EXPECT_EQ(test.accept().connect(sleeper),
               (Said{"CONNACK 0 present", "PUBLISH t=long" + q + (id ? " id1" : "") + interval(10),
                     "PUBLISH t=for ever" + q + (id ? " id2" : "")}));
     EXPECT_EQ(test.records(), Said{"dropped expired s" + q});
@@ -68,7 +65,7 @@ TEST(MessageExpiry, BehindANarrowWindowItCountsToo) {
   BrokerConfig config;
   config.window = 1;
   TestBroker test(config);
-  ScriptedPeer& peer = test.connected(kept);
+  ScriptedPeer& peer = test.connected(sleeper);
   peer.subscribe("t", qos1);
   ScriptedPeer& publisher = test.connected(connect_5("p"));
   publish(publisher, "1", 10, qos1, 1);
@@ -83,14 +80,14 @@ TEST(MessageExpiry, BehindANarrowWindowItCountsToo) {
 TEST(MessageExpiry, MQTT_4_3_3_7_WhatHasBeenSentOnceIsSentAgain) {
   for (const QoS qos : {qos1, qos2}) {
     TestBroker test;
-    ScriptedPeer& peer = test.connected(kept);
+    ScriptedPeer& peer = test.connected(sleeper);
     peer.subscribe("t", qos);
     publish(test.connected(connect_5("p")), "x", 10, qos, 1);
     peer.take();
     peer.lose();
     test.until(60 * second);
     const std::string q = " q" + std::to_string(static_cast<int>(qos));
-    EXPECT_EQ(test.accept().connect(kept),
+    EXPECT_EQ(test.accept().connect(sleeper),
               (Said{"CONNACK 0 present", "PUBLISH t=x" + q + " id1 dup" + interval(0)}));
   }
 }
@@ -108,7 +105,7 @@ TEST(MessageExpiry, AnIntervalOfZeroReachesThoseWhoNeedNotWait) {
   TestBroker test;
   ScriptedPeer& here = test.connected(connect_5("here"));
   here.subscribe("t", qos1);
-  ScriptedPeer& away = test.connected(kept);
+  ScriptedPeer& away = test.connected(sleeper);
   away.subscribe("t", qos1);
   away.lose();
   publish(test.connected(connect_5("p")), "x", 0, qos1, 1, true);
@@ -133,7 +130,7 @@ TEST(MessageExpiry, AFullQueueLetsGoOfTheExpiredFirst) {
   BrokerConfig config;
   config.queue_messages = 3;
   TestBroker test(config);
-  ScriptedPeer& peer = test.connected(kept);
+  ScriptedPeer& peer = test.connected(sleeper);
   peer.subscribe("t", qos1);
   peer.lose();
   ScriptedPeer& publisher = test.connected(connect_5("p"));
@@ -146,7 +143,7 @@ TEST(MessageExpiry, AFullQueueLetsGoOfTheExpiredFirst) {
   for (const char* payload : {"4", "5", "over"}) publisher.publish("t", payload, qos1, 9);
   EXPECT_EQ(test.records(),
             (Said{"dropped expired s q1", "dropped expired s q1", "dropped queue_full s q1"}));
-  EXPECT_EQ(test.accept().connect(kept),
+  EXPECT_EQ(test.accept().connect(sleeper),
             (Said{"CONNACK 0 present", "PUBLISH t=2 q1 id1" + interval(495), "PUBLISH t=4 q1 id2",
                   "PUBLISH t=5 q1 id3"}));
 }

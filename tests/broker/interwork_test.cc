@@ -7,9 +7,6 @@ namespace mqttlab::test {
 namespace {
 
 using Id = PropertyId;
-constexpr auto qos0 = QoS::at_most_once;
-constexpr auto qos1 = QoS::at_least_once;
-constexpr auto qos2 = QoS::exactly_once;
 
 const Properties endless = Properties().add(Id::session_expiry_interval, 0xFFFF'FFFF);
 Connect resume(ProtocolVersion version) {

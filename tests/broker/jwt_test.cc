@@ -20,7 +20,7 @@ namespace {
 constexpr Time epoch = 1'700'000'000 * second;
 const std::string secret = "a secret of thirty-two bytes, no less";
 
-std::string part(std::string_view text) { return to_base64(bytes_of(text), Base64::url); }
+std::string encoded(std::string_view text) { return to_base64(bytes_of(text), Base64::url); }
 
 // A key pair that signs as RFC 7518 and RFC 8037 want it.
 class Signer {
@@ -84,7 +84,7 @@ constexpr std::string_view good_claims =
     R"({"sub":"meter-7","exp":1700000060,"nbf":1699999990,"iss":"plant","aud":"mqtt"})";
 
 std::string hs256_token(std::string_view claims, std::string_view header = hs256) {
-  const std::string text = part(header) + "." + part(claims);
+  const std::string text = encoded(header) + "." + encoded(claims);
   return text + "." + hmac(text);
 }
 
@@ -115,7 +115,7 @@ TEST(Jwt, AGoodTokenTellsWhoAndForHowLong) {
 // The example of RFC 7515, appendix A.1: a signature that was not made here.
 TEST(Jwt, TheSignatureOfRfc7515IsRight) {
   JwtConfig config;
-  config.key = text_of(*from_base64(
+  config.key = mqttlab::text_of(*from_base64(
       "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow",
       Base64::url));
   const std::string token =
@@ -187,7 +187,7 @@ TEST(Jwt, TheTokenDoesNotChooseItsAlgorithm) {
   for (const char* alg : {"none", "None", "HS512", "hs256", "RS256", ""}) {
     const std::string header = R"({"alg":")" + std::string(alg) + R"("})";
     EXPECT_EQ(fault(hs256_token(good_claims, header)), "wrong alg") << alg;
-    const std::string unsigned_token = part(header) + "." + part(good_claims) + ".";
+    const std::string unsigned_token = encoded(header) + "." + encoded(good_claims) + ".";
     EXPECT_EQ(fault(unsigned_token), "wrong alg") << alg;
   }
   EXPECT_EQ(fault(hs256_token(good_claims, R"({"typ":"JWT"})")), "wrong alg");
@@ -200,9 +200,9 @@ TEST(Jwt, TheTokenDoesNotChooseItsAlgorithm) {
   JwtConfig config = hs256_config();
   config.algorithm = JwtAlgorithm::rs256;
   config.key = rsa().public_pem();
-  const std::string text = part(hs256) + "." + part(good_claims);
+  const std::string text = encoded(hs256) + "." + encoded(good_claims);
   EXPECT_EQ(JwtVerifier(config).verify(text + "." + hmac(text, config.key), 0).fault, "wrong alg");
-  const std::string lie = part(R"({"alg":"RS256"})") + "." + part(good_claims);
+  const std::string lie = encoded(R"({"alg":"RS256"})") + "." + encoded(good_claims);
   EXPECT_EQ(JwtVerifier(config).verify(lie + "." + hmac(lie, config.key), 0).fault,
             "wrong signature");
 }
@@ -221,7 +221,7 @@ TEST(Jwt, PublicKeyAlgorithms) {
     config.algorithm = each.algorithm;
     config.key = each.signer.public_pem();
     const JwtVerifier verifier(config);
-    const std::string text = part(each.header) + "." + part(good_claims);
+    const std::string text = encoded(each.header) + "." + encoded(good_claims);
     const std::string signature = each.signer.sign(text);
     EXPECT_EQ(verifier.verify(text + "." + signature, 0).fault, "") << each.header;
     const auto refused = [&](const std::string& instead) {
@@ -234,7 +234,7 @@ TEST(Jwt, PublicKeyAlgorithms) {
     }
     refused("");
     refused(signature.substr(4));
-    refused(part(std::string(64, '\0')));
+    refused(encoded(std::string(64, '\0')));
     refused(each.signer.sign(text + "x"));
     for (const Case& other : cases) {
       if (other.algorithm != each.algorithm) refused(other.signer.sign(text));

@@ -6,9 +6,6 @@
 namespace mqttlab::test {
 namespace {
 
-constexpr auto qos0 = QoS::at_most_once;
-constexpr auto qos1 = QoS::at_least_once;
-
 TEST(Limits, AFullQueueDropsTheNewestAndSaysSo) {
   BrokerConfig config;
   config.queue_messages = 3;

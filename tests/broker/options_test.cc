@@ -9,9 +9,6 @@ namespace mqttlab::test {
 namespace {
 
 using Id = PropertyId;
-constexpr auto qos0 = QoS::at_most_once;
-constexpr auto qos1 = QoS::at_least_once;
-constexpr auto qos2 = QoS::exactly_once;
 
 Properties identifier(std::uint32_t value) {
   return Properties().add(Id::subscription_identifier, value);
@@ -229,7 +226,8 @@ TEST(Answers, MQTT_3_8_4_7_TheFailureOfAFilterIsNamed) {
   const std::vector<Subscription> filters{{slice("a"), qos2}, {slice("b"), qos0}};
   ScriptedPeer& peer = test.connected(connect_5("5"));
   peer.send(Subscribe{1, filters});
-  EXPECT_EQ(peer.take(), Said{"SUBACK 1 1 151"});
+  EXPECT_EQ(peer.take(),
+            Said{"SUBACK 1 1 151 {Reason String over a limit of the broker's (number 2)}"});
   ScriptedPeer& old = test.connected("4");
   old.send(Subscribe{1, filters});
   EXPECT_EQ(old.take(), Said{"SUBACK 1 1 128"});
@@ -254,7 +252,8 @@ TEST(Answers, OverTheRetainedLimitAPublisherIsToldIfItCanBe) {
   teller.publish("t", "1", qos1, 1, true);
   subscriber.take();
   teller.publish("t", "too long", qos1, 2, true);
-  EXPECT_EQ(teller.take(), (Said{"PUBACK 1", "PUBACK 2 0x97"}));
+  EXPECT_EQ(teller.take(),
+            (Said{"PUBACK 1", "PUBACK 2 0x97 {Reason String no more retained messages are kept}"}));
   EXPECT_EQ(subscriber.take(), Said{}) << "what is refused is not passed on";
   EXPECT_EQ(test.connected("early").subscribe("t", qos0).back(), "PUBLISH t=1 q0 retain");
   test.connected("4").publish("t", "too long", qos1, 2, true);

@@ -6,10 +6,6 @@
 namespace mqttlab::test {
 namespace {
 
-constexpr auto qos0 = QoS::at_most_once;
-constexpr auto qos1 = QoS::at_least_once;
-constexpr auto qos2 = QoS::exactly_once;
-
 TEST(RetainedDelivery, MQTT_3_3_1_8_And_9_RetainTellsOldFromNew) {
   TestBroker test;
   ScriptedPeer& early = test.connected("early");

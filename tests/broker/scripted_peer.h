@@ -19,6 +19,7 @@ namespace mqttlab::test {
 /// json, User Property k=v}", but those of CONNACK.
 using Said = std::vector<std::string>;
 
+inline constexpr auto qos0 = QoS::at_most_once, qos1 = QoS::at_least_once, qos2 = QoS::exactly_once;
 Slice slice(std::string_view text);
 std::string text_of(const Packet& packet);
 std::string text_of(const Properties& properties);  ///< " {...}"; empty: ""

@@ -11,9 +11,6 @@ namespace mqttlab::test {
 namespace {
 
 using Id = PropertyId;
-constexpr auto qos0 = QoS::at_most_once;
-constexpr auto qos1 = QoS::at_least_once;
-constexpr auto qos2 = QoS::exactly_once;
 
 Connect kept(std::string_view client_id) {
   return connect_5(client_id, false, Properties().add(Id::session_expiry_interval, 60));

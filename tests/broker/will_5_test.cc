@@ -17,7 +17,7 @@ Connect willing(std::string_view client_id, std::uint32_t delay_s, std::uint32_t
   return connect;
 }
 
-ScriptedPeer& watcher(TestBroker& test) {
+ScriptedPeer& watcher_of_5(TestBroker& test) {
   ScriptedPeer& peer = test.connected("watcher");
   peer.subscribe("will", QoS::at_most_once);
   return peer;
@@ -34,7 +34,7 @@ TEST(Will5, MQTT_3_1_2_8_AfterItsDelayOrAtTheEndOfTheSessionWhicheverIsEarlier) 
         Case{10, 10, 10}, Case{10, 0xFFFF'FFFF, 10}, Case{604'800, 0xFFFF'FFFF, 604'800},
         Case{0xFFFF'FFFF, 0xFFFF'FFFF, 0xFFFF'FFFF}}) {
     TestBroker test;
-    ScriptedPeer& watch = watcher(test);
+    ScriptedPeer& watch = watcher_of_5(test);
     test.until(77);
     test.connected(willing("c", delay_s, expiry_s)).lose();
     const Time due = test.now + due_s * second;
@@ -49,7 +49,7 @@ TEST(Will5, MQTT_3_1_2_8_AfterItsDelayOrAtTheEndOfTheSessionWhicheverIsEarlier) 
 
 TEST(Will5, WillsOfDifferentDelaysComeAtTheirOwnTimes) {
   TestBroker test;
-  ScriptedPeer& watch = watcher(test);
+  ScriptedPeer& watch = watcher_of_5(test);
   // The longer delay begins earlier and ends earlier.
   test.connected(willing("a", 10, 1'000)).lose();
   test.until(8 * second);
@@ -65,7 +65,7 @@ TEST(Will5, WillsOfDifferentDelaysComeAtTheirOwnTimes) {
 TEST(Will5, MQTT_3_1_3_9_AReturnInTimeCancelsIt) {
   for (const bool in_time : {true, false}) {
     TestBroker test;
-    ScriptedPeer& watch = watcher(test);
+    ScriptedPeer& watch = watcher_of_5(test);
     test.connected(willing("c", 10, 1'000)).lose();
     test.now = 10 * second - (in_time ? 1 : 0);
     EXPECT_EQ(test.accept().connect(connect_5("c", false)), Said{"CONNACK 0 present"});
@@ -77,7 +77,7 @@ TEST(Will5, MQTT_3_1_3_9_AReturnInTimeCancelsIt) {
 
 TEST(Will5, ACleanStartEndsTheSessionAndSoSendsIt) {
   TestBroker test;
-  ScriptedPeer& watch = watcher(test);
+  ScriptedPeer& watch = watcher_of_5(test);
   test.connected(willing("c", 10, 1'000)).lose();
   EXPECT_EQ(test.accept().connect(willing("c", 10, 1'000, true)), Said{"CONNACK 0"});
   EXPECT_EQ(watch.take(), Said{"PUBLISH will=c q0"});
@@ -89,7 +89,7 @@ TEST(Will5, ATakeoverIsAReturnInTimeIfTheWillIsDelayed) {
   for (const std::uint32_t delay_s : {0u, 10u}) {
     for (const bool clean_start : {false, true}) {
       TestBroker test;
-      ScriptedPeer& watch = watcher(test);
+      ScriptedPeer& watch = watcher_of_5(test);
       ScriptedPeer& old = test.connected(willing("c", delay_s, 1'000));
       test.connected(connect_5("c", clean_start));
       EXPECT_TRUE(old.closed());
@@ -103,7 +103,7 @@ TEST(Will5, ATakeoverIsAReturnInTimeIfTheWillIsDelayed) {
 
 TEST(Will5, EveryConnectionOfASessionHasItsOwn) {
   TestBroker test;
-  ScriptedPeer& watch = watcher(test);
+  ScriptedPeer& watch = watcher_of_5(test);
   for (int i = 0; i < 3; ++i) {
     test.connected(willing("c", 10, 1'000)).lose();
     test.until(test.now + 20 * second);
@@ -115,7 +115,7 @@ TEST(Will5, MQTT_3_14_4_3_OnlyANormalDisconnectionThrowsItAway) {
   for (const ReasonRule& rule : reason_rules()) {
     if (!may_send(rule, PacketType::disconnect, Sender::client)) continue;
     TestBroker test;
-    ScriptedPeer& watch = watcher(test);
+    ScriptedPeer& watch = watcher_of_5(test);
     ScriptedPeer& peer = test.connected(willing("c", 0, 0));
     peer.send(Disconnect{rule.code});
     EXPECT_TRUE(peer.closed());
@@ -126,7 +126,7 @@ TEST(Will5, MQTT_3_14_4_3_OnlyANormalDisconnectionThrowsItAway) {
 
 TEST(Will5, DisconnectWithWillMessageWaitsForTheDelayToo) {
   TestBroker test;
-  ScriptedPeer& watch = watcher(test);
+  ScriptedPeer& watch = watcher_of_5(test);
   test.connected(willing("c", 10, 1'000))
       .send(Disconnect{ReasonCode::disconnect_with_will_message});
   EXPECT_EQ(watch.take(), Said{});
@@ -136,11 +136,11 @@ TEST(Will5, DisconnectWithWillMessageWaitsForTheDelayToo) {
 
 TEST(Will5, MQTT_3_14_1_1_ADisconnectWithReservedFlagsIsAnswered) {
   TestBroker test;
-  ScriptedPeer& watch = watcher(test);
+  ScriptedPeer& watch = watcher_of_5(test);
   ScriptedPeer& peer = test.connected(willing("c", 0, 0));
   const std::uint8_t bytes[] = {0xE1, 0};
   peer.send_bytes(bytes);
-  EXPECT_EQ(peer.take(), Said{"DISCONNECT 0x81 {Reason String breaks MQTT-3.14.1-1}"});
+  EXPECT_EQ(peer.take(), Said{"DISCONNECT 0x81 {Reason String breaks U-2.1.3-1}"});
   EXPECT_EQ(watch.take(), Said{"PUBLISH will=c q0"});
 }
 

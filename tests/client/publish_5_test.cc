@@ -8,10 +8,6 @@ namespace {
 
 using Id = PropertyId;
 using Completions = std::vector<std::pair<Token, Outcome>>;
-constexpr auto v5_0 = ProtocolVersion::v5_0;
-
-ClientConfig v5() { return {.client_id = "c", .version = v5_0, .clean_session = false}; }
-Properties only(Id id, std::uint32_t number) { return Properties().add(id, number); }
 
 std::variant<Token, Misuse> publish(ClientScript& lab, QoS qos, Properties properties,
                                     bool retain = false, std::string_view payload = "x") {
@@ -60,7 +56,7 @@ TEST(ClientPublish5, WrongPropertiesAreAMisuse_MQTT_3_3_4_6_MQTT_3_3_2_13_MQTT_3
 
 TEST(ClientPublish5, AliasesStayBelowBothLimitsAndEndWithTheLink_MQTT_3_2_2_17_MQTT_3_3_2_7) {
   ClientConfig config = v5();
-  config.max_topic_aliases = 2;
+  config.send_topic_alias_maximum = 2;
   ClientScript lab(config);
   lab.connect(false, only(Id::topic_alias_maximum, 1));
   const auto alias = [&](const char* topic, const char* expected) {

@@ -9,8 +9,6 @@ using Completions = std::vector<std::pair<Token, Outcome>>;
 constexpr auto done = Outcome::done;
 constexpr auto failed = Outcome::failed;
 
-ClientConfig persistent() { return {.client_id = "c", .clean_session = false}; }
-
 TEST(ClientPublish, Qos0IsDoneWhenTheTransportTookItWhole_MQTT_4_3_1_1) {
   ClientScript lab(persistent());
   lab.connect();

@@ -7,7 +7,7 @@ namespace {
 
 using Topics = std::vector<std::string>;
 
-Publish message(std::string_view topic, QoS qos, std::uint16_t id, bool dup = false) {
+Publish plain(std::string_view topic, QoS qos, std::uint16_t id, bool dup = false) {
   return {text(topic), text("x"), qos, false, dup, id};
 }
 
@@ -21,9 +21,9 @@ class ClientReceive : public ::testing::Test {
 };
 
 TEST_F(ClientReceive, AcknowledgesWhenTheApplicationTakes_MQTT_3_3_4_1) {
-  lab.server().send(message("0", QoS::at_most_once, 0));
-  lab.server().send(message("1", QoS::at_least_once, 7));
-  lab.server().send(message("2", QoS::exactly_once, 8));
+  lab.server().send(plain("0", QoS::at_most_once, 0));
+  lab.server().send(plain("1", QoS::at_least_once, 7));
+  lab.server().send(plain("2", QoS::exactly_once, 8));
   lab.server().expect_nothing();
   lab.event<Received>();
   lab.server().expect_nothing();
@@ -47,10 +47,10 @@ TEST_F(ClientReceive, PassesTopicPayloadAndFlagsOn) {
 }
 
 TEST_F(ClientReceive, AcknowledgementsFollowTheOrderOfArrival_MQTT_4_6_0_2_MQTT_4_6_0_3) {
-  lab.server().send(message("a", QoS::exactly_once, 4));
-  lab.server().send(message("b", QoS::at_least_once, 2));
-  lab.server().send(message("a", QoS::exactly_once, 4, true));  // a repeat waits for its turn
-  lab.server().send(message("c", QoS::exactly_once, 1));
+  lab.server().send(plain("a", QoS::exactly_once, 4));
+  lab.server().send(plain("b", QoS::at_least_once, 2));
+  lab.server().send(plain("a", QoS::exactly_once, 4, true));  // a repeat waits for its turn
+  lab.server().send(plain("c", QoS::exactly_once, 1));
   lab.server().expect_nothing();
   EXPECT_EQ(lab.take_messages(), (Topics{"a", "b", "c"}));
   EXPECT_EQ(lab.server().rest(), (Topics{describe(Pubrec{4}), describe(Puback{2}),
@@ -58,23 +58,23 @@ TEST_F(ClientReceive, AcknowledgementsFollowTheOrderOfArrival_MQTT_4_6_0_2_MQTT_
 }
 
 TEST_F(ClientReceive, ARepeatOfQos2IsAnsweredNotDelivered_MQTT_4_3_3_2) {
-  lab.server().send(message("a", QoS::exactly_once, 4));
+  lab.server().send(plain("a", QoS::exactly_once, 4));
   EXPECT_EQ(lab.take_messages(), Topics{"a"});
   for (int link = 0; link < 2; ++link) {
     lab.reconnect(true);
     lab.event<Connected>();
-    lab.server().send(message("a", QoS::exactly_once, 4, true));
+    lab.server().send(plain("a", QoS::exactly_once, 4, true));
     EXPECT_FALSE(lab.client().has_events());
     EXPECT_EQ(lab.server().expect<Pubrec>().packet_id, 4);
   }
   lab.server().send(Pubrel{4});
   lab.server().expect<Pubcomp>();
-  lab.server().send(message("b", QoS::exactly_once, 4));
+  lab.server().send(plain("b", QoS::exactly_once, 4));
   EXPECT_EQ(lab.take_messages(), Topics{"b"}) << "a released id names a new message";
 }
 
 TEST_F(ClientReceive, ANewQos2MessageWithDupIsDelivered) {
-  lab.server().send(message("a", QoS::exactly_once, 4, true));  // its first copy was cut off
+  lab.server().send(plain("a", QoS::exactly_once, 4, true));  // its first copy was cut off
   EXPECT_EQ(lab.take_messages(), Topics{"a"});
 }
 
@@ -84,38 +84,38 @@ TEST_F(ClientReceive, APubrelForAnUnknownIdIsAnswered_MQTT_4_3_3_2) {
 }
 
 TEST_F(ClientReceive, NoAcknowledgementCrossesToAnotherLink) {
-  lab.server().send(message("1", QoS::at_least_once, 7));
-  lab.server().send(message("2", QoS::exactly_once, 8));
+  lab.server().send(plain("1", QoS::at_least_once, 7));
+  lab.server().send(plain("2", QoS::exactly_once, 8));
   lab.reconnect(true);
   EXPECT_EQ(lab.take_messages(), (Topics{"1", "2"}));
   lab.server().expect_nothing();
-  lab.server().send(message("1", QoS::at_least_once, 7, true));
-  lab.server().send(message("2", QoS::exactly_once, 8, true));
+  lab.server().send(plain("1", QoS::at_least_once, 7, true));
+  lab.server().send(plain("2", QoS::exactly_once, 8, true));
   EXPECT_EQ(lab.take_messages(), Topics{"1"}) << "QoS 1 may come twice, QoS 2 not";
   EXPECT_EQ(lab.server().rest(), (Topics{describe(Puback{7}), describe(Pubrec{8})}));
 }
 
 TEST_F(ClientReceive, ARepeatOfWhatIsNotTakenYetIsAnsweredWhenItIs) {
-  lab.server().send(message("2", QoS::exactly_once, 8));
+  lab.server().send(plain("2", QoS::exactly_once, 8));
   lab.reconnect(true);
-  lab.server().send(message("2", QoS::exactly_once, 8, true));
+  lab.server().send(plain("2", QoS::exactly_once, 8, true));
   lab.server().expect_nothing();
   EXPECT_EQ(lab.take_messages(), Topics{"2"});
   EXPECT_EQ(lab.server().rest(), Topics{describe(Pubrec{8})}) << "once, for this link";
 }
 
 TEST_F(ClientReceive, WithTheSessionItsQos2IdsAreForgotten) {
-  lab.server().send(message("a", QoS::exactly_once, 4));
+  lab.server().send(plain("a", QoS::exactly_once, 4));
   EXPECT_EQ(lab.take_messages(), Topics{"a"});
   lab.reconnect(false);
-  lab.server().send(message("b", QoS::exactly_once, 4));
+  lab.server().send(plain("b", QoS::exactly_once, 4));
   EXPECT_EQ(lab.take_messages(), Topics{"b"});
 }
 
 TEST_F(ClientReceive, AFullInboxStopsReadingAndTakingStartsItAgain) {
   std::vector<std::uint8_t> stream;
   for (std::uint16_t id = 1; id <= 8; ++id) {
-    const auto bytes = bytes_of(message(std::to_string(id), QoS::at_least_once, id));
+    const auto bytes = bytes_of(plain(std::to_string(id), QoS::at_least_once, id));
     stream.insert(stream.end(), bytes.begin(), bytes.end());
   }
   lab.server().send(Bytes(stream));
@@ -179,15 +179,15 @@ TEST_F(ClientReceive, AnySplitOfTheStreamIsEqual) {
 }
 
 TEST_F(ClientReceive, ParserStateEndsWithTheLink) {
-  const auto bytes = bytes_of(message("cut", QoS::at_least_once, 1));
+  const auto bytes = bytes_of(plain("cut", QoS::at_least_once, 1));
   lab.server().send(Bytes(bytes).first(bytes.size() - 1));
   lab.reconnect(true);
-  lab.server().send(message("whole", QoS::at_least_once, 1));
+  lab.server().send(plain("whole", QoS::at_least_once, 1));
   EXPECT_EQ(lab.take_messages(), Topics{"whole"});
 }
 
 TEST_F(ClientReceive, DeliveryIsTracedWhenTaken) {
-  lab.server().send(message("t", QoS::exactly_once, 4, true));
+  lab.server().send(plain("t", QoS::exactly_once, 4, true));
   EXPECT_TRUE(lab.log().events().empty());
   lab.event<Received>();
   ASSERT_EQ(lab.log().events().size(), 1U);

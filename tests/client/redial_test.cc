@@ -124,5 +124,62 @@ TEST(Redial, EachAttemptEndsInOneEvent) {
   EXPECT_FALSE(lab.client().has_events());
 }
 
+const ClientConfig of_5{.client_id = "c", .version = ProtocolVersion::v5_0, .backoff = exact};
+
+/// The server ends a link that has been up for so long; the next one comes up.
+Time ended(ClientScript& lab, Time after, ReasonCode reason, std::string_view server = {}) {
+  lab.connect();
+  lab.after(after);
+  Disconnect disconnect{reason};
+  if (!server.empty()) disconnect.properties.add(PropertyId::server_reference, server);
+  lab.server().send(disconnect);
+  lab.server().close(CloseCause::fin);
+  return wait(lab);
+}
+
+TEST(Redial, WhoWasTakenOverWaitsLongerEachTimeHoweverLongTheLinkWasUp) {
+  ClientScript lab(of_5);
+  lab.client().start(lab.now());
+  for (const Time seconds : {1, 2, 4, 8, 8})
+    EXPECT_EQ(ended(lab, 60 * second, ReasonCode::session_taken_over), seconds * second);
+  EXPECT_EQ(lab.event<Disconnected>().server->reason, ReasonCode::session_taken_over);
+  EXPECT_EQ(ended(lab, 60 * second, ReasonCode::administrative_action), 1 * second);
+}
+
+TEST(Redial, AnotherServerIsForOneLinkAndAMovedOneForGood) {
+  ClientScript lab(of_5);
+  lab.client().start(lab.now());
+  EXPECT_EQ(lab.client().server_reference(), "");
+  ended(lab, second, ReasonCode::use_another_server, "other:1 more");
+  EXPECT_EQ(lab.client().server_reference(), "other:1 more");
+  fail(lab);
+  EXPECT_EQ(lab.client().server_reference(), "") << "nobody is there";
+  wait(lab);
+  ended(lab, second, ReasonCode::use_another_server, "other");
+  lab.connect();
+  EXPECT_EQ(lab.client().server_reference(), "other");
+  lab.server().close(CloseCause::fin);
+  EXPECT_EQ(lab.client().server_reference(), "");
+  wait(lab);
+  ended(lab, second, ReasonCode::server_moved, "new");
+  fail(lab);
+  wait(lab);
+  ended(lab, second, ReasonCode::server_busy, "nowhere");
+  EXPECT_EQ(lab.client().server_reference(), "new") << "until further notice";
+  ended(lab, second, ReasonCode::use_another_server);
+  EXPECT_EQ(lab.client().server_reference(), "new") << "a server that does not say where";
+}
+
+TEST(Redial, ARefusalMaySendTheClientOnAfterItsBackoff) {
+  ClientScript lab(of_5);
+  lab.client().start(lab.now());
+  Connack connack{.reason = ReasonCode::server_moved};
+  connack.properties.add(PropertyId::server_reference, "new:1884");
+  lab.dial().send(connack);
+  lab.server().close(CloseCause::fin);
+  EXPECT_EQ(lab.client().server_reference(), "new:1884");
+  EXPECT_EQ(wait(lab), 1 * second) << "servers that send to each other are not dialed in a storm";
+}
+
 }  // namespace
 }  // namespace mqttlab::testing

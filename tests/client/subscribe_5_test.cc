@@ -8,19 +8,9 @@ namespace mqttlab::testing {
 namespace {
 
 using Id = PropertyId;
-using Filters = std::vector<std::string>;
-constexpr auto v5_0 = ProtocolVersion::v5_0;
 
-ClientConfig v5(bool clean_session = true) {
-  return {.client_id = "c", .version = v5_0, .clean_session = clean_session};
-}
 Properties identifier(std::uint32_t id) {
   return Properties().add(Id::subscription_identifier, id);
-}
-Filters filters_of(const Subscribe& subscribe) {
-  Filters filters;
-  for (const auto& s : subscribe.subscriptions) filters.emplace_back(s.filter.text());
-  return filters;
 }
 std::variant<Token, Misuse> subscribe(ClientScript& lab, Subscription subscription,
                                       Properties properties = {}) {
@@ -35,7 +25,7 @@ Subscribe answer(ClientScript& lab, std::uint8_t code) {
 }
 
 TEST(ClientSubscribe5, OptionsIdentifierAndUserPropertiesAreWrittenAsGiven) {
-  ClientScript lab(v5());
+  ClientScript lab(v5(true));
   lab.connect();
   const Subscription wanted{text("a/+"), QoS::at_least_once, true, true,
                             RetainHandling::send_if_new};
@@ -48,7 +38,7 @@ TEST(ClientSubscribe5, OptionsIdentifierAndUserPropertiesAreWrittenAsGiven) {
 }
 
 TEST(ClientSubscribe5, MisuseIsRefused_MQTT_3_8_3_4_MQTT_4_8_2_1_MQTT_4_8_2_2_U_3_8_3_1_2) {
-  ClientScript lab(v5());
+  ClientScript lab(v5(true));
   const auto refusal = [&](Subscription subscription, Properties properties = {}) {
     return std::get<Misuse>(subscribe(lab, std::move(subscription), std::move(properties)));
   };
@@ -68,7 +58,7 @@ TEST(ClientSubscribe5, MisuseIsRefused_MQTT_3_8_3_4_MQTT_4_8_2_1_MQTT_4_8_2_2_U_
 }
 
 TEST(ClientSubscribe5, AnswersAreCompletedWithCodesAndProperties) {
-  ClientScript lab(v5());
+  ClientScript lab(v5(true));
   lab.connect();
   lab.subscribe("a");
   const Properties why = Properties().add(Id::reason_string, "because");
@@ -88,7 +78,7 @@ TEST(ClientSubscribe5, AnswersAreCompletedWithCodesAndProperties) {
 
 TEST(ClientSubscribe5, AnswersWithTheWrongNumberOfCodesEndTheLink_MQTT_3_8_4_6_MQTT_3_11_3_1) {
   for (const bool subscribing : {true, false}) {
-    ClientScript lab(v5());
+    ClientScript lab(v5(true));
     lab.connect();
     subscribing ? lab.subscribe("a") : lab.unsubscribe("a");
     lab.server().rest();
@@ -102,7 +92,7 @@ TEST(ClientSubscribe5, AnswersWithTheWrongNumberOfCodesEndTheLink_MQTT_3_8_4_6_M
 }
 
 TEST(ClientSubscribe5, AResubscriptionKeepsOptionsAndIdentifiers) {
-  ClientScript lab(v5());
+  ClientScript lab(v5(true));
   lab.connect();
   const Subscription plain{text("a"), QoS::exactly_once};
   const Subscription special{text("b"), QoS::at_least_once, true, true,
@@ -126,7 +116,7 @@ TEST(ClientSubscribe5, AResubscriptionKeepsOptionsAndIdentifiers) {
 
 TEST(ClientSubscribe5, ARefusedResubscriptionIsToldAndNotWantedAnyMore) {
   for (const auto version : {ProtocolVersion::v3_1_1, v5_0}) {
-    ClientConfig config = v5();
+    ClientConfig config = v5(true);
     config.version = version;
     ClientScript lab(config);
     lab.connect();
@@ -146,13 +136,13 @@ TEST(ClientSubscribe5, ARefusedResubscriptionIsToldAndNotWantedAnyMore) {
   }
 }
 
-struct Limit {
+struct SubscribeLimit {
   const char* filter;
   Properties with;
   Id told;
   ReasonCode reason;
 };
-const std::vector<Limit> limits{
+const std::vector<SubscribeLimit> limits{
     {"$share/g/a",
      {},
      Id::shared_subscription_available,
@@ -166,14 +156,14 @@ const std::vector<Limit> limits{
 };
 
 TEST(ClientSubscribe5, WhatTheServerDoesNotTakeIsAMisuse_U_3_2_2_3_11_3_and_12_3_and_13_3) {
-  for (const Limit& limit : limits) {
+  for (const SubscribeLimit& limit : limits) {
     SCOPED_TRACE(limit.filter);
-    ClientScript lab(v5());
+    ClientScript lab(v5(true));
     lab.connect(false, Properties().add(limit.told, 0));
     EXPECT_EQ(std::get<Misuse>(subscribe(lab, {text(limit.filter)}, limit.with)),
               Misuse::not_supported);
     lab.server().expect_nothing();
-    ClientScript able(v5());
+    ClientScript able(v5(true));
     able.connect(false, Properties().add(limit.told, 1));
     EXPECT_TRUE(std::holds_alternative<Token>(subscribe(able, {text(limit.filter)}, limit.with)));
     able.server().expect<Subscribe>();
@@ -181,9 +171,9 @@ TEST(ClientSubscribe5, WhatTheServerDoesNotTakeIsAMisuse_U_3_2_2_3_11_3_and_12_3
 }
 
 TEST(ClientSubscribe5, WhatWasAskedForBeforeTheServerSaidNoIsRefused) {
-  for (const Limit& limit : limits) {
+  for (const SubscribeLimit& limit : limits) {
     SCOPED_TRACE(limit.filter);
-    ClientScript lab(v5());
+    ClientScript lab(v5(true));
     const Token token = std::get<Token>(subscribe(lab, {text(limit.filter)}, limit.with));
     lab.connect(false, Properties().add(limit.told, 0));
     lab.server().expect_nothing();
@@ -197,7 +187,7 @@ TEST(ClientSubscribe5, WhatWasAskedForBeforeTheServerSaidNoIsRefused) {
 }
 
 TEST(ClientSubscribe5, OfAResubscriptionTheServerGetsWhatItTakes) {
-  ClientScript lab(v5());
+  ClientScript lab(v5(true));
   lab.connect();
   for (const char* filter : {"a", "b/+", "c", "d", "e"}) {
     lab.subscribe(filter);
@@ -220,7 +210,7 @@ TEST(ClientSubscribe5, OfAResubscriptionTheServerGetsWhatItTakes) {
 
 TEST(ClientSubscribe5, NoPacketIsLargerThanTheServerTakes_MQTT_3_2_2_15) {
   const Properties small = Properties().add(Id::maximum_packet_size, 100);
-  ClientScript lab(v5());
+  ClientScript lab(v5(true));
   const std::string longest(91, 'x');  // fixed header 2, id 2, properties 1, length 2, options 1
   for (const std::string& filter : {std::string("a"), longest + "yy", longest}) {
     lab.subscribe(filter);

@@ -5,15 +5,6 @@
 namespace mqttlab::testing {
 namespace {
 
-std::vector<std::string> filters_of(const Subscribe& subscribe) {
-  std::vector<std::string> filters;
-  for (const auto& s : subscribe.subscriptions) filters.emplace_back(s.filter.text());
-  return filters;
-}
-using Filters = std::vector<std::string>;
-
-ClientConfig persistent() { return {.client_id = "c", .clean_session = false}; }
-
 TEST(ClientSubscribe, CompletesWithTheCodesOfSuback) {
   ClientScript lab(persistent());
   lab.connect();

@@ -165,7 +165,7 @@ void with_password(ClientConfig& client, BrokerConfig&) {
   client.authenticator = authenticator;
 }
 void with_aliases(ClientConfig& client, BrokerConfig&) {
-  client.topic_alias_maximum = client.max_topic_aliases = 1;
+  client.topic_alias_maximum = client.send_topic_alias_maximum = 1;
 }
 void one_at_a_time(ClientConfig& client, BrokerConfig& broker) {
   client.receive_maximum = 1;

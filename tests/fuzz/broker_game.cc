@@ -8,8 +8,6 @@ namespace mqttlab::fuzz {
 namespace {
 
 constexpr std::size_t most_lines = 5, sys_topics = 14;
-constexpr std::size_t most_backlog = 10'000;  // bytes of a peer that the broker does not read
-constexpr std::size_t small = 1'024;          // bytes of bookkeeping for one of anything
 
 std::size_t pending_bytes(const Peer& peer) {
   std::array<Bytes, 256> pieces;
@@ -45,7 +43,7 @@ BrokerConfig BrokerGame::draw_config(Choices& choices) {
       choices.one_of<std::optional<std::uint16_t>>({std::nullopt, std::nullopt, 2});
   config.max_session_expiry_s = choices.one_of<std::optional<std::uint32_t>>({std::nullopt, 1});
   config.topic_alias_maximum = choices.one_of<std::uint16_t>({2, 0});
-  config.max_topic_aliases = choices.one_of<std::uint16_t>({2, 0});
+  config.send_topic_alias_maximum = choices.one_of<std::uint16_t>({2, 0});
   config.maximum_qos = choices.one_of({QoS::exactly_once, QoS::exactly_once, QoS::at_least_once});
   config.retain_available = !choices.one_in(4);
   config.wildcard_available = !choices.one_in(4);

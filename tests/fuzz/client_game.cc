@@ -7,16 +7,14 @@
 namespace mqttlab::fuzz {
 namespace {
 
-constexpr std::size_t most_backlog = 10'000;  // bytes of a server that the client does not read
-constexpr std::size_t small = 1'024;          // bytes of bookkeeping for one of anything
-constexpr std::size_t most_message = 4'096;   // bytes that the application publishes, and copies
+constexpr std::size_t most_message = 4'096;  // bytes that the application publishes, and copies
 
 void draw_config_5(Choices& choices, ClientConfig& config) {
   config.session_expiry_s =
       choices.one_of<std::optional<std::uint32_t>>({std::nullopt, 0, 1, 0xFFFFFFFF});
   config.receive_maximum = choices.one_of<std::uint16_t>({65'535, 1, 3});
   config.topic_alias_maximum = choices.one_of<std::uint16_t>({2, 0});
-  config.max_topic_aliases = choices.one_of<std::uint16_t>({2, 0});
+  config.send_topic_alias_maximum = choices.one_of<std::uint16_t>({2, 0});
 }
 
 }  // namespace

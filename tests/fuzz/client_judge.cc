@@ -3,11 +3,6 @@
 namespace mqttlab::fuzz {
 namespace {
 
-template <PropertyId id>
-std::uint32_t number(const Properties& properties, std::uint32_t otherwise) {
-  return properties.get<id>().value_or(otherwise);
-}
-
 // An acknowledgement with nothing in it but its id, to be compared.
 template <typename T>
 Packet bare(const T& packet) {
@@ -75,12 +70,12 @@ void ClientJudge::hear(const Connack& packet) {
   accepted_ = v5() ? packet.reason == ReasonCode::success : packet.code == ConnectReturn::accepted;
   if (packet.session_present && clean_start_) fault_ = 0x82;  // MQTT-3.2.2-1
   const Properties& told = packet.properties;
-  max_packet_size_ = number<PropertyId::maximum_packet_size>(told, max_packet_size_);
+  max_packet_size_ = told.get<PropertyId::maximum_packet_size>().value_or(max_packet_size_);
   refused_ = !accepted_ || max_packet_size_ < 5;  // then no acknowledgement would be possible
-  receive_maximum_ = number<PropertyId::receive_maximum>(told, 65'535);
-  alias_maximum_ = number<PropertyId::topic_alias_maximum>(told, 0);
-  maximum_qos_ = number<PropertyId::maximum_qos>(told, 2);
-  retain_available_ = number<PropertyId::retain_available>(told, 1) != 0;
+  receive_maximum_ = told.get<PropertyId::receive_maximum>().value_or(65'535);
+  alias_maximum_ = told.get<PropertyId::topic_alias_maximum>().value_or(0);
+  maximum_qos_ = told.get<PropertyId::maximum_qos>().value_or(2);
+  retain_available_ = told.get<PropertyId::retain_available>().value_or(1) != 0;
 }
 
 void ClientJudge::said(Bytes bytes) {

@@ -11,6 +11,9 @@ namespace mqttlab::fuzz {
 
 /// What broker and client speak.
 inline constexpr ProtocolVersion newest = ProtocolVersion::v5_0;
+/// Of a game: bytes of a peer that the other end does not read, and of bookkeeping for one of
+/// anything.
+inline constexpr std::size_t most_backlog = 10'000, small = 1'024;
 
 /// A valid packet of `type`, which `sender` may send under `version`.
 [[nodiscard]] Packet draw_packet(Choices& choices, PacketType type, Sender sender,

@@ -3,14 +3,23 @@
 namespace mqttlab::fuzz {
 namespace {
 
-template <PropertyId id>
-std::uint32_t number(const Properties& properties, std::uint32_t otherwise) {
-  return properties.get<id>().value_or(otherwise);
-}
-
 // What a rule beyond the wire format may end a link with: limits, takeover, permissions.
 bool beyond_the_wire(ReasonCode reason) {
   return reason >= ReasonCode::protocol_error || reason == ReasonCode::unspecified_error;
+}
+
+constexpr std::string_view name_and_level("\0\4MQTT\5", 7);
+
+// What follows the fixed header of a CONNECT, which is whole.
+std::string_view body_of(Bytes frame) {
+  std::size_t header = 2;
+  while (header < 5 && (frame[header - 1] & 0x80) != 0) ++header;
+  return {reinterpret_cast<const char*>(frame.data()) + header, frame.size() - header};
+}
+bool is_connect(Bytes frame) { return !frame.empty() && frame[0] >> 4 == 1; }
+bool may_be_v5(Bytes cut) {
+  return is_connect(cut) && body_of(cut).size() < name_and_level.size() &&
+         name_and_level.starts_with(body_of(cut));
 }
 
 }  // namespace
@@ -22,7 +31,10 @@ void ServerJudge::heard(Bytes bytes) {
   to_broker_.append(bytes);
   while (!must_end()) {
     const auto frame = to_broker_.next(version_);
-    if (!frame) {
+    if (!frame && frame.violation().reason == 0x95 && !connected_) {
+      if (may_be_v5(to_broker_.front())) return;  // the broker waits until it knows
+      unreadable(frame.violation(), to_broker_.front());
+    } else if (!frame) {
       unreadable(frame.violation(), {});
     } else if (!*frame) {
       return;
@@ -38,11 +50,7 @@ void ServerJudge::heard(Bytes bytes) {
 void ServerJudge::unreadable(const Violation& violation, Bytes frame) {
   fault_ = violation.reason;
   if (connected_) return;
-  const std::string_view text(reinterpret_cast<const char*>(frame.data()), frame.size());
-  const bool begins_as_v5 =
-      !frame.empty() && frame[0] == 0x10 &&
-      text.substr(std::min<std::size_t>(text.size(), 2)).find(std::string_view("\0\4MQTT\5", 7)) <=
-          3;
+  const bool begins_as_v5 = is_connect(frame) && body_of(frame).starts_with(name_and_level);
   if (!begins_as_v5) version_ = ProtocolVersion::v3_1_1;
 }
 
@@ -98,13 +106,13 @@ void ServerJudge::connect(const Connect& packet) {
   connected_ = true;
   version_ = packet.version;
   const Properties& told = packet.properties;
-  max_packet_size_ = number<PropertyId::maximum_packet_size>(told, max_packet_size_);
-  receive_maximum_ = number<PropertyId::receive_maximum>(told, 65'535);
-  alias_maximum_ = number<PropertyId::topic_alias_maximum>(told, 0);
-  problem_information_ = number<PropertyId::request_problem_information>(told, 1) != 0;
+  max_packet_size_ = told.get<PropertyId::maximum_packet_size>().value_or(max_packet_size_);
+  receive_maximum_ = told.get<PropertyId::receive_maximum>().value_or(65'535);
+  alias_maximum_ = told.get<PropertyId::topic_alias_maximum>().value_or(0);
+  problem_information_ = told.get<PropertyId::request_problem_information>().value_or(1) != 0;
   if (const auto method = told.get<PropertyId::authentication_method>())
     method_ = std::string(method->text());
-  response_information_ = number<PropertyId::request_response_information>(told, 0) != 0;
+  response_information_ = told.get<PropertyId::request_response_information>().value_or(0) != 0;
 }
 
 void ServerJudge::said(Bytes bytes) {

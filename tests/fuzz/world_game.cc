@@ -46,7 +46,8 @@ ClientConfig WorldGame::draw_client(std::string client_id) {
     config.session_expiry_s =
         choices_.one_of<std::optional<std::uint32_t>>({std::nullopt, 0, 2, 0xFFFFFFFF});
     config.receive_maximum = choices_.one_of<std::uint16_t>({65'535, 1, 2});
-    config.topic_alias_maximum = config.max_topic_aliases = choices_.one_of<std::uint16_t>({2, 0});
+    config.topic_alias_maximum = config.send_topic_alias_maximum =
+        choices_.one_of<std::uint16_t>({2, 0});
     if (config.will && choices_.one_in(2))
       config.will->properties.add(PropertyId::will_delay_interval, 2);
   }

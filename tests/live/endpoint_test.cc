@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <stdexcept>
+#include <string>
 
 namespace mqttlab::live {
 namespace {
@@ -70,6 +72,23 @@ TEST(Endpoint, SaysWhatIsWrong) {
       EXPECT_EQ(said.find("secret"), std::string::npos) << said;
     }
   }
+}
+
+TEST(Endpoint, IsFoundAtAnotherServerTheSameWay) {
+  const Endpoint own = Endpoint::parse("wss://ada:secret@site.example:8443/mqtt");
+  for (const auto& [server, text] : std::map<std::string, std::string>{
+           {"other", "wss://other:443/mqtt"},
+           {"other:99", "wss://other:99/mqtt"},
+           {"[fe80::1]:99", "wss://[fe80::1]:99/mqtt"},
+           {"10.10.151.22:99", "wss://10.10.151.22:99/mqtt"},
+       }) {
+    const auto there = own.at(server);
+    ASSERT_TRUE(there) << server;
+    EXPECT_EQ(there->text(), text);
+  }
+  for (const char* server : {"", ":1", "tcp://other", "a@other", "other/path", "other:x", "::1",
+                             "other\r\nHost: x", "\xC3\xA9"})
+    EXPECT_FALSE(own.at(server)) << server;
 }
 
 }  // namespace

@@ -216,6 +216,35 @@ TEST_F(ServerTest, AClientDialsAgainUntilThereIsABroker) {
   EXPECT_TRUE(loop.until([&] { return echo.bytes == 300'000; }));
 }
 
+// TLS goes on under the other server's name: here the certificates are of two addresses.
+TEST_F(ServerTest, AClientGoesWhereItsServerSendsItAndTrustsNobodyElseThere) {
+  const Certificates certificates;
+  for (const char* elsewhere : {"127.0.0.1", "127.0.0.2"}) {
+    ListenerConfig listener{.endpoint = Endpoint::parse("tls://127.0.0.1:0"),
+                            .tls = certificates.server(ClientCertificate::none)};
+    listener.endpoint.host = elsewhere;
+    server.reset();
+    const std::uint16_t port = serve({.max_connections = 9}, {}, listener);
+    BrokerConfig config;
+    config.redirect = ReasonCode::use_another_server;
+    config.server_reference = "no/server " + authority(elsewhere, port);
+    listener.endpoint.host = "127.0.0.1";
+    BrokerServer first(loop.io, config, {.max_connections = 9}, 1, nullptr, log);
+    DialConfig dial{.endpoint = listener.endpoint, .tls = certificates.client(false)};
+    dial.endpoint.port = first.listen(listener);
+    ClientConfig client{.client_id = "echo", .version = ProtocolVersion::v5_0};
+    client.backoff.initial = 20 * millisecond;
+    Echo echo(loop, dial, client);
+    ASSERT_TRUE(
+        loop.until([&] { return echo.bytes == 300'000 || !echo.runner.trouble().empty(); }));
+    EXPECT_TRUE(echo.refused);
+    const bool is_certified = listener.endpoint.host == elsewhere;
+    EXPECT_EQ(echo.bytes == 300'000, is_certified) << echo.runner.trouble();
+    EXPECT_EQ(echo.runner.trouble().find("certificate") == std::string::npos, is_certified)
+        << echo.runner.trouble();
+  }
+}
+
 TEST_F(ServerTest, AStreamIsTracedWhateverCarriesIt) {
   trace::Log events;
   server = std::make_unique<BrokerServer>(

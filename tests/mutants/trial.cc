@@ -62,7 +62,7 @@ BrokerConfig Trial::broker(Random& random, Versions versions, Random& modern) {
   if (versions == Versions::old) return config;
   const std::uint16_t aliases[] = {0, 2, 16};
   config.topic_alias_maximum = aliases[modern.below(3)];
-  config.max_topic_aliases = aliases[modern.below(3)];
+  config.send_topic_alias_maximum = aliases[modern.below(3)];
   if (modern.below(4) == 0) config.max_session_expiry_s = 6;
   if (modern.below(4) == 0) config.server_keep_alive_s = 3;
   // A client of 3.1.1 could not know that it must keep to less.
@@ -98,7 +98,7 @@ void Trial::modernise(ClientConfig& config) {
   const std::optional<std::uint32_t> expiries_s[] = {std::nullopt, std::nullopt, 3, 10};
   config.receive_maximum = maxima[modern_.below(4)];
   config.topic_alias_maximum = aliases[modern_.below(3)];
-  config.max_topic_aliases = aliases[modern_.below(3)];
+  config.send_topic_alias_maximum = aliases[modern_.below(3)];
   config.session_expiry_s = expiries_s[modern_.below(4)];
   const std::uint32_t delay_s = delays_s[modern_.below(3)];
   if (config.will && delay_s > 0)

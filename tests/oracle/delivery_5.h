@@ -14,7 +14,7 @@ struct Delivery5 : testing::Test {
   static ConnectOptions v5() {
     ConnectOptions options;
     options.version = ProtocolVersion::v5_0;
-    options.says.session_expiry_s = trace::never_expires;
+    options.says.session_expiry_s = endless_expiry_s;
     return options;
   }
   void begin(int qos) {

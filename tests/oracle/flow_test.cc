@@ -16,7 +16,7 @@ struct Flow : testing::Test {
                            std::uint16_t broker_takes = 65'535) {
     ConnectOptions options;
     options.version = ProtocolVersion::v5_0;
-    options.says.session_expiry_s = trace::never_expires;
+    options.says.session_expiry_s = endless_expiry_s;
     options.says.receive_maximum = client_takes;
     options.says.topic_alias_maximum = 5;
     options.answered.receive_maximum = broker_takes;

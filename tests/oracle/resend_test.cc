@@ -15,7 +15,7 @@ struct Resend : testing::Test {
   static ConnectOptions v5() {
     ConnectOptions options;
     options.version = ProtocolVersion::v5_0;
-    options.says.session_expiry_s = trace::never_expires;
+    options.says.session_expiry_s = endless_expiry_s;
     return options;
   }
   void begin(const ConnectOptions& options = {}) {

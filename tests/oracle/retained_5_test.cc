@@ -16,7 +16,7 @@ struct Retained5 : testing::Test {
     a.connect();
     ConnectOptions v5;
     v5.version = ProtocolVersion::v5_0;
-    v5.says.session_expiry_s = trace::never_expires;
+    v5.says.session_expiry_s = endless_expiry_s;
     sub.connect(v5);
     other.connect();
   }
@@ -108,7 +108,7 @@ TEST_F(Retained5, Live_and_retained_copies_of_different_QoS) {
     publisher.connect();
     ConnectOptions v5;
     v5.version = ProtocolVersion::v5_0;
-    v5.says.session_expiry_s = trace::never_expires;
+    v5.says.session_expiry_s = endless_expiry_s;
     client.connect(v5);
     client.subscribe("r/+", 1, -1, retain_as_published);
     client.subscribe("+/1", 1);
@@ -146,7 +146,7 @@ TEST_F(Retained5, A_repeat_of_an_older_value_is_no_step_back) {
   sub.cut();
   ConnectOptions v5;
   v5.version = ProtocolVersion::v5_0;
-  v5.says.session_expiry_s = trace::never_expires;
+  v5.says.session_expiry_s = endless_expiry_s;
   sub.connect(v5);
   for (const auto& [payload, id] :
        {std::pair("old", std::uint16_t{1}), std::pair("new", std::uint16_t{2})}) {

@@ -16,7 +16,7 @@ ConnectOptions v5(std::uint32_t outlives_s, bool clean = false, int present = -1
   options.says.session_expiry_s = outlives_s;
   return options;
 }
-constexpr std::uint32_t for_ever = trace::never_expires;
+constexpr std::uint32_t for_ever = endless_expiry_s;
 
 struct Sessions5 : testing::Test {
   TraceBuilder t;

@@ -8,13 +8,12 @@ namespace {
 
 using oracle::Status;
 
-constexpr std::uint32_t for_ever = trace::never_expires;
-
 struct Wills5 : testing::Test {
   TraceBuilder t;
   Client a = t.client("a"), sub = t.client("sub");
 
-  static ConnectOptions with_will(std::uint32_t delay_s, std::uint32_t outlives_s = for_ever) {
+  static ConnectOptions with_will(std::uint32_t delay_s,
+                                  std::uint32_t outlives_s = endless_expiry_s) {
     ConnectOptions options;
     options.version = ProtocolVersion::v5_0;
     options.will_topic = "status/a";
@@ -24,7 +23,7 @@ struct Wills5 : testing::Test {
     return options;
   }
   // The will has this delay; the connection is cut after `sub` has subscribed, and time passes.
-  void cut_with(std::uint32_t delay_s, double then_s, std::uint32_t outlives_s = for_ever) {
+  void cut_with(std::uint32_t delay_s, double then_s, std::uint32_t outlives_s = endless_expiry_s) {
     sub.connect();
     sub.subscribe("status/#", 1);
     t.wait(1);

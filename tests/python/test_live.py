@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import signal
 import socket
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -165,6 +167,55 @@ def test_properties_go_through(site: Make) -> None:
     assert done.returncode == 0, done.stderr
     assert subscriber.leaves() == 0
     assert "got text/plain|t/r|a:b" in subscriber.said
+
+
+@pytest.fixture
+def refusing() -> Iterator[Callable[[str], int]]:
+    """The port of a server that says "server moved" to clients of 5.0, and where to."""
+    servers: list[socket.socket] = []
+
+    def serve(server: socket.socket, reference: str) -> None:
+        moved = b"\x1c" + len(reference).to_bytes(2, "big") + reference.encode()
+        why = b"\x1f\x00\x06gone\x1b." + b"\x26\x00\x01k\x00\x01v"
+        body = b"\x00\x9d" + bytes([len(moved + why)]) + moved + why
+        with contextlib.suppress(OSError):  # the server has been closed
+            while True:
+                client, _ = server.accept()
+                with client:
+                    client.recv(4096)
+                    client.sendall(b"\x20" + bytes([len(body)]) + body)
+                    client.recv(4096)  # until the client closes
+
+    def start(reference: str) -> int:
+        servers.append(socket.create_server(("127.0.0.1", 0)))
+        threading.Thread(target=serve, args=(servers[-1], reference), daemon=True).start()
+        return servers[-1].getsockname()[1]
+
+    yield start
+    for server in servers:
+        server.shutdown(socket.SHUT_RDWR)
+        server.close()
+
+
+def test_our_clients_go_where_a_server_sends_them(
+    site: Make, refusing: Callable[[str], int]
+) -> None:
+    here = site("mqttlab")
+    here.ours("--allow-anonymous")
+    reference = f"127.0.0.1:{here.port}"
+    here.port = refusing(reference)
+    subscriber = here.subscribe("-t", "t/#", "-V", "5", "-C", "1")
+    done = here.publish("-t", "t/x", "-m", "hi", "-q", "1", "-V", "5", "-d")
+    assert done.returncode == 0, done.stderr
+    words = f"connection refused: Server moved; go to {reference}; gone?.; k=v\n"
+    assert words in done.stderr
+    assert words in subscriber.said
+    assert subscriber.leaves() == 0
+    assert messages(subscriber) == ["t/x hi"]
+    here.port = refusing("not/a/server")
+    lost = here.publish("-t", "t/x", "-m", "hi", "-V", "5")
+    assert lost.returncode == 1
+    assert "Server moved; go to not/a/server" in lost.stderr
 
 
 @pytest.fixture

@@ -14,7 +14,18 @@ pytest.importorskip("mqttlab._sim")
 
 import mqttlab
 from chat import run
-from mqttlab import Lab, Properties, PublishError, RefusedError, Scram, Subscription, UsageError
+from mqttlab import (
+    ConnectionLostError,
+    Lab,
+    Properties,
+    PublishError,
+    Reason,
+    RefusedError,
+    Scram,
+    SubscribeError,
+    Subscription,
+    UsageError,
+)
 from mqttlab.trace import Kind, Packet
 
 V5 = {"version": 5}
@@ -266,12 +277,63 @@ def test_a_slow_identity_system_harms_nobody_else(tmp_path: Path) -> None:
 
 def test_every_connect_is_sent_to_another_server() -> None:
     async def story(lab: Lab, a: Any, b: Any, c: Any) -> None:
-        with pytest.raises(RefusedError, match="0x9d"):
-            await a.client(**V5).__aenter__()
-        with pytest.raises(RefusedError, match="0x03"):
+        client = a.client(**V5)
+        with pytest.raises(RefusedError, match=r"0x9d \(Server moved\); go to else") as caught:
+            await client.__aenter__()
+        reason = Reason(0x9D, "Server moved", server_reference="elsewhere:1883")
+        assert caught.value.reason == client.refusal == reason
+        with pytest.raises(RefusedError, match="0x03") as caught:
             await b.client().__aenter__()
+        assert caught.value.reason == Reason(3, "server unavailable")
 
     lab_with(story, redirect="server moved", server_reference="elsewhere:1883")
+
+
+def test_two_clients_of_one_id_hear_of_each_other_less_and_less_often() -> None:
+    async def story(lab: Lab, a: Any, b: Any, c: Any) -> None:
+        twin = {"client_id": "twin", **V5}
+        async with a.client(**twin) as one, b.client(**twin) as other:
+            await asyncio.sleep(540)
+            assert one.ended_by_broker == Reason(0x8E, "Session taken over")
+            assert other.ended_by_broker == one.ended_by_broker
+        async with a.client(reconnect=False, **twin) as one:
+            async with b.client(**twin) as other:
+                with pytest.raises(ConnectionLostError, match=r"0x8e \(Session taken") as caught:
+                    await anext(one.messages)
+            assert caught.value.reason == one.ended_by_broker
+            assert other.ended_by_broker is None
+
+    result = lab_with(story)
+    packets = result.events[result.events["kind"] == Kind.ARRIVED]["packet"]
+    assert 10 < (packets == Packet.CONNECT).sum() < 40
+
+
+def test_what_is_refused_is_refused_with_reasons(tmp_path: Path) -> None:
+    acl = tmp_path / "acl"
+    acl.write_text("topic readwrite public/#\n")
+
+    async def story(lab: Lab, a: Any, b: Any, c: Any) -> None:
+        async with a.client(**V5) as client:
+            with pytest.raises(SubscribeError, match=r"refused private with 0x87") as caught:
+                await client.subscribe([("public/b", 1), "private"])
+            assert [(one.code, one.name) for one in caught.value.reasons] == [
+                (1, "Granted QoS 1"),
+                (0x87, "Not authorized"),
+            ]
+            assert "number 2" in (caught.value.reasons[1].reason_string or "")
+            assert await client.unsubscribe(["public/b", "private"]) == (0, 0x11)
+            with pytest.raises(PublishError, match="0x87") as told:
+                await client.publish("private", qos=1)
+            assert told.value.reason_code == 0x87
+            assert "not allow this topic" in (told.value.reason.reason_string or "")
+        async with b.client() as old:
+            assert await old.subscribe(["public/b"]) == (0,)
+            assert await old.unsubscribe(["public/b"]) == ()
+            with pytest.raises(SubscribeError) as caught:
+                await old.subscribe("private")
+            assert [one.code for one in caught.value.reasons] == [0x80]
+
+    lab_with(story, acl=acl)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,20 @@
 
 namespace mqttlab::testing {
 
+inline constexpr auto v5_0 = ProtocolVersion::v5_0;
+inline ClientConfig persistent() { return {.client_id = "c", .clean_session = false}; }
+inline ClientConfig v5(bool clean_session = false) {
+  return {.client_id = "c", .version = v5_0, .clean_session = clean_session};
+}
+inline Properties only(PropertyId id, std::uint32_t number) { return Properties().add(id, number); }
+
+using Filters = std::vector<std::string>;
+inline Filters filters_of(const Subscribe& subscribe) {
+  Filters filters;
+  for (const auto& s : subscribe.subscriptions) filters.emplace_back(s.filter.text());
+  return filters;
+}
+
 class ClientScript {
  public:
   explicit ClientScript(ClientConfig config, std::uint64_t seed = 1)

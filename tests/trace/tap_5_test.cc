@@ -14,7 +14,7 @@ namespace {
 using Buffer = std::vector<std::uint8_t>;
 using Id = PropertyId;
 
-Slice slice(std::string_view text) { return Slice::copy_of(text); }
+Slice slice_of(std::string_view text) { return Slice::copy_of(text); }
 
 struct Tap5 : testing::Test {
   Tap5() { log.add_actor("broker"); }
@@ -31,11 +31,11 @@ struct Tap5 : testing::Test {
   static Connect connect() {
     Connect packet;
     packet.version = ProtocolVersion::v5_0;
-    packet.client_id = slice("meter-1");
+    packet.client_id = slice_of("meter-1");
     return packet;
   }
   static Publish publish(std::string_view topic, Properties properties) {
-    return {slice(topic), slice("21.5"), QoS::at_most_once, false, false, 0, properties};
+    return {slice_of(topic), slice_of("21.5"), QoS::at_most_once, false, false, 0, properties};
   }
   const Event& client_sends(const Packet& packet) {
     tap.arrived(encoded(packet), 1);
@@ -61,7 +61,7 @@ TEST_F(Tap5, CONNECT_tells_what_the_client_announces) {
       .add(Id::maximum_packet_size, 1'000)
       .add(Id::topic_alias_maximum, 7)
       .add(Id::authentication_method, "SCRAM-SHA-256");
-  packet.will = Will{slice("w"), slice("gone"), QoS::at_least_once, false};
+  packet.will = Will{slice_of("w"), slice_of("gone"), QoS::at_least_once, false};
   packet.will->properties.add(Id::will_delay_interval, 5).add(Id::message_expiry_interval, 9);
   const auto& connect = detail_of<ConnectDetail>(client_sends(packet));
   EXPECT_TRUE(connect.v5() && connect.authenticates && connect.has_will);
@@ -80,7 +80,7 @@ TEST_F(Tap5, What_CONNECT_leaves_out_has_the_value_that_the_standard_gives_it) {
   EXPECT_EQ(connect.max_packet_size, no_packet_limit);
   EXPECT_EQ(connect.will_expiry_s, std::nullopt);
   ConnectDetail old{.clean_session = false};
-  EXPECT_EQ(old.outlives_s(), never_expires);
+  EXPECT_EQ(old.outlives_s(), endless_expiry_s);
 }
 
 TEST_F(Tap5, CONNACK_tells_what_the_server_announces) {
@@ -122,8 +122,8 @@ TEST_F(Tap5, Reason_codes_are_in_the_code) {
 TEST_F(Tap5, SUBSCRIBE_tells_options_and_identifier) {
   client_sends(connect());
   Subscribe packet{1,
-                   {{slice("a"), QoS::at_least_once, true, true, RetainHandling::do_not_send},
-                    {slice("b"), QoS::exactly_once}}};
+                   {{slice_of("a"), QoS::at_least_once, true, true, RetainHandling::do_not_send},
+                    {slice_of("b"), QoS::exactly_once}}};
   packet.properties.add(Id::subscription_identifier, 300);
   const auto& subscribe = detail_of<FiltersDetail>(client_sends(packet));
   EXPECT_EQ(subscribe.identifier, 300U);
@@ -166,7 +166,7 @@ TEST_F(Tap5, An_alias_names_its_topic_per_direction_until_it_is_set_again) {
   EXPECT_EQ(detail_of<PublishDetail>(used).alias, 2);
   EXPECT_EQ(log.text(used.text), "a/b");
   EXPECT_EQ(used.message, set.message);
-  EXPECT_EQ(used.message, Log::identity("a/b", slice("21.5").bytes()));
+  EXPECT_EQ(used.message, Log::identity("a/b", slice_of("21.5").bytes()));
 
   const Event other_direction = server_sends(publish("", alias(2)));
   EXPECT_EQ(other_direction.text, 0U);

@@ -15,6 +15,7 @@
 namespace mqttlab::test {
 
 using Buffer = std::vector<std::uint8_t>;
+inline constexpr ProtocolVersion v5 = ProtocolVersion::v5_0;
 
 inline Buffer buffer(std::string_view text) { return {text.begin(), text.end()}; }
 

@@ -7,9 +7,8 @@ namespace {
 using namespace std::string_literals;
 using Id = PropertyId;
 constexpr Sender client = Sender::client, server = Sender::server;
-constexpr ProtocolVersion v5 = ProtocolVersion::v5_0;
 
-std::vector<Sample> connect_samples() {
+std::vector<Sample> connect_samples_5() {
   const std::string variable = field("MQTT") + "\x05";
   Connect plain;
   plain.version = v5;
@@ -87,7 +86,7 @@ std::vector<Sample> connack_samples() {
   };
 }
 
-std::vector<Sample> publish_samples() {
+std::vector<Sample> publish_samples_5() {
   const auto publish = [](std::string_view topic, std::string_view payload, QoS qos) {
     Publish packet{slice(topic), slice(payload), qos, false, false, 0};
     if (qos != QoS::at_most_once) packet.packet_id = 0x0102;
@@ -201,12 +200,12 @@ std::vector<Sample> ending_samples() {
 }  // namespace
 
 std::vector<Sample> samples_5() {
-  std::vector<Sample> out = connect_samples();
+  std::vector<Sample> out = connect_samples_5();
   const auto take = [&](std::vector<Sample> more) {
     for (Sample& sample : more) out.push_back(std::move(sample));
   };
   take(connack_samples());
-  take(publish_samples());
+  take(publish_samples_5());
   add_acknowledgements<Puback>(out, 0x40, ReasonCode::quota_exceeded);
   add_acknowledgements<Pubrec>(out, 0x50, ReasonCode::not_authorized);
   add_acknowledgements<Pubrel>(out, 0x62, ReasonCode::packet_identifier_not_found);

@@ -52,6 +52,28 @@ std::uint32_t number(const std::string& text, const std::string& what) {
 
 constexpr std::string_view at_peer = "Broker";
 
+// A broker's text, for a terminal.
+std::string printable(std::string_view text) {
+  std::string clean(text);
+  for (char& c : clean)
+    if (static_cast<unsigned char>(c) < ' ' || c == 0x7F) c = '?';
+  return clean;
+}
+
+// What a broker adds to its code.
+std::string words_of(const Properties& properties) {
+  std::string text;
+  properties.for_each([&](const Property& property) {
+    if (property.id == PropertyId::reason_string)
+      text += "; " + printable(property.text);
+    else if (property.id == PropertyId::server_reference)
+      text += "; go to " + printable(property.text);
+    else if (property.id == PropertyId::user_property)
+      text += "; " + printable(property.name) + "=" + printable(property.text);
+  });
+  return text;
+}
+
 }  // namespace
 
 void ClientOptions::add_to(CLI::App& app) {
@@ -226,7 +248,8 @@ ClientConfig ClientOptions::client() const {
   if (at.user_name) config.user_name = at.user_name;
   if (at.password) config.password = at.password;
   if (!session_expiry_.empty())
-    config.session_expiry_s = session_expiry_ == "-1" ? 0xFFFFFFFF : number(session_expiry_, "-x");
+    config.session_expiry_s =
+        session_expiry_ == "-1" ? endless_expiry_s : number(session_expiry_, "-x");
   if (!will_topic_.empty())
     config.will = Will{Slice::copy_of(std::string_view(will_topic_)),
                        Slice::copy_of(std::string_view(will_payload_)), static_cast<QoS>(will_qos_),
@@ -284,16 +307,30 @@ std::string words_of(const Refused& refused) {
     return text += code < std::size(codes) ? codes[code] : "?";
   }
   text += name(refused.reason, PacketType::connack);
-  if (const auto why = refused.properties.get<PropertyId::reason_string>())
-    text.append(" (").append(why->text()) += ')';
-  return text;
+  return text + words_of(refused.properties);
 }
 
 std::string words_of(const Disconnected& disconnected) {
   std::string text = "disconnected: " + disconnected.reason;
-  if (disconnected.server)
-    text.append(": ").append(name(disconnected.server->reason, PacketType::disconnect));
-  return text;
+  return disconnected.server ? text + words_of(disconnected.server->properties) : text;
+}
+
+std::string words_of(const Completed& completed) {
+  std::string text;
+  switch (completed.outcome) {
+    case Outcome::done:
+      text = "done";
+      break;
+    case Outcome::failed:
+      return "not done: the session, or for QoS 0 the connection, has ended";
+    case Outcome::expired:
+      return "not done: it has expired";
+    case Outcome::refused:
+      text = fmt::format("refused: {}", name(completed.reason, PacketType::puback));
+  }
+  for (const std::uint8_t code : completed.codes)
+    text += fmt::format(", {}", name(static_cast<ReasonCode>(code), PacketType::suback));
+  return text + words_of(completed.properties);
 }
 
 std::string words_of(Misuse misuse) {
@@ -322,8 +359,7 @@ void show(const ClientEvent& event) {
   if (const auto* ended = std::get_if<Disconnected>(&event))
     fmt::print(stderr, "{}\n", words_of(*ended));
   if (const auto* done = std::get_if<Completed>(&event))
-    fmt::print(stderr, "answer to {}: {}\n", done->token,
-               done->outcome == Outcome::done ? "done" : "not done");
+    fmt::print(stderr, "answer to {}: {}\n", done->token, words_of(*done));
   if (const auto* message = std::get_if<Received>(&event))
     fmt::print(stderr, "message on {}: {} bytes, QoS {}{}\n", message->topic.text(),
                message->payload.size(), static_cast<int>(message->qos),

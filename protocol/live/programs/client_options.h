@@ -63,7 +63,8 @@ int run_client(CLI::App& app, ClientOptions& options, int count, char** words,
 
 /// One line about an event, with -d.
 void show(const ClientEvent& event);
-/// What a refusal or the end of a link was about.
+/// What a refusal, the end of a link or an answer was about, with what the broker adds to it.
+[[nodiscard]] std::string words_of(const Completed& completed);
 [[nodiscard]] std::string words_of(const Refused& refused);
 [[nodiscard]] std::string words_of(const Disconnected& disconnected);
 [[nodiscard]] std::string words_of(Misuse misuse);

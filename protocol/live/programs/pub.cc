@@ -52,6 +52,7 @@ class Publisher {
                 [this](const ClientEvent& event) { on(event); }),
         input_(io) {
     runner_.closed = [this] {
+      if (std::exchange(referred_, false)) return;
       if (!stopping_) fail(runner_.trouble().empty() ? trouble_ : runner_.trouble());
       io_.stop();
     };
@@ -68,7 +69,6 @@ class Publisher {
  private:
   ClientConfig config() const {
     ClientConfig config = options_.client.client();
-    config.reconnect = false;
     config.queue_bytes = config.max_packet_size = 268'435'460;
     return config;
   }
@@ -83,7 +83,10 @@ class Publisher {
     if (options_.client.debug) show(event);
     if (std::holds_alternative<Connected>(event)) return begin();
     if (const auto* done = std::get_if<Completed>(&event)) return answered(*done);
-    if (const auto* refused = std::get_if<Refused>(&event)) trouble_ = words_of(*refused);
+    if (const auto* refused = std::get_if<Refused>(&event)) {
+      trouble_ = words_of(*refused);
+      referred_ = runner_.referral().has_value();
+    }
     if (const auto* ended = std::get_if<Disconnected>(&event); ended && trouble_.empty())
       trouble_ = words_of(*ended);
   }
@@ -106,10 +109,7 @@ class Publisher {
 
   void answered(const Completed& done) {
     --unanswered_;
-    if (done.outcome == Outcome::refused)
-      fail(fmt::format("refused: {}", name(done.reason, PacketType::puback)));
-    else if (done.outcome != Outcome::done)
-      fail("not published");
+    if (done.outcome != Outcome::done) fail(words_of(done));
     if (options_.lines && unanswered_ < most_unanswered) take_lines();
     leave_if_done();
   }
@@ -185,6 +185,7 @@ class Publisher {
   bool is_file_ = false, reading_ = false, input_over_ = false, input_ended_ = false;
   std::size_t unanswered_ = 0;
   bool stopping_ = false;
+  bool referred_ = false;  // sent on to another broker, which the runner dials
   std::string trouble_;
   int code_ = exit_ok;
 };

@@ -54,6 +54,7 @@ class Subscriber {
         signals_(io, SIGINT, SIGTERM),
         timer_(io) {
     runner_.closed = [this] {
+      if (std::exchange(referred_, false)) return;
       if (stopping_ || (!was_connected_ && end(exit_failed, runner_.trouble()))) io_.stop();
     };
   }
@@ -87,13 +88,17 @@ class Subscriber {
     if (std::holds_alternative<Connected>(event)) return subscribe();
     if (const auto* message = std::get_if<Received>(&event)) return print(*message);
     if (const auto* done = std::get_if<Completed>(&event)) return answered(*done);
-    if (const auto* refused = std::get_if<Refused>(&event)) {
-      end(exit_failed, words_of(*refused));
-      return leave(exit_failed);
-    }
+    if (const auto* refused = std::get_if<Refused>(&event)) return on(*refused);
     if (const auto* ended = std::get_if<Disconnected>(&event); ended && !stopping_) {
       if (!options_.client.quiet) fmt::print(stderr, "mqttlab-sub: {}\n", words_of(*ended));
     }
+  }
+
+  void on(const Refused& refused) {
+    referred_ = !stopping_ && runner_.referral().has_value();
+    if (referred_) return;
+    end(exit_failed, words_of(refused));
+    leave(exit_failed);
   }
 
   // Once: the client subscribes anew by itself where the broker has lost the session.
@@ -117,7 +122,8 @@ class Subscriber {
     if (refused == 0)
       for (const std::uint8_t code : done.codes) refused += code >= suback_failure;
     if (refused > 0)
-      end(exit_failed, fmt::format("{} of {} filters refused", refused, done.codes.size()));
+      end(exit_failed,
+          fmt::format("{} of {} filters refused: {}", refused, done.codes.size(), words_of(done)));
     if (options_.exit_after_suback || (refused > 0 && refused == done.codes.size())) leave(code_);
   }
 
@@ -160,6 +166,7 @@ class Subscriber {
   boost::asio::steady_timer timer_;
   std::uint64_t printed_ = 0;
   bool was_connected_ = false, stopping_ = false;
+  bool referred_ = false;  // sent on to another broker, which the runner dials
   int code_ = exit_ok;
 };
 
