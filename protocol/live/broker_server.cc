@@ -9,7 +9,7 @@
 
 #include "protocol/live/clock.h"
 #include "protocol/live/open_files.h"
-#include "protocol/live/tapped_peer.h"
+#include "protocol/trace/tapped_peer.h"
 
 namespace mqttlab::live {
 namespace {
@@ -104,7 +104,7 @@ LinkId BrokerServer::unused_id() {
 Peer& BrokerServer::link(Connection& connection, const Introduction& introduction, Time now) {
   Peer& peer = broker_.accept(connection.id(), now, introduction.certificate);
   if (!trace_) return peer;
-  connection.tap = std::make_unique<TappedPeer>(
+  connection.tap = std::make_unique<trace::TappedPeer>(
       peer, trace::Tap(*trace_, trace::End::broker, actor_, connection.id(), now));
   return *connection.tap;
 }

@@ -9,7 +9,6 @@
 
 #include "protocol/live/clock.h"
 #include "protocol/session/random.h"
-#include "protocol/transport/tls_filter.h"
 #include "protocol/transport/web_socket_client_filter.h"
 
 namespace mqttlab::live {
@@ -61,7 +60,7 @@ void ClientRunner::settle() {
   for (bool taken = false;;) {
     active_ = false;
     if (stream_) {
-      if (outer_ && !stream_->is_ended()) outer_->advance(steady_now());
+      if (filters_->has_filters() && !stream_->is_ended()) filters_->peer().advance(steady_now());
       stream_->flush(taken);
     }
     taken = false;
@@ -73,8 +72,7 @@ void ClientRunner::settle() {
   }
   if (stream_ && stream_->is_closed()) {
     stream_.reset();
-    outer_.reset();
-    inner_.reset();
+    filters_.reset();
     linger_until_ = never;
     if (closed) closed();
   }
@@ -150,45 +148,26 @@ void ClientRunner::connected() {
   trouble_.clear();
   socket_.set_option(Tcp::no_delay(true));
   socket_.native_non_blocking(true);
-  const bool web = has_web_socket(dial_.endpoint.transport);
-  Peer* peer = nullptr;
-  if (dial_.tls) {
-    const Establish establish = [this, web](const Introduction&, Time at) -> Peer* {
-      if (!web) return &link(at);
-      inner_ = web_socket(at);
-      return inner_.get();
+  FilterPlan plan{.tls = dial_.tls};
+  // Its own server may go by another name than its host's.
+  if (target_.host != dial_.endpoint.host) plan.server_name = target_.host;
+  if (has_web_socket(dial_.endpoint.transport))
+    plan.web_socket = [this](Establish establish, Time at) {
+      web_socket_.host = authority(target_.host, target_.port);
+      return std::make_unique<WebSocketClientFilter>(
+          web_socket_, Random(seed_ + attempt_, "web socket"), std::move(establish), at);
     };
-    // Its own server may go by another name than its host's.
-    const bool referred = target_.host != dial_.endpoint.host;
-    outer_ = std::make_unique<TlsFilter>(dial_.tls, establish, now,
-                                         referred ? target_.host : std::string());
-    peer = outer_.get();
-  } else if (web) {
-    outer_ = web_socket(now);
-    peer = outer_.get();
-  } else {
-    peer = &link(now);
-  }
-  stream_ = std::make_unique<Stream>(sockets_, socket_.release(), *peer, *this);
+  const Establish link = [this](const Introduction&, Time at) { return &client_.dialed(at); };
+  filters_ = std::make_unique<FilterStack>(plan, link, now);
+  stream_ = std::make_unique<Stream>(sockets_, socket_.release(), filters_->peer(), *this);
   wake();
 }
-
-std::unique_ptr<Filter> ClientRunner::web_socket(Time now) {
-  web_socket_.host = authority(target_.host, target_.port);
-  const Establish establish = [this](const Introduction&, Time at) { return &link(at); };
-  return std::make_unique<WebSocketClientFilter>(
-      web_socket_, Random(seed_ + attempt_, "web socket"), establish, now);
-}
-
-Peer& ClientRunner::link(Time now) { return client_.dialed(now); }
 
 void ClientRunner::ended(Stream&, CloseCause cause) {
   const Time now = steady_now();
   linger_until_ = now + time_to_linger;
-  if (outer_ && !outer_->failure().empty()) trouble_ = outer_->failure();
-  if (inner_ && !inner_->failure().empty()) trouble_ = inner_->failure();
-  const bool carried = outer_ == nullptr || (inner_ ? *inner_ : *outer_).is_established();
-  if (!carried) {
+  if (std::string failure = filters_->failure(); !failure.empty()) trouble_ = std::move(failure);
+  if (!filters_->is_established()) {
     if (trouble_.empty()) trouble_ = "the connection ended before it stood";
     client_.dial_failed(cause, now);
   }
@@ -197,7 +176,8 @@ void ClientRunner::ended(Stream&, CloseCause cause) {
 
 void ClientRunner::arm() {
   Time deadline = std::min({client_.deadline(), dial_until_, linger_until_});
-  if (outer_ && stream_ && !stream_->is_ended()) deadline = std::min(deadline, outer_->deadline());
+  if (stream_ && filters_->has_filters() && !stream_->is_ended())
+    deadline = std::min(deadline, filters_->peer().deadline());
   if (deadline >= armed_) return;
   armed_ = deadline;
   timer_.expires_at(time_point(deadline));

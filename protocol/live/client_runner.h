@@ -13,7 +13,7 @@
 #include "protocol/live/endpoint.h"
 #include "protocol/live/ready_set.h"
 #include "protocol/live/stream.h"
-#include "protocol/transport/filter.h"
+#include "protocol/transport/filter_stack.h"
 #include "protocol/transport/tls_context.h"
 #include "protocol/transport/web_socket_settings.h"
 
@@ -59,8 +59,6 @@ class ClientRunner final : public StreamOwner {
   void try_next();
   void not_dialed(const std::string& why, CloseCause cause);
   void connected();
-  Peer& link(Time now);
-  std::unique_ptr<Filter> web_socket(Time now);
   void arm();
   void due();
 
@@ -78,7 +76,7 @@ class ClientRunner final : public StreamOwner {
   bool dialing_ = false;
   unsigned attempt_ = 0;  // answers to older ones do not count
   Time dial_until_ = never;
-  std::unique_ptr<Filter> inner_, outer_;
+  std::unique_ptr<FilterStack> filters_;
   std::unique_ptr<Stream> stream_;
   bool active_ = false;
   Time linger_until_ = never;

@@ -6,7 +6,7 @@
 
 #include "protocol/live/listener.h"
 #include "protocol/live/stream.h"
-#include "protocol/transport/filter.h"
+#include "protocol/transport/filter_stack.h"
 
 namespace mqttlab::live {
 
@@ -30,9 +30,9 @@ class Connection final : public StreamOwner {
   [[nodiscard]] Listener& listener() { return listener_; }
   [[nodiscard]] Stream& stream() { return *stream_; }
   [[nodiscard]] Time since() const { return since_; }
-  [[nodiscard]] bool has_link() const { return has_link_; }
+  [[nodiscard]] bool has_link() const { return filters_.is_established(); }
   /// What the transport found wrong; empty: nothing.
-  [[nodiscard]] std::string failure() const;
+  [[nodiscard]] std::string failure() const { return filters_.failure(); }
 
   /// Writes and closes as far as it goes.
   void flush(Time now);
@@ -50,8 +50,6 @@ class Connection final : public StreamOwner {
  private:
   void active(Stream&) override { owner_.active(*this); }
   void ended(Stream&, CloseCause cause) override;
-  std::unique_ptr<Filter> web_socket(const Introduction& introduction, Time now);
-  Peer& link(const Introduction& introduction, Time now);
 
   const LinkId id_;
   const std::string address_;
@@ -59,8 +57,7 @@ class Connection final : public StreamOwner {
   Owner& owner_;
   const Time since_;
   Time linger_until_ = never;
-  bool has_link_ = false;
-  std::unique_ptr<Filter> inner_, outer_;  // wss has both; the outer one goes first
+  FilterStack filters_;
   std::unique_ptr<Stream> stream_;
 };
 

@@ -8,13 +8,14 @@
 #include <cerrno>
 
 #include "protocol/live/clock.h"
+#include "protocol/trace/tapped_peer.h"
 
 namespace mqttlab::live {
 namespace {
 
 // More than this from one stream waits for the others' turn.
 constexpr std::size_t turn_bytes = 64 << 10;
-constexpr std::size_t most_pieces = 64;  // of one write; no more than TappedPeer looks at
+constexpr std::size_t most_pieces = trace::TappedPeer::most_pieces;  // of one write
 
 CloseCause cause_of(int error) {
   return error == ETIMEDOUT || error == EHOSTUNREACH || error == ENETUNREACH ? CloseCause::timeout

@@ -1,6 +1,7 @@
 // What TLS and WebSocket have in common: a Peer towards the transport that carries another Peer.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 
@@ -18,6 +19,16 @@ struct Introduction {
 /// until the filter has told it closed().
 using Establish = std::function<Peer*(const Introduction& introduction, Time now)>;
 
+/// Bytes that filters have put beside those they carry.
+struct Overhead {
+  std::uint64_t web_socket_bytes = 0, tls_bytes = 0;
+  Overhead& operator+=(const Overhead& other) {
+    web_socket_bytes += other.web_socket_bytes;
+    tls_bytes += other.tls_bytes;
+    return *this;
+  }
+};
+
 /// A Peer that carries another one. Two rules beyond Peer's:
 /// - advance(now) also moves bytes: a host calls it after the inner Peer has been given something
 ///   to write, or room to read, by anyone but this transport.
@@ -27,6 +38,8 @@ class Filter : public Peer {
   [[nodiscard]] virtual bool is_established() const = 0;
   /// What this end found wrong with the other, in words, without secrets; empty: nothing.
   [[nodiscard]] virtual const std::string& failure() const = 0;
+  /// Bytes that this end has put beside those it carries, so far: handshakes, headers, goodbyes.
+  [[nodiscard]] virtual std::uint64_t overhead_bytes() const = 0;
 };
 
 }  // namespace mqttlab

@@ -32,6 +32,7 @@ struct RecordBytes::Calls {
       bytes.out_begin_ = 0;
     }
     out.insert(out.end(), from, from + size);
+    bytes.written_bytes_ += static_cast<std::uint64_t>(size);
     return size;
   }
   static long control(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH ? 1 : 0; }

@@ -29,6 +29,8 @@ class RecordBytes {
 
   /// All bytes that have been read so far.
   [[nodiscard]] std::uint64_t read_bytes() const { return read_bytes_; }
+  /// All bytes that have been written so far, whether they have been sent or not.
+  [[nodiscard]] std::uint64_t written_bytes() const { return written_bytes_; }
   /// Memory held at present, in bytes.
   [[nodiscard]] std::size_t capacity() const { return (in_ ? in_bytes : 0) + out_.capacity(); }
 
@@ -39,7 +41,7 @@ class RecordBytes {
   struct Calls;  // what OpenSSL calls
   std::unique_ptr<std::uint8_t[]> in_;
   std::size_t in_begin_ = 0, in_end_ = 0;
-  std::uint64_t read_bytes_ = 0;
+  std::uint64_t read_bytes_ = 0, written_bytes_ = 0;
   std::vector<std::uint8_t> out_;
   std::size_t out_begin_ = 0;
 };

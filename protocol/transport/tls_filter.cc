@@ -200,6 +200,7 @@ bool TlsFilter::write(Time now) {
       fail(words_of_last_error(), now);
       return wrote;
     }
+    carried_bytes_ += n;
     inner_->sent(n, now);
     wrote = true;
   }

@@ -41,6 +41,9 @@ class TlsFilter final : public Filter {
   [[nodiscard]] bool finished() const override { return state_ == State::closing; }
   [[nodiscard]] bool is_established() const override { return established_; }
   [[nodiscard]] const std::string& failure() const override { return failure_; }
+  [[nodiscard]] std::uint64_t overhead_bytes() const override {
+    return records_.written_bytes() - carried_bytes_;
+  }
 
   /// The protocol that ALPN chose; empty: none.
   [[nodiscard]] std::string_view protocol() const;
@@ -71,6 +74,7 @@ class TlsFilter final : public Filter {
   Establish establish_;
   Peer* inner_ = nullptr;
   Time handshake_due_;
+  std::uint64_t carried_bytes_ = 0;  // that the inner Peer is rid of
   std::string identity_, failure_;
   State state_ = State::handshaking;
   bool established_ = false;

@@ -217,6 +217,7 @@ void WebSocketFilter::sent(std::size_t n, Time now) {
     return;
   }
   const std::size_t of_header = std::min(n, header_size_ - header_taken_);
+  if (of_header > 0 && !frame_begun()) overhead_bytes_ += header_size_;
   header_taken_ += of_header;
   n -= of_header;
   assert(n <= frame_left_);
@@ -255,25 +256,32 @@ bool WebSocketFilter::write_on(Time now) {
   return is_client_;
 }
 
+void WebSocketFilter::append(Opcode opcode, std::span<const Bytes> payload) {
+  const std::size_t before = out_.size();
+  frames_.append(out_, opcode, payload);
+  overhead_bytes_ += out_.size() - before;
+}
+
 void WebSocketFilter::begin_frame(std::span<const Bytes> pieces, std::size_t size) {
   if (!is_client_) {
     frame_left_ = size;
     header_size_ = frames_.binary_header(header_, size);
     return;
   }
+  overhead_bytes_ -= size;  // what it carries is no overhead
   std::array<Bytes, 16> taken;
   std::size_t count = 0;
   for (; size > 0; size -= taken[count++].size())
     taken[count] = pieces[count].first(std::min(size, pieces[count].size()));
-  frames_.append(out_, Opcode::binary, std::span(taken).first(count));
+  append(Opcode::binary, std::span(taken).first(count));
 }
 
 void WebSocketFilter::write_control() {
   if (std::exchange(pong_due_, false)) {
     const Bytes payload = pong_;
-    frames_.append(out_, Opcode::pong, {&payload, 1});
+    append(Opcode::pong, {&payload, 1});
   }
-  if (std::exchange(ping_due_, false)) frames_.append(out_, Opcode::ping, {});
+  if (std::exchange(ping_due_, false)) append(Opcode::ping, {});
 }
 
 // A frame that has begun goes on to its end, and its bytes come here: the inner Peer is about to
@@ -294,6 +302,7 @@ bool WebSocketFilter::finish_frame(Time now) {
 
 void WebSocketFilter::write(std::string_view text) {
   out_.insert(out_.end(), text.begin(), text.end());
+  overhead_bytes_ += text.size();
 }
 
 void WebSocketFilter::show(std::shared_ptr<const HttpResource> resource) {
@@ -322,7 +331,7 @@ void WebSocketFilter::end(std::string failure, Time now) {
 void WebSocketFilter::shut(Bytes close, CloseCause cause, Time now) {
   if (phase_ != Phase::open) return;
   if (!finish_frame(now)) return give_up({}, cause, now);
-  frames_.append(out_, Opcode::close, {&close, 1});
+  append(Opcode::close, {&close, 1});
   phase_ = Phase::closing;
   give_up_at_ = after(now, settings_.close_timeout);
   drop_inner(cause, now);

@@ -34,6 +34,7 @@ class WebSocketFilter : public Filter {
   [[nodiscard]] bool finished() const override { return phase_ == Phase::ended; }
   [[nodiscard]] bool is_established() const override { return established_; }
   [[nodiscard]] const std::string& failure() const override { return failure_; }
+  [[nodiscard]] std::uint64_t overhead_bytes() const override { return overhead_bytes_; }
 
   static constexpr std::size_t input_bytes = 4'096;  ///< of space()
   /// Payload that a frame takes at most: with its header it fills one TLS record.
@@ -70,6 +71,7 @@ class WebSocketFilter : public Filter {
   void take_close(Time now);
   bool write_on(Time now);
   void write_control();
+  void append(Opcode opcode, std::span<const Bytes> payload);
   void begin_frame(std::span<const Bytes> pieces, std::size_t size);
   bool finish_frame(Time now);
   void shut(Bytes close, CloseCause cause, Time now);
@@ -106,6 +108,7 @@ class WebSocketFilter : public Filter {
   std::size_t shown_ = 0;  // of its body
   std::array<std::uint8_t, WebSocketFrames::max_header_bytes> header_;
   std::size_t header_size_ = 0, header_taken_ = 0, frame_left_ = 0;
+  std::uint64_t overhead_bytes_ = 0;
   bool pong_due_ = false, ping_due_ = false;
   std::vector<std::uint8_t> pong_;  // the last ping's payload: it is the one that is answered
 

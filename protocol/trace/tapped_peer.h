@@ -5,11 +5,17 @@
 
 #include "protocol/trace/tap.h"
 
-namespace mqttlab::live {
+namespace mqttlab::trace {
 
 class TappedPeer final : public Peer {
  public:
-  TappedPeer(Peer& peer, trace::Tap tap) : peer_(peer), tap_(std::move(tap)) {}
+  /// Pieces of one write that a host may take: more are not seen.
+  static constexpr std::size_t most_pieces = 64;
+
+  TappedPeer(Peer& peer, Tap tap) : peer_(peer), tap_(std::move(tap)) {}
+  /// The Peer's process is dead: records the end without telling the Peer, which is not called any
+  /// more.
+  void bury(Time now) { tap_.closed(CloseCause::local, now); }
 
   std::span<std::uint8_t> space() override { return room_ = peer_.space(); }
   void received(std::size_t n, Time now) override {
@@ -28,8 +34,8 @@ class TappedPeer final : public Peer {
 
  private:
   Peer& peer_;
-  trace::Tap tap_;
+  Tap tap_;
   std::span<std::uint8_t> room_;
 };
 
-}  // namespace mqttlab::live
+}  // namespace mqttlab::trace

@@ -1,13 +1,13 @@
-#include "protocol/live/tapped_peer.h"
+#include "protocol/trace/tapped_peer.h"
 
 #include <algorithm>
 #include <array>
 
-namespace mqttlab::live {
+namespace mqttlab::trace {
 
 // What was taken is what was pending, as far as it goes.
 void TappedPeer::sent(std::size_t n, Time now) {
-  std::array<Bytes, 64> pieces;  // as many as a Stream writes at once
+  std::array<Bytes, most_pieces> pieces;
   const std::size_t count = peer_.pending(pieces);
   std::size_t left = n;
   for (std::size_t i = 0; i < count && left > 0; ++i) {
@@ -18,4 +18,4 @@ void TappedPeer::sent(std::size_t n, Time now) {
   peer_.sent(n, now);
 }
 
-}  // namespace mqttlab::live
+}  // namespace mqttlab::trace
