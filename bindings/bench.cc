@@ -18,15 +18,18 @@ void bind_bench(py::module_& m) {
   const sim::BenchConfig defaults;
   m.def(
       "run_bench",
-      [](std::uint32_t devices, std::uint64_t seed, std::uint64_t messages) {
+      [](std::uint32_t devices, std::uint64_t seed, std::uint64_t messages,
+         const std::string& transport) {
         const py::gil_scoped_release unlocked;
         sim::BenchConfig config;
         config.devices = devices;
         config.seed = seed;
         config.messages = messages;
+        config.transport = transport_named(transport);
         return sim::run_bench(config);
       },
-      "devices"_a, "seed"_a = defaults.seed, "messages"_a = defaults.messages);
+      "devices"_a, "seed"_a = defaults.seed, "messages"_a = defaults.messages,
+      "transport"_a = "tcp");
 }
 
 }  // namespace mqttlab::bindings

@@ -50,7 +50,7 @@ void LabWorld::add_broker(const std::string& name, BrokerConfig config, const Ac
   settings_.queue_qos0 = config.queue_qos0;
 }
 
-ClientId LabWorld::add_client(DeviceId device, ClientConfig config) {
+ClientId LabWorld::add_client(DeviceId device, ClientConfig config, Transport transport) {
   settings_.ping_timeout = std::max(settings_.ping_timeout, config.ping_timeout);
   // What a client may need once the faults are over: to notice that its link died during them, to
   // dial at the next turn of its back-off, and to finish what is open.
@@ -58,7 +58,7 @@ ClientId LabWorld::add_client(DeviceId device, ClientConfig config) {
   const Time converge =
       config.keep_alive_s * second + config.ping_timeout + config.backoff.maximum + finish;
   settings_.converge_within = std::max(settings_.converge_within, converge);
-  return world().add_client(device, std::move(config));
+  return world().add_client(device, std::move(config), transport);
 }
 
 Fleet& LabWorld::add_fleet(const std::string& name, std::vector<ClientId> clients,

@@ -38,7 +38,7 @@ class LabWorld {
     return *world_;
   }
   void add_broker(const std::string& name, BrokerConfig config, const AccessTexts& access);
-  ClientId add_client(DeviceId device, ClientConfig config);
+  ClientId add_client(DeviceId device, ClientConfig config, Transport transport);
   Fleet& add_fleet(const std::string& name, std::vector<ClientId> clients, FleetConfig config);
   /// Every event of the watched clients, in order.
   [[nodiscard]] std::vector<std::pair<ClientId, ClientEvent>> take();

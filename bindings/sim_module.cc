@@ -1,4 +1,5 @@
 // _sim: the simulated world. Binaries that link ns-3 fall under its GPL-2.0.
+#include <openssl/crypto.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
@@ -36,6 +37,10 @@ std::unique_ptr<LabWorld> make_world(std::uint64_t seed, bool ipv6, const std::s
 PYBIND11_MODULE(_sim, m) {
   m.doc() = "The simulated world.";
   m.attr("ns3_version") = NS3_VERSION;
+  m.attr("openssl_version") = OpenSSL_version(OPENSSL_VERSION_STRING);
+  py::dict ports;
+  for (const char* name : {"tcp", "tls", "ws", "wss"}) ports[name] = port_of(transport_named(name));
+  m.attr("ports") = ports;
   translate_errors();
   py::module_::import("mqttlab._core");  // has the class World, and all that worlds are made of
   m.def("world", &make_world, py::kw_only(), "seed"_a, "ipv6"_a = false, "tcp"_a = "linux-like",

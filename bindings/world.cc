@@ -155,8 +155,10 @@ py::list filters(const LabWorld& lab) {
 
 py::tuple counters(const LabWorld& lab, DeviceId device, bool up) {
   const DirectionCounters c = lab.world().counters(device, up);
+  const Overhead added = lab.world().overhead(device, up);
   return py::make_tuple(c.packets, c.bytes, c.header_bytes, c.payload_bytes, c.retransmitted_bytes,
-                        c.lost_random, c.lost_burst, c.lost_queue, c.lost_down, c.delivered);
+                        c.lost_random, c.lost_burst, c.lost_queue, c.lost_down, c.delivered,
+                        added.web_socket_bytes, added.tls_bytes);
 }
 
 py::dict gauges(const LabWorld& lab) {
@@ -259,7 +261,13 @@ void bind_world(py::module_& m) {
           "name"_a, "config"_a, "passwords"_a = py::none(), "acl"_a = py::none(),
           "anonymous"_a = true, "scram"_a = false, "tokens"_a = py::none(),
           "decision_delay"_a = py::none())
-      .def("add_client", &LabWorld::add_client, "device"_a, "config"_a)
+      .def(
+          "add_client",
+          [](LabWorld& lab, DeviceId device, const ClientConfig& config,
+             const std::string& transport) {
+            return lab.add_client(device, config, transport_named(transport));
+          },
+          "device"_a, "config"_a, "transport"_a = "tcp")
       .def("add_fleet", &LabWorld::add_fleet, "name"_a, "clients"_a, "config"_a,
            py::return_value_policy::reference_internal)
       .def("take", &LabWorld::take)

@@ -24,6 +24,8 @@ PULSE = {"keep_alive_s": 20, "ping_timeout": "5s"}  # a dead link is noticed wit
 V3 = {"version": "3.1.1"}
 V5 = {"version": "5", "send_topic_alias_maximum": 2}
 VERSIONS = {"3.1.1": [V3], "5": [V5], "mixed": [V3, V5]}
+CARRIERS = ("tcp", "tls", "ws", "wss")
+TRANSPORTS = {**{name: (name,) for name in CARRIERS}, "mixed": CARRIERS}
 
 
 @mqttlab.scenario(until="20min")
@@ -37,6 +39,7 @@ async def field_trial(
     interval: Duration = Duration("15s"),
     deaths: float = 0.15,
     version: str = "3.1.1",
+    transport: str = "tcp",
 ) -> None:
     """Devices on a lossy, a slow and an intermittent link, publishing at QoS 0, 1 and 2.
 
@@ -47,16 +50,24 @@ async def field_trial(
     interval: between two readings of a device.
     deaths: share of the devices that die without DISCONNECT during the faults.
     version: of MQTT, 3.1.1 or 5; or mixed: half of the clients speak either.
+    transport: tcp, tls, ws or wss; or mixed: a quarter of the clients use each.
     """
     check("devices", devices >= 3, f"must be 3 or more, one for each link, got {devices}")
     check("deaths", 0 <= deaths <= 1, f"must be a share from 0 to 1, got {deaths}")
-    known = " or ".join(VERSIONS)
-    check("version", version in VERSIONS, f"must be {known}, got {version!r}")
+    for parameter, value, known in (
+        ("version", version, VERSIONS),
+        ("transport", transport, TRANSPORTS),
+    ):
+        check(parameter, value in known, f"must be {' or '.join(known)}, got {value!r}")
     check("interval", interval > 0, "must be over 0, got 0; 15s is the default")
 
     # What waits for the absent desk must fit: a full queue would excuse a loss.
     await lab.broker("broker", queue_messages=100_000, queue_bytes="64MiB")
-    speaks = VERSIONS[version]
+    speaks = [
+        {**spoken, "transport": carrier}
+        for carrier in TRANSPORTS[transport]
+        for spoken in VERSIONS[version]
+    ]
     office = lab.link("wifi", name="office")
     desk, wall, audit = (lab.device(name, via=office) for name in ("desk", "wall", "audit"))
     meters = [
@@ -110,12 +121,12 @@ def publish_readings(
     interval: Duration,
     stop_at: float,
 ) -> None:
-    """A fleet for each QoS level, kind of session and version; each link has its share of all."""
+    """A fleet for each QoS level, kind of session, version and transport, on all links alike."""
     kinds = [(qos, clean, how) for qos in (0, 1, 2) for clean in (False, True) for how in speaks]
     for number, (qos, clean, how) in enumerate(kinds):
         if members := meters[number :: len(kinds)]:
             session = "clean" if clean else "persistent"
-            spoken = f", MQTT {how['version']}" if len(speaks) > 1 else ""
+            spoken = f", MQTT {how['version']}, {how['transport']}" if len(speaks) > 1 else ""
             lab.fleet(
                 members,
                 name=f"qos {qos}, {session} session{spoken}",

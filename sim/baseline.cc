@@ -70,9 +70,7 @@ WorldConfig Baseline::world(const BaselineConfig& config) {
 }
 
 Baseline::Baseline(const BaselineConfig& config) : config_(config), network_(world(config)) {
-  network_.serve([this](ns3::Ptr<TcpSocket> socket, std::uint32_t connection) {
-    accepted(std::move(socket), connection);
-  });
+  network_.serve([this](const Arrival& arrival) { accepted(arrival.socket, arrival.connection); });
   ends_.resize(config.devices + 1);
   for (DeviceIndex device = 0; device <= config.devices; ++device) {
     network_.add_device("device-" + std::to_string(device), config.link);
@@ -88,7 +86,7 @@ Baseline::Baseline(const BaselineConfig& config) : config_(config), network_(wor
 }
 
 void Baseline::dial(DeviceIndex device) {
-  const Dial dial = network_.dial(device);
+  const Dial dial = network_.dial(device, over::tcp);
   if (device != receiver) {
     ends_[device] = std::make_unique<Counter>(dial.socket, config_.answer_bytes, [] {});
     return;

@@ -65,7 +65,7 @@ Round run_mqtt(const BenchConfig& config) {
     const DeviceId device = world.add_device(name, spec);
     ClientConfig client;
     client.client_id = name;
-    return world.add_client(device, client);
+    return world.add_client(device, client, config.transport);
   };
   const ClientId subscriber = add("subscriber");
   std::vector<ClientId> publishers;

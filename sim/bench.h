@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "protocol/peer.h"
+#include "protocol/transport/transport.h"
 
 namespace mqttlab::sim {
 
@@ -12,9 +13,10 @@ struct BenchConfig {
   std::uint64_t seed = 1;
   std::uint64_t messages = 20'000;  ///< about so many are measured, after the connecting
   std::uint32_t payload_bytes = 64;
-  Time interval = 30 * second;    ///< between publishes of one device
-  Time delay = 25 * millisecond;  ///< one way
-  double loss = 0.02;             ///< independent, each way
+  Time interval = 30 * second;      ///< between publishes of one device
+  Time delay = 25 * millisecond;    ///< one way
+  double loss = 0.02;               ///< independent, each way
+  Transport transport = over::tcp;  ///< of MQTT; bare ns-3 moves its bytes over TCP
 };
 
 struct BenchResult {

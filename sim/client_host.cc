@@ -1,13 +1,17 @@
 #include "sim/client_host.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace mqttlab::sim {
 
-ClientHost::ClientHost(Network& network, DeviceIndex device, ClientConfig config,
-                       std::uint64_t seed, trace::Log& log, trace::Actor actor, Ready ready)
+ClientHost::ClientHost(Network& network, const Security& security, DeviceIndex device,
+                       Transport transport, ClientConfig config, std::uint64_t seed,
+                       trace::Log& log, trace::Actor actor, Ready ready)
     : network_(network),
+      security_(security),
       device_(device),
+      transport_(transport),
       log_(log),
       actor_(actor),
       client_(std::move(config), seed, &log, actor),
@@ -19,7 +23,9 @@ ClientHost::ClientHost(Network& network, DeviceIndex device, ClientConfig config
       woken_([this] { settle(); }),
       burial_([this] { bury(); }) {}
 
-ClientHost::~ClientHost() { drop_dial(); }
+ClientHost::~ClientHost() {
+  if (dialing_.socket) dialing_.socket->vanish();
+}
 
 void ClientHost::wake() {
   if (!dead_) woken_.set(virtual_now());
@@ -33,22 +39,46 @@ std::optional<Misuse> ClientHost::stop(const Disconnect& disconnect) {
   return std::nullopt;
 }
 
+trace::TappedPeer ClientHost::carried(Stream& stream, const Introduction&) {
+  dial_until_ = never;
+  trace::Tap tap(log_, trace::End::client, actor_, stream.connection(), virtual_now());
+  return {client_.dialed(virtual_now()), std::move(tap)};
+}
+
 void ClientHost::active(Stream&) { settle(); }
 
 void ClientHost::settle() {
   if (dead_) return;
-  if (stream_) stream_->pump();
+  pump();
   // Taking a message acknowledges it and makes room for more to read, which may be the next one.
   while (client_.has_events() && !watched_) {
     give_events();
     if (dead_) return;  // a handler may end its own device
-    if (stream_) stream_->pump();
+    pump();
   }
   if (client_.has_events()) ready_();
-  if (stream_ && stream_->is_over()) stream_.reset();
   if (virtual_now() >= dial_until_) drop_dial();
-  if (client_.wants_link() && !stream_) dial();
-  alarm_.set(client_.deadline());
+  if (client_.wants_link()) dial();
+  alarm_.set(std::min(client_.deadline(), stream_ ? stream_->deadline() : never));
+}
+
+void ClientHost::pump() {
+  if (!stream_) return;
+  stream_->pump();
+  if (!stream_->is_over()) return;
+  if (!stream_->is_established()) client_.dial_failed(stream_->end_cause(), virtual_now());
+  let_go();
+}
+
+void ClientHost::let_go() {
+  overhead_ += stream_->overhead();
+  stream_.reset();
+}
+
+Overhead ClientHost::overhead() const {
+  Overhead all = overhead_;
+  if (stream_) all += stream_->overhead();
+  return all;
 }
 
 void ClientHost::give_events() {
@@ -60,11 +90,12 @@ void ClientHost::give_events() {
 }
 
 void ClientHost::dial() {
-  drop_dial();  // given up by the client
+  drop_dial();                 // given up by the client
+  if (stream_) drop_stream();  // what it still has to say goodbye for is not waited for
   client_.dialing(virtual_now());
   const Time patience = client_.config().connect_timeout;
   dial_until_ = patience < never - virtual_now() ? virtual_now() + patience : never;
-  dialing_ = network_.dial(device_);
+  dialing_ = network_.dial(device_, transport_);
   if (dialing_.connection == 0) {  // every local port is still in use
     client_.dial_failed(CloseCause::local, virtual_now());
     return;
@@ -78,15 +109,19 @@ void ClientHost::drop_dial() {
   if (dialing_.socket) dialing_.socket->vanish();
   dialing_ = {};
   dial_until_ = never;
+  if (stream_ && !stream_->is_established()) drop_stream();
+}
+
+void ClientHost::drop_stream() {
+  stream_->drop();
+  let_go();
 }
 
 void ClientHost::connected(ns3::Ptr<ns3::Socket>) {
   if (dead_) return;
   const Dial dial = std::exchange(dialing_, {});
-  dial_until_ = never;
-  trace::Tap tap(log_, trace::End::client, actor_, dial.connection, virtual_now());
-  Peer& peer = client_.dialed(virtual_now());
-  stream_ = std::make_unique<Stream>(dial.socket, peer, std::move(tap), dial.connection, *this);
+  stream_ = std::make_unique<Stream>(dial.socket, dial.connection,
+                                     security_.client(transport_, dial.connection), *this);
   settle();
 }
 
@@ -111,9 +146,11 @@ void ClientHost::die(trace::Death how) {
 }
 
 void ClientHost::bury() {
+  if (stream_) {
+    stream_->die(death_);
+    let_go();
+  }
   drop_dial();
-  if (stream_) stream_->die(death_);
-  stream_.reset();
 }
 
 }  // namespace mqttlab::sim

@@ -7,6 +7,7 @@
 #include "protocol/world/hosted_client.h"
 #include "sim/alarm.h"
 #include "sim/network.h"
+#include "sim/security.h"
 #include "sim/stream.h"
 
 namespace mqttlab::sim {
@@ -16,8 +17,10 @@ class ClientHost final : public HostedClient, public StreamOwner {
   /// Told when a watched client has events.
   using Ready = std::function<void()>;
 
-  ClientHost(Network& network, DeviceIndex device, ClientConfig config, std::uint64_t seed,
-             trace::Log& log, trace::Actor actor, Ready ready);
+  /// `security` has prepared for the transport.
+  ClientHost(Network& network, const Security& security, DeviceIndex device, Transport transport,
+             ClientConfig config, std::uint64_t seed, trace::Log& log, trace::Actor actor,
+             Ready ready);
   ~ClientHost() override;
 
   [[nodiscard]] Client& client() override { return client_; }
@@ -25,19 +28,27 @@ class ClientHost final : public HostedClient, public StreamOwner {
   [[nodiscard]] std::optional<Misuse> stop(const Disconnect& disconnect) override;
   void die(trace::Death how) override;  ///< its sockets close in an event at now()
 
+  trace::TappedPeer carried(Stream& stream, const Introduction& introduction) override;
   void active(Stream& stream) override;
+  /// Of all its connections so far, at this end.
+  [[nodiscard]] Overhead overhead() const;
 
  private:
   void settle();
+  void pump();
   void give_events();
   void bury();
   void dial();
   void drop_dial();
+  void drop_stream();
+  void let_go();
   void connected(ns3::Ptr<ns3::Socket> socket);
   void not_connected(ns3::Ptr<ns3::Socket> socket);
 
   Network& network_;
+  const Security& security_;
   DeviceIndex device_;
+  Transport transport_;
   trace::Log& log_;
   trace::Actor actor_;
   Client client_;
@@ -46,6 +57,7 @@ class ClientHost final : public HostedClient, public StreamOwner {
   Dial dialing_;
   Time dial_until_ = never;  // the client waits no longer
   std::unique_ptr<Stream> stream_;
+  Overhead overhead_;  // of streams that are gone
   Alarm alarm_, woken_, burial_;
 };
 

@@ -16,11 +16,11 @@
 #include <algorithm>
 #include <array>
 #include <stdexcept>
+#include <utility>
 
 namespace mqttlab::sim {
 namespace {
 
-constexpr std::uint16_t broker_port = 1883;
 constexpr std::uint32_t broker_host = 1;               // 10.0.0.1, fd00::1
 constexpr std::uint32_t first_device_host = 0x1'0001;  // 10.1.0.1, fd00::1:1
 constexpr std::uint32_t host_mask = 0xFF'FFFF;
@@ -149,29 +149,41 @@ void Network::add_front() {
                               });
   add_address(front.node, front.port, broker_host);
   fronts_.push_back(std::move(front));
-  // ns-3's sockets may only be used inside events; node set-up has happened by the first one.
-  const std::size_t index = fronts_.size() - 1;
-  ns3::Simulator::ScheduleWithContext(fronts_[index].node->GetId(), ns3::Time(0),
-                                      [this, index] { listen(fronts_[index]); });
+  open(fronts_.size() - 1, over::tcp);
 }
 
-void Network::listen(Front& front) {
-  front.listener = TcpSocket::create(front.node);
-  front.listener->Bind(endpoint(config_.ipv6, broker_host, broker_port));
-  front.listener->Listen();
-  front.listener->SetAcceptCallback(
+void Network::open(DeviceIndex device, Transport transport) {
+  open(std::size_t{device / config_.devices_per_front}, transport);
+}
+
+// A listener costs every packet of its front node a little, so there are only those that are used.
+void Network::open(std::size_t front, Transport transport) {
+  if (std::exchange(fronts_[front].open[index_of(transport)], true)) return;
+  // ns-3's sockets may only be used inside events; node set-up has happened by the first one.
+  ns3::Simulator::ScheduleWithContext(
+      fronts_[front].node->GetId(), ns3::Time(0),
+      [this, front, transport] { listen(fronts_[front], transport); });
+}
+
+void Network::listen(Front& front, Transport transport) {
+  auto& listener = front.listeners[index_of(transport)];
+  listener = TcpSocket::create(front.node);
+  listener->Bind(endpoint(config_.ipv6, broker_host, port_of(transport)));
+  listener->Listen();
+  listener->SetAcceptCallback(
       ns3::MakeNullCallback<bool, ns3::Ptr<ns3::Socket>, const ns3::Address&>(),
       ns3::MakeCallback(&Network::accept, this));
 }
 
 void Network::accept(ns3::Ptr<ns3::Socket> socket, const ns3::Address& from) {
-  const auto known = connections_.find({host_of(from) - first_device_host, port_of(from)});
-  const auto tcp = ns3::DynamicCast<TcpSocket>(socket);
+  const DeviceIndex device = host_of(from) - first_device_host;
+  const auto known = connections_.find({device, port_of(from)});
+  const auto stream = ns3::DynamicCast<TcpSocket>(socket);
   if (known == connections_.end() || !accepted_) {
-    tcp->reset_and_forget();
+    stream->reset_and_forget();
     return;
   }
-  accepted_(tcp, known->second);
+  accepted_({stream, known->second.connection, device, known->second.transport});
 }
 
 void Network::send_down(ns3::Ptr<ns3::Packet> packet, std::uint16_t protocol) {
@@ -183,7 +195,7 @@ void Network::send_down(ns3::Ptr<ns3::Packet> packet, std::uint16_t protocol) {
     devices_[index].link->offer(Way::down, std::move(packet), protocol, segment);
 }
 
-Dial Network::dial(DeviceIndex device) {
+Dial Network::dial(DeviceIndex device, Transport transport) {
   // Ports rise and wrap: none comes back before its last connection is forgotten everywhere.
   constexpr std::uint16_t first_port = 49'152;
   Dial dial;
@@ -193,9 +205,10 @@ Dial Network::dial(DeviceIndex device) {
     const auto local = endpoint(config_.ipv6, first_device_host + device, port);
     if (dial.socket->Bind(local) != 0) continue;
     dial.connection = ++last_connection_;
-    connections_[{device, port}] = dial.connection;
+    connections_[{device, port}] = {dial.connection, transport};
   }
-  if (dial.connection != 0) dial.socket->Connect(endpoint(config_.ipv6, broker_host, broker_port));
+  if (dial.connection != 0)
+    dial.socket->Connect(endpoint(config_.ipv6, broker_host, port_of(transport)));
   return dial;
 }
 

@@ -7,6 +7,7 @@
 #include <ns3/address.h>
 #include <ns3/node.h>
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -15,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "protocol/transport/transport.h"
 #include "sim/access_link.h"
 #include "sim/tcp_socket.h"
 #include "sim/world.h"
@@ -30,9 +32,17 @@ struct Dial {
   std::uint32_t connection = 0;  ///< its number, the same at both ends; 0: no port is free
 };
 
+/// The same, seen from the site.
+struct Arrival {
+  ns3::Ptr<TcpSocket> socket;
+  std::uint32_t connection = 0;
+  DeviceIndex device = 0;
+  Transport transport;
+};
+
 class Network {
  public:
-  using Accepted = std::function<void(ns3::Ptr<TcpSocket>, std::uint32_t connection)>;
+  using Accepted = std::function<void(const Arrival&)>;
 
   /// Owns ns-3's global state from here to its destruction: one at a time, otherwise
   /// std::logic_error.
@@ -51,8 +61,10 @@ class Network {
 
   /// Who gets the connections that the site accepts. Before the first device.
   void serve(Accepted accepted) { accepted_ = std::move(accepted); }
+  /// The site listens for this transport, too, where the device finds it; for TCP it always does.
+  void open(DeviceIndex device, Transport transport);
   /// A socket on its way to the broker. Set its callbacks in the same event; only inside events.
-  [[nodiscard]] Dial dial(DeviceIndex device);
+  [[nodiscard]] Dial dial(DeviceIndex device, Transport transport);
 
  private:
   struct Device {
@@ -63,13 +75,19 @@ class Network {
   struct Front {
     ns3::Ptr<ns3::Node> node;
     ns3::Ptr<Port> port;
-    ns3::Ptr<TcpSocket> listener;
+    std::array<ns3::Ptr<TcpSocket>, transports> listeners;
+    std::array<bool, transports> open{};
+  };
+  struct Dialed {
+    std::uint32_t connection = 0;
+    Transport transport;
   };
   [[nodiscard]] ns3::Ptr<ns3::Node> add_node();
   void add_address(const ns3::Ptr<ns3::Node>& node, const ns3::Ptr<Port>& port,
                    std::uint32_t host) const;
   void add_front();
-  void listen(Front& front);
+  void open(std::size_t front, Transport transport);
+  void listen(Front& front, Transport transport);
   void accept(ns3::Ptr<ns3::Socket> socket, const ns3::Address& from);
   void send_down(ns3::Ptr<ns3::Packet> packet, std::uint16_t protocol);
 
@@ -77,7 +95,7 @@ class Network {
   Accepted accepted_;
   std::vector<Device> devices_;
   std::vector<Front> fronts_;
-  std::map<std::pair<DeviceIndex, std::uint16_t>, std::uint32_t> connections_;  // by local port
+  std::map<std::pair<DeviceIndex, std::uint16_t>, Dialed> connections_;  // by local port
   std::uint32_t last_connection_ = 0;
   std::uint32_t last_port_ = 0;
   std::unique_ptr<PcapWriter> writer_;

@@ -1,9 +1,6 @@
 #include "sim/pcap_writer.h"
 
 #include <array>
-#include <cerrno>
-#include <cstring>
-#include <stdexcept>
 
 namespace mqttlab::sim {
 namespace {
@@ -21,31 +18,19 @@ std::array<char, 4 * n> little_endian(const std::array<std::uint32_t, n>& words)
 
 }  // namespace
 
-PcapWriter::PcapWriter(const std::string& path) : path_(path), buffer_(1 << 16) {
-  file_.rdbuf()->pubsetbuf(buffer_.data(), static_cast<std::streamsize>(buffer_.size()));
-  errno = 0;
-  file_.open(path, std::ios::binary | std::ios::trunc);
-  if (!file_)
-    throw std::invalid_argument("pcap_path '" + path + "' cannot be written: " +
-                                std::strerror(errno) + "; name a file in an existing directory");
+PcapWriter::PcapWriter(const std::string& path) : file_("pcap_path", path) {
   constexpr std::uint32_t version_2_4 = 2 | 4 << 16;
   const auto header =
       little_endian<6>({magic_nanoseconds, version_2_4, 0, 0, longest_packet, linktype_raw});
-  file_.write(header.data(), header.size());
+  file_.write({header.data(), header.size()});
 }
 
 void PcapWriter::packet(Bytes ip, Time at) {
   const auto size = static_cast<std::uint32_t>(ip.size());
   const auto header = little_endian<4>({static_cast<std::uint32_t>(at / second),
                                         static_cast<std::uint32_t>(at % second), size, size});
-  file_.write(header.data(), header.size());
-  file_.write(reinterpret_cast<const char*>(ip.data()), static_cast<std::streamsize>(ip.size()));
-}
-
-void PcapWriter::flush() {
-  if (!file_.flush())
-    throw std::runtime_error("pcap_path '" + path_ +
-                             "': writing failed; is the disk full? The capture is not complete");
+  file_.write({header.data(), header.size()});
+  file_.write({reinterpret_cast<const char*>(ip.data()), ip.size()});
 }
 
 }  // namespace mqttlab::sim

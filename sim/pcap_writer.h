@@ -1,12 +1,10 @@
 // PcapWriter: a capture file of bare IP packets (LINKTYPE_RAW) with nanosecond times.
 #pragma once
 
-#include <cstdint>
-#include <fstream>
 #include <string>
-#include <vector>
 
 #include "protocol/peer.h"
+#include "sim/output_file.h"
 
 namespace mqttlab::sim {
 
@@ -16,12 +14,10 @@ class PcapWriter {
   explicit PcapWriter(const std::string& path);
   void packet(Bytes ip, Time at);
   /// Throws std::runtime_error naming the path if the file could not take everything.
-  void flush();
+  void flush() { file_.flush(); }
 
  private:
-  std::string path_;
-  std::vector<char> buffer_;
-  std::ofstream file_;
+  OutputFile file_;
 };
 
 }  // namespace mqttlab::sim

@@ -12,13 +12,14 @@ namespace mqttlab::sim {
 
 Time virtual_now() { return ns3::Simulator::Now().GetNanoSeconds(); }
 
-Stream::Stream(ns3::Ptr<TcpSocket> socket, Peer& peer, trace::Tap tap, std::uint32_t connection,
+Stream::Stream(ns3::Ptr<TcpSocket> socket, std::uint32_t connection, const FilterPlan& filters,
                StreamOwner& owner)
     : socket_(std::move(socket)),
-      peer_(peer),
-      tap_(std::move(tap)),
       connection_(connection),
-      owner_(owner) {
+      owner_(owner),
+      filters_(
+          filters, [this](const Introduction& who, Time) { return carry(who); }, virtual_now()),
+      peer_(filters_.peer()) {
   socket_->SetRecvCallback(ns3::MakeCallback(&Stream::on_readable, this));
   socket_->SetSendCallback(ns3::MakeCallback(&Stream::on_writable, this));
   socket_->SetCloseCallbacks(ns3::MakeCallback(&Stream::on_end, this),
@@ -29,8 +30,18 @@ Stream::~Stream() {
   if (socket_) socket_->vanish();  // only a world that is being destroyed comes here
 }
 
+Peer* Stream::carry(const Introduction& introduction) {
+  carried_.emplace(owner_.carried(*this, introduction));
+  return &*carried_;
+}
+
+Time Stream::deadline() const {
+  return filters_.has_filters() && !is_over() ? peer_.deadline() : never;
+}
+
 // What is written may make room to read again, and what is read may be answered.
 void Stream::pump() {
+  if (filters_.has_filters() && !is_over()) peer_.advance(virtual_now());
   for (bool wrote = true; wrote && !is_over();) {
     read();
     wrote = !is_over() && write();
@@ -44,10 +55,10 @@ void Stream::read() {
     const auto most = static_cast<std::uint32_t>(std::min<std::size_t>(room.size(), available));
     const auto packet = socket_->Recv(most, 0);
     const std::uint32_t size = packet->CopyData(room.data(), most);
-    tap_.arrived(room.first(size), virtual_now());
     peer_.received(size, virtual_now());
   }
-  if (cause_) finish(*cause_);
+  // Filters may hold bytes for a Peer that has no room: they come before the end of the stream.
+  if (cause_ && !(filters_.has_filters() && peer_.space().empty())) finish(*cause_);
 }
 
 bool Stream::write() {
@@ -70,7 +81,6 @@ bool Stream::write() {
     const auto size = static_cast<std::uint32_t>(gathered.size());
     if (socket_->Send(ns3::Create<ns3::Packet>(gathered.data(), size), 0) < 0) return wrote;
     wrote = true;
-    tap_.written(gathered, virtual_now());
     peer_.sent(size, virtual_now());
   }
   if (peer_.finished()) finish(CloseCause::local);
@@ -88,7 +98,7 @@ void Stream::ended(CloseCause cause) {
 
 void Stream::finish(CloseCause cause) {
   const auto socket = std::exchange(socket_, nullptr);
-  tap_.closed(cause, virtual_now());
+  end_cause_ = cause;
   peer_.closed(cause, virtual_now());
   if (cause == CloseCause::fin || cause == CloseCause::local) {
     socket->close_and_forget();
@@ -111,12 +121,16 @@ void Stream::die(trace::Death how) {
       socket->vanish();
       break;
   }
-  tap_.closed(CloseCause::local, virtual_now());
+  if (carried_) carried_->bury(virtual_now());
 }
 
 void Stream::on_readable(ns3::Ptr<ns3::Socket>) {
   if (frozen_) return;
-  read();
+  if (filters_.has_filters()) {
+    pump();  // filters answer by themselves
+  } else {
+    read();
+  }
   owner_.active(*this);
 }
 

@@ -1,11 +1,12 @@
-// Stream: hosts one Peer on one connected socket, with a tap at the boundary.
+// Stream: hosts one Peer on one connected socket, with the filters of its transport and a tap on
+// the bytes of MQTT inside them.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 
-#include "protocol/peer.h"
-#include "protocol/trace/tap.h"
+#include "protocol/trace/tapped_peer.h"
+#include "protocol/transport/filter_stack.h"
 #include "sim/tcp_socket.h"
 
 namespace mqttlab::sim {
@@ -16,30 +17,46 @@ class Stream;
 class StreamOwner {
  public:
   virtual ~StreamOwner() = default;
+  /// The transport stands: the Peer that it carries, with its tap, which records `opened`. Over
+  /// bare TCP the stream is still being made.
+  virtual trace::TappedPeer carried(Stream& stream, const Introduction& introduction) = 0;
   /// The peer has been called; it, or others, may have something to write. May destroy the stream.
   virtual void active(Stream& stream) = 0;
 };
 
 class Stream {
  public:
-  /// Records `opened`. All of it happens inside ns-3 events.
-  Stream(ns3::Ptr<TcpSocket> socket, Peer& peer, trace::Tap tap, std::uint32_t connection,
+  /// All of it happens inside ns-3 events.
+  Stream(ns3::Ptr<TcpSocket> socket, std::uint32_t connection, const FilterPlan& filters,
          StreamOwner& owner);
   ~Stream();
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
-  /// Moves bytes as far as socket and peer let it, both ways, and closes what is finished.
+  /// Moves bytes as far as socket and peer let it, both ways, and closes what is finished. Runs due
+  /// timers of the filters.
   void pump();
+  /// When a timer of the filters is due; those of the carried Peer are its owner's business.
+  [[nodiscard]] Time deadline() const;
+  /// Closes a stream that nobody waits for any more.
+  void drop() {
+    if (!is_over()) finish(CloseCause::local);
+  }
   /// The peer's process is dead: from here to die() the peer is not called any more.
   void freeze() { frozen_ = true; }
   void die(trace::Death how);
 
   /// Nothing will happen here any more; the peer has been told.
   [[nodiscard]] bool is_over() const { return socket_ == nullptr; }
+  /// The transport stands, or stood: there was a Peer to carry.
+  [[nodiscard]] bool is_established() const { return filters_.is_established(); }
+  /// Of a stream that is over.
+  [[nodiscard]] CloseCause end_cause() const { return end_cause_; }
+  [[nodiscard]] Overhead overhead() const { return filters_.overhead(); }
   [[nodiscard]] std::uint32_t connection() const { return connection_; }
 
  private:
+  Peer* carry(const Introduction& introduction);
   void read();
   bool write();  // true if anything went out
   void ended(CloseCause cause);
@@ -49,13 +66,15 @@ class Stream {
   void on_end(ns3::Ptr<ns3::Socket> socket);
 
   ns3::Ptr<TcpSocket> socket_;
-  Peer& peer_;
-  trace::Tap tap_;
   std::uint32_t connection_;
   StreamOwner& owner_;
+  std::optional<trace::TappedPeer> carried_;
+  FilterStack filters_;
+  Peer& peer_;            // the outermost of them
   bool blocked_ = false;  // the send buffer is full: go on in the send callback
   bool frozen_ = false;
   std::optional<CloseCause> cause_;  // the socket has ended, but unread bytes are left
+  CloseCause end_cause_ = CloseCause::local;
 };
 
 /// The simulated instant.

@@ -1,6 +1,7 @@
 #include "sim/world.h"
 
 #include <exception>
+#include <filesystem>
 #include <stdexcept>
 #include <utility>
 
@@ -8,6 +9,7 @@
 #include "sim/client_host.h"
 #include "sim/cycler.h"
 #include "sim/network.h"
+#include "sim/security.h"
 
 namespace mqttlab::sim {
 
@@ -38,6 +40,7 @@ struct World::State {
 
   WorldConfig config;
   Network network;
+  std::unique_ptr<Security> security;
   std::unique_ptr<BrokerHost> broker;
   std::vector<std::unique_ptr<Device>> devices;  // by DeviceId; cyclers must stay where they are
   std::exception_ptr error;
@@ -67,8 +70,11 @@ World::~World() { drop_clients(); }
 void World::make_broker(trace::Actor actor, const std::string& name, BrokerConfig config,
                         Access* access) {
   const std::uint64_t seed_of_broker = Random(seed(), "broker/" + name).next();
-  state_->broker = std::make_unique<BrokerHost>(state_->network, std::move(config), seed_of_broker,
-                                                access, log(), actor);
+  std::filesystem::path keys = state_->config.pcap_path;
+  if (!keys.empty()) keys.replace_extension(".keys");
+  state_->security = std::make_unique<Security>(seed(), config.connect_timeout, keys.string());
+  state_->broker = std::make_unique<BrokerHost>(
+      state_->network, *state_->security, std::move(config), seed_of_broker, access, log(), actor);
 }
 
 void World::make_device(DeviceId device, const std::string& name, const LinkSpec& link) {
@@ -79,8 +85,12 @@ void World::make_device(DeviceId device, const std::string& name, const LinkSpec
 }
 
 std::unique_ptr<HostedClient> World::make_client(DeviceId device, ClientConfig config,
-                                                 std::uint64_t seed_of_client, Ready ready) {
-  return std::make_unique<ClientHost>(state_->network, state_->device(device).index,
+                                                 Transport transport, std::uint64_t seed_of_client,
+                                                 Ready ready) {
+  const DeviceIndex index = state_->device(device).index;
+  state_->security->prepare(transport);
+  state_->network.open(index, transport);
+  return std::make_unique<ClientHost>(state_->network, *state_->security, index, transport,
                                       std::move(config), seed_of_client, log(), device,
                                       std::move(ready));
 }
@@ -104,6 +114,7 @@ Time World::run(Time until, const std::function<bool()>& keep_going) {
   ns3::Simulator::Remove(end);
   ns3::Simulator::Remove(state_->progress);
   state_->network.flush_capture();
+  if (state_->security) state_->security->flush();
   if (state_->error) std::rethrow_exception(std::exchange(state_->error, nullptr));
   return now();
 }
@@ -151,6 +162,14 @@ BrokerGauges World::broker_gauges() const {
 
 DirectionCounters World::counters(DeviceId device, bool up) const {
   return state_->network.link(state_->device(device).index).counters(up ? Way::up : Way::down);
+}
+
+Overhead World::overhead(DeviceId device, bool up) const {
+  if (!up) return state_->broker->overhead(state_->device(device).index);
+  Overhead all;
+  for (const ClientId client : clients_on(device))
+    all += static_cast<const ClientHost&>(host(client)).overhead();
+  return all;
 }
 
 std::uint64_t World::simulator_events() const { return ns3::Simulator::GetEventCount(); }

@@ -19,7 +19,9 @@ struct WorldConfig {
   bool ipv6 = false;
   std::string tcp = "linux-like";  ///< or "ns3-default"
   std::uint32_t devices_per_front = 16;
-  std::string pcap_path;  ///< empty: no capture. One file, link type RAW
+  /// Empty: no capture. One file, link type RAW; the secrets of its TLS connections, if there are
+  /// any, are beside it in a key log, whose name ends in .keys.
+  std::string pcap_path;
   CaptureSide pcap_side = CaptureSide::receiver;
   std::vector<std::string> pcap_devices;  ///< empty: all
 };
@@ -43,6 +45,7 @@ class World final : public mqttlab::World {
 
   [[nodiscard]] BrokerGauges broker_gauges() const override;
   [[nodiscard]] DirectionCounters counters(DeviceId device, bool up) const override;
+  [[nodiscard]] Overhead overhead(DeviceId device, bool up) const override;
   [[nodiscard]] std::uint64_t simulator_events() const;
 
  private:
@@ -50,7 +53,8 @@ class World final : public mqttlab::World {
                    Access* access) override;
   void make_device(DeviceId device, const std::string& name, const LinkSpec& link) override;
   std::unique_ptr<HostedClient> make_client(DeviceId device, ClientConfig config,
-                                            std::uint64_t seed, Ready ready) override;
+                                            Transport transport, std::uint64_t seed,
+                                            Ready ready) override;
   void power_off(DeviceId device) override;
   void stop_run() override;
   void check_captured_devices() const;

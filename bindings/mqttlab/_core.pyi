@@ -269,7 +269,7 @@ class World:
     def add_device(self, name: str, link: LinkSpec) -> int:
         """Its index in the trace."""
 
-    def add_client(self, device: int, config: ClientConfig) -> int:
+    def add_client(self, device: int, config: ClientConfig, transport: str = "tcp") -> int:
         """Its number. It is not started and not watched."""
 
     def add_fleet(self, name: str, clients: list[int], config: FleetConfig) -> Fleet:

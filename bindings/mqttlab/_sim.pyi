@@ -6,6 +6,8 @@ Errors: mqttlab.UsageError for a wrong argument, mqttlab.Error for a second worl
 from mqttlab._core import World
 
 ns3_version: str
+openssl_version: str
+ports: dict[str, int]  # of the broker's site, by transport
 
 def world(
     *,
@@ -28,7 +30,9 @@ class BenchResult:
     us_per_message: float
     raw_us_per_message: float
 
-def run_bench(devices: int, seed: int = 1, messages: int = 20_000) -> BenchResult:
+def run_bench(
+    devices: int, seed: int = 1, messages: int = 20_000, transport: str = "tcp"
+) -> BenchResult:
     """Wall time per delivered QoS 1 message, trace on, beside bare ns-3 moving the same bytes.
 
     Builds worlds of its own: no other may exist.

@@ -150,7 +150,11 @@ def _direction(direction: object) -> tuple[str, ...]:
 @click.option("--devices", type=int, help="The same as --set devices=N.")
 @click.option("--until", metavar="TIME", help="End at the latest, in virtual time: 10min.")
 @click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="A parameter.")
-@click.option("--pcap", is_flag=True, help="Capture all packets to DIR/capture.pcap.")
+@click.option(
+    "--pcap",
+    is_flag=True,
+    help="Capture all packets to DIR/capture.pcap, and TLS secrets to DIR/capture.keys.",
+)
 @click.option(
     "--pcap-side",
     type=click.Choice(["sender", "receiver"]),
@@ -324,11 +328,18 @@ def _bench() -> None:
 @_bench.command("sim")
 @click.option("--devices", "counts", type=int, multiple=True, help="Default: 100, 300 and 1000.")
 @click.option("--seed", type=int, default=1, show_default=True)
-def _bench_sim(counts: tuple[int, ...], seed: int) -> int:
+@click.option(
+    "--transport",
+    type=click.Choice(["tcp", "tls", "ws", "wss"]),
+    default="tcp",
+    show_default=True,
+    help="Of MQTT; bare ns-3 moves the bytes of MQTT over TCP.",
+)
+def _bench_sim(counts: tuple[int, ...], seed: int, transport: str) -> int:
     """Wall time per delivered QoS 1 message, beside raw ns-3 moving the same bytes."""
     from mqttlab import bench
 
-    return OK if bench.show(counts or bench.SIZES, seed, _console()) else FINDINGS
+    return OK if bench.show(counts or bench.SIZES, seed, transport, _console()) else FINDINGS
 
 
 @_bench.command(

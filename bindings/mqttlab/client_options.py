@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict, get_args
 
 from mqttlab import _core, properties, units
 from mqttlab.errors import UsageError
@@ -11,14 +11,19 @@ from mqttlab.properties import PropertyOptions, UserProperties
 
 __all__ = [
     "VERSIONS",
+    "TRANSPORTS",
     "Backoff",
     "ClientOptions",
     "Scram",
+    "Transport",
     "Will",
     "client_config",
     "payload_bytes",
     "qos_level",
+    "transport_of",
 ]
+
+Transport = Literal["tcp", "tls", "ws", "wss"]
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,7 @@ class ClientOptions(TypedDict, total=False):
     """Options of a client. Durations are seconds or texts such as "10s"."""
 
     client_id: str  # the device's name if absent
+    transport: Transport  # default "tcp"; the others are TLS, WebSocket, and WebSocket in TLS
     version: str | int  # "3.1", "3.1.1" (default) or "5"
     clean_session: bool  # Clean Start in 5.0; default True
     keep_alive_s: int  # 0..65535, default 60; 0: none
@@ -108,6 +114,11 @@ def client_config(name: str, options: ClientOptions, seed: int) -> _core.ClientC
         if of_5:
             raise UsageError(f"{where}: {', '.join(of_5)}: MQTT 5.0 only; add version=5")
     return config
+
+
+def transport_of(options: ClientOptions) -> Transport:
+    """What carries the client's bytes, of options that `client_config` has checked."""
+    return options.get("transport", "tcp")
 
 
 def payload_bytes(value: object, where: str) -> bytes:
@@ -167,6 +178,11 @@ def _scram(given: object, where: str) -> tuple[str, str] | None:
     return user_name, units.text(given.password, f"{where}, password")
 
 
+def _check_transport(config: _core.ClientConfig, value: object, where: str) -> None:
+    if value not in TRANSPORTS:
+        raise UsageError(f"{where}: {value!r} is none of {', '.join(TRANSPORTS)}")
+
+
 def _version(value: object, where: str) -> int:
     known = VERSIONS.get(str(value))
     if known is None or isinstance(value, bool):
@@ -185,12 +201,15 @@ def _optional_text(value: object, where: str) -> str | None:
     return None if value is None else units.text(value, where)
 
 
+TRANSPORTS: tuple[Transport, ...] = get_args(Transport)
+
 VERSIONS = {"3.1": 3, "3.1.1": 4, "5": 5, "5.0": 5}
 """Protocol levels by the names of the versions."""
 
 _SETTERS: dict[str, Any] = {
     "version": _setter("version", _version),
     "client_id": _setter("client_id", units.text),
+    "transport": _check_transport,  # see transport_of
     "clean_session": _setter("clean_session", units.flag),
     "keep_alive_s": _setter("keep_alive_s", units.count, most=65_535),
     "ping_timeout": _setter("ping_timeout", units.duration_ns),

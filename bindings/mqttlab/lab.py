@@ -11,7 +11,14 @@ from typing import Literal, Unpack
 from mqttlab import _core, units
 from mqttlab.broker_options import BrokerOptions, broker_config
 from mqttlab.client import Client
-from mqttlab.client_options import ClientOptions, Will, client_config, qos_level
+from mqttlab.client_options import (
+    ClientOptions,
+    Transport,
+    Will,
+    client_config,
+    qos_level,
+    transport_of,
+)
 from mqttlab.errors import Error, UsageError
 from mqttlab.host import WorldHost
 from mqttlab.links import Link, LinkOptions, make_link
@@ -238,7 +245,7 @@ class Lab:
         if isinstance(will, Will):
             own["will"] = replace(will, topic=will.topic.replace("{name}", device.name))
         config = client_config(device.name, own, self.seed)
-        return self.add_client(device, config, fleet), config.client_id
+        return self.add_client(device, config, transport_of(own), fleet), config.client_id
 
     # Time, payloads, faults.
 
@@ -297,13 +304,20 @@ class Lab:
 
     # For clients and for the result.
 
-    def add_client(self, device: Device, config: _core.ClientConfig, fleet: str) -> int:
+    def add_client(
+        self, device: Device, config: _core.ClientConfig, transport: Transport, fleet: str
+    ) -> int:
         """Registers a client with the world; its number there."""
         self.check_live()
-        client = self.world.add_client(device.actor, config)
+        client = self.world.add_client(device.actor, config, transport)
         self.clients_made.append(
             ClientInfo(
-                device.actor, config.client_id, config.clean_session, config.keep_alive_s, fleet
+                device.actor,
+                config.client_id,
+                config.clean_session,
+                config.keep_alive_s,
+                fleet,
+                transport,
             )
         )
         return client

@@ -59,6 +59,12 @@ class ClientInfo:
     clean_session: bool
     keep_alive_s: int
     fleet: str  # name of the fleet it belongs to, or ""
+    transport: str = "tcp"  # or "tls", "ws", "wss"
+
+    @property
+    def has_tls(self) -> bool:
+        """Whether its bytes are encrypted."""
+        return self.transport in ("tls", "wss")
 
 
 @dataclass(frozen=True)
@@ -97,7 +103,7 @@ class Result:
     fingerprint: str
     """Hex of a hash over every event to its nanosecond."""
     versions: Mapping[str, str]
-    """`mqttlab`, `python`, `numpy`, `ns3`."""
+    """`mqttlab`, `python`, `numpy`, `ns3`, and `openssl` if a client used TLS."""
 
     events: NDArray[np.void]
     """`trace.EVENT`, shape (events,), in one total order."""
@@ -139,6 +145,13 @@ class Result:
     def passed(self) -> bool:
         """True if no invariant failed. What was not observable does not count as failed."""
         return not self.violations and all(v.status != "fail" for v in self.verdicts)
+
+    @property
+    def key_log(self) -> Path | None:
+        """The secrets of the capture's TLS connections, for Wireshark; None if there are none."""
+        if self.pcap is None or not any(client.has_tls for client in self.clients):
+            return None
+        return self.pcap.with_suffix(".keys")
 
     def check(self, *invariants: str) -> None:
         """Raises ViolationError unless the named invariants hold; all of them if none is named.

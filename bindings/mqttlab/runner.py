@@ -51,7 +51,7 @@ def run(
         scenario returns before, the run ends then. Needed unless @mqttlab.scenario gives it.
     `parameters`: values for the scenario's keyword-only arguments; texts are converted.
     `pcap`: capture file (link type RAW), as packets are offered ("sender") or after the link's
-        losses ("receiver"); `pcap_devices`: names, all if empty.
+        losses ("receiver"); `pcap_devices`: names, all if empty. With TLS, a key log is beside it.
     `tcp`: "linux-like" or "ns3-default".
     `progress`: called with virtual seconds and the end's about once per virtual second.
 
@@ -180,7 +180,7 @@ def _collect(
         wall_s=wall_s,
         interrupted=ending == Ending.INTERRUPTED,
         fingerprint=world.fingerprint(),
-        versions=_versions(),
+        versions=_versions(any(client.has_tls for client in lab.clients_made)),
         events=np.frombuffer(world.events(), trace.EVENT),
         texts=tuple(world.texts()),
         actors=tuple(world.actors()),
@@ -226,7 +226,7 @@ def _source(function: Scenario) -> Path | None:
         return None
 
 
-def _versions() -> dict[str, str]:
+def _versions(has_tls: bool) -> dict[str, str]:
     try:
         ours = metadata.version("mqttlab")
     except metadata.PackageNotFoundError:  # a package tree without its metadata
@@ -236,4 +236,5 @@ def _versions() -> dict[str, str]:
         "python": platform.python_version(),
         "numpy": np.__version__,
         "ns3": _sim.ns3_version,
+        **({"openssl": _sim.openssl_version} if has_tls else {}),
     }

@@ -176,6 +176,9 @@ COUNTERS = np.dtype(
         ("lost_queue", "<u8"),  # packets, by a full queue
         ("lost_down", "<u8"),  # packets, because the link was down
         ("delivered", "<u8"),  # packets
+        ("web_socket_bytes", "<u8"),  # upgrades, headers of frames, control frames
+        ("tls_bytes", "<u8"),  # handshakes, what encryption adds to a record, alerts
     ]
 )
-"""What crossed one direction of one device's access link, at the IP layer."""
+"""What crossed one direction of one device's access link, at the IP layer; and, last, what the
+sender's transports put beside the bytes of MQTT, sent or not."""

@@ -32,13 +32,14 @@ DeviceId World::add_device(const std::string& name, const LinkSpec& link) {
   return device;
 }
 
-ClientId World::add_client(DeviceId device, ClientConfig config) {
+ClientId World::add_client(DeviceId device, ClientConfig config, Transport transport) {
   const std::size_t number = clients_on(device).size();
   const auto id = static_cast<ClientId>(clients_.size());
   const std::string stream =
       "client/" + std::string(log_.actor_name(device)) + "/" + std::to_string(number);
   const std::uint64_t seed = Random(seed_, stream).next();
-  auto host = make_client(device, std::move(config), seed, [this, id] { became_ready(id); });
+  auto host =
+      make_client(device, std::move(config), transport, seed, [this, id] { became_ready(id); });
   clients_.push_back({device, std::move(host)});
   clients_on_[device]->push_back(id);
   return id;

@@ -15,6 +15,8 @@
 #include "protocol/client/client.h"
 #include "protocol/link/link.h"
 #include "protocol/trace/log.h"
+#include "protocol/transport/filter.h"
+#include "protocol/transport/transport.h"
 #include "protocol/world/hosted_client.h"
 
 namespace mqttlab {
@@ -34,7 +36,7 @@ class World {
   void add_broker(const std::string& name, BrokerConfig config, Access* access = nullptr);
   DeviceId add_device(const std::string& name, const LinkSpec& link);
   /// A client with its host. Not started.
-  ClientId add_client(DeviceId device, ClientConfig config);
+  ClientId add_client(DeviceId device, ClientConfig config, Transport transport = over::tcp);
 
   /// Runs until `until` or until a watched client has events (see ready()), whichever is first;
   /// returns now(). `keep_going`, if given, is called at least once per second and stops the run by
@@ -79,6 +81,8 @@ class World {
   [[nodiscard]] trace::Log& log() { return log_; }
   [[nodiscard]] virtual BrokerGauges broker_gauges() const = 0;
   [[nodiscard]] virtual DirectionCounters counters(DeviceId device, bool up) const = 0;
+  /// What TLS and WebSocket have added at the sending end of that direction, over all connections.
+  [[nodiscard]] virtual Overhead overhead(DeviceId device, bool up) const = 0;
 
  protected:
   using Ready = std::function<void()>;  ///< told when a watched client has events
@@ -100,7 +104,8 @@ class World {
                            Access* access) = 0;
   virtual void make_device(DeviceId device, const std::string& name, const LinkSpec& link) = 0;
   virtual std::unique_ptr<HostedClient> make_client(DeviceId device, ClientConfig config,
-                                                    std::uint64_t seed, Ready ready) = 0;
+                                                    Transport transport, std::uint64_t seed,
+                                                    Ready ready) = 0;
   virtual void power_off(DeviceId device) = 0;  ///< its link goes down for good
   virtual void stop_run() = 0;                  ///< run() returns soon
 

@@ -17,13 +17,14 @@ ROOT = Path(__file__).resolve().parents[2]
 SANITIZED = ROOT / "build" / "asan" / "package"
 SCRIPT = """
 import sys, mqttlab
-print(mqttlab.run("field_trial", seed=int(sys.argv[1]), parameters={"devices": 30}).fingerprint)
+parameters = {"devices": 30, "transport": sys.argv[2]}
+print(mqttlab.run("field_trial", seed=int(sys.argv[1]), parameters=parameters).fingerprint)
 ours = [module for name, module in sys.modules.items() if name.split(".")[0] == "mqttlab"]
 print(*(module.__file__ for module in ours), sep="\\n")
 """
 
 
-def fingerprint(seed: int, package: Path | None = None, **environment: str) -> str:
+def fingerprint(seed: int, transport: str, package: Path | None = None, **environment: str) -> str:
     """Of a small field trial in a process of its own, by `package` if one is given."""
     options: list[str] = []
     if package:
@@ -31,7 +32,7 @@ def fingerprint(seed: int, package: Path | None = None, **environment: str) -> s
         options = ["-S", "-P"]
         environment["PYTHONPATH"] = os.pathsep.join([str(package), *filter(None, sys.path)])
     done = subprocess.run(
-        [sys.executable, *options, "-c", SCRIPT, str(seed)],
+        [sys.executable, *options, "-c", SCRIPT, str(seed), transport],
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
@@ -44,25 +45,38 @@ def fingerprint(seed: int, package: Path | None = None, **environment: str) -> s
     return answer
 
 
-@pytest.fixture(scope="module")
-def here() -> str:
-    return mqttlab.run("field_trial", seed=5, parameters={"devices": 30}).fingerprint
+def here(transport: str) -> str:
+    """Of the same trial in this process."""
+    parameters = {"devices": 30, "transport": transport}
+    return mqttlab.run("field_trial", seed=5, parameters=parameters).fingerprint
 
 
-def test_twice_in_one_process(here: str) -> None:
-    assert mqttlab.run("field_trial", seed=5, parameters={"devices": 30}).fingerprint == here
+@pytest.fixture(scope="module", params=["tcp", "mixed"])
+def run(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """A transport and the trial's fingerprint."""
+    return request.param, here(request.param)
+
+
+def test_twice_in_one_process(run: tuple[str, str]) -> None:
+    transport, expected = run
+    assert here(transport) == expected
 
 
 @pytest.mark.parametrize("hash_seed", ["0", "1", "4242"])
-def test_in_other_processes_and_under_other_hash_seeds(here: str, hash_seed: str) -> None:
-    assert fingerprint(5, PYTHONHASHSEED=hash_seed) == here
+def test_in_other_processes_and_under_other_hash_seeds(
+    run: tuple[str, str], hash_seed: str
+) -> None:
+    transport, expected = run
+    assert fingerprint(5, transport, PYTHONHASHSEED=hash_seed) == expected
 
 
-def test_another_seed_is_another_run(here: str) -> None:
-    assert fingerprint(6) != here
+def test_another_seed_is_another_run(run: tuple[str, str]) -> None:
+    transport, expected = run
+    assert fingerprint(6, transport) != expected
 
 
-def test_in_the_sanitizer_build(here: str) -> None:
+def test_in_the_sanitizer_build(run: tuple[str, str]) -> None:
+    transport, expected = run
     if not (SANITIZED / "mqttlab").exists():
         pytest.skip(f"no package in {SANITIZED}: tests/run builds it in its step `builds`")
     libraries = [
@@ -73,8 +87,9 @@ def test_in_the_sanitizer_build(here: str) -> None:
     ]
     sanitized = fingerprint(
         5,
+        transport,
         package=SANITIZED,
         LD_PRELOAD=" ".join(libraries),
         ASAN_OPTIONS="detect_leaks=0",  # the interpreter keeps what it has until the end
     )
-    assert sanitized == here
+    assert sanitized == expected

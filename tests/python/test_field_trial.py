@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip("mqttlab._sim")
 
 import mqttlab
+from mqttlab.client_options import TRANSPORTS
 from mqttlab.figures import UNEXPLAINED, Analysis, figures
 from mqttlab.report.headline import headline
 from mqttlab.result import Result
@@ -59,6 +60,16 @@ def test_the_claim_holds_in_every_version(version: str, seed: int) -> None:
     assert levels == ({5} if version == "5" else {4, 5})
     passed = {verdict.invariant for verdict in result.verdicts if verdict.status == "pass"}
     assert passed >= {"RM-LIMIT", "ALIAS-SCOPE", "NO-LIVE-RESEND", "ORD-RESEND", "SESS-QUEUE"}
+
+
+@pytest.mark.parametrize(("seed", "transport"), [(7, "wss"), (8, "mixed")])
+def test_the_claim_holds_over_every_transport(seed: int, transport: str) -> None:
+    result = trial(seed, transport=transport, version="mixed")
+    found = assert_claim(result)
+    assert set(found["transports"]) == ({"wss"} if transport == "wss" else set(TRANSPORTS))
+    for level in found["qos"].values():
+        assert level["wire_bytes_per_message"]["tls"] > 0
+        assert level["wire_bytes_per_message"]["web_socket"] > 0
 
 
 def test_the_run_contains_what_it_says() -> None:

@@ -191,18 +191,22 @@ def test_bytes_add_up_to_the_ip_packets_and_are_exact_for_one_level(trial: tuple
     through(run, outward, inward, "m", 1)
     run.packet(2.1, outward, Packet.PUBACK, up=False)
     meter = run.owner[outward]
-    # 20 CONNECT + 4 CONNACK + 50 PUBLISH + 4 PUBACK, of which 8 bytes never left; 30 sent again
-    run.count(meter, Direction.UP, packets=4, header_bytes=160, payload_bytes=92,
-              retransmitted_bytes=30, bytes=252)  # fmt: skip
-    run.count(meter, Direction.DOWN, packets=3, header_bytes=120, payload_bytes=8, bytes=128)
+    # 20 CONNECT + 4 CONNACK + 50 PUBLISH + 4 PUBACK, and 10 + 36 of WebSocket and TLS beside them,
+    # of which 8 bytes never left; 30 sent again
+    run.count(meter, Direction.UP, packets=4, header_bytes=160, payload_bytes=116,
+              retransmitted_bytes=30, bytes=276, web_socket_bytes=8, tls_bytes=16)  # fmt: skip
+    run.count(meter, Direction.DOWN, packets=3, header_bytes=120, payload_bytes=30, bytes=150,
+              web_socket_bytes=2, tls_bytes=20)  # fmt: skip
     found = level(run, 1)
     assert found["wire_bytes_by_leg"]["publisher_leg"] == {
         "mqtt": 54.0,
         "mqtt_session": 24.0,
+        "web_socket": 10.0,
+        "tls": 36.0,
         "tcp_ip": 280.0,
         "retransmitted": 30.0,
         "unsent": -8.0,
-        "total": 380.0,
+        "total": 426.0,
         "tcp_timestamps_of_linux": 84.0,
     }
     assert found["wire_bytes_exact_on_publisher_leg"]

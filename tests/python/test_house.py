@@ -27,7 +27,7 @@ ARROWS = {
     },
     "protocol/world": {
         "protocol", "protocol/wire", "protocol/session", "protocol/trace", "protocol/link",
-        "protocol/client", "protocol/broker", "protocol/world",
+        "protocol/client", "protocol/broker", "protocol/transport", "protocol/world",
     },
     "protocol/oracle": {"protocol", "protocol/wire", "protocol/trace", "protocol/oracle"},
     "protocol/transport": {"protocol", "protocol/session", "protocol/transport"},

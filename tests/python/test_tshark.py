@@ -18,15 +18,19 @@ from mqttlab.trace import End, Packet
 needs_tshark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
 
 
-def captured(directory: Path, **options: object) -> mqttlab.Result:
+def captured(directory: Path, transport: str = "tcp") -> mqttlab.Result:
     pcap = directory / "capture.pcap"
-    chosen: dict = {"parameters": {"devices": 60}, "pcap": pcap, **options}
+    parameters = {"devices": 60, "transport": transport}
+    chosen: dict = {"parameters": parameters, "pcap": pcap}
     return mqttlab.run("field_trial", seed=11, **chosen)
 
 
 @needs_tshark
-def test_tshark_sees_the_packets_that_the_trace_says_arrived(tmp_path: Path) -> None:
-    result = captured(tmp_path)
+@pytest.mark.parametrize("transport", ["tcp", "wss", "mixed"])
+def test_tshark_sees_the_packets_that_the_trace_says_arrived(
+    tmp_path: Path, transport: str
+) -> None:
+    result = captured(tmp_path, transport)
     found = compare(result)
     assert found.differences == []
     assert found.malformed == 0

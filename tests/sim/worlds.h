@@ -1,6 +1,8 @@
 // Small worlds for tests.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <functional>
 #include <string>
 #include <vector>
@@ -25,15 +27,23 @@ inline ClientConfig client_config(const std::string& id) {
   return config;
 }
 
-inline ClientId add_client(World& world, const std::string& name, const LinkSpec& link) {
-  return world.add_client(world.add_device(name, link), client_config(name));
+inline ClientId add_client(World& world, const std::string& name, const LinkSpec& link,
+                           Transport transport = over::tcp) {
+  return world.add_client(world.add_device(name, link), client_config(name), transport);
 }
 
-inline std::vector<ClientId> add_clients(World& world, std::size_t count, const LinkSpec& link) {
+/// They take the transports in turn.
+inline std::vector<ClientId> add_clients(World& world, std::size_t count, const LinkSpec& link,
+                                         const std::vector<Transport>& over_each = {over::tcp}) {
   std::vector<ClientId> clients;
   for (std::size_t i = 0; i < count; ++i)
-    clients.push_back(add_client(world, std::string("meter-") + std::to_string(i), link));
+    clients.push_back(add_client(world, std::string("meter-") + std::to_string(i), link,
+                                 over_each[i % over_each.size()]));
   return clients;
+}
+
+inline std::string name_of_transport(const ::testing::TestParamInfo<Transport>& over) {
+  return std::array{"tcp", "tls", "ws", "wss"}.at(index_of(over.param));
 }
 
 using Wanted = std::function<bool(const trace::Event&)>;

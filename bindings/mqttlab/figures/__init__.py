@@ -6,6 +6,7 @@ Meaning and units of every field are in report/run.schema.json.
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import cached_property
 from typing import Any
 
@@ -123,6 +124,7 @@ def figures(analysis: Analysis) -> dict[str, Any]:
         "simulator_events": result.simulator_events,
         "subscriber": persistent.subscriber.name if persistent else None,
         "clean_subscriber": clean.subscriber.name if clean else None,
+        "transports": dict(sorted(Counter(c.transport for c in result.clients).items())),
         "qos": _levels(analysis, persistent),
         "qos_clean_subscriber": _levels(analysis, clean),
         "packets": packets(analysis.view),

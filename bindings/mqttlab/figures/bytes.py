@@ -21,11 +21,13 @@ __all__ = ["LAYERS", "ByteAccounts", "Table"]
 
 Table = NDArray[np.float64]
 
-LAYERS = ("mqtt", "mqtt_session", "tcp_ip", "retransmitted", "unsent")
+LAYERS = ("mqtt", "mqtt_session", "web_socket", "tls", "tcp_ip", "retransmitted", "unsent")
 """mqtt: PUBLISH and its answers. mqtt_session: CONNECT, SUBSCRIBE, PINGREQ and their answers,
-DISCONNECT. tcp_ip: headers, pure acknowledgements included. retransmitted: TCP payload sent
-again. unsent: MQTT bytes that TCP took and never sent, because the link was lost; negative, so that
-the layers add up to the bytes of the IP packets."""
+DISCONNECT. web_socket: upgrades, headers of frames, control frames. tls: handshakes, what
+encryption adds to each record, alerts. tcp_ip: headers, pure acknowledgements included.
+retransmitted: TCP payload sent again. unsent: bytes of the layers above TCP that were written and
+never sent, because the link was lost; negative, so that the layers add up to the bytes of the IP
+packets."""
 
 TIMESTAMP_BYTES = 12
 """TCP timestamps, on by default in Linux and off in the `linux-like` profile."""
@@ -41,7 +43,7 @@ class ByteAccounts:
     """Bytes by device, QoS level and layer."""
 
     mqtt: Table  # (actors, 4): exchange bytes per QoS level, then session bytes
-    layers: Table  # (actors, 3, layers)
+    layers: Table  # (actors, 3, len(LAYERS))
     timestamps: Table  # (actors, 3): what Linux would add
 
     @classmethod
@@ -53,14 +55,17 @@ class ByteAccounts:
         total = exchange.sum(axis=1, keepdims=True)
         share = np.divide(exchange, total, out=np.zeros_like(exchange), where=total > 0)
         column = {name: _counter(view, actors, name) for name in _COUNTERS}
+        added = [column["web_socket_bytes"], column["tls_bytes"]]
         first_sent = column["payload_bytes"] - column["retransmitted_bytes"]
+        written = mqtt.sum(axis=1) + sum(added)
         layers = np.stack(
             [
                 exchange,
                 share * mqtt[:, _SESSION:],
+                *(share * layer[:, None] for layer in added),
                 share * column["header_bytes"][:, None],
                 share * column["retransmitted_bytes"][:, None],
-                share * (first_sent - mqtt.sum(axis=1))[:, None],
+                share * (first_sent - written)[:, None],
             ],
             axis=2,
         )
@@ -77,7 +82,10 @@ class ByteAccounts:
         return bool(((self.mqtt[actors, :_SESSION] > 0).sum(axis=1) <= 1).all())
 
 
-_COUNTERS = ("packets", "header_bytes", "payload_bytes", "retransmitted_bytes")
+_COUNTERS = (
+    "packets", "header_bytes", "payload_bytes", "retransmitted_bytes", "web_socket_bytes",
+    "tls_bytes",
+)  # fmt: skip
 
 
 def _written(view: TraceView, actors: int) -> Table:

@@ -1,5 +1,9 @@
 """A second opinion on a run: tshark, an independent dissector, reads the capture of `--pcap`.
 
+It reads TLS by the key log beside the capture, and WebSocket, of which it does not know by itself
+that it carries MQTT, by a line of Lua. A packet that needs several frames, from 16 KiB on, it does
+not put together.
+
 A receiver-side capture shows every segment that came through, also those that found their
 connection gone: an end that has given up does not hear what TCP on the other side sends once more.
 Packets of such segments are counted apart, as `late`.
@@ -9,6 +13,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mqttlab import _sim
 from mqttlab.errors import Error, UsageError
 from mqttlab.figures.view import TraceView
 from mqttlab.result import Result
@@ -23,7 +29,8 @@ from mqttlab.trace import End, Kind, Packet
 
 __all__ = ["Comparison", "compare"]
 
-_PORT = 1883
+_PORTS = {str(port) for port in _sim.ports.values()}  # of the broker's site
+_MQTT_IN_WEB_SOCKET = 'DissectorTable.get("ws.protocol"):add("mqtt", Dissector.get("mqtt"))\n'
 _FIELDS = ("frame.time_epoch", "tcp.stream", "tcp.dstport", "mqtt.msgtype", "mqtt.len")
 
 
@@ -80,7 +87,7 @@ def compare(result: Result) -> Comparison:
         view.events["packet"][arrived].tolist(), view.events["end"][arrived].tolist(), strict=True
     ):
         found.trace[Packet(packet), End(end)] += 1
-    seen = list(_packets(result.pcap))
+    seen = list(_packets(result.pcap, result.key_log))
     closed = _closed(view, seen)
     for one in seen:
         if one.at > closed[one.receiver].get(one.stream, one.at):
@@ -88,7 +95,7 @@ def compare(result: Result) -> Comparison:
             continue
         found.tshark[Packet(one.packet), one.receiver] += 1
         found.tshark_bytes += one.size
-    found.malformed = len(_tshark(result.pcap, "_ws.malformed", ("frame.number",)))
+    found.malformed = len(_tshark(result.pcap, result.key_log, "_ws.malformed", ("frame.number",)))
     return found
 
 
@@ -114,12 +121,12 @@ def _closed(view: TraceView, seen: list[_Seen]) -> dict[End, dict[int, int]]:
     return closed
 
 
-def _packets(pcap: Path) -> Iterator[_Seen]:
+def _packets(pcap: Path, key_log: Path | None) -> Iterator[_Seen]:
     """Every control packet in a capture, in order."""
-    for time, stream, port, kinds, lengths in _tshark(pcap, "mqtt", _FIELDS):
+    for time, stream, port, kinds, lengths in _tshark(pcap, key_log, "mqtt", _FIELDS):
         seconds, _, fraction = time.partition(".")
         at = int(seconds) * 1_000_000_000 + int(fraction[:9].ljust(9, "0"))
-        receiver = End.BROKER if int(port) == _PORT else End.CLIENT
+        receiver = End.BROKER if port in _PORTS else End.CLIENT
         for kind, length in zip(kinds.split(","), lengths.split(","), strict=True):
             remaining = int(length)
             yield _Seen(at, int(stream), receiver, int(kind), remaining + _header(remaining))
@@ -130,16 +137,23 @@ def _header(remaining: int) -> int:
     return 2 + sum(remaining >= limit for limit in (128, 16_384, 2_097_152))
 
 
-def _tshark(pcap: Path, display_filter: str, fields: tuple[str, ...]) -> list[list[str]]:
+def _tshark(
+    pcap: Path, key_log: Path | None, display_filter: str, fields: tuple[str, ...]
+) -> list[list[str]]:
     program = shutil.which("tshark")
     if program is None:
         raise Error("capture: tshark is not installed; on Debian: apt-get install tshark")
     words = [program, "-n", "-r", str(pcap), "-Y", display_filter, "-T", "fields"]
     # Without this, tshark loses the stream at the first lost segment.
-    words += ["-o", "tcp.reassemble_out_of_order:TRUE", "-o", f"mqtt.tcp.port:{_PORT}"]
+    words += ["-o", "tcp.reassemble_out_of_order:TRUE"]
+    words += ["-o", f"tls.keylog_file:{key_log}"] if key_log else []
     for one in fields:
         words += ["-e", one]
-    done = subprocess.run(words, capture_output=True, text=True)
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+        script.write(_MQTT_IN_WEB_SOCKET)
+        script.flush()
+        words += ["-X", f"lua_script:{script.name}"]
+        done = subprocess.run(words, capture_output=True, text=True)
     if done.returncode != 0:
         reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise Error(f"capture: tshark cannot read {str(pcap)!r}: {reason}")

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from mqttlab.report.svg import Canvas, Scale, linear, logarithmic, ticks
 
-__all__ = ["Curve", "bytes_chart", "latency_chart", "survival"]
+__all__ = ["Bar", "Curve", "bytes_chart", "latency_chart", "layers_of", "survival"]
 
 MOST_POINTS = 400  # of a curve
 
@@ -93,17 +93,30 @@ def _seconds(value: float) -> str:
 LAYER_NAMES = {
     "mqtt": "MQTT: PUBLISH and its answers",
     "mqtt_session": "MQTT: connect, subscribe, keep alive",
+    "web_socket": "WebSocket: upgrade, headers",
+    "tls": "TLS: handshake, encryption",
     "tcp_ip": "TCP/IP headers and acknowledgements",
     "retransmitted": "TCP retransmissions",
 }
 """The layers that are drawn; `unsent` is a correction and only in the table."""
 
+Bar = tuple[str, Mapping[str, float]]
+"""Its name, and bytes by layer."""
 
-def bytes_chart(bars: Sequence[tuple[str, Mapping[str, float]]], label: str) -> Markup:
-    """Stacked bars of bytes per delivered message: (name, bytes by layer)."""
+
+def layers_of(bars: Sequence[Bar]) -> dict[str, str]:
+    """The layers that have any bytes, with their names."""
+    return {
+        layer: text for layer, text in LAYER_NAMES.items() if any(sizes[layer] for _, sizes in bars)
+    }
+
+
+def bytes_chart(bars: Sequence[Bar], label: str) -> Markup:
+    """Stacked bars of bytes per delivered message."""
+    drawn = layers_of(bars)
     row, left, right = 34.0, 168.0, 690.0
     canvas = Canvas(760, len(bars) * row + 34, label)
-    most = max((sum(layers[name] for name in LAYER_NAMES) for _, layers in bars), default=0)
+    most = max((sum(layers[name] for name in drawn) for _, layers in bars), default=0)
     x = linear(0, most or 1, left, right)
     marks = ticks(most, 6)
     for mark in marks:
@@ -112,7 +125,7 @@ def bytes_chart(bars: Sequence[tuple[str, Mapping[str, float]]], label: str) -> 
     for index, (name, layers) in enumerate(bars):
         y, at = index * row + 6, 0.0
         canvas.text(left - 10, y + 15, name, "name", "end")
-        for layer, text in LAYER_NAMES.items():
+        for layer, text in drawn.items():
             size = layers[layer]
             canvas.rect(
                 x(at), y, x(at + size) - x(at), row - 12, f"layer {layer}", f"{text}: {size:.0f} B"

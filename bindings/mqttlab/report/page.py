@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from mqttlab.figures import UNEXPLAINED, Analysis
 from mqttlab.figures.messages import Fate
-from mqttlab.report.charts import LAYER_NAMES, Curve, bytes_chart, latency_chart
+from mqttlab.report.charts import Bar, Curve, bytes_chart, latency_chart, layers_of
 from mqttlab.report.headline import headline
 from mqttlab.report.invariants import MEANING
 from mqttlab.report.timeline import Timeline
@@ -21,6 +21,7 @@ from mqttlab.report.timeline import Timeline
 __all__ = ["render"]
 
 _MOST_FINDINGS = 50  # shown; run.json has all
+_BYTES_LABEL = "Bytes on the wire per delivered message, by layer"
 _LEG_NAMES = {"publisher_leg": "device to broker", "subscriber_leg": "broker to subscriber"}
 
 
@@ -40,6 +41,7 @@ def render(analysis: Analysis, found: Mapping[str, Any], command: str) -> str:
     )
     template = environment.from_string(_file("report.html.j2"))
     fate = analysis.persistent or analysis.clean
+    bars = _bars(found)
     return template.render(
         run=found,
         style=Markup(_file("style.css")),
@@ -50,8 +52,8 @@ def render(analysis: Analysis, found: Mapping[str, Any], command: str) -> str:
         links=list(_links(analysis, found, fate)),
         subscribers=list(_subscribers(found)),
         reasons=list(_reasons(found)),
-        layer_names=LAYER_NAMES,
-        bytes_chart=_bytes(found),
+        layer_names=layers_of(bars),
+        bytes_chart=bytes_chart(bars, _BYTES_LABEL) if bars else None,
         curves=_curves(analysis, fate) if fate else [],
         timeline=Timeline(analysis),
         command=command,
@@ -109,8 +111,8 @@ def _reasons(found: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
                 }
 
 
-def _bytes(found: Mapping[str, Any]) -> Markup | None:
-    """Bars for each level and leg of the first subscriber; None if nothing was delivered."""
+def _bars(found: Mapping[str, Any]) -> list[Bar]:
+    """A bar for each level and leg of the first subscriber that anything was delivered to."""
     for subscriber in _subscribers(found):
         bars = [
             (f"QoS {level}, {'in' if leg == 'publisher_leg' else 'out'}", layers)
@@ -119,8 +121,8 @@ def _bytes(found: Mapping[str, Any]) -> Markup | None:
             for leg, layers in row["wire_bytes_by_leg"].items()
         ]
         if bars:
-            return bytes_chart(bars, "Bytes on the wire per delivered message, by layer")
-    return None
+            return bars
+    return []
 
 
 def _curves(analysis: Analysis, fate: Fate) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mqttlab.figures import Analysis
+from mqttlab.figures.bytes import LAYERS
 from mqttlab.figures.messages import Fate
 from mqttlab.report.charts import survival
 
@@ -39,10 +40,10 @@ def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) 
 
 
 _COUNTS = ("published", "accepted", "delivered", "duplicates", "lost")
-_LAYERS = ("mqtt", "mqtt_session", "tcp_ip", "retransmitted", "unsent", "total")
+_SIZES = (*LAYERS, "total")
 _QUANTILES = ("p50", "p90", "p99", "max")
 _QOS = (
-    "subscriber", "qos", *_COUNTS, *(f"{name}_bytes_per_message" for name in _LAYERS),
+    "subscriber", "qos", *_COUNTS, *(f"{name}_bytes_per_message" for name in _SIZES),
     *(f"latency_{name}_s" for name in _QUANTILES),
 )  # fmt: skip
 
@@ -52,7 +53,7 @@ def _qos(found: Mapping[str, Any]) -> Iterator[Sequence[object]]:
         for level, row in (found[key] or {}).items():
             size, latency = row["wire_bytes_per_message"], row["latency_s"]
             yield (
-                found[name], level, *(row[c] for c in _COUNTS), *(size[n] for n in _LAYERS),
+                found[name], level, *(row[c] for c in _COUNTS), *(size[n] for n in _SIZES),
                 *(latency[q] for q in _QUANTILES),
             )  # fmt: skip
 
@@ -65,7 +66,7 @@ def _packets(found: Mapping[str, Any]) -> Iterator[Sequence[object]]:
 
 _COUNTERS = (
     "packets", "bytes", "header_bytes", "payload_bytes", "retransmitted_bytes", "lost_random",
-    "lost_burst", "lost_queue", "lost_down", "delivered",
+    "lost_burst", "lost_queue", "lost_down", "delivered", "web_socket_bytes", "tls_bytes",
 )  # fmt: skip
 _LINKS = (
     "link", "direction", "devices", "outages", "down_s", "connects", "published", "accepted",

@@ -1,0 +1,95 @@
+#include "sim/security.h"
+
+#include <utility>
+
+#include "protocol/session/random.h"
+#include "protocol/transport/web_socket_client_filter.h"
+#include "protocol/transport/web_socket_server_filter.h"
+
+namespace mqttlab::sim {
+namespace {
+
+// As long as a world's time can run.
+constexpr Validity validity{Security::epoch_s, Security::epoch_s + never / second};
+// A client ends an attempt itself, after its connect_timeout.
+constexpr Time client_patience = never / 4;
+
+}  // namespace
+
+struct Security::Identities {
+  explicit Identities(std::uint64_t seed)
+      : crypto(std::make_shared<SeededCrypto>(seed)),
+        authority("mqttlab authority", validity, KeyKind::ed25519, crypto),
+        broker(authority.issue(broker_name, validity, {std::string("DNS:") + broker_name})) {}
+  Crypto crypto;
+  CertificateAuthority authority;
+  Credentials broker;
+};
+
+Security::Security(std::uint64_t seed, Time patience, std::string key_log_path)
+    : seed_(seed), patience_(patience), key_log_path_(std::move(key_log_path)) {
+  web_socket_.open_timeout = patience_;
+}
+
+Security::~Security() = default;
+
+void Security::prepare(Transport transport) {
+  Kind& kind = kinds_[index_of(transport)];
+  if (transport.web_socket) {
+    kind.web_socket.host = std::string(broker_name) + ":" + std::to_string(port_of(transport));
+    kind.web_socket.open_timeout = client_patience;
+  }
+  if (!transport.tls || kind.server) return;
+  if (!identities_) identities_ = std::make_unique<Identities>(seed_);
+  if (!key_log_ && !key_log_path_.empty())
+    key_log_ = std::make_unique<OutputFile>("key log", key_log_path_);
+  TlsSettings server;
+  server.certificate_pem = identities_->broker.certificate_pem;
+  server.key_pem = identities_->broker.key_pem;
+  server.alpn = {transport.web_socket ? "http/1.1" : "mqtt"};
+  server.handshake_timeout = patience_;
+  server.crypto = identities_->crypto;
+  server.epoch_s = epoch_s;
+  if (key_log_)
+    server.key_log = [this](std::string_view line) {
+      key_log_->write(line);
+      key_log_->write("\n");
+    };
+  TlsSettings client;
+  client.role = TlsSettings::Role::client;
+  client.ca_pem = identities_->authority.certificate_pem();
+  client.server_name = broker_name;
+  client.alpn = server.alpn;
+  client.handshake_timeout = client_patience;
+  client.crypto = identities_->crypto;
+  client.epoch_s = epoch_s;
+  kind.server = std::make_shared<TlsContext>(std::move(server));
+  kind.client = std::make_shared<TlsContext>(std::move(client));
+}
+
+FilterPlan Security::server(Transport transport) const {
+  FilterPlan plan{.tls = kinds_[index_of(transport)].server};
+  if (transport.web_socket)
+    plan.web_socket = [this](Establish establish, Time now) {
+      return std::make_unique<WebSocketServerFilter>(web_socket_, std::move(establish), now);
+    };
+  return plan;
+}
+
+FilterPlan Security::client(Transport transport, std::uint32_t connection) const {
+  const Kind& kind = kinds_[index_of(transport)];
+  FilterPlan plan{.tls = kind.client};
+  if (transport.web_socket)
+    plan.web_socket = [this, &kind, connection](Establish establish, Time now) {
+      const Random random(seed_, "web socket/" + std::to_string(connection));
+      return std::make_unique<WebSocketClientFilter>(kind.web_socket, random, std::move(establish),
+                                                     now);
+    };
+  return plan;
+}
+
+void Security::flush() {
+  if (key_log_) key_log_->flush();
+}
+
+}  // namespace mqttlab::sim

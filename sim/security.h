@@ -1,0 +1,57 @@
+// Security: the certificates of a world, and what both ends of its TLS and WebSocket connections
+// are made of. All of it comes from the seed: the same bytes in every run.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "protocol/transport/certificate_authority.h"
+#include "protocol/transport/filter_stack.h"
+#include "protocol/transport/transport.h"
+#include "protocol/transport/web_socket_settings.h"
+#include "sim/output_file.h"
+
+namespace mqttlab::sim {
+
+class Security {
+ public:
+  /// Whom the broker's certificate is for.
+  static constexpr const char* broker_name = "broker.test";
+  /// Time 0 as certificates see it, in seconds since 1970: the beginning of 2026.
+  static constexpr std::int64_t epoch_s = 1'767'225'600;
+
+  /// `patience`: how long the broker waits for the end of a handshake, or of an upgrade.
+  /// `key_log_path`: file for the secrets of all TLS connections; empty: none.
+  Security(std::uint64_t seed, Time patience, std::string key_log_path);
+  ~Security();
+  Security(const Security&) = delete;
+  Security& operator=(const Security&) = delete;
+
+  /// Makes what connections of this kind need. Throws std::invalid_argument naming the key log if
+  /// that cannot be written.
+  void prepare(Transport transport);
+  /// The filters at either end of a connection, of a kind that has been prepared. This outlives
+  /// them.
+  [[nodiscard]] FilterPlan server(Transport transport) const;
+  [[nodiscard]] FilterPlan client(Transport transport, std::uint32_t connection) const;
+  /// Throws std::runtime_error if the key log could not be written.
+  void flush();
+
+ private:
+  struct Identities;
+  struct Kind {
+    std::shared_ptr<const TlsContext> server, client;
+    WebSocketClientSettings web_socket;
+  };
+  const std::uint64_t seed_;
+  const Time patience_;
+  const std::string key_log_path_;
+  std::unique_ptr<OutputFile> key_log_;  // outlives the contexts, which write to it
+  std::unique_ptr<Identities> identities_;
+  std::array<Kind, transports> kinds_;
+  WebSocketServerSettings web_socket_;
+};
+
+}  // namespace mqttlab::sim

@@ -1,0 +1,64 @@
+"""TLS and WebSocket in simulated networks: the same promises, exact accounts, one seed, one run."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+pytest.importorskip("mqttlab._sim")
+
+import mqttlab
+from mqttlab import Lab, UsageError
+from mqttlab.client_options import TRANSPORTS
+from mqttlab.figures import Analysis, figures
+from mqttlab.figures.bytes import LAYERS
+
+UNSENT = LAYERS.index("unsent")
+
+
+async def talk(lab: Lab, *, transport: str) -> None:
+    await lab.broker()
+    meter, desk = lab.devices(2)
+    lab.fleet(meter, qos=1, interval="5s", transport=transport)
+    async with desk.client(transport=transport) as client:
+        await client.subscribe("fleet/#", qos=2)
+        message = await anext(client.messages)
+        assert message.topic == f"fleet/{meter.name}"
+        await asyncio.sleep(60)
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_clients_and_fleets_speak_over_each(transport: str) -> None:
+    result = mqttlab.run(talk, seed=1, until="5min", parameters={"transport": transport})
+    assert result.passed
+    assert {client.transport for client in result.clients} == {transport}
+    assert ("openssl" in result.versions) == (transport in ("tls", "wss"))
+    assert figures(Analysis(result))["transports"] == {transport: 2}
+    added = {name: int(result.counters[f"{name}_bytes"].sum()) for name in ("tls", "web_socket")}
+    assert (added["tls"] > 0) == (transport in ("tls", "wss"))
+    assert (added["web_socket"] > 0) == (transport in ("ws", "wss"))
+
+
+def test_what_a_level_costs_adds_up_to_the_packets_of_each_link() -> None:
+    parameters = {"devices": 60, "transport": "mixed", "faults": "3min", "settle": "2min"}
+    result = mqttlab.run("field_trial", seed=3, parameters=parameters)
+    assert result.passed
+    accounts = Analysis(result).bytes
+    carried = dict.fromkeys(range(len(result.actors)), 0)
+    for row in result.counters:
+        carried[int(row["actor"])] += int(row["bytes"])
+    published = accounts.mqtt[:, :3].sum(axis=1) > 0
+    assert published.sum() > 50
+    for actor in published.nonzero()[0].tolist():
+        layers = accounts.layers[actor].sum(axis=0)
+        assert layers.sum() == pytest.approx(carried[actor], abs=1e-6), result.actors[actor]
+        assert layers[:UNSENT].min() >= 0
+        assert layers[UNSENT] <= 0
+
+
+def test_a_transport_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(UsageError, match="transport: 'quic' is none of tcp, tls, ws, wss"):
+        mqttlab.run(talk, until="1min", parameters={"transport": "quic"})
+    with pytest.raises(UsageError, match="parameter transport: must be tcp or tls or ws or wss or"):
+        mqttlab.run("field_trial", parameters={"transport": "quic"})
