@@ -149,15 +149,15 @@ void Network::add_front() {
                               });
   add_address(front.node, front.port, broker_host);
   fronts_.push_back(std::move(front));
-  open(fronts_.size() - 1, over::tcp);
+  open_front(fronts_.size() - 1, over::tcp);
 }
 
 void Network::open(DeviceIndex device, Transport transport) {
-  open(std::size_t{device / config_.devices_per_front}, transport);
+  open_front(device / config_.devices_per_front, transport);
 }
 
 // A listener costs every packet of its front node a little, so there are only those that are used.
-void Network::open(std::size_t front, Transport transport) {
+void Network::open_front(std::size_t front, Transport transport) {
   if (std::exchange(fronts_[front].open[index_of(transport)], true)) return;
   // ns-3's sockets may only be used inside events; node set-up has happened by the first one.
   ns3::Simulator::ScheduleWithContext(

@@ -86,7 +86,7 @@ class Network {
   void add_address(const ns3::Ptr<ns3::Node>& node, const ns3::Ptr<Port>& port,
                    std::uint32_t host) const;
   void add_front();
-  void open(std::size_t front, Transport transport);
+  void open_front(std::size_t front, Transport transport);
   void listen(Front& front, Transport transport);
   void accept(ns3::Ptr<ns3::Socket> socket, const ns3::Address& from);
   void send_down(ns3::Ptr<ns3::Packet> packet, std::uint16_t protocol);

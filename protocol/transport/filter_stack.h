@@ -28,7 +28,7 @@ class FilterStack {
   FilterStack& operator=(const FilterStack&) = delete;
 
   /// Whose bytes the host moves: the outermost filter, or the carried Peer itself.
-  [[nodiscard]] Peer& peer() { return *peer_; }
+  [[nodiscard]] Peer& peer() const { return *peer_; }
   /// As for a Filter: advance() of peer() also moves bytes, and its deadline() is the host's
   /// business.
   [[nodiscard]] bool has_filters() const { return tls_ || web_socket_; }
