@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,6 +13,8 @@
 #include "protocol/wire/slice.h"
 
 namespace mqttlab {
+
+class AclFile;
 
 enum class Verdict : std::uint8_t {
   granted,
@@ -28,7 +31,9 @@ struct Decision {
   ReasonCode reason;         ///< of a denial, for clients of 5.0; 0: the fitting one
   Time valid_until = never;  ///< of a grant to connect; then DISCONNECT 0x87, unless renewed
   std::string user_name;     ///< identity that later questions carry; empty: CONNECT's user name
-  std::string data;          ///< Authentication Data to send, up to 65,535 bytes
+  /// What the client may do, whatever else says so; null: nothing is said about it.
+  std::shared_ptr<const AclFile> rights = {};
+  std::string data;  ///< Authentication Data to send, up to 65,535 bytes
 };
 
 /// A denial's reason as a server's packet of `type` carries it: `otherwise` if it names none that
@@ -48,10 +53,11 @@ struct AccessRequest {
   std::string_view user_name;  ///< CONNECT's, or the identity that a Decision gave
   bool has_password = false;
   Bytes password;
-  std::string_view certificate;  ///< X.509 identity that the transport established; empty: none
-  std::string_view topic;        ///< topic name to publish to, or topic filter to subscribe to
-  QoS qos = QoS::at_most_once;   ///< published, or asked for
-  bool retain = false;           ///< publish: RETAIN 1
+  std::string_view certificate;     ///< X.509 identity that the transport established; empty: none
+  const AclFile* rights = nullptr;  ///< that a Decision gave; null: none
+  std::string_view topic;           ///< topic name to publish to, or topic filter to subscribe to
+  QoS qos = QoS::at_most_once;      ///< published, or asked for
+  bool retain = false;              ///< publish: RETAIN 1
 
   // Enhanced authentication (MQTT 5.0, 4.12).
   std::string_view method;  ///< Authentication Method; empty: none, user name and password count

@@ -13,7 +13,7 @@ namespace mqttlab {
 class AccessChain final : public Access {
  public:
   /// `last` may be null.
-  AccessChain(std::vector<std::unique_ptr<AccessProvider>> providers, std::unique_ptr<Access> last)
+  AccessChain(std::vector<std::shared_ptr<AccessProvider>> providers, std::unique_ptr<Access> last)
       : providers_(std::move(providers)), last_(std::move(last)) {}
 
   Decision ask(const AccessRequest& request) override;
@@ -21,7 +21,7 @@ class AccessChain final : public Access {
   void gone(LinkId link) override;
 
  private:
-  std::vector<std::unique_ptr<AccessProvider>> providers_;
+  std::vector<std::shared_ptr<AccessProvider>> providers_;
   std::unique_ptr<Access> last_;
 };
 

@@ -10,7 +10,7 @@
 namespace mqttlab {
 
 std::unique_ptr<Access> make_access(AccessPolicy policy, Random random) {
-  std::vector<std::unique_ptr<AccessProvider>> providers;
+  std::vector<std::shared_ptr<AccessProvider>> providers;
   if (policy.scram) {
     if (!policy.passwords) throw std::invalid_argument("scram needs a password file");
     providers.push_back(std::make_unique<ScramAccess>(*policy.passwords, random));
@@ -19,6 +19,7 @@ std::unique_ptr<Access> make_access(AccessPolicy policy, Random random) {
     providers.push_back(
         std::make_unique<JwtAccess>(*std::move(policy.tokens), policy.token_user_name));
   if (policy.certificates) providers.push_back(std::make_unique<CertificateAccess>());
+  if (policy.others) providers.push_back(std::move(policy.others));
   // A user name that one can prove is no longer believed for nothing.
   if (!providers.empty() && !policy.passwords) policy.passwords = PasswordFile();
   return std::make_unique<AccessChain>(

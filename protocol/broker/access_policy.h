@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 
+#include "protocol/broker/access_provider.h"
 #include "protocol/broker/acl_file.h"
 #include "protocol/broker/jwt_access.h"
 #include "protocol/broker/password_file.h"
@@ -23,6 +24,8 @@ struct AccessPolicy {
   JwtUserName token_user_name = JwtUserName::optional;
   /// A client certificate is enough. Not looked at if there is a token, or a method.
   bool certificates = false;
+  /// Asked about whom none of these but `passwords` knows; may be null.
+  std::shared_ptr<AccessProvider> others;
 };
 
 /// Throws std::invalid_argument if the tokens' key is none, or SCRAM has no password file.

@@ -1,6 +1,8 @@
 // Broker: sessions and routing. One object; it hands out a Peer for each accepted link.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -17,9 +19,15 @@ namespace mqttlab {
 /// What a broker counts about itself; `$SYS` shows the same.
 struct BrokerGauges {
   std::uint64_t connections = 0, sessions = 0, subscriptions = 0, retained = 0;
+  std::uint64_t retained_bytes = 0;  ///< topics, properties and payloads
+  std::uint64_t most_connections = 0;
+  std::uint64_t connects_accepted = 0, connects_refused = 0;
+  std::uint64_t sessions_expired = 0;  ///< ended by their Session Expiry Interval, while away
   std::uint64_t queued_messages = 0, in_flight = 0;
   std::uint64_t packets_received = 0, packets_sent = 0, bytes_received = 0, bytes_sent = 0;
   std::uint64_t messages_received = 0, messages_sent = 0, messages_dropped = 0;
+  /// The last, by trace::DropReason.
+  std::array<std::uint64_t, static_cast<std::size_t>(trace::DropReason::expired) + 1> dropped_for{};
 };
 
 /// How a link has gone so far, for a host's log. Views are valid until release().
@@ -27,6 +35,7 @@ struct LinkReport {
   std::string_view client_id;  ///< empty: no CONNECT has come
   bool was_accepted = false;   ///< CONNECT was answered with success
   bool said_goodbye = false;   ///< the client has sent DISCONNECT
+  bool was_silent = false;     ///< no CONNECT has come within connect_timeout
   /// Why the broker has refused or ended it; success: it has not, or for nothing with a code.
   ReasonCode reason = ReasonCode::success;
   std::string_view broken;  ///< the statement that the client has broken, if it has

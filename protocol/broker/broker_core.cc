@@ -7,8 +7,6 @@
 #include <string>
 #include <utility>
 
-#include "protocol/broker/sys_topics.h"
-
 namespace mqttlab {
 
 BrokerCore::BrokerCore(BrokerConfig config, std::uint64_t seed, Access* access, trace::Log* log,
@@ -21,10 +19,7 @@ BrokerCore::BrokerCore(BrokerConfig config, std::uint64_t seed, Access* access, 
       router_(config_, random_.next(), sessions_, ledger_) {}
 
 Peer& BrokerCore::accept(LinkId id, Time now, std::string_view certificate) {
-  if (started_ == never) {
-    started_ = now;
-    if (config_.sys_interval > 0) set_timer(now + config_.sys_interval, {Timer::sys});
-  }
+  begin(now);
   auto& link = links_[id];
   assert(!link);
   link = std::make_unique<BrokerLink>(*this, id, certificate);
@@ -135,6 +130,8 @@ void BrokerCore::admit(BrokerLink& link, const Properties& authentication, Time 
   // Without the end (v5 MQTT-4.1.0-1) and the will that were still owed (v5 MQTT-3.1.3-9).
   session->absence = {};
   ++connections_;
+  ++ledger_.gauges.connects_accepted;
+  ledger_.gauges.most_connections = std::max(ledger_.gauges.most_connections, connections_);
   link.accepted(*session, std::move(connack), now);
   const Time due = link.keep_alive_due(now);
   if (due != never) set_timer(due, {Timer::keep_alive, link.id()});
@@ -148,7 +145,7 @@ Session* BrokerCore::take_over(std::string_view client_id, Time now) {
   if (BrokerLink* old = session->link())  // MQTT-3.1.4-2; v5 MQTT-3.1.4-3
     old->end(ReasonCode::session_taken_over, now, BrokerLink::Pending::discard);
   else if (session->absence.due() <= now)  // though its timer has not come yet
-    attend(*session, now);
+    overdue(*session, now);
   return sessions_.find(client_id);
 }
 
@@ -167,6 +164,11 @@ void BrokerCore::disconnected(BrokerLink& link, Time now) {
         std::make_unique<OwedWill>(OwedWill{link.identity(), std::move(*will)});
   }
   attend(*session, now);
+}
+
+void BrokerCore::overdue(Session& session, Time now) {
+  if (session.absence.ends_at <= now) ++ledger_.gauges.sessions_expired;
+  attend(session, now);
 }
 
 void BrokerCore::attend(Session& session, Time now) {
@@ -303,6 +305,7 @@ void BrokerCore::linger(BrokerLink& link, Time silent_at, Time now) {
 }
 
 void BrokerCore::advance(Time now) {
+  begin(now);
   while (const auto timer = timers_.pop(now)) due(*timer, now);
 }
 
@@ -312,7 +315,7 @@ void BrokerCore::due(const Timer& timer, Time now) {
   if (timer.kind == Timer::verdict)
     return decide(timer.what, {Verdict::denied, ReasonCode::server_unavailable}, now);
   if (timer.kind == Timer::session)
-    return attend(*sessions_.find(static_cast<Session::Slot>(timer.what)), now);
+    return overdue(*sessions_.find(static_cast<Session::Slot>(timer.what)), now);
   BrokerLink& link = *find(static_cast<LinkId>(timer.what));
   if (timer.kind == Timer::handshake) return link.handshake().overdue(now);
   if (timer.kind == Timer::keep_alive) return due_keep_alive(link, now);
@@ -320,7 +323,8 @@ void BrokerCore::due(const Timer& timer, Time now) {
     if (!link.finished()) link.end(ReasonCode::not_authorized, now);
     return;
   }
-  link.finish(BrokerLink::Pending::discard, now);  // no CONNECT, or not drained
+  if (timer.kind == Timer::connect) return link.overdue(now);
+  link.finish(BrokerLink::Pending::discard, now);  // not drained
 }
 
 // Packets do not move the timer; it looks when it is due whether one has come meanwhile.
@@ -337,8 +341,14 @@ void BrokerCore::due_keep_alive(BrokerLink& link, Time now) {
   link.end(ReasonCode::keep_alive_timeout, now, BrokerLink::Pending::discard);
 }
 
+void BrokerCore::begin(Time now) {
+  if (started_ != never) return;
+  started_ = now;
+  if (config_.sys_interval > 0) set_timer(now + config_.sys_interval, {Timer::sys});
+}
+
 void BrokerCore::due_sys(Time now) {
-  publish_sys_topics(router_, gauges(), now - started_, now);
+  sys_topics_.publish(router_, gauges(), now - started_, now);
   set_timer(now + config_.sys_interval, {Timer::sys});
 }
 
@@ -348,6 +358,7 @@ BrokerGauges BrokerCore::gauges() const {
   gauges.sessions = sessions_.size();
   gauges.subscriptions = router_.subscriptions();
   gauges.retained = router_.retained();
+  gauges.retained_bytes = router_.retained_bytes();
   sessions_.for_each([&](const Session& session) {
     gauges.queued_messages += session.queued();
     gauges.in_flight += session.in_flight();

@@ -15,6 +15,7 @@
 #include "protocol/broker/ledger.h"
 #include "protocol/broker/router.h"
 #include "protocol/broker/session_table.h"
+#include "protocol/broker/sys_topics.h"
 #include "protocol/session/random.h"
 #include "protocol/session/timers.h"
 #include "protocol/wire/block_pool.h"
@@ -95,6 +96,8 @@ class BrokerCore {
   Session* take_over(std::string_view client_id, Time now);
   /// Does what is due for an absent session by now.
   void attend(Session& session, Time now);
+  /// The same for one that has waited for it.
+  void overdue(Session& session, Time now);
   void end(Session& session, Time now);
   void publish(OwedWill will, Time now);
   void publish(const OwedWill& will, const Decision& decision, Time since, Time now);
@@ -103,6 +106,7 @@ class BrokerCore {
   [[nodiscard]] bool stale(const Timer& timer);
   void due(const Timer& timer, Time now);
   void due_keep_alive(BrokerLink& link, Time now);
+  void begin(Time now);
   void due_sys(Time now);
   [[nodiscard]] BrokerLink* find(LinkId id);
 
@@ -121,7 +125,8 @@ class BrokerCore {
   std::size_t sweep_at_ = 64;  // so many timers are looked through for stale ones
   std::vector<LinkId> touched_, told_;
   std::uint64_t connections_ = 0;  // accepted CONNECTs on live links
-  Time started_ = never;           // the first accept
+  Time started_ = never;           // when its host first told the time
+  SysTopics sys_topics_;
   bool shut_down_ = false;
 };
 

@@ -50,7 +50,7 @@ Connect copy_of(const Connect& arrived) {
 
 BrokerLink::BrokerLink(BrokerCore& core, LinkId id, std::string_view certificate)
     : core_(core),
-      identity_{id, {}, {}, Slice::copy_of(certificate)},
+      identity_{id, {}, {}, Slice::copy_of(certificate), {}},
       framer_(core.config().max_packet_size, &core.blocks()),
       handshake_(core, *this),
       intake_(core, *this) {}
@@ -68,6 +68,11 @@ LinkReport BrokerLink::report() const {
   LinkReport report = report_;
   report.client_id = identity_.client_id.text();
   return report;
+}
+
+void BrokerLink::identify(const Decision& grant) {
+  if (!grant.user_name.empty()) identity_.user_name = Slice::copy_of(grant.user_name);
+  identity_.rights = grant.rights;
 }
 
 bool BrokerLink::congested() const { return output_.outbox.size() >= core_.config().outbox_bytes; }
@@ -110,9 +115,9 @@ void BrokerLink::hear_out(Time now) {
   if (state_ != State::connected) return;
   process(now, true);
   while (state_ == State::connected) {
-    const auto frame = framer_.next(connect_.version);
+    const auto frame = framer_.next(version_);
     if (!frame || !*frame) return;
-    const auto packet = decode(**frame, Sender::client, connect_.version);
+    const auto packet = decode(**frame, Sender::client, version_);
     if (!packet) return;
     if (const auto* goodbye = std::get_if<Disconnect>(&*packet)) return on(*goodbye, now);
   }
@@ -122,21 +127,20 @@ void BrokerLink::process(Time now, bool to_the_end) {
   while (to_the_end ? state_ == State::connected && intake_.request() == 0 : reads()) {
     // A CONNECT names its version itself, if this end speaks it.
     const bool first = state_ == State::awaiting_connect;
-    const ProtocolVersion version = first ? ProtocolVersion::v5_0 : connect_.version;
+    const ProtocolVersion version = first ? ProtocolVersion::v5_0 : version_;
     auto frame = framer_.next(version);
     if (!frame) {
       if (frame.violation().reason != 0x95) return violated(frame.violation(), now);
       // A CONNECT over the limit is answered however it is split: its version is waited for.
       const Claim claim = first ? claim_of(framer_.front()) : Claim::other;
       if (claim == Claim::unknown) return;
-      if (claim == Claim::v5) connect_.version = ProtocolVersion::v5_0;
+      if (claim == Claim::v5) version_ = ProtocolVersion::v5_0;
       return violated({0x95, "U-3.2.2.3.6-3"}, now);  // v5 MQTT-3.2.2-15
     }
     if (!*frame) return;
     const auto packet = decode(**frame, Sender::client, version);
     if (!packet) {
-      if (first && claim_of((*frame)->bytes()) == Claim::v5)
-        connect_.version = ProtocolVersion::v5_0;
+      if (first && claim_of((*frame)->bytes()) == Claim::v5) version_ = ProtocolVersion::v5_0;
       return violated(packet.violation(), now);  // MQTT-3.1.4-1; v5 MQTT-3.1.4-1
     }
     ++core_.ledger().gauges.packets_received;
@@ -157,16 +161,17 @@ void BrokerLink::handle(const Packet& packet, Time now) {
 }
 
 void BrokerLink::on(const Connect& connect, Time now) {
-  connect_ = copy_of(connect);
-  identity_.client_id = connect_.client_id;
-  identity_.user_name = connect_.user_name;
-  output_.agree(terms_of(connect_), core_.config().send_topic_alias_maximum);
+  connect_ = std::make_unique<Connect>(copy_of(connect));
+  version_ = connect.version;
+  identity_.client_id = connect_->client_id;
+  identity_.user_name = connect_->user_name;
+  output_.agree(terms_of(connect), core_.config().send_topic_alias_maximum);
   const BrokerConfig& config = core_.config();
-  keep_alive_s_ = connect_.keep_alive_s;  // v5 MQTT-3.2.2-22
-  asked_expiry_s_ = connect_.clean_session ? 0 : endless_expiry_s;
+  keep_alive_s_ = connect.keep_alive_s;  // v5 MQTT-3.2.2-22
+  asked_expiry_s_ = connect.clean_session ? 0 : endless_expiry_s;
   if (v5()) {
     keep_alive_s_ = config.server_keep_alive_s.value_or(keep_alive_s_);
-    asked_expiry_s_ = connect_.properties.get<PropertyId::session_expiry_interval>().value_or(0);
+    asked_expiry_s_ = connect.properties.get<PropertyId::session_expiry_interval>().value_or(0);
   }
   session_expiry_s_ = granted_expiry_s(asked_expiry_s_);
   state_ = State::authenticating;
@@ -215,7 +220,7 @@ void BrokerLink::on(const Disconnect& disconnect, Time now) {
     session_expiry_s_ = granted_expiry_s(*expiry_s);
   }
   if (disconnect.reason == ReasonCode::normal_disconnection)
-    connect_.will.reset();  // MQTT-3.14.4-3; v5 MQTT-3.14.4-3: no other reason does
+    will_.reset();  // MQTT-3.14.4-3; v5 MQTT-3.14.4-3: no other reason does
   core_.disconnected(*this, now);
   finish(Pending::drain, now);
 }
@@ -241,9 +246,9 @@ Connack BrokerLink::welcome(const Properties& authentication) const {
   Welcome welcome;
   welcome.authentication = authentication;
   welcome.response_information = output_.terms().response_information;
-  if (connect_.client_id.empty()) welcome.assigned_client_id = identity_.client_id.text();
+  if (connect_->client_id.empty()) welcome.assigned_client_id = identity_.client_id.text();
   if (session_expiry_s_ != asked_expiry_s_) welcome.session_expiry_s = session_expiry_s_;
-  if (keep_alive_s_ != connect_.keep_alive_s) welcome.keep_alive_s = keep_alive_s_;
+  if (keep_alive_s_ != connect_->keep_alive_s) welcome.keep_alive_s = keep_alive_s_;
   Connack connack{.properties = properties_of(welcome, config)};
   if (!fits(connack)) connack.properties.remove(PropertyId::response_information);
   return connack;
@@ -254,10 +259,10 @@ void BrokerLink::accepted(Session& session, Connack connack, Time now) {
   session_ = &session;
   report_.was_accepted = true;
   last_packet_ = now;
-  connect_.password.reset();
-  connect_.properties = {};
+  if (connect_->will) will_ = std::make_unique<Will>(*std::move(connect_->will));
+  connect_.reset();
   // 3.1 has no session present flag: its byte is reserved.
-  if (connect_.version == ProtocolVersion::v3_1) connack.session_present = false;
+  if (version_ == ProtocolVersion::v3_1) connack.session_present = false;
   send(connack);  // MQTT-3.1.4-4, MQTT-3.2.0-1; v5 MQTT-3.1.4-5
   session.attach(*this, now);
   session.pump(now);
@@ -270,6 +275,11 @@ void BrokerLink::refuse(ReasonCode reason, Time now, std::string_view broken) {
   else if (const auto code = return_code(reason))
     send(Connack{false, *code});  // MQTT-3.2.2-4, MQTT-3.1.3-9
   finish(Pending::drain, now);    // MQTT-3.1.4-5, MQTT-3.2.2-5; v5 MQTT-3.2.2-7
+}
+
+void BrokerLink::overdue(Time now) {
+  report_.was_silent = true;
+  finish(Pending::discard, now);
 }
 
 void BrokerLink::end(ReasonCode reason, Time now, Pending pending, std::string_view broken) {
@@ -334,6 +344,8 @@ void BrokerLink::finish(Pending pending, Time now) {
 void BrokerLink::leave() {
   // Nothing that the client sends counts any more (v5 MQTT-3.1.4-6).
   if (std::exchange(state_, State::finished) == State::finished) return;
+  if (report_.was_silent || (!report_.was_accepted && report_.reason != ReasonCode::success))
+    ++core_.ledger().gauges.connects_refused;
   handshake_.abandon();
   core_.gone(*this);
 }
@@ -344,8 +356,6 @@ Session* BrokerLink::take_session() {
   session_->detach();
   return std::exchange(session_, nullptr);
 }
-
-std::optional<Will> BrokerLink::take_will() { return std::exchange(connect_.will, std::nullopt); }
 
 Time BrokerLink::keep_alive_due(Time now) const {
   if (state_ != State::connected || keep_alive_s_ == 0) return never;
@@ -370,7 +380,7 @@ void BrokerLink::decided(RequestId request, const Decision& decision, Time now) 
 }
 
 void BrokerLink::send(const Packet& packet) {
-  encode(packet, connect_.version, output_.outbox);
+  encode(packet, version_, output_.outbox);
   wrote();
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <list>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -49,8 +50,9 @@ class BrokerLink final : public Peer {
   };
   [[nodiscard]] LinkId id() const { return identity_.link; }
   [[nodiscard]] State state() const { return state_; }
-  [[nodiscard]] const Connect& connect() const { return connect_; }
-  [[nodiscard]] bool v5() const { return connect_.version == ProtocolVersion::v5_0; }
+  /// What the client has sent; only until it is accepted.
+  [[nodiscard]] const Connect& connect() const { return *connect_; }
+  [[nodiscard]] bool v5() const { return version_ == ProtocolVersion::v5_0; }
   [[nodiscard]] const Identity& identity() const { return identity_; }
   [[nodiscard]] LinkReport report() const;
   [[nodiscard]] Session* session() const { return session_; }
@@ -60,7 +62,8 @@ class BrokerLink final : public Peer {
   /// How long the session is to outlive the link, in seconds; endless_expiry_s: for ever.
   [[nodiscard]] std::uint32_t session_expiry_s() const { return session_expiry_s_; }
   void set_client_id(Slice client_id) { identity_.client_id = std::move(client_id); }
-  void identify(std::string_view user_name) { identity_.user_name = Slice::copy_of(user_name); }
+  /// A grant has come: who the client is, and what it may do.
+  void identify(const Decision& grant);
 
   /// How CONNECT is answered if it is accepted. `authentication`: properties of an enhanced one.
   [[nodiscard]] Connack welcome(const Properties& authentication) const;
@@ -71,6 +74,8 @@ class BrokerLink final : public Peer {
   /// The client has broken a rule or a limit: tells a client of 5.0, and closes (MQTT-4.8.0-1; v5
   /// MQTT-4.13.1-1).
   void violated(const Violation& violation, Time now);
+  /// No CONNECT has come in time.
+  void overdue(Time now);
   enum class Pending : std::uint8_t { drain, discard };
   /// The broker ends the link: a client of 5.0 is told `reason` and the statement that it has
   /// `broken`, if it has. Before 5.0 nobody is told, and `pending` bytes leave first or not.
@@ -82,7 +87,7 @@ class BrokerLink final : public Peer {
   /// The link ends for its session; gives it back, if there is one.
   Session* take_session();
   /// The will, which is gone afterwards: it is published once (MQTT-3.1.2-10).
-  [[nodiscard]] std::optional<Will> take_will();
+  [[nodiscard]] std::unique_ptr<Will> take_will() { return std::move(will_); }
   /// The instant at which silence becomes too long, or `never` (MQTT-3.1.2-24; v5 MQTT-3.1.2-22).
   [[nodiscard]] Time keep_alive_due(Time now) const;
   /// The verdict on a question about this link.
@@ -128,7 +133,9 @@ class BrokerLink final : public Peer {
   Identity identity_;
   Framer framer_;
   LinkOutput output_;
-  Connect connect_;  // its slices are copies
+  ProtocolVersion version_ = ProtocolVersion::v3_1_1;
+  std::unique_ptr<Connect> connect_;  // until it is accepted; its slices are copies
+  std::unique_ptr<Will> will_;        // from then on
   Handshake handshake_;
   Intake intake_;
   Session* session_ = nullptr;

@@ -31,15 +31,16 @@ void Handshake::on(const Auth& auth, Time now) {
 }
 
 void Handshake::ask(const Properties& from, Time now) {
-  const Connect& connect = link_.connect();
   AccessRequest request = link_.identity().request(AccessRequest::Kind::authenticate);
-  request.has_password = connect.password.has_value();
-  if (connect.password) request.password = connect.password->bytes();
+  request.again = link_.state() == BrokerLink::State::connected;
+  if (!request.again && link_.connect().password) {
+    request.has_password = true;
+    request.password = link_.connect().password->bytes();
+  }
   if (method_) request.method = method_->text();
   const auto data = from.get<PropertyId::authentication_data>();
   if (data) request.data = data->bytes();
   request.step = step_;
-  request.again = link_.state() == BrokerLink::State::connected;
   const Decision decision = core_.ask(request, now);
   if (decision.verdict != Verdict::later) return decided(decision, now);
   phase_ = Phase::broker;
@@ -53,7 +54,7 @@ void Handshake::decided(const Decision& decision, Time now) {
   deadline_ = never;
   if (decision.verdict != Verdict::granted || decision.valid_until <= now)
     return denied(decision, now);
-  if (!decision.user_name.empty()) link_.identify(decision.user_name);
+  link_.identify(decision);
   valid_until_ = decision.valid_until;
   if (valid_until_ != never) core_.valid_until(link_, valid_until_);
   if (link_.state() != BrokerLink::State::connected)

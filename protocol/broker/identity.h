@@ -11,8 +11,9 @@ namespace mqttlab {
 struct Identity {
   LinkId link = 0;
   Slice client_id;
-  std::optional<Slice> user_name;  ///< CONNECT's, or what a Decision has made of it
-  Slice certificate;               ///< X.509 identity; empty: none
+  std::optional<Slice> user_name;              ///< CONNECT's, or what a Decision has made of it
+  Slice certificate;                           ///< X.509 identity; empty: none
+  std::shared_ptr<const AclFile> rights = {};  ///< that a Decision gave
 
   /// A question in this name; its views are those of the identity.
   [[nodiscard]] AccessRequest request(AccessRequest::Kind kind) const {
@@ -23,6 +24,7 @@ struct Identity {
     request.has_user_name = user_name.has_value();
     if (user_name) request.user_name = user_name->text();
     request.certificate = certificate.text();
+    request.rights = rights.get();
     return request;
   }
 };

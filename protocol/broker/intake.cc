@@ -86,7 +86,7 @@ void Intake::take(const Publish& publish, Time now) {
   const Decision decision = core_.ask(request, now);
   if (decision.verdict != Verdict::later) return finish(publish, decision, now);
   request_ = request.request;
-  waiting_ = publish;
+  waiting_ = std::make_unique<Waiting>(publish);
 }
 
 // One that may not be published is acknowledged and dropped; 5.0 is told so.
@@ -140,7 +140,7 @@ void Intake::authorise(const Subscribe& subscribe, Time now) {
     const Decision decision = core_.ask(request, now);
     if (decision.verdict == Verdict::later) {
       request_ = request.request;
-      waiting_ = subscribe;
+      waiting_ = std::make_unique<Waiting>(subscribe);
       return;
     }
     verdicts_.push_back(verdict_on_filter(decision));
@@ -187,17 +187,18 @@ void Intake::on(const Unsubscribe& unsubscribe, Time now) {
 
 void Intake::decided(const Decision& decision, Time now) {
   request_ = 0;
-  const auto waited = std::exchange(waiting_, {});
-  if (const auto* publish = std::get_if<Publish>(&waited)) return finish(*publish, decision, now);
+  const auto waited = std::move(waiting_);
+  if (const auto* publish = std::get_if<Publish>(waited.get()))
+    return finish(*publish, decision, now);
   verdicts_.push_back(verdict_on_filter(decision));
-  authorise(std::get<Subscribe>(waited), now);
+  authorise(std::get<Subscribe>(*waited), now);
 }
 
 // A QoS 2 message that has not been taken must be new when it comes again.
 void Intake::abandon() {
   if (request_ == 0) return;
   core_.forget(std::exchange(request_, 0));
-  const auto* publish = std::get_if<Publish>(&waiting_);
+  const auto* publish = std::get_if<Publish>(waiting_.get());
   if (publish && publish->qos == QoS::exactly_once)
     link_.session()->inbound().answered(publish->packet_id);
 }

@@ -2,6 +2,7 @@
 // asked for, and then whatever the client sends next waits.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <variant>
 #include <vector>
@@ -42,8 +43,9 @@ class Intake {
   BrokerLink& link_;
   InboundAliases aliases_;
   RequestId request_ = 0;
-  std::variant<Publish, Subscribe> waiting_;  // what request_ is about
-  std::vector<ReasonCode> verdicts_;          // on its filters, so far; 0: granted
+  using Waiting = std::variant<Publish, Subscribe>;
+  std::unique_ptr<Waiting> waiting_;  // what request_ is about
+  std::vector<ReasonCode> verdicts_;  // on its filters, so far; 0: granted
 };
 
 }  // namespace mqttlab

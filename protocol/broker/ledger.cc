@@ -5,6 +5,7 @@ namespace mqttlab {
 void Ledger::dropped(trace::DropReason reason, std::string_view client_id, std::uint64_t identity,
                      QoS qos, Time now) {
   ++gauges.messages_dropped;
+  ++gauges.dropped_for[static_cast<std::size_t>(reason)];
   if (!log_) return;
   trace::Event event;
   event.at = now;

@@ -48,6 +48,7 @@ class Router {
 
   [[nodiscard]] std::size_t subscriptions() const { return index_.size(); }
   [[nodiscard]] std::size_t retained() const { return retained_.size(); }
+  [[nodiscard]] std::size_t retained_bytes() const { return retained_.bytes(); }
 
  private:
   [[nodiscard]] bool retain(Publication& publication, Time now);

@@ -12,6 +12,7 @@ namespace mqttlab {
 class TextAccess final : public Access {
  public:
   /// Without passwords every user name is believed; without an ACL everybody may do everything.
+  /// Rights that come with a request count instead of the ACL.
   /// `anonymous`: clients without a user name may connect.
   TextAccess(std::optional<PasswordFile> passwords, std::optional<AclFile> acl, bool anonymous)
       : passwords_(std::move(passwords)), acl_(std::move(acl)), anonymous_(anonymous) {}

@@ -9,7 +9,7 @@ namespace {
 // A running buffer is closed at this size, so that a slow reader's taken bytes are given back while
 // the rest waits.
 constexpr std::size_t own_piece_bytes = 4'096;
-constexpr std::size_t own_piece_initial_bytes = 128;
+constexpr std::size_t own_piece_initial_bytes = 32;
 // What an idle link may keep.
 constexpr std::size_t kept_piece_bytes = 256;
 

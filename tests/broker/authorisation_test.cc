@@ -1,6 +1,7 @@
 // Questions about publishing and subscribing that are answered later: only the asking link waits.
 #include <gtest/gtest.h>
 
+#include "protocol/broker/text_access.h"
 #include "tests/broker/scripted_peer.h"
 
 namespace mqttlab::test {
@@ -280,6 +281,49 @@ TEST(AuthorisationLater, AGoodbyeBehindAnOpenQuestionCounts_MQTT_3_14_4_3) {
     if (!says_goodbye) scene.decide(Verdict::granted);  // of the will
     EXPECT_EQ(scene.watch.take(), says_goodbye ? Said{} : Said{"PUBLISH will=x q0"});
     EXPECT_EQ(scene.test.broker.gauges().sessions, says_goodbye ? 1U : 2U) << "its interval is 0";
+  }
+}
+
+// Lets everybody in, those named after "guest" with rights of their own.
+class Usher final : public Access {
+ public:
+  Decision ask(const AccessRequest& request) override {
+    if (request.kind != AccessRequest::Kind::authenticate) return texts_.ask(request);
+    Decision decision = Verdict::granted;
+    if (request.client_id.starts_with("guest"))
+      decision.rights = std::make_shared<AclFile>(
+          AclFile::parse("pattern read news/#\npattern write last/%c", "rights"));
+    return decision;
+  }
+
+ private:
+  TextAccess texts_{std::nullopt, AclFile::parse("pattern all/#", "acl"), true};
+};
+
+TEST(Authorisation, RightsThatComeWithAGrantCountInsteadOfTheAclFile) {
+  Usher usher;
+  TestBroker test({}, &usher);
+  ScriptedPeer& host = test.connected("host");
+  EXPECT_EQ(host.subscribe("all/#", QoS::at_most_once), Said{"SUBACK 1 0"});
+  ScriptedPeer& guest = test.connected("guest");
+  EXPECT_EQ(guest.subscribe("all/#", QoS::at_most_once), Said{"SUBACK 1 128"});
+  EXPECT_EQ(guest.subscribe("news/x", QoS::at_most_once), Said{"SUBACK 1 0"});
+  guest.publish("all/x", "1");
+  EXPECT_EQ(test.broker.gauges().messages_dropped, 1u);
+  guest.publish("last/guest", "2");
+  EXPECT_EQ(test.broker.gauges().messages_dropped, 1u);
+}
+
+TEST(Authorisation, AWillIsJudgedByTheRightsOfItsLink) {
+  for (const bool own : {true, false}) {
+    Usher usher;
+    TestBroker test({}, &usher);
+    Connect connect = connect_5("guest", true, Properties().add(Id::session_expiry_interval, 9u));
+    connect.will = Will{slice(own ? "last/guest" : "all/x"), slice("x"), QoS::at_most_once, true};
+    connect.will->properties.add(Id::will_delay_interval, 5u);
+    test.connected(connect).lose();
+    test.until(6 * second);
+    EXPECT_EQ(test.broker.gauges().retained, own ? 1u : 0u);
   }
 }
 

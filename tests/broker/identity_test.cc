@@ -218,7 +218,7 @@ AccessRequest about(std::string_view topic) {
 }
 
 TEST(AccessChain, TheFirstThatKnowsDecides) {
-  std::vector<std::unique_ptr<AccessProvider>> providers;
+  std::vector<std::shared_ptr<AccessProvider>> providers;
   providers.push_back(std::make_unique<Fixed>("a", Verdict::granted));
   providers.push_back(std::make_unique<Fixed>("b", Decision(Verdict::denied, ReasonCode::banned)));
   providers.push_back(std::make_unique<Fixed>("b", Verdict::granted));

@@ -2,12 +2,13 @@
 
 #include <array>
 
+#include "protocol/broker/sys_topics.h"
 #include "tests/fuzz/packets.h"
 
 namespace mqttlab::fuzz {
 namespace {
 
-constexpr std::size_t most_lines = 5, sys_topics = 14;
+constexpr std::size_t most_lines = 5, sys_topics = SysTopics::topics;
 
 std::size_t pending_bytes(const Peer& peer) {
   std::array<Bytes, 256> pieces;
