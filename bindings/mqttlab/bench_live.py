@@ -82,30 +82,37 @@ class Comparison:
         return self.cpu_us[0] / self.cpu_us[1]
 
 
-def _ours(port: int, _: Path) -> list[str]:
-    url = f"tcp://127.0.0.1:{port}"
-    return [programs.path_of("mqttlab-broker"), "--listen", url, "--allow-anonymous"]
+def _ours(port: int, _: Path, tls: tuple[Path, Path] | None) -> list[str]:
+    url = f"{'tls' if tls else 'tcp'}://127.0.0.1:{port}"
+    words = [programs.path_of("mqttlab-broker"), "--listen", url, "--allow-anonymous"]
+    return [*words, "--cert", str(tls[0]), "--key", str(tls[1])] if tls else words
 
 
-def _mosquitto(port: int, directory: Path) -> list[str]:
+def _mosquitto(port: int, directory: Path, tls: tuple[Path, Path] | None) -> list[str]:
     found = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
     if not found:
         raise UsageError("--against mosquitto: it is not installed; apt-get install mosquitto")
     config = directory / "mosquitto.conf"
-    config.write_text(MOSQUITTO.format(port=port))
+    files = f"certfile {tls[0]}\nkeyfile {tls[1]}\nuser root\n" if tls else ""
+    config.write_text(MOSQUITTO.format(port=port) + files)
     return [found, "-c", str(config)]
 
 
-BROKERS: dict[str, Callable[[int, Path], list[str]]] = {"mqttlab": _ours, "mosquitto": _mosquitto}
+# Port, a directory of its own, certificate and key if it is to serve TLS: the command.
+Command = Callable[[int, Path, tuple[Path, Path] | None], list[str]]
+BROKERS: dict[str, Command] = {"mqttlab": _ours, "mosquitto": _mosquitto}
 
 
 @contextmanager
-def serve(name: str) -> Iterator[tuple[int, int]]:
-    """A broker on a free port of 127.0.0.1 while the block lasts: its port and process id."""
+def serve(name: str, tls: tuple[Path, Path] | None = None) -> Iterator[tuple[int, int]]:
+    """A broker on a free port of 127.0.0.1 while the block lasts: its port and process id.
+
+    `tls`: certificate and key.
+    """
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     with tempfile.TemporaryDirectory() as directory:
-        command = BROKERS[name](port, Path(directory))
+        command = BROKERS[name](port, Path(directory), tls)
         log = Path(directory) / "log"
         with log.open("wb") as output:
             process = subprocess.Popen(command, stdout=output, stderr=output)
@@ -181,18 +188,38 @@ def compare(row: Row, other: str, rounds: int, duration_s: float) -> Comparison:
     return Comparison(row, (cpu[0], cpu[1]), (per_s[0], per_s[1]), (generator[0], generator[1]))
 
 
-def idle(connections: int, other: str) -> dict[str, float]:
-    """Resident bytes of each broker per connection that does nothing."""
+@contextmanager
+def _certificate() -> Iterator[tuple[Path, Path]]:
+    """A certificate of 127.0.0.1 that is its own authority, and its key, while the block lasts."""
+    with tempfile.TemporaryDirectory() as directory:
+        certificate, key = (Path(directory) / name for name in ("cert.pem", "key.pem"))
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+             "-nodes", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
+             "-days", "2", "-out", certificate, "-keyout", key],
+            check=True, capture_output=True,
+        )  # fmt: skip
+        yield certificate, key
+
+
+def idle(connections: int, other: str) -> dict[str, dict[str, float]]:
+    """Resident bytes of each broker per connection that does nothing, over TCP and over TLS."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < connections + 64:
         raise UsageError(f"--idle {connections}: this process may open {hard} files; ulimit -n")
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     arguments = ["--pattern", "idle", "--idle", str(connections), "--duration", "1"]
-    found = {}
+    found: dict[str, dict[str, float]] = {"tcp": {}, "tls": {}}
     try:
-        for name in ("mqttlab", other):
-            with serve(name) as (port, pid):
-                found[name] = float(load(port, arguments, pid)["broker_bytes_per_connection"])
+        with _certificate() as certificate:
+            for transport, name in itertools.product(found, ("mqttlab", other)):
+                words, files = list(arguments), None
+                if transport == "tls":
+                    files = certificate
+                    words += ["--cafile", str(certificate[0]), "--connect-timeout", "300"]
+                with serve(name, files) as (port, pid):
+                    size = load(port, words, pid)["broker_bytes_per_connection"]
+                    found[transport][name] = float(size)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     return found
@@ -214,10 +241,11 @@ def show(
         with console.status(label):
             results.append(compare(row, other, rounds, duration_s))
     memory = idle(connections, other) if connections else {}
-    console.print(_table(results, other))
-    console.print(LEGEND)
-    for name, size in memory.items():
-        console.print(f"{name}: {size:.0f} B resident for each of {connections} idle connections")
+    if results:
+        console.print(_table(results, other))
+        console.print(LEGEND)
+    for line in _idle_lines(memory, connections):
+        console.print(line)
     if out:
         _write(out, results, other, memory, connections, rounds, duration_s)
 
@@ -232,6 +260,14 @@ def _cells(one: Comparison) -> list[str]:
         *(f"{value:,.0f}" for value in one.per_s),
         f"{one.per_s[0] / one.per_s[1]:.2f}",
         *(f"{value:.2f}" for value in one.generator_cpu_us),
+    ]
+
+
+def _idle_lines(memory: dict[str, dict[str, float]], connections: int) -> list[str]:
+    return [
+        f"{transport}: {', '.join(f'{name} {size:,.0f} B' for name, size in sizes.items())} "
+        f"resident for each of {connections:,} idle connections"
+        for transport, sizes in memory.items()
     ]
 
 
@@ -260,12 +296,13 @@ def _write(
     out: Path,
     results: Sequence[Comparison],
     other: str,
-    memory: dict[str, float],
+    memory: dict[str, dict[str, float]],
     connections: int,
     rounds: int,
     duration_s: float,
 ) -> None:
-    command = f"mqttlab bench live --against {other} --rounds {rounds} --duration {duration_s:g}"
+    command = f"mqttlab bench live --against {other}"
+    command += f" --rounds {rounds} --duration {duration_s:g}" if results else " --pattern idle"
     command += f" --idle {connections}" if connections else ""
     machine = {"cpu": _cpu(), "cores": os.cpu_count(), "system": platform.platform()}
     rows = [asdict(one) | {"cpu_ratio": one.cpu_ratio} for one in results]
@@ -278,11 +315,12 @@ def _write(
     document |= {"idle_connections": connections, "idle_bytes_per_connection": memory}
     out.mkdir(parents=True, exist_ok=True)
     (out / "table.json").write_text(json.dumps(document, indent=2) + "\n")
-    lines = [f"`{command}` on {machine['cpu']}, {machine['cores']} cores. {LEGEND}", ""]
-    lines += [f"| {' | '.join(_columns(other))} |", "| --- " + "| ---: " * 10 + "|"]
+    lines = [f"`{command}` on {machine['cpu']}, {machine['cores']} cores."]
+    if results:
+        lines += [LEGEND, "", f"| {' | '.join(_columns(other))} |", "| --- " + "| ---: " * 10 + "|"]
     lines += [f"| {' | '.join(_cells(one))} |" for one in results]
-    for name, size in memory.items():
-        lines += ["", f"{name}: {size:.0f} B resident for each of {connections} idle connections."]
+    for line in _idle_lines(memory, connections):
+        lines += ["", f"{line}."]
     (out / "table.md").write_text("\n".join(lines) + "\n")
 
 
@@ -297,6 +335,6 @@ def _versions(other: str) -> dict[str, str]:
     import mqttlab
 
     with tempfile.TemporaryDirectory() as directory:
-        program = BROKERS[other](0, Path(directory))[0]
+        program = BROKERS[other](0, Path(directory), None)[0]
     said = subprocess.run([program, "-h"], capture_output=True, text=True).stdout
     return {"mqttlab": mqttlab.__version__, other: said.partition("\n")[0]}

@@ -405,7 +405,8 @@ _add_program("passwd", "Change a broker's password file.")
 @click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
 @click.option("--duration", type=click.FloatRange(0.1), default=2.0, show_default=True,
               help="Seconds of each round.")  # fmt: skip
-@click.option("--pattern", "patterns", metavar="NAME", multiple=True, help="Rows of this one only.")
+@click.option("--pattern", "patterns", metavar="NAME", multiple=True,
+              help="Rows of this one only; idle: none, only --idle.")  # fmt: skip
 @click.option("--qos", "qualities", type=click.IntRange(0, 2), multiple=True, help="The same.")
 @click.option("--payload", "payloads", type=int, metavar="BYTES", multiple=True, help="The same.")
 @click.option("--idle", type=click.IntRange(0), default=0, help="Connections, for their memory.")
@@ -433,7 +434,7 @@ def _against(
         and (not qualities or row.qos in qualities)
         and (not payloads or row.payload_bytes in payloads)
     ]
-    if not rows:
+    if not rows and not (idle and set(patterns) == {"idle"}):
         raise UsageError("--pattern, --qos and --payload leave no row; see --against NAME --help")
     if out:
         _check_writable(out)

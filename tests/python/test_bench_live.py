@@ -255,7 +255,10 @@ def test_a_comparison_is_written(tmp_path: Any, capsys: pytest.CaptureFixture[st
     assert run("bench", "live", *words, *rows, "--out", str(tmp_path)) == cli.OK
     table = json.loads((tmp_path / "table.json").read_text())
     assert [row["row"]["qos"] for row in table["rows"]] == [1]
-    assert set(table["idle_bytes_per_connection"]) == {"mqttlab", "mosquitto"}
+    memory = table["idle_bytes_per_connection"]
+    assert {transport: set(sizes) for transport, sizes in memory.items()} == {
+        transport: {"mqttlab", "mosquitto"} for transport in ("tcp", "tls")
+    }
     assert "mosquitto version" in table["versions"]["mosquitto"]
     assert "| point-to-point | 1 | 64 |" in (tmp_path / "table.md").read_text()
     assert "point-to-point" in capsys.readouterr().out

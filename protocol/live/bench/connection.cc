@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -55,6 +57,10 @@ void Connection::dial(const sockaddr& address, std::uint32_t address_bytes) {
   if (::connect(socket_, &address, address_bytes) != 0 && errno != EINPROGRESS)
     throw std::runtime_error(
         fmt::format("connect to {}:{}: {}", plan_.host, plan_.port, std::strerror(errno)));
+  if (plan_.tls) {
+    ssl_ = plan_.tls->connection();
+    SSL_set_fd(ssl_.get(), socket_);
+  }
   constexpr std::array names{"pub", "sub", "idle"};
   const auto role = names[static_cast<std::size_t>(role_)];
   answer(Connect{.version = plan_.version,
@@ -65,7 +71,7 @@ void Connection::readable(std::span<std::uint8_t> scratch) {
   while (socket_ >= 0) {
     std::copy(cut_.begin(), cut_.end(), scratch.begin());
     const auto room = scratch.subspan(cut_.size());
-    const ssize_t n = ::recv(socket_, room.data(), room.size(), 0);
+    const ssize_t n = receive(room);
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (n < 0) return fail(std::strerror(errno));
     if (n == 0) return fail("the broker closed the connection");
@@ -73,7 +79,7 @@ void Connection::readable(std::span<std::uint8_t> scratch) {
     const Bytes rest = arrived.subspan(handle(arrived));
     if (rest.size() > scratch.size() / 2) return fail("the broker sent a packet over 1 MiB");
     cut_.assign(rest.begin(), rest.end());
-    if (static_cast<std::size_t>(n) < room.size()) return;
+    if (!ssl_ && static_cast<std::size_t>(n) < room.size()) return;
   }
 }
 
@@ -162,17 +168,51 @@ void Connection::publish(const Stamp& stamp) {
   out_.append(Bytes(message_));
 }
 
+ssize_t Connection::receive(std::span<std::uint8_t> room) {
+  if (!ssl_) return ::recv(socket_, room.data(), room.size(), 0);
+  ERR_clear_error();
+  const int n = SSL_read(ssl_.get(), room.data(), static_cast<int>(room.size()));
+  return n > 0 ? n : failed(n);
+}
+
+// Until the handshake is done, writing is what goes on with it.
+ssize_t Connection::write() {
+  std::array<Bytes, 64> pieces;
+  const std::size_t count = out_.pending(pieces);
+  if (ssl_) {
+    ERR_clear_error();
+    const int n = SSL_write(ssl_.get(), pieces[0].data(), static_cast<int>(pieces[0].size()));
+    return n > 0 ? n : failed(n);
+  }
+  std::array<iovec, 64> vectors;
+  for (std::size_t i = 0; i < count; ++i)
+    vectors[i] = {const_cast<std::uint8_t*>(pieces[i].data()), pieces[i].size()};
+  msghdr message{};
+  message.msg_iov = vectors.data();
+  message.msg_iovlen = count;
+  return ::sendmsg(socket_, &message, MSG_NOSIGNAL);
+}
+
+ssize_t Connection::failed(int outcome) {
+  switch (SSL_get_error(ssl_.get(), outcome)) {
+    case SSL_ERROR_ZERO_RETURN:
+      return 0;
+    case SSL_ERROR_WANT_READ:
+    case SSL_ERROR_WANT_WRITE:
+      errno = EAGAIN;
+      return -1;
+    case SSL_ERROR_SYSCALL:
+      if (errno != 0) return -1;
+      [[fallthrough]];
+    default:
+      errno = EPROTO;
+      return -1;
+  }
+}
+
 void Connection::flush() {
   while (socket_ >= 0 && !out_.empty()) {
-    std::array<Bytes, 64> pieces;
-    std::array<iovec, 64> vectors;
-    const std::size_t count = out_.pending(pieces);
-    for (std::size_t i = 0; i < count; ++i)
-      vectors[i] = {const_cast<std::uint8_t*>(pieces[i].data()), pieces[i].size()};
-    msghdr message{};
-    message.msg_iov = vectors.data();
-    message.msg_iovlen = count;
-    const ssize_t n = ::sendmsg(socket_, &message, MSG_NOSIGNAL);
+    const ssize_t n = write();
     if (n < 0 && (errno == EAGAIN || errno == EINTR || errno == ENOTCONN)) return;
     if (n < 0) return fail(std::strerror(errno));
     out_.sent(static_cast<std::size_t>(n));

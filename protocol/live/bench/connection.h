@@ -12,6 +12,7 @@
 #include "protocol/live/bench/stamp.h"
 #include "protocol/session/id_set.h"
 #include "protocol/session/packet_ids.h"
+#include "protocol/transport/openssl_ptr.h"
 #include "protocol/wire/outbox.h"
 #include "protocol/wire/packet.h"
 
@@ -65,6 +66,10 @@ class Connection {
   bool watched = false;  ///< the load waits for it to be writable
 
  private:
+  // As recv() and sendmsg(), with TLS if the plan says so.
+  [[nodiscard]] ssize_t receive(std::span<std::uint8_t> room);
+  [[nodiscard]] ssize_t write();
+  [[nodiscard]] ssize_t failed(int outcome);
   [[nodiscard]] std::size_t handle(Bytes arrived);
   void handle(const Packet& packet);
   void on(const Connack& connack);
@@ -78,6 +83,7 @@ class Connection {
   std::uint32_t number_;
   Listener& listener_;
   int socket_ = -1;
+  OpenSslPtr<SSL> ssl_;
   std::vector<std::uint8_t> cut_;  // the front of a packet that has not arrived in full
   Outbox out_;
   std::vector<std::uint8_t> message_;  // a publisher's, encoded; each copy is stamped anew

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
+#include "protocol/transport/tls_context.h"
 #include "protocol/wire/packet_type.h"
 
 namespace mqttlab::bench {
@@ -17,6 +19,7 @@ enum class Pattern : std::uint8_t { point_to_point, fan_out, fan_in, idle };
 struct Plan {
   std::string host = "127.0.0.1";
   std::string port = "1883";
+  std::shared_ptr<const TlsContext> tls = {};  ///< null: plain TCP
   ProtocolVersion version = ProtocolVersion::v3_1_1;
   Pattern pattern = Pattern::point_to_point;
   std::uint32_t publishers = 1;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "protocol/live/bench/load.h"
+#include "protocol/live/files.h"
 
 namespace {
 
@@ -30,6 +31,7 @@ void interrupt(int) { interrupts = interrupts + 1; }
 struct Options {
   Plan plan;
   bool json = false;
+  std::string ca;
 };
 
 // Numbers of ends that were not given follow the pattern.
@@ -64,6 +66,8 @@ void declare(CLI::App& app, Options& options) {
   Plan& plan = options.plan;
   app.add_option("--host", plan.host, "name or address of the broker")->capture_default_str();
   app.add_option("--port", plan.port, "its port")->capture_default_str();
+  app.add_option("--cafile", options.ca, "authorities that vouch for the broker, PEM: TLS is used")
+      ->type_name("FILE");
   choice<Pattern>(app, "--pattern", plan.pattern, "who gets whose messages",
                   {{"point-to-point", Pattern::point_to_point},
                    {"fan-out", Pattern::fan_out},
@@ -95,6 +99,13 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("--prefix", plan.prefix, "of all topics")->capture_default_str();
   app.add_option("--broker-pid", plan.broker_pid, "process whose CPU time and memory are measured");
   app.add_flag("--json", options.json, "results as JSON");
+}
+
+std::shared_ptr<const TlsContext> tls_of(const Options& options) {
+  if (options.ca.empty()) return nullptr;
+  return std::make_shared<TlsContext>(TlsSettings{.role = TlsSettings::Role::client,
+                                                  .ca_pem = live::read_file(options.ca, "--cafile"),
+                                                  .server_name = options.plan.host});
 }
 
 // Every connection is a descriptor.
@@ -143,6 +154,7 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
     complete(options.plan, app);
+    options.plan.tls = tls_of(options);
     check(options.plan);
     raise_limits(options.plan);
   } catch (const CLI::CallForHelp& help) {
