@@ -30,6 +30,7 @@ std::string_view words(CloseCause cause) {
 
 // Empty if the link itself did not end it.
 std::string words(const LinkReport& report) {
+  if (report.was_silent) return "refused: no CONNECT in time";
   if (report.reason != ReasonCode::success) {
     std::string text(report.was_accepted ? "ended by the broker: " : "refused: ");
     const PacketType type = report.was_accepted ? PacketType::disconnect : PacketType::connack;
@@ -62,7 +63,10 @@ BrokerServer::BrokerServer(boost::asio::io_context& io, BrokerConfig broker, Ser
       broker_(std::move(broker), seed, access, trace, actor_),
       sockets_(io, [this] { settle(); }),
       rate_(config.accepts_per_s),
-      timer_(io) {}
+      timer_(io) {
+  broker_.advance(steady_now());  // it counts its uptime from here
+  sockets_.wake();
+}
 
 BrokerServer::~BrokerServer() = default;
 
@@ -80,10 +84,12 @@ void BrokerServer::accepted(Listener& listener, int socket, std::string address)
   const std::size_t most = listener.config().max_connections;
   if (connections_.size() >= config_.max_connections || listener.connections >= most) {
     ::close(socket);
+    ++gauges_.refused;
     return log_(LogLevel::warning, "{} refused: {} connections are the limit of {}", address,
                 std::min(most, config_.max_connections),
                 listener.connections >= most ? listener.text() : "this broker");
   }
+  ++gauges_.accepted;
   const LinkId id = unused_id();
   const Time now = steady_now();
   auto& connection = connections_[id];
@@ -114,6 +120,7 @@ void BrokerServer::active(Connection& connection) {
 }
 
 void BrokerServer::ended(Connection& connection, CloseCause cause) {
+  if (!connection.failure().empty()) ++gauges_.transports;
   if (log_.wants(LogLevel::info)) {
     std::string how = connection.failure();
     if (connection.has_link()) {
@@ -202,6 +209,25 @@ void BrokerServer::due() {
     for (const auto& [id, connection] : connections_) connection->stream().drop(CloseCause::local);
   }
   settle();
+}
+
+void BrokerServer::decide(RequestId request, Decision decision) {
+  broker_.decide(request, std::move(decision), steady_now());
+  sockets_.wake();
+}
+
+std::string BrokerServer::address_of(LinkId link) const {
+  const auto at = connections_.find(link);
+  if (at == connections_.end() || !at->second) return {};
+  std::string host = at->second->address();
+  host.resize(host.rfind(':'));
+  return host.starts_with('[') ? host.substr(1, host.size() - 2) : host;
+}
+
+void BrokerServer::renew_tls(
+    const std::function<std::shared_ptr<const TlsContext>(Transport)>& context) {
+  for (ListenerConfig& door : doors_)
+    if (door.tls) door.tls = context(door.endpoint.transport);
 }
 
 void BrokerServer::stop(std::function<void()> stopped) {

@@ -25,6 +25,13 @@ struct ServerConfig {
   Time stop_timeout = 5 * second;        ///< for the last bytes and the clients' own end
 };
 
+/// What a server counts about its sockets, of all listeners.
+struct ServerGauges {
+  std::uint64_t accepted = 0;
+  std::uint64_t refused = 0;     ///< closed at once: over a limit
+  std::uint64_t transports = 0;  ///< ended by TLS or WebSocket: a failed handshake, a bad frame
+};
+
 /// What a socket needs beside its connection: a few for listeners, log, timers, and to spare.
 inline constexpr std::size_t spare_files = 64;
 
@@ -46,7 +53,15 @@ class BrokerServer final : public Listener::Owner, public Connection::Owner {
   /// are gone, or stop_timeout is over. A second call ends it at once.
   void stop(std::function<void()> stopped);
 
+  /// The answer to a question that an Access has answered `later`.
+  void decide(RequestId request, Decision decision);
+  /// The IP address at the other end of a link; empty if it has gone.
+  [[nodiscard]] std::string address_of(LinkId link) const;
+  /// Connections from now on use what `context` gives for their listener's transport.
+  void renew_tls(const std::function<std::shared_ptr<const TlsContext>(Transport)>& context);
+
   [[nodiscard]] BrokerGauges gauges() const { return broker_.gauges(); }
+  [[nodiscard]] const ServerGauges& sockets() const { return gauges_; }
   [[nodiscard]] std::size_t connections() const { return connections_.size(); }
 
  private:
@@ -76,6 +91,7 @@ class BrokerServer final : public Listener::Owner, public Connection::Owner {
   std::unordered_map<LinkId, std::unique_ptr<Connection>> connections_;
   std::vector<Connection*> dirty_, flushed_, closed_;
   LinkId last_id_ = 0;
+  ServerGauges gauges_;
   Timers<LinkId> timers_;
   boost::asio::steady_timer timer_;
   Time armed_ = never;

@@ -3,15 +3,21 @@
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <limits>
+#include <map>
 #include <random>
 
 #include "protocol/broker/access_policy.h"
 #include "protocol/live/broker_server.h"
 #include "protocol/live/files.h"
+#include "protocol/live/http_access.h"
 #include "protocol/live/http_site.h"
+#include "protocol/live/metrics.h"
 #include "protocol/live/open_files.h"
 #include "protocol/live/page.h"
+#include "protocol/live/programs/broker_files.h"
 #include "protocol/live/programs/options.h"
+#include "protocol/live/programs/toml_config.h"
+#include "protocol/live/reloadable_access.h"
 
 namespace {
 
@@ -26,7 +32,10 @@ struct Options {
   std::string passwords, acl;
   std::string ca, certificate, key, revoked;
   bool require_certificate = false, certificate_login = false;
+  std::string certificate_identity = "cn", identity_ca;
+  HttpAccess::Config identity;
   std::string web_socket_path = "/mqtt", page;
+  bool metrics = false;
   std::vector<std::string> origins;
   Time handshake_timeout = 10 * second;
   std::size_t max_connections = 0;
@@ -51,6 +60,30 @@ void add_access(CLI::App& app, Options& options) {
       ->group("Who may connect");
 }
 
+void add_identity_system(CLI::App& app, Options& options) {
+  const char* const group = "Identity system: who may connect, asked over HTTP";
+  HttpAccess::Config& identity = options.identity;
+  app.add_option("--identity-url", identity.url,
+                 "POSTs user name, password, client id, certificate and address as JSON; 200 lets "
+                 "in, 401 and 403 do not, all else lets nobody in")
+      ->type_name("URL")
+      ->group(group);
+  app.add_option("--identity-cafile", options.identity_ca,
+                 "Authorities to trust for https://, PEM; default: this machine's")
+      ->type_name("FILE")
+      ->group(group);
+  add_seconds(app, "--identity-timeout", identity.timeout, "Of one question")->group(group);
+  app.add_option("--identity-at-once", identity.at_once, "Questions under way at once")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1'000))
+      ->capture_default_str()
+      ->group(group);
+  add_seconds(app, "--identity-cache", identity.cache.granted, "How long a grant counts; 0: once")
+      ->group(group);
+  add_seconds(app, "--identity-cache-denied", identity.cache.denied, "The same of a denial")
+      ->group(group);
+}
+
 void add_tls(CLI::App& app, Options& options) {
   const auto file = [&](const char* name, std::string& value, const char* help) {
     app.add_option(name, value, help)->type_name("FILE")->group("TLS (tls:// and wss://), PEM");
@@ -63,7 +96,12 @@ void add_tls(CLI::App& app, Options& options) {
                "Only clients with a certificate of --cafile may connect")
       ->group("TLS (tls:// and wss://), PEM");
   app.add_flag("--certificate-login", options.certificate_login,
-               "A client's certificate is enough; its common name is the user's name")
+               "A client's certificate is enough; --certificate-identity is the user's name")
+      ->group("TLS (tls:// and wss://), PEM");
+  app.add_option("--certificate-identity", options.certificate_identity,
+                 "Who a certificate says its owner is: cn, subject (RFC 2253), email, dns or uri")
+      ->check(CLI::IsMember({"cn", "subject", "email", "dns", "uri"}))
+      ->capture_default_str()
       ->group("TLS (tls:// and wss://), PEM");
 }
 
@@ -89,6 +127,8 @@ void add_limits(CLI::App& app, Options& options) {
   add_seconds(app, "--stop-timeout", options.server.stop_timeout,
               "For the last bytes, after SIGTERM or SIGINT")
       ->group("Limits");
+  limit("--server-keep-alive", broker.server_keep_alive_s, "SECONDS",
+        "Instead of their own, of clients of 5.0; they are told");
   limit("--max-packet-size", broker.max_packet_size, "BYTES", "Longest packet that is taken");
   limit("--max-qos", options.max_qos, "QOS", "Of messages that are taken")->check(CLI::Range(0, 2));
   limit("--max-session-expiry", broker.max_session_expiry_s, "SECONDS", "Of clients of 5.0");
@@ -105,8 +145,6 @@ void add_limits(CLI::App& app, Options& options) {
 }
 
 void add_options(CLI::App& app, Options& options) {
-  app.allow_config_extras(CLI::config_extras_mode::error);
-  app.set_config("--config", "", "TOML; its keys are the long names of these options");
   app.set_version_flag("--version", MQTTLAB_VERSION);
   app.add_option(
          "--listen", options.listen,
@@ -120,10 +158,13 @@ void add_options(CLI::App& app, Options& options) {
       ->capture_default_str();
   app.add_option("--page", options.page, "What http:// shows; default: the page that is installed")
       ->type_name("FOLDER");
+  app.add_flag("--metrics", options.metrics,
+               "Prometheus text at /metrics of http:// and https://, for whoever can reach it");
   app.add_option(
          "--websocket-origin", options.origins,
          "Web pages that may connect, as https://HOST[:PORT]; may be repeated. Default: all")
       ->type_name("ORIGIN");
+  options.broker.sys_interval = 10 * second;
   add_seconds(app, "--sys-interval", options.broker.sys_interval, "Between $SYS topics; 0: none");
   app.add_flag("--queue-qos0", options.broker.queue_qos0,
                "Keep QoS 0 messages for sessions that are away");
@@ -131,52 +172,72 @@ void add_options(CLI::App& app, Options& options) {
       ->type_name("LEVEL")
       ->capture_default_str();
   add_access(app, options);
+  add_identity_system(app, options);
   add_tls(app, options);
   add_limits(app, options);
 }
 
-std::unique_ptr<Access> access_of(const Options& options, std::uint64_t seed) {
-  const bool proof =
-      !options.passwords.empty() || options.certificate_login || options.require_certificate;
-  if (!proof && !options.allow_anonymous)
-    throw std::invalid_argument(
-        "nobody could prove who he is: give --passwords FILE (mqttlab-passwd makes one) or "
-        "--certificate-login, or let everybody in with --allow-anonymous");
-  AccessPolicy policy;
+BrokerFiles files_of(const Options& options) {
+  static const std::map<std::string, CertificateIdentity> identities = {
+      {"cn", CertificateIdentity::common_name}, {"subject", CertificateIdentity::subject},
+      {"email", CertificateIdentity::email},    {"dns", CertificateIdentity::dns},
+      {"uri", CertificateIdentity::uri},
+  };
+  TlsSettings tls;
+  tls.client_certificate = options.require_certificate ? ClientCertificate::required
+                           : options.ca.empty()        ? ClientCertificate::none
+                                                       : ClientCertificate::optional;
+  tls.identity = identities.at(options.certificate_identity);
+  tls.handshake_timeout = options.handshake_timeout;
+  return {{.passwords = options.passwords,
+           .acl = options.acl,
+           .certificate = options.certificate,
+           .key = options.key,
+           .ca = options.ca,
+           .revoked = options.revoked},
+          std::move(tls)};
+}
+
+std::shared_ptr<HttpAccess> identity_system_of(Options& options, boost::asio::io_context& io,
+                                               LogLines& log) {
+  if (options.identity.url.empty()) return nullptr;
   if (!options.passwords.empty())
-    policy.passwords =
-        PasswordFile::parse(read_file(options.passwords, "--passwords"), options.passwords);
-  if (!options.acl.empty())
-    policy.acl = AclFile::parse(read_file(options.acl, "--acl"), options.acl);
+    throw std::invalid_argument("--identity-url and --passwords: give one of them");
+  if (!options.identity_ca.empty())
+    options.identity.ca_pem = read_file(options.identity_ca, "--identity-cafile");
+  return std::make_shared<HttpAccess>(io, options.identity, log);
+}
+
+void check_proofs(const Options& options) {
+  if (options.allow_anonymous || options.certificate_login || options.require_certificate ||
+      !options.passwords.empty() || !options.identity.url.empty())
+    return;
+  throw std::invalid_argument(
+      "nobody could prove who he is: give --passwords FILE (mqttlab-passwd makes one), "
+      "--identity-url URL or --certificate-login, or let everybody in with --allow-anonymous");
+}
+
+std::unique_ptr<Access> access_of(const Options& options, const BrokerFiles& files,
+                                  std::shared_ptr<AccessProvider> identity_system,
+                                  std::uint64_t seed) {
+  AccessPolicy policy;
+  policy.passwords = files.passwords();
+  policy.acl = files.acl();
   policy.anonymous = options.allow_anonymous;
   policy.scram = options.scram;
   // A certificate that is required, and nothing else is: then it is what proves who one is.
-  policy.certificates =
-      options.certificate_login || (options.require_certificate && options.passwords.empty());
+  const bool nothing_else = options.passwords.empty() && !identity_system;
+  policy.certificates = options.certificate_login || (options.require_certificate && nothing_else);
+  policy.others = std::move(identity_system);
   return make_access(std::move(policy), Random(seed, "access"));
 }
 
-std::shared_ptr<const TlsContext> tls_of(const Options& options, Transport transport) {
-  if (options.certificate.empty() || options.key.empty())
-    throw std::invalid_argument("tls:// and wss:// need --cert FILE and --key FILE");
-  TlsSettings settings;
-  settings.certificate_pem = read_file(options.certificate, "--cert");
-  settings.key_pem = read_file(options.key, "--key");
-  if (!options.ca.empty()) settings.ca_pem = read_file(options.ca, "--cafile");
-  if (!options.revoked.empty()) settings.crl_pem = read_file(options.revoked, "--crl");
-  settings.client_certificate = options.require_certificate ? ClientCertificate::required
-                                : options.ca.empty()        ? ClientCertificate::none
-                                                            : ClientCertificate::optional;
-  settings.handshake_timeout = options.handshake_timeout;
-  settings.alpn = {transport == Transport::tls ? "mqtt" : "http/1.1"};
-  return std::make_shared<TlsContext>(std::move(settings));
-}
-
-ListenerConfig listener_of(const Options& options, const std::string& url, const HttpSite& site) {
+ListenerConfig listener_of(const Options& options, const BrokerFiles& files, const HttpSite& site,
+                           const std::string& url) {
   ListenerConfig config;
   config.endpoint = Endpoint::parse(url);
   config.max_connections = options.max_connections_per_listener;
-  if (has_tls(config.endpoint.transport)) config.tls = tls_of(options, config.endpoint.transport);
+  if (has_tls(config.endpoint.transport)) config.tls = files.tls(config.endpoint.transport);
   std::string& path = config.endpoint.path;
   if (has_pages(config.endpoint.transport)) {
     if (path.size() > 1)
@@ -206,10 +267,20 @@ void fill(HttpSite& site, const Options& options, LogLines& log) {
   }
 }
 
+/// Each time that one of the signals comes.
+void on_signal(boost::asio::signal_set& signals, const std::function<void()>& what) {
+  signals.async_wait([&signals, what](const boost::system::error_code& error, int) {
+    if (error) return;
+    what();
+    on_signal(signals, what);
+  });
+}
+
 int serve(Options& options) {
   LogLines log(log_level_of(options.log_level));
   const std::uint64_t seed = std::random_device()() | std::uint64_t{std::random_device()()} << 32;
-  const auto access = access_of(options, seed);
+  check_proofs(options);
+  BrokerFiles files = files_of(options);
   if (options.max_connections == 0) {
     const std::size_t files = raise_open_files(most_connections + spare_files);
     options.max_connections = files > 2 * spare_files ? files - spare_files : spare_files;
@@ -222,20 +293,31 @@ int serve(Options& options) {
   HttpSite site;
   std::vector<ListenerConfig> listeners;
   for (const std::string& url : options.listen)
-    listeners.push_back(listener_of(options, url, site));
-  if (std::ranges::any_of(listeners, [](const auto& l) { return has_pages(l.endpoint.transport); }))
-    fill(site, options, log);
-  BrokerServer server(io, options.broker, options.server, seed, access.get(), log);
+    listeners.push_back(listener_of(options, files, site, url));
+  const bool pages = std::ranges::any_of(
+      listeners, [](const auto& listener) { return has_pages(listener.endpoint.transport); });
+  if (options.metrics && !pages)
+    throw std::invalid_argument("--metrics needs a --listen http://HOST:PORT");
+  if (pages) fill(site, options, log);
+  const auto identity_system = identity_system_of(options, io, log);
+  ReloadableAccess access(access_of(options, files, identity_system, seed), log);
+  BrokerServer server(io, options.broker, options.server, seed, &access, log);
+  if (options.metrics)
+    site.add("/metrics", [&] { return HttpResource{metrics_type, metrics_text(server)}; });
+  if (identity_system) {
+    identity_system->decide = [&](RequestId request, Decision decision) {
+      server.decide(request, std::move(decision));
+    };
+    identity_system->address_of = [&](LinkId link) { return server.address_of(link); };
+  }
   for (ListenerConfig& listener : listeners) server.listen(std::move(listener));
-  boost::asio::signal_set signals(io, SIGINT, SIGTERM);
-  std::function<void()> wait = [&] {
-    signals.async_wait([&](const boost::system::error_code& error, int) {
-      if (error) return;
-      server.stop([&] { io.stop(); });
-      wait();
-    });
-  };
-  wait();
+  boost::asio::signal_set ends(io, SIGINT, SIGTERM), hangups(io, SIGHUP);
+  on_signal(ends, [&] { server.stop([&] { io.stop(); }); });
+  on_signal(hangups, [&] {
+    const BrokerFiles::Changes changes = files.reload(log);
+    if (changes.access) access.replace(access_of(options, files, identity_system, seed));
+    if (changes.tls) server.renew_tls([&](Transport of) { return files.tls(of); });
+  });
   io.run();
   log(LogLevel::notice, "stopped");
   return exit_ok;
@@ -247,6 +329,9 @@ int main(int count, char** words) {
   Options options;
   CLI::App app("An MQTT 5.0, 3.1.1 and 3.1 broker. It keeps its state in memory.",
                "mqttlab-broker");
+  const auto config = TomlConfig::add_to(app);
   add_options(app, options);
-  return run_program(app, count, words, [&] { return serve(options); });
+  return run_program(
+      app, count, words, [&] { return serve(options); },
+      [&](const CLI::Error& error) { return config->place_of(error); });
 }
