@@ -68,6 +68,7 @@ _MOST_OTHERS = 5  # cases that may turn red together; more ask for another sabot
 @click.option("--others", is_flag=True, help="With --prove: which other cases turn red as well.")
 @click.option("--sample", type=click.IntRange(1), help="That many cases, drawn by --seed.")
 @click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--brief", is_flag=True, help="No wire logs of what passed in the report.")
 @click.option("--compare", is_flag=True, help="Merge conformance.json files into one report.")
 @click.option(
     "--out",
@@ -88,6 +89,7 @@ def main(
     others: bool,
     sample: int | None,
     seed: int,
+    brief: bool,
     compare: bool,
     out: Path | None,
     files: tuple[Path, ...],
@@ -117,7 +119,9 @@ def main(
         began = time.monotonic()
         outcomes = asyncio.run(run(pairs, served, settings))
         wall_s = time.monotonic() - began
-        found = document.build(served.name, "server", outcomes, command, strict, wall_s)
+        found = document.build(
+            served.name, "server", outcomes, command, strict, wall_s, logs=not brief
+        )
     if out:
         _write(out, found)
     return _show(found, out, console)

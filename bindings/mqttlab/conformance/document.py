@@ -32,9 +32,15 @@ _UNSEEN = {
 
 
 def build(
-    name: str, end: str, outcomes: Sequence[Outcome], command: str, strict: bool, wall_s: float
+    name: str,
+    end: str,
+    outcomes: Sequence[Outcome],
+    command: str,
+    strict: bool,
+    wall_s: float,
+    logs: bool = True,
 ) -> dict[str, Any]:
-    """The document; its fields are in conformance.schema.json."""
+    """The document; its fields are in conformance.schema.json. `logs`: those of passes, too."""
     versions = [v for v in VERSIONS if any(one.version == v for one in outcomes)]
     rows = [
         _statement(row, end, outcomes) for row in statements().values() if row.version in versions
@@ -48,7 +54,7 @@ def build(
         "wall_s": round(wall_s, 3),
         "versions": {v: _summary(v, rows, outcomes) for v in versions},
         "statements": rows,
-        "cases": [_case(one, command) for one in outcomes],
+        "cases": [_case(one, command, logs) for one in outcomes],
     }
 
 
@@ -83,7 +89,7 @@ def _why_not(row: Statement, end: str) -> str:
         return "not part of this run"
     other = "client" if end == "server" else "server"
     if row.seen_from(other):
-        return f"a {other}'s duty, which nothing shows that a {end} does"
+        return f"a {other}'s duty: no {end} can show it"
     return _UNSEEN[row.observable]
 
 
@@ -108,7 +114,7 @@ def _counts(verdicts: Iterable[str]) -> dict[str, int]:
     return {v.value: counter[v.value] for v in WEIGHT}
 
 
-def _case(one: Outcome, command: str) -> dict[str, Any]:
+def _case(one: Outcome, command: str, logs: bool) -> dict[str, Any]:
     return {
         "name": one.case.name,
         "version": one.version,
@@ -122,7 +128,7 @@ def _case(one: Outcome, command: str) -> dict[str, Any]:
         "observed": one.observed,
         "wall_s": round(one.seconds, 3),
         "repeat": f"{command} --version {one.version} --case {one.case.name}",
-        "log": [_line(entry, one) for entry in one.log],
+        "log": [_line(entry, one) for entry in one.log if logs or one.verdict is not Verdict.PASS],
     }
 
 

@@ -66,7 +66,17 @@ def _rows(documents: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                 for name in cell["cases"]
             }
         )
-        rows.append({**first, "cells": cells, "strength": " ".join(strength) or "MUST"})
+        reasons: dict[str, list[str]] = {}
+        for cell, one in zip(cells, documents, strict=True):
+            if cell and cell["reason"]:
+                reasons.setdefault(cell["reason"], []).append(one["implementation"])
+        said = [
+            ("" if len(names) == len(documents) else ", ".join(names), reason)
+            for reason, names in reasons.items()
+        ]
+        rows.append(
+            {**first, "reasons": said, "cells": cells, "strength": " ".join(strength) or "MUST"}
+        )
     return rows
 
 
