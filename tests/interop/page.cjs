@@ -57,6 +57,7 @@ const nameless = () =>
 
 async function connect(page, id, { will = false } = {}) {
   await page.goto(url);
+  await page.locator('#status[data-state="idle"]').waitFor();
   await page.locator(`#version`).selectOption(version);
   await page.getByLabel("Client Identifier").fill(id);
   await page.getByLabel("User Name").fill("ada");

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -183,9 +182,9 @@ def test_a_session_outlives_its_link_by_its_expiry_interval_and_a_week_costs_not
         await asyncio.sleep(11)
         assert not await present()
 
-    began = time.perf_counter()
-    lab_with(story, until="100d").check("SP-TRUTH", "SESS-EXPIRY")
-    assert time.perf_counter() - began < 5
+    result = lab_with(story, until="100d")
+    result.check("SP-TRUTH", "SESS-EXPIRY")
+    assert result.simulator_events < result.virtual_s / 100  # days without events cost nothing
 
 
 def test_the_broker_tells_its_limits_and_the_client_keeps_to_them() -> None:

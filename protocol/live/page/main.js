@@ -222,6 +222,7 @@ async function begin() {
   });
   showVersion();
   show("idle", "Not connected");
+  $("#enter").disabled = false; // before that, the browser would send the form by itself
 }
 
 begin().catch((error) => trouble(`The tables of the page did not come: ${error.message}`));
