@@ -37,7 +37,7 @@ STORY = re.compile(r"^\[  FAILED  \] EveryByte\.CutAndJudged/(\S+?)_(v[35]\w+),"
 FAULT = re.compile(r"cut_test\.cc:\d+: ((?:then )?(?:cut|stall) .*)$", re.MULTILINE)
 RUN_LIMIT_S = {"probe": 120, "cuts": 600}  # per mutant, on a busy machine
 RULES = """\
-cxx = {cxx} -std=c++20 -O1 -DNDEBUG
+cxx = {cxx} -std=c++20 -O1 -DNDEBUG '-DMQTTLAB_VERSION="mutant"'
 rule cc
   command = $cxx $overlay -I{root} -MMD -MF $out.d -c $in -o $out
   depfile = $out.d
