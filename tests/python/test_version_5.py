@@ -184,7 +184,7 @@ def test_a_session_outlives_its_link_by_its_expiry_interval_and_a_week_costs_not
 
     result = lab_with(story, until="100d")
     result.check("SP-TRUTH", "SESS-EXPIRY")
-    assert result.simulator_events < result.virtual_s / 100  # days without events cost nothing
+    assert len(result.events) < 100  # days in which nothing happens leave nothing
 
 
 def test_the_broker_tells_its_limits_and_the_client_keeps_to_them() -> None:
