@@ -1,8 +1,5 @@
 #include "protocol/live/client_runner.h"
 
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <stdexcept>
 #include <utility>
@@ -31,13 +28,6 @@ DialConfig checked(DialConfig dial) {
   return dial;
 }
 
-CloseCause cause_of(const boost::system::error_code& error) {
-  return error == boost::asio::error::timed_out || error == boost::asio::error::host_unreachable ||
-                 error == boost::asio::error::network_unreachable
-             ? CloseCause::timeout
-             : CloseCause::reset;
-}
-
 }  // namespace
 
 ClientRunner::ClientRunner(boost::asio::io_context& io, DialConfig dial, ClientConfig config,
@@ -49,8 +39,6 @@ ClientRunner::ClientRunner(boost::asio::io_context& io, DialConfig dial, ClientC
       client_(std::move(config), seed, nullptr, {}),
       handler_(std::move(handler)),
       sockets_(io, [this] { settle(); }),
-      resolver_(io),
-      socket_(io),
       timer_(io) {}
 
 ClientRunner::~ClientRunner() = default;
@@ -76,7 +64,7 @@ void ClientRunner::settle() {
     linger_until_ = never;
     if (closed) closed();
   }
-  if (client_.wants_link() && !stream_ && !dialing_) dial();
+  if (client_.wants_link() && !stream_ && !dialer_) dial();
   arm();
 }
 
@@ -95,59 +83,30 @@ void ClientRunner::dial() {
   const Time now = steady_now();
   target_ = referral().value_or(dial_.endpoint);
   client_.dialing(now);
-  dialing_ = true;
   const Time patience = client_.config().connect_timeout;
   dial_until_ = patience < never - now ? now + patience : never;
-  resolver_.async_resolve(target_.host, std::to_string(target_.port),
-                          [this, attempt = ++attempt_](const boost::system::error_code& error,
-                                                       const Tcp::resolver::results_type& found) {
-                            if (attempt != attempt_) return;
-                            if (error)
-                              return not_dialed(
-                                  "cannot find '" + target_.host + "': " + error.message(),
-                                  CloseCause::timeout);
-                            found_ = found;
-                            next_ = found_.begin();
-                            try_next();
-                          });
-}
-
-void ClientRunner::try_next() {
-  const auto address = next_++;
-  socket_.async_connect(
-      *address, [this, address, attempt = attempt_](const boost::system::error_code& error) {
-        if (attempt != attempt_) return;
-        if (!error) return connected();
-        boost::system::error_code ignored;
-        socket_.close(ignored);
-        if (next_ != found_.end()) return try_next();
-        not_dialed("cannot connect to " +
-                       authority(address->endpoint().address().to_string(), target_.port) + ": " +
-                       error.message(),
-                   cause_of(error));
-      });
+  ++attempt_;
+  dialer_.emplace(sockets_.io());
+  dialer_->dial(target_.host, target_.port,
+                [this](int socket, CloseCause cause, const std::string& trouble) {
+                  socket < 0 ? not_dialed(trouble, cause) : connected(socket);
+                });
 }
 
 void ClientRunner::not_dialed(const std::string& why, CloseCause cause) {
-  ++attempt_;
-  dialing_ = false;
-  dial_until_ = never;
-  boost::system::error_code ignored;
-  socket_.close(ignored);
-  resolver_.cancel();
   trouble_ = why;
+  dialer_.reset();
+  dial_until_ = never;
   client_.dial_failed(cause, steady_now());
   if (closed) closed();
   wake();
 }
 
-void ClientRunner::connected() {
-  dialing_ = false;
+void ClientRunner::connected(int socket) {
+  dialer_.reset();
   dial_until_ = never;
   const Time now = steady_now();
   trouble_.clear();
-  socket_.set_option(Tcp::no_delay(true));
-  socket_.native_non_blocking(true);
   FilterPlan plan{.tls = dial_.tls};
   // Its own server may go by another name than its host's.
   if (target_.host != dial_.endpoint.host) plan.server_name = target_.host;
@@ -159,7 +118,7 @@ void ClientRunner::connected() {
     };
   const Establish link = [this](const Introduction&, Time at) { return &client_.dialed(at); };
   filters_ = std::make_unique<FilterStack>(plan, link, now);
-  stream_ = std::make_unique<Stream>(sockets_, socket_.release(), filters_->peer(), *this);
+  stream_ = std::make_unique<Stream>(sockets_, socket, filters_->peer(), *this);
   wake();
 }
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
@@ -10,6 +9,7 @@
 #include <string>
 
 #include "protocol/client/client.h"
+#include "protocol/live/dialer.h"
 #include "protocol/live/endpoint.h"
 #include "protocol/live/ready_set.h"
 #include "protocol/live/stream.h"
@@ -46,19 +46,17 @@ class ClientRunner final : public StreamOwner {
   /// the same way, with TLS if the first one had it and then under its own name.
   [[nodiscard]] std::optional<Endpoint> referral() const;
   /// The client wants no link, and the last one is closed.
-  [[nodiscard]] bool is_idle() const { return !stream_ && !dialing_ && !client_.wants_link(); }
+  [[nodiscard]] bool is_idle() const { return !stream_ && !dialer_ && !client_.wants_link(); }
   /// Called when the last link has been closed, or a dial has failed.
   std::function<void()> closed;
 
  private:
-  using Tcp = boost::asio::ip::tcp;
   void active(Stream&) override { active_ = true; }
   void ended(Stream& stream, CloseCause cause) override;
   void settle();
   void dial();
-  void try_next();
   void not_dialed(const std::string& why, CloseCause cause);
-  void connected();
+  void connected(int socket);
   void arm();
   void due();
 
@@ -69,12 +67,8 @@ class ClientRunner final : public StreamOwner {
   Client client_;
   Handler handler_;
   ReadySet sockets_;
-  Tcp::resolver resolver_;
-  Tcp::resolver::results_type found_;
-  Tcp::resolver::results_type::iterator next_;
-  Tcp::socket socket_;  // dialing
-  bool dialing_ = false;
-  unsigned attempt_ = 0;  // answers to older ones do not count
+  std::optional<Dialer> dialer_;  // while it dials
+  unsigned attempt_ = 0;
   Time dial_until_ = never;
   std::unique_ptr<FilterStack> filters_;
   std::unique_ptr<Stream> stream_;

@@ -5,6 +5,16 @@
 #include "protocol/live/endpoint.h"
 
 namespace mqttlab::live {
+namespace {
+
+CloseCause cause_of(const boost::system::error_code& error) {
+  return error == boost::asio::error::timed_out || error == boost::asio::error::host_unreachable ||
+                 error == boost::asio::error::network_unreachable
+             ? CloseCause::timeout
+             : CloseCause::reset;
+}
+
+}  // namespace
 
 void Dialer::dial(const std::string& host, std::uint16_t port, Done done) {
   host_ = host;
@@ -14,7 +24,8 @@ void Dialer::dial(const std::string& host, std::uint16_t port, Done done) {
       [this, alive = std::weak_ptr(alive_)](const boost::system::error_code& error,
                                             const Tcp::resolver::results_type& found) {
         if (alive.expired()) return;
-        if (error) return fail("cannot find '" + host_ + "': " + error.message());
+        if (error)
+          return fail(CloseCause::timeout, "cannot find '" + host_ + "': " + error.message());
         found_ = found;
         next_ = found_.begin();
         try_next();
@@ -29,17 +40,20 @@ void Dialer::try_next() {
     if (!error) {
       socket_.set_option(Tcp::no_delay(true));
       socket_.native_non_blocking(true);
-      return std::exchange(done_, nullptr)(socket_.release(), "");
+      return std::exchange(done_, nullptr)(socket_.release(), {}, "");
     }
     boost::system::error_code ignored;
     socket_.close(ignored);
     if (next_ != found_.end()) return try_next();
     const auto& endpoint = address->endpoint();
-    fail("cannot connect to " + authority(endpoint.address().to_string(), endpoint.port()) + ": " +
-         error.message());
+    fail(cause_of(error), "cannot connect to " +
+                              authority(endpoint.address().to_string(), endpoint.port()) + ": " +
+                              error.message());
   });
 }
 
-void Dialer::fail(const std::string& trouble) { std::exchange(done_, nullptr)(-1, trouble); }
+void Dialer::fail(CloseCause cause, const std::string& trouble) {
+  std::exchange(done_, nullptr)(-1, cause, trouble);
+}
 
 }  // namespace mqttlab::live

@@ -8,14 +8,16 @@
 #include <memory>
 #include <string>
 
+#include "protocol/peer.h"
+
 namespace mqttlab::live {
 
 /// Tries every address of the host, one after the other.
 class Dialer {
  public:
   /// A socket that is connected, not blocking and without delay, which the callee takes; or -1 and
-  /// why there is none.
-  using Done = std::function<void(int socket, const std::string& trouble)>;
+  /// why there is none. The callee may destroy the Dialer.
+  using Done = std::function<void(int socket, CloseCause cause, const std::string& trouble)>;
 
   explicit Dialer(boost::asio::io_context& io) : resolver_(io), socket_(io) {}
   /// One dial at a time; `done` is called once, unless the Dialer is destroyed before.
@@ -24,7 +26,7 @@ class Dialer {
  private:
   using Tcp = boost::asio::ip::tcp;
   void try_next();
-  void fail(const std::string& trouble);
+  void fail(CloseCause cause, const std::string& trouble);
 
   Tcp::resolver resolver_;
   Tcp::socket socket_;

@@ -48,7 +48,9 @@ void Carried::flush(const Endpoint& target, Time now) {
   if (!passage_.wants_dial()) return;
   passage_.dialing();
   dialer_.dial(target.host, target.port,
-               [this](int connected, const std::string& trouble) { dialed(connected, trouble); });
+               [this](int connected, CloseCause, const std::string& trouble) {
+                 dialed(connected, trouble);
+               });
 }
 
 void Carried::move(LinkEnd end) {
