@@ -67,27 +67,27 @@ async def announced(t: Trial, name: str, *values: int, feature: str) -> tuple[Pe
     """A connection whose CONNACK has this property with one of these values, and its endpoint;
     else the case is not claimed.
     """
-    for on in ("plain", "limited"):
-        if on in t.target.endpoints:
-            peer = await t.connect("p" + on[0], on=on)
-            assert peer.connack
-            if peer.connack.property(name) in values:
-                return peer, on
-            await peer.disconnect()
-    not_claimed(feature)
+    peer, on, _ = await _offered(t, name, lambda value: value in values, feature)
+    return peer, on
 
 
 async def limit(t: Trial, name: str, most: int, *, feature: str) -> tuple[Peer, str, int]:
-    """The same for a number that is at most `most`; with the number."""
-    return_value = None
+    """The same for a number that is at most `most`; with the number. Acknowledges nothing."""
+    return await _offered(
+        t, name, lambda value: value is not None and value <= most, feature, acks=False
+    )
+
+
+async def _offered(
+    t: Trial, name: str, holds: Callable[[Any], bool], feature: str, **fields: Any
+) -> tuple[Peer, str, Any]:
     for on in ("plain", "limited"):
         if on in t.target.endpoints:
-            peer = await t.connect("p" + on[0], on=on, acks=False)
+            peer = await t.connect("p" + on[0], on=on, **fields)
             assert peer.connack
             value = peer.connack.property(name)
-            if value is not None and value <= most:
-                return_value = (peer, on, int(value))
-                return return_value
+            if holds(value):
+                return peer, on, value
             await peer.disconnect()
     not_claimed(feature)
 
