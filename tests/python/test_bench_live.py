@@ -174,8 +174,13 @@ def test_an_interrupted_run_leaves_valid_results() -> None:
 
 
 def test_a_broker_that_hangs_up_is_named() -> None:
-    with fake(lambda n: 1) as broker:
-        broker.copies = lambda n: [s.shutdown(socket.SHUT_RDWR) for s in broker.subscribers] and 0
+    def hang_up(n: int) -> int:
+        for subscriber in broker.subscribers:
+            subscriber.shutdown(socket.SHUT_RDWR)
+        broker.subscribers.clear()  # or the publisher's end would fail with theirs, and race them
+        return 0
+
+    with fake(hang_up) as broker:
         done = generate("--json", "--port", str(broker.port), "--messages", "5", "--drain", "0.2")
     assert done.returncode == 3
     assert "subscriber 0: the broker closed the connection" in done.stderr
