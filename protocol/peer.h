@@ -66,8 +66,12 @@ class Peer {
 // - Who woke. Bytes on one link make others speak. `touched()` names the links with something new
 //   (bytes to write, or finished), in the order in which they got it, each once; nobody polls.
 //   Timers of a broker's links live in the broker's one heap: its deadline() covers them all.
-// - Durability. Bytes that promise something (an acknowledgement) will carry a journal position and
-//   stay out of pending() until it is committed. Today's durability is `none`: at once.
+// - Durability. Each call of the host is one step in the journal that it gave, if that call changed
+//   what must outlive the process. If the journal gates, bytes that promise something (any
+//   acknowledgement, CONNACK, PUBLISH of QoS 1 and 2, PUBREL) and those behind them on their link
+//   stay out of pending(), and finished() waits for them, until committed(position, now) has come
+//   for their step and all before it; touched() then names their links. Else, and without a
+//   journal, they leave at once. A host commits once for all that it has read, then writes.
 // - Decisions that take time. Authentication goes out as an AccessRequest; the answer is a verdict
 //   at once or `later`, and then it comes back as `decide(request, verdict, now)`. The core never
 //   blocks; an answer for a link that has gone is ignored.

@@ -16,6 +16,11 @@
 
 namespace mqttlab {
 
+class Journal;
+namespace journal {
+class Image;
+}
+
 /// What a broker counts about itself; `$SYS` shows the same.
 struct BrokerGauges {
   std::uint64_t connections = 0, sessions = 0, subscriptions = 0, retained = 0;
@@ -43,16 +48,23 @@ struct LinkReport {
 
 class Broker {
  public:
-  /// `access` may be null: everybody may do everything. `log` may be null. Both must outlive the
-  /// broker. The broker records in the log what the wire cannot show: messages dropped with their
-  /// reason, sessions that ended.
-  /// Throws std::invalid_argument naming a field of `config` that cannot work.
+  /// `access` may be null: everybody may do everything. `log` may be null. `journal` may be null:
+  /// the broker's state ends with it. What they refer to must outlive the broker. The broker
+  /// records in the log what the wire cannot show: messages dropped with their reason, sessions
+  /// that ended. `unix_offset`: Unix time less the host's, in ns, for what is to be due after a
+  /// crash. Throws std::invalid_argument naming a field of `config` that cannot work.
   Broker(BrokerConfig config, std::uint64_t seed, Access* access, trace::Log* log,
-         trace::Actor actor);
+         trace::Actor actor, Journal* journal = nullptr, Time unix_offset = 0);
   ~Broker();
   Broker(const Broker&) = delete;
   Broker& operator=(const Broker&) = delete;
 
+  /// Begins with what an earlier broker has left, before anything else: every session is without a
+  /// link, and what has become due meanwhile happens now. A client that was connected is taken to
+  /// have lost its link now.
+  void restore(const journal::Image& image, Time now);
+  /// The journal's steps up to this one are safe: what waited for them may leave (peer.h).
+  void committed(JournalPosition position, Time now);
   /// A transport has been accepted. The Peer lives until release(). Over max_connections it is
   /// finished() at once. `certificate`: the client's X.509 identity, as the transport established
   /// it; empty: none.

@@ -10,13 +10,14 @@
 namespace mqttlab {
 
 BrokerCore::BrokerCore(BrokerConfig config, std::uint64_t seed, Access* access, trace::Log* log,
-                       trace::Actor actor)
+                       trace::Actor actor, Journal* journal, Time unix_offset)
     : config_(checked(config)),
       access_(access),
       random_(seed, "broker"),
       ledger_(log, actor),
-      sessions_(config_, random_.next(), ledger_),
-      router_(config_, random_.next(), sessions_, ledger_) {}
+      recorder_(journal, unix_offset),
+      sessions_(config_, random_.next(), ledger_, recorder_),
+      router_(config_, random_.next(), sessions_, ledger_, recorder_) {}
 
 Peer& BrokerCore::accept(LinkId id, Time now, std::string_view certificate) {
   begin(now);
@@ -49,6 +50,30 @@ std::span<const LinkId> BrokerCore::touched() {
 void BrokerCore::touch(BrokerLink& link) {
   if (std::exchange(link.touched, true)) return;
   touched_.push_back(link.id());
+}
+
+void BrokerCore::end_step() {
+  const JournalPosition position = recorder_.step();
+  for (BrokerLink* link : promised_) {
+    // Without a record of its own a promise repeats one that may not be safe yet.
+    if (!link->wait_for(position)) continue;
+    if (position <= committed_)
+      link->may_leave(committed_);
+    else
+      waiting_.emplace_back(position, link->id());
+  }
+  promised_.clear();
+}
+
+void BrokerCore::committed(JournalPosition position) {
+  committed_ = position;
+  while (!waiting_.empty() && waiting_.front().first <= position) {
+    if (BrokerLink* link = find(waiting_.front().second)) {
+      link->may_leave(position);
+      touch(*link);
+    }
+    waiting_.pop_front();
+  }
 }
 
 BrokerLink* BrokerCore::find(LinkId id) {
@@ -129,6 +154,7 @@ void BrokerCore::admit(BrokerLink& link, const Properties& authentication, Time 
   }
   // Without the end (v5 MQTT-4.1.0-1) and the will that were still owed (v5 MQTT-3.1.3-9).
   session->absence = {};
+  if (recorder_.is_on()) record_arrival(*session, link);
   ++connections_;
   ++ledger_.gauges.connects_accepted;
   ledger_.gauges.most_connections = std::max(ledger_.gauges.most_connections, connections_);
@@ -163,6 +189,8 @@ void BrokerCore::disconnected(BrokerLink& link, Time now) {
     absence.will =  // v5 MQTT-3.1.2-7
         std::make_unique<OwedWill>(OwedWill{link.identity(), std::move(*will)});
   }
+  if (session->recorded.number != 0 && absence.ends_at > now)
+    record_absence(*session, link.session_expiry_s());
   attend(*session, now);
 }
 
@@ -177,9 +205,12 @@ void BrokerCore::attend(Session& session, Time now) {
   if (absence.will_at <= now) {
     will = std::move(absence.will);  // published once (MQTT-3.1.2-10; v5 MQTT-3.1.2-10)
     absence.will_at = never;
+    if (std::exchange(session.recorded.will, false) && absence.ends_at > now)
+      recorder_(journal::WillWithdrawn{session.recorded.number});
   }
   if (absence.ends_at <= now) {  // v5 MQTT-4.1.0-2; never with a link (v3 MQTT-4.1.0-2)
     router_.end(session, now);
+    if (session.recorded.number != 0) recorder_(journal::SessionEnded{session.recorded.number});
     sessions_.remove(session);
   } else if (absence.due() != never) {
     set_timer(absence.due(), {Timer::session, session.slot(), absence.due()});
@@ -240,7 +271,7 @@ void BrokerCore::shut_down(Time now) {
   shut_down_ = true;
   std::vector<LinkId> ids;
   for (const auto& [id, link] : links_)
-    if (!link->finished()) ids.push_back(id);
+    if (link->state() != BrokerLink::State::finished) ids.push_back(id);
   std::sort(ids.begin(), ids.end());
   for (const LinkId id : ids) {
     BrokerLink& link = *find(id);
@@ -320,7 +351,7 @@ void BrokerCore::due(const Timer& timer, Time now) {
   if (timer.kind == Timer::handshake) return link.handshake().overdue(now);
   if (timer.kind == Timer::keep_alive) return due_keep_alive(link, now);
   if (timer.kind == Timer::validity) {
-    if (!link.finished()) link.end(ReasonCode::not_authorized, now);
+    if (link.state() != BrokerLink::State::finished) link.end(ReasonCode::not_authorized, now);
     return;
   }
   if (timer.kind == Timer::connect) return link.overdue(now);

@@ -2,6 +2,7 @@
 // Router's.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <span>
@@ -13,9 +14,11 @@
 #include "protocol/broker/broker.h"
 #include "protocol/broker/broker_link.h"
 #include "protocol/broker/ledger.h"
+#include "protocol/broker/recorder.h"
 #include "protocol/broker/router.h"
 #include "protocol/broker/session_table.h"
 #include "protocol/broker/sys_topics.h"
+#include "protocol/journal/image.h"
 #include "protocol/session/random.h"
 #include "protocol/session/timers.h"
 #include "protocol/wire/block_pool.h"
@@ -25,9 +28,15 @@ namespace mqttlab {
 class BrokerCore {
  public:
   BrokerCore(BrokerConfig config, std::uint64_t seed, Access* access, trace::Log* log,
-             trace::Actor actor);
+             trace::Actor actor, Journal* journal, Time unix_offset);
 
   // What Broker offers.
+  void restore(const journal::Image& image, Time now);
+  void committed(JournalPosition position);
+  /// The end of a call of the host: what it has caused belongs together. Links call it themselves.
+  void step() {
+    if (recorder_.is_on()) end_step();
+  }
   Peer& accept(LinkId id, Time now, std::string_view certificate);
   void release(LinkId id);
   [[nodiscard]] std::span<const LinkId> touched();
@@ -43,8 +52,11 @@ class BrokerCore {
   [[nodiscard]] const BrokerConfig& config() const { return config_; }
   [[nodiscard]] Router& router() { return router_; }
   [[nodiscard]] Ledger& ledger() { return ledger_; }
+  [[nodiscard]] Recorder& recorder() { return recorder_; }
   [[nodiscard]] BlockPool& blocks() { return blocks_; }
   void touch(BrokerLink& link);
+  /// In this call of the host the link has written what it may have to stand by after a crash.
+  void promised(BrokerLink& link) { promised_.push_back(&link); }
   /// A link has sent a CONNECT.
   void connect(BrokerLink& link, Time now);
   [[nodiscard]] bool supports(std::string_view method) const {
@@ -93,6 +105,10 @@ class BrokerCore {
     std::unique_ptr<OwedWill> will;  // asked for a will, which needs no link; null: for the link
     Time since = 0;                  // of a will: it is published from then on
   };
+  void end_step();
+  void record_arrival(Session& session, const BrokerLink& link);
+  void record_absence(Session& session, std::uint32_t expiry_s);
+  void restore_absence(Session& session, const journal::Image::Session& known, Time now);
   Session* take_over(std::string_view client_id, Time now);
   /// Does what is due for an absent session by now.
   void attend(Session& session, Time now);
@@ -114,6 +130,7 @@ class BrokerCore {
   Access* access_;
   Random random_;
   Ledger ledger_;
+  Recorder recorder_;
   SessionTable sessions_;
   Router router_;
   BlockPool blocks_;
@@ -124,6 +141,9 @@ class BrokerCore {
   Timers<Timer> timers_;
   std::size_t sweep_at_ = 64;  // so many timers are looked through for stale ones
   std::vector<LinkId> touched_, told_;
+  std::vector<BrokerLink*> promised_;                       // in this call of the host
+  std::deque<std::pair<JournalPosition, LinkId>> waiting_;  // links whose bytes wait
+  JournalPosition committed_ = 0;
   std::uint64_t connections_ = 0;  // accepted CONNECTs on live links
   Time started_ = never;           // when its host first told the time
   SysTopics sys_topics_;

@@ -27,6 +27,21 @@ Claim claim_of(Bytes stream) {
   return cut ? Claim::unknown : Claim::other;
 }
 
+// An acknowledgement is believed for ever. CONNACK speaks of a session, or refuses one.
+BrokerLink::Says says(PacketType type) {
+  switch (type) {
+    case PacketType::connack:
+    case PacketType::puback:
+    case PacketType::pubrec:
+    case PacketType::pubcomp:
+    case PacketType::suback:
+    case PacketType::unsuback:
+      return BrokerLink::Says::promise;
+    default:
+      return BrokerLink::Says::nothing;
+  }
+}
+
 // Kept as long as the link: must not hold on to the arrival buffer.
 Connect copy_of(const Connect& arrived) {
   const auto own = [](Slice& slice) { slice = Slice::copy_of(slice.bytes()); };
@@ -87,10 +102,19 @@ void BrokerLink::received(std::size_t n, Time now) {
   framer_.received(n);
   last_arrival_ = now;
   process(now);
+  core_.step();
 }
 
 std::size_t BrokerLink::pending(std::span<Bytes> pieces) const {
-  return output_.outbox.pending(pieces);
+  std::size_t count = output_.outbox.pending(pieces);
+  if (gate_.is_open()) return count;
+  std::uint64_t free = gate_.limit() - sent_bytes_;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (free == 0) return i;
+    pieces[i] = pieces[i].first(std::min<std::uint64_t>(free, pieces[i].size()));
+    free -= pieces[i].size();
+  }
+  return count;
 }
 
 void BrokerLink::sent(std::size_t n, Time now) {
@@ -100,6 +124,7 @@ void BrokerLink::sent(std::size_t n, Time now) {
   while (!unsent_qos0_.empty() && unsent_qos0_.front().end <= sent_bytes_) unsent_qos0_.pop_front();
   if (session_) session_->pump(now);
   if (framer_.buffered() > 0) process(now);
+  core_.step();
 }
 
 void BrokerLink::closed(CloseCause, Time now) {
@@ -107,6 +132,7 @@ void BrokerLink::closed(CloseCause, Time now) {
   core_.disconnected(*this, now);
   leave();
   discard(now);
+  core_.step();
 }
 
 // What arrived before the end counts, whatever room there is for answers. Behind an open question
@@ -381,24 +407,37 @@ void BrokerLink::decided(RequestId request, const Decision& decision, Time now) 
 
 void BrokerLink::send(const Packet& packet) {
   encode(packet, version_, output_.outbox);
-  wrote();
+  wrote(says(type_of(packet)));
 }
 
-void BrokerLink::wrote() {
+void BrokerLink::wrote(Says what) {
   ++core_.ledger().gauges.packets_sent;
+  if (core_.recorder().gates()) {
+    if (what == Says::promise && promised_from_ == Gate::nowhere) {
+      promised_from_ = written_bytes_;
+      core_.promised(*this);
+    }
+    written_bytes_ = sent_bytes_ + output_.outbox.size();
+  }
   core_.touch(*this);
 }
 
-void BrokerLink::wrote_publish() {
+bool BrokerLink::wait_for(JournalPosition position) {
+  const std::uint64_t from = std::exchange(promised_from_, Gate::nowhere);
+  if (from != Gate::nowhere) gate_.close(from, position);
+  return from != Gate::nowhere;
+}
+
+void BrokerLink::wrote_publish(Says what) {
   ++core_.ledger().gauges.messages_sent;
-  wrote();
+  wrote(what);
 }
 
 void BrokerLink::write_qos0(const OutMessage& message, Time now) {
   output_.publish(message, 0, false, now);
   if (core_.ledger().tracing())
     unsent_qos0_.push_back({sent_bytes_ + output_.outbox.size(), message.token});
-  wrote_publish();
+  wrote_publish(Says::nothing);
 }
 
 void BrokerLink::discard(Time now) {
@@ -407,6 +446,9 @@ void BrokerLink::discard(Time now) {
                            unsent.identity, QoS::at_most_once, now);
   unsent_qos0_.clear();
   output_.outbox.clear();
+  gate_.clear();
+  promised_from_ = Gate::nowhere;
+  written_bytes_ = sent_bytes_;
 }
 
 }  // namespace mqttlab

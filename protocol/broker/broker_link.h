@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "protocol/broker/broker.h"
+#include "protocol/broker/gate.h"
 #include "protocol/broker/handshake.h"
 #include "protocol/broker/identity.h"
 #include "protocol/broker/intake.h"
@@ -39,7 +40,9 @@ class BrokerLink final : public Peer {
   void closed(CloseCause cause, Time now) override;
   void advance(Time) override {}
   [[nodiscard]] Time deadline() const override { return never; }
-  [[nodiscard]] bool finished() const override { return state_ == State::finished; }
+  [[nodiscard]] bool finished() const override {
+    return state_ == State::finished && gate_.is_open();
+  }
 
   // The broker's side.
   enum class State : std::uint8_t {
@@ -104,9 +107,17 @@ class BrokerLink final : public Peer {
   [[nodiscard]] LinkOutput& output() { return output_; }
   /// No more messages now: QoS 0 is dropped, QoS 1 and 2 wait in the session.
   [[nodiscard]] bool congested() const;
-  void wrote();          ///< one packet
-  void wrote_publish();  ///< one packet, a PUBLISH sent for the first time
+  /// Whether a packet says what must be true after a crash, too: it waits for the journal.
+  enum class Says : std::uint8_t { nothing, promise };
+  void wrote(Says what = Says::nothing);  ///< one packet
+  void wrote_publish(Says what);          ///< one packet, a PUBLISH sent for the first time
   void write_qos0(const OutMessage& message, Time now);
+
+  /// The host's call is over, and what this link has promised in it waits for `position`. False: it
+  /// has promised nothing after all.
+  [[nodiscard]] bool wait_for(JournalPosition position);
+  /// What waits for `committed` or less may leave.
+  void may_leave(JournalPosition committed) { gate_.open(committed); }
 
   bool touched = false;  ///< is in the broker's list of links with something new
 
@@ -141,7 +152,10 @@ class BrokerLink final : public Peer {
   Session* session_ = nullptr;
   std::uint32_t asked_expiry_s_ = 0, session_expiry_s_ = 0;
   std::uint16_t keep_alive_s_ = 0;
-  LinkReport report_;  // without the client id
+  Gate gate_;
+  std::uint64_t written_bytes_ = 0;  // the end of the last packet in the stream; for the gate
+  std::uint64_t promised_from_ = Gate::nowhere;  // in the present call of the host
+  LinkReport report_;                            // without the client id
   Time last_arrival_ = 0;
   Time last_packet_ = 0;  // when the last control packet was whole
   // QoS 0 messages in the outbox: where they end in the stream. In traced runs only, so that each

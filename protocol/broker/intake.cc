@@ -103,16 +103,30 @@ void Intake::finish(const Publish& publish, const Decision& decision, Time now) 
     link_.send_with_reason(Puback{publish.packet_id, reason}, why);
   } else if (publish.qos == QoS::exactly_once) {
     // The id is free again (MQTT-4.3.3-9); 3.1.1 goes on to PUBREL.
-    if (link_.v5() && is_error(reason)) inbound.answered(publish.packet_id);
+    if (link_.v5() && is_error(reason))
+      inbound.answered(publish.packet_id);
+    else
+      record_taken(publish.packet_id, true);
     // MQTT-3.3.4-1, MQTT-4.3.3-2; v5 MQTT-4.3.3-8
     link_.send_with_reason(Pubrec{publish.packet_id, reason}, why);
   }
+}
+
+// Recorded with what has become of the message: until then it may still be refused.
+void Intake::record_taken(std::uint16_t packet_id, bool taken) {
+  const Recorded& session = link_.session()->recorded;
+  if (!session.state) return;
+  if (taken)
+    core_.recorder()(journal::PacketIdTaken{session.number, packet_id});
+  else
+    core_.recorder()(journal::PacketIdReleased{session.number, packet_id});
 }
 
 // Answered even if the id is not known: the client may be repeating itself after a PUBCOMP that was
 // lost.
 void Intake::on(const Pubrel& pubrel) {
   const bool known = link_.session()->inbound().pubrel(pubrel.packet_id);
+  if (known) record_taken(pubrel.packet_id, false);
   // MQTT-4.3.3-2; v5 MQTT-4.3.3-11, and MQTT-4.3.3-13 (5.0): whatever was the message's interval
   if (known) return link_.send(Pubcomp{pubrel.packet_id});
   link_.send_with_reason(Pubcomp{pubrel.packet_id, ReasonCode::packet_identifier_not_found},

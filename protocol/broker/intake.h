@@ -36,6 +36,7 @@ class Intake {
  private:
   void take(const Publish& publish, Time now);
   void finish(const Publish& publish, const Decision& decision, Time now);
+  void record_taken(std::uint16_t packet_id, bool taken);
   void authorise(const Subscribe& subscribe, Time now);
   void finish(const Subscribe& subscribe, Time now);
 

@@ -38,6 +38,7 @@ class Publication {
 
   /// The publisher will be told the reason code: the message may be refused.
   bool answered = false;
+  std::uint64_t record = 0;  ///< its number in the journal; 0: it is not there
 
  private:
   void own();

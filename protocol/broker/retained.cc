@@ -23,7 +23,7 @@ bool hidden(const std::string& prefix, std::string_view level) {
 }  // namespace
 
 bool RetainedStore::set(Retained message, const Limits& limits, Time now) {
-  std::string key = key_of(message.encoded.topic());
+  const std::string key = key_of(message.encoded.topic());
   const std::size_t size_bytes = message.encoded.size();
   const auto fits = [&] {
     const auto old = messages_.find(key);
@@ -36,11 +36,25 @@ bool RetainedStore::set(Retained message, const Limits& limits, Time now) {
     drop_expired(now);
     if (!fits()) return false;
   }
-  next_expiry_ = std::min(next_expiry_, message.expires_at);
-  Retained& kept = messages_[std::move(key)];
-  bytes_ = bytes_ - kept.encoded.size() + size_bytes;
-  kept = std::move(message);
+  if (records(message.encoded.topic())) record(message);
+  restore(std::move(message));
   return true;
+}
+
+void RetainedStore::restore(Retained message) {
+  next_expiry_ = std::min(next_expiry_, message.expires_at);
+  Retained& kept = messages_[key_of(message.encoded.topic())];
+  bytes_ = bytes_ - kept.encoded.size() + message.encoded.size();
+  kept = std::move(message);
+}
+
+bool RetainedStore::records(std::string_view topic) const {
+  return recorder_.is_on() && !topic.starts_with("$SYS/");
+}
+
+void RetainedStore::record(const Retained& message) {
+  recorder_(journal::RetainedSet{recorder_.message(message.encoded, message.expires_at),
+                                 message.qos, view_of(message.publisher)});
 }
 
 void RetainedStore::clear(std::string_view topic) {
@@ -49,6 +63,8 @@ void RetainedStore::clear(std::string_view topic) {
 }
 
 void RetainedStore::erase(Messages::const_iterator at) {
+  const std::string_view topic = at->second.encoded.topic();
+  if (records(topic)) recorder_(journal::RetainedCleared{view_of(topic)});
   bytes_ -= at->second.encoded.size();
   messages_.erase(at);
 }

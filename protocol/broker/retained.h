@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "protocol/broker/recorder.h"
 #include "protocol/wire/codec.h"
 
 namespace mqttlab {
@@ -26,10 +27,14 @@ class RetainedStore {
   struct Limits {
     std::size_t messages, bytes;
   };
+  /// The broker's own messages, below `$SYS/`, are not recorded.
+  explicit RetainedStore(Recorder& recorder) : recorder_(recorder) {}
 
   /// Replaces the topic's message, whatever its QoS was (MQTT-3.3.1-5, MQTT-3.3.1-7). False, and
   /// nothing changed, if a limit would be exceeded.
   bool set(Retained message, const Limits& limits, Time now);
+  /// One that the journal has: no limit applies.
+  void restore(Retained message);
   void clear(std::string_view topic);  ///< MQTT-3.3.1-10; v5 MQTT-3.3.1-6
   /// The messages whose topics the filter matches, in the order of the topics' levels. Valid until
   /// the next call that is not const.
@@ -46,7 +51,10 @@ class RetainedStore {
   void walk_all(const std::string& prefix, Found& found) const;
   void erase(Messages::const_iterator at);
   void drop_expired(Time now);
+  void record(const Retained& message);
+  [[nodiscard]] bool records(std::string_view topic) const;
 
+  Recorder& recorder_;
   Messages messages_;
   std::size_t bytes_ = 0;
   Time next_expiry_ = never;  // no message expires before it

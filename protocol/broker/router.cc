@@ -73,7 +73,8 @@ void Router::deliver_shared(Publication& publication, SubscriptionIndex::FilterI
     const Delivery delivery{.qos = std::min(publication.qos(), member.qos),  // MQTT-4.8.2-3
                             .retain = publication.retain() && member.retain_as_published,
                             .origin = id,
-                            .identifiers = index_.identifier(id, member.slot)};
+                            .identifiers = index_.identifier(id, member.slot),
+                            .share = share.filter};
     const auto prospect = session.prospect(publication, delivery);
     if (best && prospect >= best_prospect) continue;
     best = &session;
@@ -102,6 +103,10 @@ Router::Subscribed Router::subscribe(Session& session, const Subscription& subsc
                                  .retain_as_published = subscription.retain_as_published},
                                 identifier);
   if (added.fresh) session.add_filter(added.filter);
+  if (session.recorded.state)
+    recorder_(journal::Subscribed{session.recorded.number, subscription.filter, granted,
+                                  subscription.no_local, subscription.retain_as_published,
+                                  identifier});
   return {static_cast<ReasonCode>(granted), added.fresh};
 }
 
@@ -149,7 +154,32 @@ bool Router::unsubscribe(Session& session, std::string_view filter) {
   if (!known || !session.subscribed(*known)) return false;
   index_.remove(*known, session.slot());  // MQTT-3.10.4-2
   session.remove_filter(*known);
+  if (session.recorded.state)
+    recorder_(journal::Unsubscribed{session.recorded.number, view_of(filter)});
   return true;
+}
+
+void Router::restore(Session& session, const journal::Subscribed& subscribed) {
+  const auto added = index_.add(subscribed.filter.text(),
+                                {.slot = session.slot(),
+                                 .qos = subscribed.qos,
+                                 .no_local = subscribed.no_local,
+                                 .retain_as_published = subscribed.retain_as_published},
+                                subscribed.identifier);
+  session.add_filter(added.filter);
+}
+
+void Router::restore(const journal::RetainedSet& retained) {
+  const journal::Message& content = retained.content;
+  retained_.restore({EncodedPublish(content.topic, content.payload, content.properties),
+                     retained.qos, recorder_.time(content.expires_at),
+                     std::string(retained.publisher.text())});
+}
+
+std::uint32_t Router::origin_of(const journal::DeliveryHeld& held) const {
+  if (held.from_retained) return from_retained;
+  const auto share = held.share.empty() ? std::nullopt : index_.find(held.share.text());
+  return share.value_or(from_subscription);
 }
 
 void Router::end(Session& session, Time now) {

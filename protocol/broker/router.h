@@ -16,8 +16,14 @@ namespace mqttlab {
 
 class Router {
  public:
-  Router(const BrokerConfig& config, std::uint64_t seed, SessionTable& sessions, Ledger& ledger)
-      : config_(config), sessions_(sessions), ledger_(ledger), index_(seed) {}
+  Router(const BrokerConfig& config, std::uint64_t seed, SessionTable& sessions, Ledger& ledger,
+         Recorder& recorder)
+      : config_(config),
+        sessions_(sessions),
+        ledger_(ledger),
+        recorder_(recorder),
+        index_(seed),
+        retained_(recorder) {}
 
   /// Adds the message to every session with a matching subscription (MQTT-4.5.0-1), to one member
   /// of each matching share and, if it says so, to the retained ones. Whether its publisher may
@@ -46,6 +52,12 @@ class Router {
   /// The session is empty then.
   void end(Session& session, Time now);
 
+  // As the journal has them.
+  void restore(Session& session, const journal::Subscribed& subscribed);
+  void restore(const journal::RetainedSet& retained);
+  /// OutMessage::origin of a delivery; a share that nobody is left in is none.
+  [[nodiscard]] std::uint32_t origin_of(const journal::DeliveryHeld& held) const;
+
   [[nodiscard]] std::size_t subscriptions() const { return index_.size(); }
   [[nodiscard]] std::size_t retained() const { return retained_.size(); }
   [[nodiscard]] std::size_t retained_bytes() const { return retained_.bytes(); }
@@ -61,6 +73,7 @@ class Router {
   const BrokerConfig& config_;
   SessionTable& sessions_;
   Ledger& ledger_;
+  Recorder& recorder_;
   SubscriptionIndex index_;
   RetainedStore retained_;
 };

@@ -9,11 +9,13 @@
 
 namespace mqttlab {
 
-Session::Session(Slot slot, std::string client_id, const BrokerConfig& config, Ledger& ledger)
+Session::Session(Slot slot, std::string client_id, const BrokerConfig& config, Ledger& ledger,
+                 Recorder& recorder)
     : slot_(slot),
       client_id_(std::move(client_id)),
       config_(config),
       ledger_(ledger),
+      recorder_(recorder),
       outbound_(config.window, ids_) {}
 
 void Session::attach(BrokerLink& link, Time now) {
@@ -24,8 +26,12 @@ void Session::attach(BrokerLink& link, Time now) {
   // The new link may take less than the old one did (v5 MQTT-3.1.2-25).
   outbound_.drop_if([&](const OutMessage& message) {
     const bool fits = link.output().fits(message);
-    if (!fits) dropped(trace::DropReason::too_large, message, now);
-    return !fits;
+    if (fits) return false;
+    // Of one of QoS 2 the exchange stays.
+    const bool stays = recorded.state && message.qos == QoS::exactly_once;
+    if (stays) recorder_(journal::DeliveryReceived{message.record});
+    dropped(trace::DropReason::too_large, message, now, !stays);
+    return true;
   });
 }
 
@@ -45,7 +51,7 @@ Session::Dropped Session::write(Message&& message, Time now) {
     link_->write_qos0(message, now);
   } else {
     outbound_.send(std::forward<Message>(message), link_->output(), now);
-    link_->wrote_publish();
+    link_->wrote_publish(BrokerLink::Says::promise);
   }
   return std::nullopt;
 }
@@ -62,10 +68,45 @@ Session::Dropped Session::try_deliver(Publication& publication, const Delivery& 
         return write(addressed(publication.encoded(), publication, delivery), now);
       if (delivery.origin != from_retained) return trace::DropReason::outbox_full;
     }
-  } else if (first_in_lane && can_send()) {
-    return write(addressed(publication.kept(), publication, delivery), now);
   }
-  return queue(addressed(publication.kept(), publication, delivery), now);  // v3 MQTT-3.1.2-5
+  const bool sends = delivery.qos != QoS::at_most_once && first_in_lane && can_send();
+  OutMessage& message = addressed(publication.kept(), publication, delivery);
+  const bool records = recorded.state && delivery.qos != QoS::at_most_once;
+  if (records) message.record = recorder_.number();
+  const Dropped reason = sends ? write(message, now) : queue(message, now);  // v3 MQTT-3.1.2-5
+  if (records && !reason) record_held(publication, message, delivery, sends);
+  return reason;
+}
+
+void Session::record_held(Publication& publication, const OutMessage& message,
+                          const Delivery& delivery, bool sent) {
+  if (publication.record == 0) {
+    publication.record = recorder_.number();
+    recorder_(journal::MessageStored{publication.record,
+                                     recorder_.message(message.encoded, message.expires_at),
+                                     message.published_qos, message.published_retain});
+  }
+  recorder_(journal::DeliveryHeld{.delivery = message.record,
+                                  .session = recorded.number,
+                                  .message = publication.record,
+                                  .qos = message.qos,
+                                  .retain = message.retain,
+                                  .from_retained = message.origin == from_retained,
+                                  .packet_id = sent ? ids_.last() : std::uint16_t{0},
+                                  .share = view_of(delivery.share),
+                                  .identifiers = Properties(message.identifiers)});
+}
+
+void Session::record_finished(journal::Number delivery) {
+  if (recorded.state && delivery != 0) recorder_(journal::DeliveryFinished{delivery});
+}
+
+void Session::restore(const journal::DeliveryHeld& held, OutMessage message) {
+  if (held.packet_id == 0) return queue_.push(std::move(message));
+  const auto stage = held.message == 0                ? Stage::await_pubcomp
+                     : held.qos == QoS::at_least_once ? Stage::await_puback
+                                                      : Stage::await_pubrec;
+  outbound_.restore(held.packet_id, std::move(message), stage);
 }
 
 // Sets what is this receiver's own. Nothing is copied before the message is known to wait.
@@ -79,6 +120,7 @@ OutMessage& Session::addressed(OutMessage& message, Publication& publication,
     message.identifiers = *delivery.identifiers;
   else if (!message.identifiers.empty())
     message.identifiers = {};
+  message.record = 0;
   return message;
 }
 
@@ -123,12 +165,16 @@ void Session::pump(Time now) {
 
 void Session::send_waiting(SessionQueue::Lane lane, Time now) {
   OutMessage message = queue_.pop(lane);
+  const journal::Number record = recorded.state ? message.record : 0;
   const auto reason = message.expires_at <= now ? trace::DropReason::expired  // v5 MQTT-3.3.2-5
                                                 : write(std::move(message), now);
-  if (reason) dropped(*reason, message, now);
+  if (reason) return dropped(*reason, message, now);
+  if (record != 0) recorder_(journal::DeliverySent{record, ids_.last()});
 }
 
-void Session::dropped(trace::DropReason reason, const OutMessage& message, Time now) {
+void Session::dropped(trace::DropReason reason, const OutMessage& message, Time now,
+                      bool finishes) {
+  if (finishes) record_finished(message.record);
   ledger_.dropped(reason, client_id_, message.token, message.qos, now);
 }
 
@@ -138,24 +184,43 @@ void Session::resend(Time now) {
   while (outbound_.can_resend() && !link_->congested()) {
     const std::size_t before = out.outbox.size();
     outbound_.resend(out, before + 1, now);
-    if (out.outbox.size() > before) link_->wrote();
+    if (out.outbox.size() > before) link_->wrote(BrokerLink::Says::promise);
   }
 }
 
 void Session::puback(std::uint16_t id, Time now) {
-  if (outbound_.puback(id)) pump(now);  // MQTT-4.8.2-6
+  const Exchange* open = recorded_exchange(id);
+  const journal::Number record = open ? open->message.record : 0;
+  if (!outbound_.puback(id)) return;
+  record_finished(record);
+  pump(now);  // MQTT-4.8.2-6
+}
+
+// Null, too, if nobody wants to know.
+const Exchange* Session::recorded_exchange(std::uint16_t id) const {
+  return recorded.state ? outbound_.find(id) : nullptr;
 }
 
 void Session::pubrec(const Pubrec& pubrec, Time now) {
   LinkOutput& out = link_->output();
   const std::size_t before = out.outbox.size();
+  const Exchange* open = recorded_exchange(pubrec.packet_id);
+  const bool begins = open && open->stage == Stage::await_pubrec;
+  const journal::Number record = begins ? open->message.record : 0;
   const bool ended = outbound_.pubrec(pubrec.packet_id, pubrec.reason, out).has_value();
-  if (out.outbox.size() > before) link_->wrote();
-  if (ended) pump(now);
+  if (out.outbox.size() > before) link_->wrote(BrokerLink::Says::promise);
+  if (begins && !ended) recorder_(journal::DeliveryReceived{record});
+  if (!ended) return;
+  record_finished(record);
+  pump(now);
 }
 
 void Session::pubcomp(std::uint16_t id, Time now) {
-  if (outbound_.pubcomp(id)) pump(now);
+  const Exchange* open = recorded_exchange(id);
+  const journal::Number record = open ? open->message.record : 0;
+  if (!outbound_.pubcomp(id)) return;
+  record_finished(record);
+  pump(now);
 }
 
 bool Session::subscribed(SubscriptionIndex::FilterId filter) const {
@@ -174,7 +239,7 @@ void Session::remove_filter(SubscriptionIndex::FilterId filter) {
 void Session::end(Time now, const std::function<bool(const OutMessage&)>& hand_on) {
   const auto leave = [&](const OutMessage& message, bool may_hand_on) {
     if (may_hand_on && message.origin >= SubscriptionIndex::shared && hand_on(message)) return;
-    dropped(trace::DropReason::session_ended, message, now);
+    dropped(trace::DropReason::session_ended, message, now, false);  // with all that it has
   };
   for (const Exchange& exchange : outbound_.take_all()) {
     if (exchange.stage == Stage::await_pubcomp) continue;            // the client has it

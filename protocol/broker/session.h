@@ -10,6 +10,7 @@
 #include "protocol/broker/absence.h"
 #include "protocol/broker/broker.h"
 #include "protocol/broker/publication.h"
+#include "protocol/broker/recorder.h"
 #include "protocol/broker/session_queue.h"
 #include "protocol/broker/subscription_index.h"
 #include "protocol/session/flow.h"
@@ -26,6 +27,14 @@ struct Delivery {
   bool retain = false;          ///< RETAIN as the receiver is to see it
   std::uint32_t origin = from_subscription;
   const Slice* identifiers = nullptr;  ///< its Subscription Identifiers, as encoded properties
+  std::string_view share = {};         ///< the shared subscription behind `origin`; empty: none
+};
+
+/// What the journal has of a session.
+struct Recorded {
+  journal::Number number = 0;  ///< 0: nothing
+  bool state = false;          ///< subscriptions, exchanges and messages; else a will at most
+  bool will = false;
 };
 
 /// Subscriptions, exchanges under way in both directions and waiting messages: the session state of
@@ -34,8 +43,9 @@ class Session {
  public:
   using Slot = std::uint32_t;
 
-  /// `config` must outlive the session.
-  Session(Slot slot, std::string client_id, const BrokerConfig& config, Ledger& ledger);
+  /// What it refers to must outlive the session.
+  Session(Slot slot, std::string client_id, const BrokerConfig& config, Ledger& ledger,
+          Recorder& recorder);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
@@ -60,6 +70,11 @@ class Session {
   void pubrec(const Pubrec& pubrec, Time now);
   void pubcomp(std::uint16_t id, Time now);
   [[nodiscard]] InboundFlow& inbound() { return inbound_; }
+  /// A delivery as the journal has it, in order, before the first link.
+  void restore(const journal::DeliveryHeld& held, OutMessage message);
+  /// Packet ids go on behind this one.
+  void restore(std::uint16_t last_packet_id) { ids_.begin_after(last_packet_id); }
+  [[nodiscard]] std::uint16_t last_packet_id() const { return ids_.last(); }
 
   [[nodiscard]] std::size_t subscriptions() const { return filters_.size(); }
   [[nodiscard]] bool subscribed(SubscriptionIndex::FilterId filter) const;
@@ -75,7 +90,8 @@ class Session {
   /// QoS 2 exchange has begun to send (MQTT-4.8.2-5).
   void end(Time now, const std::function<bool(const OutMessage&)>& hand_on);
 
-  Absence absence;  ///< what is due while there is no link; the broker's
+  Absence absence;    ///< what is due while there is no link; the broker's
+  Recorded recorded;  ///< the broker's, too
 
  private:
   using Dropped = std::optional<trace::DropReason>;
@@ -89,12 +105,18 @@ class Session {
   void send_waiting(SessionQueue::Lane lane, Time now);
   template <typename Message>
   [[nodiscard]] Dropped write(Message&& message, Time now);
-  void dropped(trace::DropReason reason, const OutMessage& message, Time now);
+  /// `finishes`: the journal forgets it, too.
+  void dropped(trace::DropReason reason, const OutMessage& message, Time now, bool finishes = true);
+  void record_held(Publication& publication, const OutMessage& message, const Delivery& delivery,
+                   bool sent);
+  void record_finished(journal::Number delivery);
+  [[nodiscard]] const Exchange* recorded_exchange(std::uint16_t id) const;
 
   Slot slot_;
   std::string client_id_;
   const BrokerConfig& config_;
   Ledger& ledger_;
+  Recorder& recorder_;
   BrokerLink* link_ = nullptr;
   PacketIds ids_;
   OutboundFlow outbound_;

@@ -21,7 +21,8 @@ Session& SessionTable::add(std::string client_id) {
     free_slots_.pop_back();
   }
   by_client_id_.insert(hash_of(client_id, seed_), slot);
-  sessions_[slot] = std::make_unique<Session>(slot, std::move(client_id), config_, ledger_);
+  sessions_[slot] =
+      std::make_unique<Session>(slot, std::move(client_id), config_, ledger_, recorder_);
   return *sessions_[slot];
 }
 

@@ -13,8 +13,8 @@ namespace mqttlab {
 
 class SessionTable {
  public:
-  SessionTable(const BrokerConfig& config, std::uint64_t seed, Ledger& ledger)
-      : config_(config), seed_(seed), ledger_(ledger) {}
+  SessionTable(const BrokerConfig& config, std::uint64_t seed, Ledger& ledger, Recorder& recorder)
+      : config_(config), seed_(seed), ledger_(ledger), recorder_(recorder) {}
 
   [[nodiscard]] Session* find(std::string_view client_id);
   /// The session in a slot; null if it is free.
@@ -38,6 +38,7 @@ class SessionTable {
   const BrokerConfig& config_;
   std::uint64_t seed_;
   Ledger& ledger_;
+  Recorder& recorder_;
   std::vector<std::unique_ptr<Session>> sessions_;
   std::vector<Session::Slot> free_slots_;
   IdTable by_client_id_;

@@ -34,7 +34,7 @@ SubscriptionIndex::Added SubscriptionIndex::add(std::string_view filter, Subscri
     node = add_child(node, level);
     return true;
   });
-  const FilterId id = share ? add_share(node, share->share_name) : node;
+  const FilterId id = share ? add_share(node, share->share_name, filter) : node;
   subscriber.identified = identifier != 0;
   const auto old = subscribers(id).put(subscriber);
   if (!old) ++size_;
@@ -93,13 +93,14 @@ SubscriptionIndex::FilterId SubscriptionIndex::find_share(std::uint32_t node,
 }
 
 // Ids are used again as late as can be: messages on their way remember through which share they go.
-SubscriptionIndex::FilterId SubscriptionIndex::add_share(std::uint32_t node,
-                                                         std::string_view name) {
+SubscriptionIndex::FilterId SubscriptionIndex::add_share(std::uint32_t node, std::string_view name,
+                                                         std::string_view filter) {
   const FilterId known = find_share(node, name);
   if (known != none) return known;
   do last_share_ = last_share_ + 1 == none ? shared : last_share_ + 1;
   while (shares_.contains(last_share_));
   shares_.emplace(last_share_, Share{.name = std::string(name),
+                                     .filter = std::string(filter),
                                      .node = node,
                                      .next = std::exchange(nodes_[node].shares, last_share_),
                                      .members = {}});

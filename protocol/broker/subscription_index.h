@@ -30,7 +30,8 @@ class SubscriptionIndex {
   /// One shared subscription.
   struct Share {
     std::string name;
-    std::uint32_t node;  // of its filter
+    std::string filter;  ///< all of it, `$share/{name}/...`
+    std::uint32_t node;  // of `...`
     FilterId next;       // share of the same filter
     SubscriberList members;
     std::uint32_t served = none;  ///< slot of the member whose turn was last
@@ -101,7 +102,7 @@ class SubscriptionIndex {
   std::uint32_t intern(std::string_view text);
   std::uint32_t add_child(std::uint32_t parent, std::string_view text);
   [[nodiscard]] FilterId find_share(std::uint32_t node, std::string_view name) const;
-  FilterId add_share(std::uint32_t node, std::string_view name);
+  FilterId add_share(std::uint32_t node, std::string_view name, std::string_view filter);
   void remove_share(FilterId id);
   [[nodiscard]] SubscriberList& subscribers(FilterId filter);
   void merge();

@@ -37,6 +37,7 @@ void fields(auto& io, Is<SessionKept> auto& record) {
   io.integer(record.expiry_s);
   io.flag(record.connected);
   io.integer(record.ends_at);
+  io.integer(record.packet_id);
 }
 void fields(auto& io, Is<SessionEnded> auto& record) { io.number(record.session); }
 void fields(auto& io, Is<Subscribed> auto& record) {
@@ -53,6 +54,8 @@ void fields(auto& io, Is<Unsubscribed> auto& record) {
 }
 void fields(auto& io, Is<MessageStored> auto& record) {
   io.number(record.message);
+  io.qos(record.qos);
+  io.flag(record.retain);
   fields(io, record.content);
 }
 void fields(auto& io, Is<DeliveryHeld> auto& record) {

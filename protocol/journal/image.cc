@@ -84,11 +84,13 @@ void Image::on(const DeliveryHeld& record) {
     refuse("DeliveryHeld", "delivery", std::to_string(record.delivery), "is there already");
   if (record.message != 0) ++message->second.deliveries;
   holder.deliveries.emplace(record.delivery, record);
+  if (record.packet_id != 0) holder.kept.packet_id = record.packet_id;
   last_ = std::max(last_, record.delivery);
 }
 
 void Image::on(const DeliverySent& record) {
   delivery(record.delivery, "DeliverySent").packet_id = record.packet_id;
+  sessions_.at(session_of_.at(record.delivery)).kept.packet_id = record.packet_id;
 }
 
 void Image::on(const DeliveryReceived& record) {
@@ -131,7 +133,12 @@ void Image::for_each_record(const std::function<void(const Record&)>& each) cons
   for (const auto& [number, session] : sessions_) {
     each(session.kept);
     for (const auto& [filter, subscribed] : session.subscriptions) each(subscribed);
-    for (const auto& [delivery, held] : session.deliveries) each(held);
+    std::uint16_t last = session.kept.packet_id;
+    for (const auto& [delivery, held] : session.deliveries) {
+      each(held);
+      if (held.packet_id != 0) last = held.packet_id;
+    }
+    if (last != session.kept.packet_id) each(session.kept);
     for (const std::uint16_t id : session.taken) each(PacketIdTaken{number, id});
     if (session.will) each(*session.will);
   }

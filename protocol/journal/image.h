@@ -36,8 +36,8 @@ class Image {
     return retained_;
   }
   /// Of a delivery: its number is not 0.
-  [[nodiscard]] const Message& message(Number number) const {
-    return messages_.at(number).stored.content;
+  [[nodiscard]] const MessageStored& message(Number number) const {
+    return messages_.at(number).stored;
   }
   [[nodiscard]] std::size_t messages() const { return messages_.size(); }
   /// The highest number that has been given; new ones go on from here.

@@ -33,7 +33,8 @@ struct SessionKept {
   Slice client_id;
   std::uint32_t expiry_s = 0;  ///< how long it outlives its link; endless_expiry_s: for ever
   bool connected = false;
-  UnixTime ends_at = never;  ///< of a session without a link
+  UnixTime ends_at = never;     ///< of a session without a link
+  std::uint16_t packet_id = 0;  ///< the last one that a delivery has had; they follow it
   friend bool operator==(const SessionKept&, const SessionKept&) = default;
 };
 /// With everything that it has: subscriptions, deliveries, packet ids, its will.
@@ -62,6 +63,8 @@ struct Unsubscribed {
 struct MessageStored {
   Number message = 0;
   Message content;
+  QoS qos = QoS::at_most_once;  ///< as published, as `retain`: a delivery has the receiver's
+  bool retain = false;
   friend bool operator==(const MessageStored&, const MessageStored&) = default;
 };
 /// A session holds a message for its client. Deliveries of one session are in order of number.

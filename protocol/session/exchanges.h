@@ -21,6 +21,7 @@ struct OutMessage {
   std::uint64_t token = 0;   ///< the owner's own reference; given back on completion
   Time expires_at = never;   ///< where its Message Expiry Interval ends
   Slice identifiers = {};    ///< this receiver's Subscription Identifiers, as encoded properties
+  std::uint64_t record = 0;  ///< the owner's number for it in its journal; 0: it is not there
 };
 
 enum class Stage : std::uint8_t { await_puback, await_pubrec, await_pubcomp };

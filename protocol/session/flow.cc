@@ -27,6 +27,11 @@ std::uint16_t OutboundFlow::send(OutMessage message, LinkOutput& out, Time now) 
   return id;
 }
 
+void OutboundFlow::restore(std::uint16_t id, OutMessage message, Stage stage) {
+  ids_.claim(id);
+  exchanges_.add(id, {std::move(message), stage});
+}
+
 void OutboundFlow::new_link(std::uint16_t receive_maximum) {
   receive_maximum_ = receive_maximum;  // MQTT-4.9.0-1, MQTT-3.3.4-7, MQTT-3.3.4-9
   in_quota_ = 0;
@@ -108,7 +113,7 @@ void OutboundFlow::finish(std::uint16_t id) {
 void OutboundFlow::abandon(std::uint16_t id) {
   Exchange& exchange = *exchanges_.find(id);
   if (exchange.stage == Stage::await_puback) return finish(id);
-  exchange.message = {};
+  exchange.message = {.encoded = {}, .record = exchange.message.record};
   exchange.stage = Stage::await_pubcomp;  // MQTT-4.3.3-1, MQTT-2.2.1-3, MQTT-2.2.1-4
 }
 

@@ -31,6 +31,9 @@ class OutboundFlow {
   /// can_send() must hold.
   std::uint16_t send(OutMessage message, LinkOutput& out, Time now);
 
+  /// An exchange that was open when this end's process ended. They come in sending order, before
+  /// the first link.
+  void restore(std::uint16_t id, OutMessage message, Stage stage);
   /// A new link of the same session: a new quota (MQTT-4.9.0-1), whatever the old link had left,
   /// and every open exchange is to be sent again, in original order, at its stage (PUBLISH with DUP
   /// 1, or PUBREL), under its id (MQTT-4.4.0-1, MQTT-4.6.0-1).
@@ -106,6 +109,8 @@ class InboundFlow {
   void answered(std::uint16_t id);
   /// PUBREL. False: no message waits for it, which a PUBCOMP of 5.0 says (0x92).
   bool pubrel(std::uint16_t id);
+  /// A QoS 2 message with this id had been taken when this end's process ended.
+  void restore(std::uint16_t id) { seen_.insert(id); }
   [[nodiscard]] std::size_t open() const { return seen_.size(); }
   void clear();
 

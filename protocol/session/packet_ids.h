@@ -21,6 +21,10 @@ class PacketIds {
     }
     return id;
   }
+  /// One that is in use already, from before this set was made.
+  void claim(std::uint16_t id) { used_.insert(id); }
+  void begin_after(std::uint16_t id) { last_ = id; }          ///< as if it had been handed out last
+  [[nodiscard]] std::uint16_t last() const { return last_; }  ///< handed out last; 0: none
   void release(std::uint16_t id) { used_.erase(id); }
   [[nodiscard]] bool in_use(std::uint16_t id) const { return used_.contains(id); }
   [[nodiscard]] std::size_t used() const { return used_.size(); }

@@ -63,6 +63,10 @@ class EncodedPublish {
   [[nodiscard]] std::size_t size() const { return head_.size() + payload_.size(); }
   [[nodiscard]] std::string_view topic() const;
   [[nodiscard]] const Slice& payload() const { return payload_; }
+  /// Those that every receiver gets.
+  [[nodiscard]] Properties properties() const {
+    return Properties(head_.part(topic_field_size(), properties_size_));
+  }
 
  private:
   [[nodiscard]] std::size_t topic_field_size() const { return head_.size() - properties_size_; }

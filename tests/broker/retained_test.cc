@@ -12,6 +12,7 @@
 namespace mqttlab {
 namespace {
 
+Recorder nowhere(nullptr, 0);
 constexpr RetainedStore::Limits no_limits{1'000'000, 1'000'000};
 
 Retained message(std::string_view topic, std::string_view payload = "x", QoS qos = {},
@@ -47,7 +48,7 @@ TEST(Retained, EveryFilterFindsExactlyTheTopicsThatItMatches) {
     if (valid_topic_filter(text)) filters.push_back(text);
   for (std::uint64_t seed = 0; seed < 4; ++seed) {
     Random random(seed, "retained");
-    RetainedStore store;
+    RetainedStore store(nowhere);
     std::multiset<std::string> stored;
     for (const auto& topic : topics) {
       if (seed != 0 && random.below(3) == 0) continue;  // seed 0: all of them
@@ -64,7 +65,7 @@ TEST(Retained, EveryFilterFindsExactlyTheTopicsThatItMatches) {
 }
 
 TEST(Retained, MQTT_3_3_1_5_KeepsTheLastMessageWithItsQoS) {
-  RetainedStore store;
+  RetainedStore store(nowhere);
   EXPECT_TRUE(store.set(message("t", "old", QoS::exactly_once), no_limits, 0));
   EXPECT_TRUE(store.set(message("t", "new"), no_limits, 0));  // MQTT-3.3.1-7
   ASSERT_EQ(store.match("#", 0).size(), 1u);
@@ -73,7 +74,7 @@ TEST(Retained, MQTT_3_3_1_5_KeepsTheLastMessageWithItsQoS) {
 }
 
 TEST(Retained, MQTT_3_3_1_10_ClearTakesTheTopicOnly) {
-  RetainedStore store;
+  RetainedStore store(nowhere);
   for (const char* topic : {"a", "a/b", "a/b/c"}) store.set(message(topic), no_limits, 0);
   store.clear("a/b");
   store.clear("not/there");
@@ -81,7 +82,7 @@ TEST(Retained, MQTT_3_3_1_10_ClearTakesTheTopicOnly) {
 }
 
 TEST(Retained, LimitCountsTopicsNotReplacements) {
-  RetainedStore store;
+  RetainedStore store(nowhere);
   const RetainedStore::Limits one{1, 1'000};
   EXPECT_TRUE(store.set(message("a", "1"), one, 0));
   EXPECT_FALSE(store.set(message("b", "1"), one, 0));
@@ -92,7 +93,7 @@ TEST(Retained, LimitCountsTopicsNotReplacements) {
 
 // Three bytes of topic field each: 13 and 13 of 26.
 TEST(Retained, BytesAreThoseThatWouldBeKept) {
-  RetainedStore store;
+  RetainedStore store(nowhere);
   const RetainedStore::Limits limits{10, 26};
   EXPECT_TRUE(store.set(message("a", "0123456789"), limits, 0));
   EXPECT_FALSE(store.set(message("b", "0123456789*"), limits, 0));
@@ -107,7 +108,7 @@ TEST(Retained, BytesAreThoseThatWouldBeKept) {
 }
 
 TEST(Retained, MQTT_3_3_2_5_AnExpiredMessageIsNotThereAnyMore) {
-  RetainedStore store;
+  RetainedStore store(nowhere);
   store.set(message("a", "x", {}, 5 * second), no_limits, 0);
   store.set(message("b"), no_limits, 0);
   EXPECT_EQ(found(store, "#", 5 * second - 1), (std::multiset<std::string>{"a", "b"}));
@@ -116,7 +117,7 @@ TEST(Retained, MQTT_3_3_2_5_AnExpiredMessageIsNotThereAnyMore) {
 }
 
 TEST(Retained, ExpiredMessagesMakeRoomForNewOnes) {
-  RetainedStore store;
+  RetainedStore store(nowhere);
   const RetainedStore::Limits limits{3, 1'000};
   for (const int i : {1, 2, 3})
     store.set(message(std::to_string(i), "x", {}, i * second), limits, 0);

@@ -201,8 +201,8 @@ void ScriptedPeer::publish(std::string_view topic, std::string_view payload, QoS
   send(Publish{slice(topic), slice(payload), qos, retain, dup, id});
 }
 
-TestBroker::TestBroker(BrokerConfig config, Access* access)
-    : broker(config, 1, access, &log, log.add_actor("broker")) {}
+TestBroker::TestBroker(BrokerConfig config, Access* access, Journal* journal, Time unix_offset)
+    : broker(config, 1, access, &log, log.add_actor("broker"), journal, unix_offset) {}
 
 ScriptedPeer& TestBroker::accept() {
   peers_.push_back(std::make_unique<ScriptedPeer>(*this, static_cast<LinkId>(peers_.size() + 1)));

@@ -68,7 +68,8 @@ class ScriptedPeer {
 
 class TestBroker {
  public:
-  explicit TestBroker(BrokerConfig config = {}, Access* access = nullptr);
+  explicit TestBroker(BrokerConfig config = {}, Access* access = nullptr,
+                      Journal* journal = nullptr, Time unix_offset = 0);
   ScriptedPeer& accept();
   ScriptedPeer& connected(std::string_view client_id, bool clean = true,
                           std::uint16_t keep_alive_s = 0);

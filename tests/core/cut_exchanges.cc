@@ -103,7 +103,10 @@ void take_over(CutStory& story) {
   story.run(2 * millisecond);
   story.world().start(story.rival);
   story.run(50 * millisecond);
-  story.world().stop(story.rival);
+  if (story.world().client(story.rival).connected())
+    story.world().stop(story.rival);
+  else  // the broker has died under it, and it does not come again
+    story.world().die(story.rival, trace::Death::silent);
 }
 
 void reauthenticate(CutStory& story) {
@@ -205,5 +208,14 @@ constexpr Exchange table[] = {
 }  // namespace
 
 std::span<const Exchange> exchanges() { return table; }
+
+std::vector<CutCase> cut_cases() {
+  std::vector<CutCase> all;
+  for (const Exchange& exchange : exchanges())
+    for (const SessionKind& kind : session_kinds())
+      if (!exchange.v5_only || kind.version == ProtocolVersion::v5_0)
+        all.push_back({&exchange, &kind});
+  return all;
+}
 
 }  // namespace mqttlab::testing

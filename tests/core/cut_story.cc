@@ -74,13 +74,13 @@ std::string words(const Fault& fault) {
 }
 
 CutStory::CutStory(const Exchange& exchange, const SessionKind& kind, const Fault& fault,
-                   const Fault& next_fault)
+                   const Fault& next_fault, WorldStore* store)
     : exchange_(exchange),
       kind_(kind),
       access_(std::make_unique<ScramOrNothing>()),
       world_(broker(exchange), 1,
-             {.ping_timeout = 1 * second, .converge_within = settling - 2 * second},
-             access_.get()) {
+             {.ping_timeout = 1 * second, .converge_within = settling - 2 * second}, access_.get(),
+             store) {
   ClientConfig config = client("desk");
   config.clean_session = false;
   if (v5()) config.session_expiry_s = 0xFFFFFFFF;
@@ -158,7 +158,7 @@ void CutStory::play() {
     EXPECT_EQ(world_.client(who).in_flight() + world_.client(who).queued(), 0U);
   }
   for (const Published& message : published_) judge(message);
-  EXPECT_EQ(world_.findings(), "");
+  EXPECT_EQ(world_.findings(broker_forgets), "");
 }
 
 void CutStory::complete(Index who, const std::vector<Token>& tokens) const {
@@ -204,6 +204,7 @@ Lengths CutStory::lengths(int connection) const {
   return {up, down};
 }
 
+void PrintTo(const CutCase& one, std::ostream* out) { *out << one.name(); }
 void PrintTo(const SessionKind& kind, std::ostream* out) { *out << kind.name; }
 void PrintTo(const Exchange& exchange, std::ostream* out) { *out << exchange.name; }
 

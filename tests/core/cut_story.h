@@ -45,6 +45,15 @@ struct Exchange {
 };
 [[nodiscard]] std::span<const Exchange> exchanges();
 
+/// Each exchange on each kind of session that can have it.
+struct CutCase {
+  const Exchange* exchange;
+  const SessionKind* kind;
+  [[nodiscard]] std::string name() const { return exchange->name + std::string("_") + kind->name; }
+};
+[[nodiscard]] std::vector<CutCase> cut_cases();
+void PrintTo(const CutCase& one, std::ostream* out);
+
 /// How much a stream of the cut client had, from and to it.
 struct Lengths {
   std::uint64_t up = 0, down = 0;
@@ -54,8 +63,10 @@ class CutStory {
  public:
   using Index = MemoryWorld::Index;
   CutStory(const Exchange& exchange, const SessionKind& kind, const Fault& fault,
-           const Fault& next_fault = {});
+           const Fault& next_fault = {}, WorldStore* store = nullptr);
   ~CutStory();
+  /// The broker's store loses what it had been told last: what is judged by that does not count.
+  bool broker_forgets = false;
   /// Plays and judges; what is wrong is a failure of the test.
   void play();
   /// Of the cut client's n-th connection, n from 1.

@@ -51,23 +51,6 @@ class Counts final : public ::testing::Environment {
 };
 const auto* const counts = ::testing::AddGlobalTestEnvironment(new Counts);
 
-struct Case {
-  const Exchange* exchange;
-  const SessionKind* kind;
-};
-void PrintTo(const Case& one, std::ostream* out) {
-  *out << one.exchange->name << " of " << one.kind->name;
-}
-
-std::vector<Case> cases() {
-  std::vector<Case> all;
-  for (const Exchange& exchange : exchanges())
-    for (const SessionKind& kind : session_kinds())
-      if (!exchange.v5_only || kind.version == ProtocolVersion::v5_0)
-        all.push_back({&exchange, &kind});
-  return all;
-}
-
 /// Every how many bytes a link is cut: 1, unless CUT_STRIDE says otherwise.
 std::uint64_t stride() {
   const char* text = std::getenv("CUT_STRIDE");
@@ -84,7 +67,7 @@ void at_every_byte(Lengths lengths, std::uint64_t stride, What what) {
   }
 }
 
-class EveryByte : public ::testing::TestWithParam<Case> {
+class EveryByte : public ::testing::TestWithParam<CutCase> {
  protected:
   [[nodiscard]] Lengths play(const Fault& first, const Fault& second = {}) const {
     CutStory story(*GetParam().exchange, *GetParam().kind, first, second);
@@ -93,9 +76,8 @@ class EveryByte : public ::testing::TestWithParam<Case> {
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(, EveryByte, ::testing::ValuesIn(cases()), [](const auto& info) {
-  return std::string(info.param.exchange->name) + "_" + info.param.kind->name;
-});
+INSTANTIATE_TEST_SUITE_P(, EveryByte, ::testing::ValuesIn(cut_cases()),
+                         [](const auto& info) { return info.param.name(); });
 
 TEST_P(EveryByte, CutAndJudged) {
   const auto& [exchange, kind] = GetParam();

@@ -33,8 +33,12 @@ Message RandomRecords::message() {
 Record RandomRecords::of(std::size_t kind) {
   switch (kind) {
     case 0:
-      return SessionKept{number(), text(), static_cast<std::uint32_t>(random_.next()), flag(),
-                         static_cast<UnixTime>(random_.next())};
+      return SessionKept{number(),
+                         text(),
+                         static_cast<std::uint32_t>(random_.next()),
+                         flag(),
+                         static_cast<UnixTime>(random_.next()),
+                         packet_id()};
     case 1:
       return SessionEnded{number()};
     case 2:
@@ -43,7 +47,7 @@ Record RandomRecords::of(std::size_t kind) {
     case 3:
       return Unsubscribed{number(), filter()};
     case 4:
-      return MessageStored{number(), message()};
+      return MessageStored{number(), message(), qos(), flag()};
     case 5:
       return DeliveryHeld{number(),    number(), flag() ? 0 : number(), qos(), flag(), flag(),
                           packet_id(), text(),   properties()};

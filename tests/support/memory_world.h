@@ -21,6 +21,8 @@
 
 namespace mqttlab::testing {
 
+class WorldStore;
+
 class MemoryWorld {
  public:
   using Index = std::size_t;  // of a client
@@ -28,7 +30,8 @@ class MemoryWorld {
   using Wires = std::function<Wire(int connection)>;
 
   explicit MemoryWorld(BrokerConfig broker = {}, std::uint64_t seed = 1,
-                       oracle::Settings settings = {}, Access* access = nullptr);
+                       oracle::Settings settings = {}, Access* access = nullptr,
+                       WorldStore* store = nullptr);
   Index add(ClientConfig config, Wires wires = {});
 
   // The application's side; what it causes is on its way when the call returns.
@@ -55,6 +58,8 @@ class MemoryWorld {
   void stall(Index client, bool up, bool down);
   /// The client's process ends for good: its connection is closed, reset, or just falls silent.
   void die(Index client, trace::Death how);
+  /// The broker's process dies, and another one goes on with what its store has `down` later.
+  void crash(Time down);
   void phase(const std::string& name);
   [[nodiscard]] Time now() const { return now_; }
   [[nodiscard]] Client& client(Index client) { return *devices_[client].client; }
@@ -63,8 +68,10 @@ class MemoryWorld {
   /// Bytes that have arrived on the client's n-th connection, n from 1: {at the broker, at the
   /// client}.
   [[nodiscard]] std::pair<std::uint64_t, std::uint64_t> arrived(Index client, int connection) const;
-  /// Ends the run: the oracle's findings, one line each; empty if there are none.
-  std::string findings();
+  /// Ends the run: the oracle's findings, one line each; empty if there are none. `broker_forgot`:
+  /// some of what has arrived at the broker was lost with it, so the rules that judge by what had
+  /// arrived say nothing.
+  std::string findings(bool broker_forgot = false);
   /// The same, after findings().
   [[nodiscard]] const std::vector<oracle::Violation>& violations() const {
     return oracle_.violations();
@@ -99,6 +106,8 @@ class MemoryWorld {
   using Buffer = std::vector<std::uint8_t>;
 
   void settle();
+  void begin_broker();
+  void commit();
   void settle_client(Index client);
   void dial(Index client);
   void flush(LinkId link, End from);
@@ -114,7 +123,11 @@ class MemoryWorld {
   trace::Log log_;
   oracle::Oracle oracle_;
   trace::Actor broker_actor_;
-  std::unique_ptr<Broker> broker_;
+  BrokerConfig broker_config_;
+  Access* access_;
+  WorldStore* store_;
+  JournalPosition committed_ = 0;
+  std::unique_ptr<Broker> broker_;  // null while it is down
   std::vector<Device> devices_;
   std::map<LinkId, Connection> connections_;
   LinkId next_link_ = 1;
