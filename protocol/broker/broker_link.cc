@@ -27,21 +27,6 @@ Claim claim_of(Bytes stream) {
   return cut ? Claim::unknown : Claim::other;
 }
 
-// An acknowledgement is believed for ever. CONNACK speaks of a session, or refuses one.
-BrokerLink::Says says(PacketType type) {
-  switch (type) {
-    case PacketType::connack:
-    case PacketType::puback:
-    case PacketType::pubrec:
-    case PacketType::pubcomp:
-    case PacketType::suback:
-    case PacketType::unsuback:
-      return BrokerLink::Says::promise;
-    default:
-      return BrokerLink::Says::nothing;
-  }
-}
-
 // Kept as long as the link: must not hold on to the arrival buffer.
 Connect copy_of(const Connect& arrived) {
   const auto own = [](Slice& slice) { slice = Slice::copy_of(slice.bytes()); };
@@ -407,7 +392,7 @@ void BrokerLink::decided(RequestId request, const Decision& decision, Time now) 
 
 void BrokerLink::send(const Packet& packet) {
   encode(packet, version_, output_.outbox);
-  wrote(says(type_of(packet)));
+  wrote(promises(type_of(packet)) ? Says::promise : Says::nothing);
 }
 
 void BrokerLink::wrote(Says what) {

@@ -6,8 +6,24 @@
 #include <vector>
 
 #include "protocol/peer.h"
+#include "protocol/wire/packet_type.h"
 
 namespace mqttlab {
+
+/// Whether an answer is believed for ever. CONNACK speaks of a session, or refuses one.
+[[nodiscard]] constexpr bool promises(PacketType answer) {
+  switch (answer) {
+    case PacketType::connack:
+    case PacketType::puback:
+    case PacketType::pubrec:
+    case PacketType::pubcomp:
+    case PacketType::suback:
+    case PacketType::unsuback:
+      return true;
+    default:
+      return false;
+  }
+}
 
 /// Bytes leave in order, so whatever follows a promise waits with it.
 class Gate {

@@ -55,12 +55,14 @@ const ServerConfig& checked(const ServerConfig& config) {
 }  // namespace
 
 BrokerServer::BrokerServer(boost::asio::io_context& io, BrokerConfig broker, ServerConfig config,
-                           std::uint64_t seed, Access* access, LogLines& log, trace::Log* trace)
+                           std::uint64_t seed, Access* access, LogLines& log, trace::Log* trace,
+                           Store* store)
     : log_(log),
       config_(checked(config)),
       trace_(trace),
       actor_(trace ? trace->add_actor("broker") : trace::Actor{}),
-      broker_(std::move(broker), seed, access, trace, actor_),
+      store_(store),
+      broker_(std::move(broker), seed, access, trace, actor_, store, unix_offset()),
       sockets_(io, [this] { settle(); }),
       rate_(config.accepts_per_s),
       timer_(io) {
@@ -69,6 +71,17 @@ BrokerServer::BrokerServer(boost::asio::io_context& io, BrokerConfig broker, Ser
 }
 
 BrokerServer::~BrokerServer() = default;
+
+void BrokerServer::restore() {
+  if (!store_) return;
+  const Time begin = steady_now();
+  const journal::Image image = store_->load();
+  broker_.restore(image, begin);
+  log_(LogLevel::notice, "restored {} sessions, {} messages and {} retained ones in {} ms",
+       image.sessions().size(), image.messages(), image.retained().size(),
+       (steady_now() - begin) / millisecond);
+  sockets_.wake();
+}
 
 std::uint16_t BrokerServer::listen(ListenerConfig config) {
   const Endpoint& endpoint = config.endpoint;
@@ -141,10 +154,18 @@ void BrokerServer::name(Connection& connection) {
   log_(LogLevel::info, "{} is client '{}'", connection.address(), report.client_id);
 }
 
+void BrokerServer::commit() {
+  if (!store_) return;
+  const Time now = steady_now();
+  const JournalPosition safe = store_->commit(now);
+  if (safe != committed_) broker_.committed(committed_ = safe, now);
+}
+
 // Bytes on one link make others speak, and what they write may make room for more: until all is
-// quiet.
+// quiet. What has been read is committed before anything is written.
 void BrokerServer::settle() {
   for (;;) {
+    commit();
     for (const LinkId id : broker_.touched()) {
       Connection& connection = *connections_.find(id)->second;
       connection.woken = true;
@@ -183,7 +204,8 @@ void BrokerServer::bury() {
 
 // A timer that comes early does no harm, so it is moved only to come earlier.
 void BrokerServer::arm() {
-  const Time deadline = std::min({broker_.deadline(), timers_.deadline(), stop_at_});
+  Time deadline = std::min({broker_.deadline(), timers_.deadline(), stop_at_});
+  if (store_) deadline = std::min(deadline, store_->deadline());
   if (deadline >= armed_) return;
   armed_ = deadline;
   timer_.expires_at(time_point(deadline));

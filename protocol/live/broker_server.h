@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "protocol/broker/broker.h"
+#include "protocol/journal/store.h"
 #include "protocol/live/connection.h"
 #include "protocol/live/listener.h"
 #include "protocol/live/log_lines.h"
@@ -38,14 +39,18 @@ inline constexpr std::size_t spare_files = 64;
 class BrokerServer final : public Listener::Owner, public Connection::Owner {
  public:
   /// `access` may be null: everybody may do everything. `trace` may be null: nothing is recorded;
-  /// else every packet is, and its memory has no bound. Throws std::invalid_argument for a
+  /// else every packet is, and its memory has no bound. `store` may be null: the state ends with
+  /// the broker. What they refer to must outlive it. Throws std::invalid_argument for a
   /// configuration that cannot work, std::system_error if the process may not open as many files.
   BrokerServer(boost::asio::io_context& io, BrokerConfig broker, ServerConfig config,
-               std::uint64_t seed, Access* access, LogLines& log, trace::Log* trace = nullptr);
+               std::uint64_t seed, Access* access, LogLines& log, trace::Log* trace = nullptr,
+               Store* store = nullptr);
   ~BrokerServer() override;
   BrokerServer(const BrokerServer&) = delete;
   BrokerServer& operator=(const BrokerServer&) = delete;
 
+  /// Begins with what the store has; before the first listen(). Throws what the store throws.
+  void restore();
   /// Listens at every address of the endpoint's host; returns the last one's port. Throws
   /// std::invalid_argument or std::runtime_error naming the endpoint.
   std::uint16_t listen(ListenerConfig config);
@@ -73,6 +78,7 @@ class BrokerServer final : public Listener::Owner, public Connection::Owner {
   void ended(Connection& connection, CloseCause cause) override;
 
   void settle();
+  void commit();
   void name(Connection& connection);
   void bury();
   void arm();
@@ -83,6 +89,8 @@ class BrokerServer final : public Listener::Owner, public Connection::Owner {
   const ServerConfig config_;
   trace::Log* trace_;
   trace::Actor actor_;
+  Store* store_;
+  JournalPosition committed_ = 0;
   Broker broker_;
   ReadySet sockets_;
   AcceptRate rate_;

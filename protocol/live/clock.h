@@ -11,6 +11,11 @@ namespace mqttlab::live {
 [[nodiscard]] inline Time steady_now() {
   return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
+/// Unix time less steady_now(), at present.
+[[nodiscard]] inline Time unix_offset() {
+  return std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count() -
+         steady_now();
+}
 [[nodiscard]] inline std::chrono::steady_clock::time_point time_point(Time at) {
   return std::chrono::steady_clock::time_point(std::chrono::nanoseconds(at));
 }

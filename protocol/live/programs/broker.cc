@@ -18,6 +18,7 @@
 #include "protocol/live/programs/options.h"
 #include "protocol/live/programs/toml_config.h"
 #include "protocol/live/reloadable_access.h"
+#include "protocol/live/store/sqlite_store.h"
 
 namespace {
 
@@ -30,6 +31,7 @@ struct Options {
   std::vector<std::string> listen = {"tcp://127.0.0.1:1883"};
   bool allow_anonymous = false, scram = false;
   std::string passwords, acl;
+  std::string store, durability;
   std::string ca, certificate, key, revoked;
   bool require_certificate = false, certificate_login = false;
   std::string certificate_identity = "cn", identity_ca;
@@ -82,6 +84,22 @@ void add_identity_system(CLI::App& app, Options& options) {
       ->group(group);
   add_seconds(app, "--identity-cache-denied", identity.cache.denied, "The same of a denial")
       ->group(group);
+}
+
+void add_store(CLI::App& app, Options& options) {
+  app.add_option("--store", options.store,
+                 "Sessions with their messages, retained messages and wills, in SQLite; without it "
+                 "they end with the broker")
+      ->type_name("FILE")
+      ->group("What outlives the broker");
+  app.add_option(
+         "--durability", options.durability,
+         fmt::format("sync: acknowledged means on disk. batch: a crash may take the last {} "
+                     "ms. none: of the machine, also what its system had not written yet. "
+                     "Default: batch",
+                     batch_window / millisecond))
+      ->check(CLI::IsMember({"none", "batch", "sync"}))
+      ->group("What outlives the broker");
 }
 
 void add_tls(CLI::App& app, Options& options) {
@@ -173,6 +191,7 @@ void add_options(CLI::App& app, Options& options) {
       ->capture_default_str();
   add_access(app, options);
   add_identity_system(app, options);
+  add_store(app, options);
   add_tls(app, options);
   add_limits(app, options);
 }
@@ -255,6 +274,15 @@ ListenerConfig listener_of(const Options& options, const BrokerFiles& files, con
   return config;
 }
 
+std::unique_ptr<SqliteStore> store_of(const Options& options) {
+  if (options.store.empty() && !options.durability.empty())
+    throw std::invalid_argument("--durability is about a file: give --store FILE");
+  if (options.store.empty()) return nullptr;
+  StoreSettings settings{.path = options.store};
+  if (!options.durability.empty()) settings.durability = durability_of(options.durability);
+  return std::make_unique<SqliteStore>(std::move(settings));
+}
+
 // What http:// and https:// show.
 void fill(HttpSite& site, const Options& options, LogLines& log) {
   if (!options.page.empty()) {
@@ -301,7 +329,8 @@ int serve(Options& options) {
   if (pages) fill(site, options, log);
   const auto identity_system = identity_system_of(options, io, log);
   ReloadableAccess access(access_of(options, files, identity_system, seed), log);
-  BrokerServer server(io, options.broker, options.server, seed, &access, log);
+  const auto store = store_of(options);
+  BrokerServer server(io, options.broker, options.server, seed, &access, log, nullptr, store.get());
   if (options.metrics)
     site.add("/metrics", [&] { return HttpResource{metrics_type, metrics_text(server)}; });
   if (identity_system) {
@@ -310,6 +339,7 @@ int serve(Options& options) {
     };
     identity_system->address_of = [&](LinkId link) { return server.address_of(link); };
   }
+  server.restore();
   for (ListenerConfig& listener : listeners) server.listen(std::move(listener));
   boost::asio::signal_set ends(io, SIGINT, SIGTERM), hangups(io, SIGHUP);
   on_signal(ends, [&] { server.stop([&] { io.stop(); }); });
@@ -319,6 +349,7 @@ int serve(Options& options) {
     if (changes.tls) server.renew_tls([&](Transport of) { return files.tls(of); });
   });
   io.run();
+  if (store) store->flush();
   log(LogLevel::notice, "stopped");
   return exit_ok;
 }
@@ -327,8 +358,7 @@ int serve(Options& options) {
 
 int main(int count, char** words) {
   Options options;
-  CLI::App app("An MQTT 5.0, 3.1.1 and 3.1 broker. It keeps its state in memory.",
-               "mqttlab-broker");
+  CLI::App app("An MQTT 5.0, 3.1.1 and 3.1 broker.", "mqttlab-broker");
   const auto config = TomlConfig::add_to(app);
   add_options(app, options);
   return run_program(
