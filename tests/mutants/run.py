@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HERE = ROOT / "tests/mutants"
 BUILD = ROOT / "build/mutants"
 REPORT = ROOT / "protocol/oracle/report.cc"
-LIBRARIES = ["wire", "session", "trace", "client", "broker", "oracle"]
+LIBRARIES = ["wire", "session", "trace", "client", "journal", "broker", "oracle"]
 PROGRAMS = {"probe": "tests/mutants/*.cc", "cuts": "tests/core/cut_*.cc"}
 INCLUDE = re.compile(rb'^#include "((?:protocol|tests)/[^"]+)"', re.MULTILINE)
 # Of what gtest says: the oracle's first finding, or else what the story has counted itself.
