@@ -2,6 +2,7 @@
 // verdicts. close() ends the world at a chosen instant: a Python name may live on.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -40,6 +41,10 @@ class LabWorld {
   void add_broker(const std::string& name, BrokerConfig config, const AccessTexts& access);
   ClientId add_client(DeviceId device, ClientConfig config, Transport transport);
   Fleet& add_fleet(const std::string& name, std::vector<ClientId> clients, FleetConfig config);
+  /// Of programs that are none of ours, it is not known what they may need to converge.
+  void expect_guests() {
+    settings_.converge_within = std::max(settings_.converge_within, 60 * second);
+  }
   /// Every event of the watched clients, in order.
   [[nodiscard]] std::vector<std::pair<ClientId, ClientEvent>> take();
   /// Lets the oracle judge the run so far. The oracle reads the trace once, at the end: only then

@@ -10,6 +10,7 @@
 
 #include "bindings/bench.h"
 #include "bindings/errors.h"
+#include "bindings/guests.h"
 #include "bindings/lab_world.h"
 #include "sim/world.h"
 
@@ -49,6 +50,7 @@ PYBIND11_MODULE(_sim, m) {
   m.def("simulator_events", [](const LabWorld& lab) {
     return dynamic_cast<const sim::World&>(lab.world()).simulator_events();
   });
+  bind_guests(m);
   bind_bench(m);
 }
 

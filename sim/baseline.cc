@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "protocol/transport/transport.h"
 #include "sim/network.h"
 #include "sim/stream.h"
 
@@ -70,7 +71,8 @@ WorldConfig Baseline::world(const BaselineConfig& config) {
 }
 
 Baseline::Baseline(const BaselineConfig& config) : config_(config), network_(world(config)) {
-  network_.serve([this](const Arrival& arrival) { accepted(arrival.socket, arrival.connection); });
+  network_.serve(port_of(over::tcp),
+                 [this](const Arrival& arrival) { accepted(arrival.socket, arrival.connection); });
   ends_.resize(config.devices + 1);
   for (DeviceIndex device = 0; device <= config.devices; ++device) {
     network_.add_device("device-" + std::to_string(device), config.link);
@@ -86,7 +88,7 @@ Baseline::Baseline(const BaselineConfig& config) : config_(config), network_(wor
 }
 
 void Baseline::dial(DeviceIndex device) {
-  const Dial dial = network_.dial(device, over::tcp);
+  const Dial dial = network_.dial(device, port_of(over::tcp));
   if (device != receiver) {
     ends_[device] = std::make_unique<Counter>(dial.socket, config_.answer_bytes, [] {});
     return;

@@ -15,14 +15,16 @@ BrokerHost::BrokerHost(Network& network, const Security& security, BrokerConfig 
         broker_.advance(virtual_now());
         settle();
       }) {
-  network.serve([this](const Arrival& arrival) { accepted(arrival); });
+  for (const Transport transport : {over::tcp, over::tls, over::ws, over::wss})
+    network.serve(port_of(transport),
+                  [this, transport](const Arrival& arrival) { accepted(arrival, transport); });
 }
 
-void BrokerHost::accepted(const Arrival& arrival) {
+void BrokerHost::accepted(const Arrival& arrival, Transport transport) {
   const std::uint32_t number = arrival.connection;
   if (number >= connections_.size()) connections_.resize(number + 1);
   connections_[number] = {
-      std::make_unique<Stream>(arrival.socket, number, security_.server(arrival.transport), *this),
+      std::make_unique<Stream>(arrival.socket, number, security_.server(transport), *this),
       arrival.device};
   pump(number);
   settle();

@@ -31,7 +31,7 @@ class BrokerHost : public StreamOwner {
     DeviceIndex device = 0;
     Time armed = never;  // the earliest of its timers
   };
-  void accepted(const Arrival& arrival);
+  void accepted(const Arrival& arrival, Transport transport);
   void settle();
   void pump(std::uint32_t connection);
   void tidy(std::uint32_t connection);

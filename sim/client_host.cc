@@ -95,7 +95,7 @@ void ClientHost::dial() {
   client_.dialing(virtual_now());
   const Time patience = client_.config().connect_timeout;
   dial_until_ = patience < never - virtual_now() ? virtual_now() + patience : never;
-  dialing_ = network_.dial(device_, transport_);
+  dialing_ = network_.dial(device_, port_of(transport_));
   if (dialing_.connection == 0) {  // every local port is still in use
     client_.dial_failed(CloseCause::local, virtual_now());
     return;

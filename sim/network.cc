@@ -18,6 +18,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "protocol/transport/transport.h"
+
 namespace mqttlab::sim {
 namespace {
 
@@ -149,26 +151,37 @@ void Network::add_front() {
                               });
   add_address(front.node, front.port, broker_host);
   fronts_.push_back(std::move(front));
-  open_front(fronts_.size() - 1, over::tcp);
+  open_front(fronts_.size() - 1, port_of(over::tcp));
 }
 
-void Network::open(DeviceIndex device, Transport transport) {
-  open_front(device / config_.devices_per_front, transport);
+void Network::serve(std::uint16_t port, Accepted accepted) {
+  services_[port] = std::move(accepted);
+}
+
+void Network::unserve(std::uint16_t port) {
+  services_.erase(port);
+  for (Front& front : fronts_)
+    if (const auto listener = front.listeners.find(port); listener != front.listeners.end())
+      listener->second->refuse(true);
+}
+
+void Network::open(DeviceIndex device, std::uint16_t port) {
+  open_front(device / config_.devices_per_front, port);
 }
 
 // A listener costs every packet of its front node a little, so there are only those that are used.
-void Network::open_front(std::size_t front, Transport transport) {
-  if (std::exchange(fronts_[front].open[index_of(transport)], true)) return;
+void Network::open_front(std::size_t front, std::uint16_t port) {
+  if (!fronts_[front].listeners.emplace(port, nullptr).second) return;
   // ns-3's sockets may only be used inside events; node set-up has happened by the first one.
-  ns3::Simulator::ScheduleWithContext(
-      fronts_[front].node->GetId(), ns3::Time(0),
-      [this, front, transport] { listen(fronts_[front], transport); });
+  ns3::Simulator::ScheduleWithContext(fronts_[front].node->GetId(), ns3::Time(0),
+                                      [this, front, port] { listen(fronts_[front], port); });
 }
 
-void Network::listen(Front& front, Transport transport) {
-  auto& listener = front.listeners[index_of(transport)];
+void Network::listen(Front& front, std::uint16_t port) {
+  auto& listener = front.listeners[port];
+  if (listener) return listener->refuse(false);
   listener = TcpSocket::create(front.node);
-  listener->Bind(endpoint(config_.ipv6, broker_host, port_of(transport)));
+  listener->Bind(endpoint(config_.ipv6, broker_host, port));
   listener->Listen();
   listener->SetAcceptCallback(
       ns3::MakeNullCallback<bool, ns3::Ptr<ns3::Socket>, const ns3::Address&>(),
@@ -179,11 +192,12 @@ void Network::accept(ns3::Ptr<ns3::Socket> socket, const ns3::Address& from) {
   const DeviceIndex device = host_of(from) - first_device_host;
   const auto known = connections_.find({device, port_of(from)});
   const auto stream = ns3::DynamicCast<TcpSocket>(socket);
-  if (known == connections_.end() || !accepted_) {
-    stream->reset_and_forget();
-    return;
+  if (known != connections_.end()) {
+    const Dialed& dialed = known->second;
+    if (const auto service = services_.find(dialed.port); service != services_.end())
+      return service->second({stream, dialed.connection, device});
   }
-  accepted_({stream, known->second.connection, device, known->second.transport});
+  stream->reset_and_forget();
 }
 
 void Network::send_down(ns3::Ptr<ns3::Packet> packet, std::uint16_t protocol) {
@@ -195,7 +209,7 @@ void Network::send_down(ns3::Ptr<ns3::Packet> packet, std::uint16_t protocol) {
     devices_[index].link->offer(Way::down, std::move(packet), protocol, segment);
 }
 
-Dial Network::dial(DeviceIndex device, Transport transport) {
+Dial Network::dial(DeviceIndex device, std::uint16_t site_port) {
   // Ports rise and wrap: none comes back before its last connection is forgotten everywhere.
   constexpr std::uint16_t first_port = 49'152;
   Dial dial;
@@ -205,10 +219,11 @@ Dial Network::dial(DeviceIndex device, Transport transport) {
     const auto local = endpoint(config_.ipv6, first_device_host + device, port);
     if (dial.socket->Bind(local) != 0) continue;
     dial.connection = ++last_connection_;
-    connections_[{device, port}] = {dial.connection, transport};
+    connections_[{device, port}] = {dial.connection, site_port};
   }
-  if (dial.connection != 0)
-    dial.socket->Connect(endpoint(config_.ipv6, broker_host, port_of(transport)));
+  if (dial.connection == 0) return dial;
+  if (serves(site_port)) listen(fronts_[device / config_.devices_per_front], site_port);
+  dial.socket->Connect(endpoint(config_.ipv6, broker_host, site_port));
   return dial;
 }
 

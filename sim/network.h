@@ -7,7 +7,6 @@
 #include <ns3/address.h>
 #include <ns3/node.h>
 
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -16,7 +15,6 @@
 #include <utility>
 #include <vector>
 
-#include "protocol/transport/transport.h"
 #include "sim/access_link.h"
 #include "sim/tcp_socket.h"
 #include "sim/world.h"
@@ -37,7 +35,6 @@ struct Arrival {
   ns3::Ptr<TcpSocket> socket;
   std::uint32_t connection = 0;
   DeviceIndex device = 0;
-  Transport transport;
 };
 
 class Network {
@@ -59,12 +56,16 @@ class Network {
   }
   [[nodiscard]] std::size_t devices() const { return devices_.size(); }
 
-  /// Who gets the connections that the site accepts. Before the first device.
-  void serve(Accepted accepted) { accepted_ = std::move(accepted); }
-  /// The site listens for this transport, too, where the device finds it; for TCP it always does.
-  void open(DeviceIndex device, Transport transport);
-  /// A socket on its way to the broker. Set its callbacks in the same event; only inside events.
-  [[nodiscard]] Dial dial(DeviceIndex device, Transport transport);
+  /// Who gets the connections that the site accepts at this port.
+  void serve(std::uint16_t port, Accepted accepted);
+  [[nodiscard]] bool serves(std::uint16_t port) const { return services_.contains(port); }
+  /// Nobody does any more: dials to the port are refused. Connections stay.
+  void unserve(std::uint16_t port);
+  /// The site listens at this port from the next event on, where the device finds it; otherwise
+  /// from its first dial on.
+  void open(DeviceIndex device, std::uint16_t port);
+  /// A socket on its way to the site. Set its callbacks in the same event; only inside events.
+  [[nodiscard]] Dial dial(DeviceIndex device, std::uint16_t port);
 
  private:
   struct Device {
@@ -75,24 +76,23 @@ class Network {
   struct Front {
     ns3::Ptr<ns3::Node> node;
     ns3::Ptr<Port> port;
-    std::array<ns3::Ptr<TcpSocket>, transports> listeners;
-    std::array<bool, transports> open{};
+    std::map<std::uint16_t, ns3::Ptr<TcpSocket>> listeners;  // by port; null: from the next event
   };
   struct Dialed {
     std::uint32_t connection = 0;
-    Transport transport;
+    std::uint16_t port = 0;  // of the site
   };
   [[nodiscard]] ns3::Ptr<ns3::Node> add_node();
   void add_address(const ns3::Ptr<ns3::Node>& node, const ns3::Ptr<Port>& port,
                    std::uint32_t host) const;
   void add_front();
-  void open_front(std::size_t front, Transport transport);
-  void listen(Front& front, Transport transport);
+  void open_front(std::size_t front, std::uint16_t port);
+  void listen(Front& front, std::uint16_t port);
   void accept(ns3::Ptr<ns3::Socket> socket, const ns3::Address& from);
   void send_down(ns3::Ptr<ns3::Packet> packet, std::uint16_t protocol);
 
   WorldConfig config_;
-  Accepted accepted_;
+  std::map<std::uint16_t, Accepted> services_;  // by port
   std::vector<Device> devices_;
   std::vector<Front> fronts_;
   std::map<std::pair<DeviceIndex, std::uint16_t>, Dialed> connections_;  // by local port

@@ -1,12 +1,16 @@
 #include "sim/tcp_socket.h"
 
+#include <ns3/inet-socket-address.h>
+#include <ns3/inet6-socket-address.h>
 #include <ns3/node.h>
+#include <ns3/packet.h>
 #include <ns3/rtt-estimator.h>
 #include <ns3/simulator.h>
 #include <ns3/tcp-congestion-ops.h>
 #include <ns3/tcp-header.h>
 #include <ns3/tcp-l4-protocol.h>
 #include <ns3/tcp-recovery-ops.h>
+#include <ns3/tcp-rx-buffer.h>
 #include <ns3/tcp-tx-buffer.h>
 
 #include <algorithm>
@@ -90,6 +94,48 @@ void TcpSocket::reap() {
 }
 
 ns3::Ptr<ns3::TcpSocketBase> TcpSocket::Fork() { return ns3::CopyObject<TcpSocket>(this); }
+
+// ns-3 says nothing of a window that opens again: a sender would find out by its probes, which are
+// up to a minute apart.
+ns3::Ptr<ns3::Packet> TcpSocket::Recv(std::uint32_t most_bytes, std::uint32_t flags) {
+  auto packet = TcpSocketBase::Recv(most_bytes, flags);
+  const auto& buffer = *m_tcb->m_rxBuffer;
+  const bool was_closed = m_advWnd.Get() < m_tcb->m_segmentSize;
+  const bool is_open = buffer.MaxBufferSize() - buffer.Size() >= 2 * m_tcb->m_segmentSize;
+  if (was_closed && is_open && m_state == ESTABLISHED) SendEmptyPacket(ns3::TcpHeader::ACK);
+  return packet;
+}
+
+// ns-3 takes the RST and ACK that refuse a SYN for an ACK, and goes on dialing.
+void TcpSocket::DoForwardUp(ns3::Ptr<ns3::Packet> packet, const ns3::Address& from,
+                            const ns3::Address& to) {
+  ns3::TcpHeader header;
+  packet->PeekHeader(header);
+  if (m_state == SYN_SENT && (header.GetFlags() & ns3::TcpHeader::RST) != 0) {
+    const ns3::Ptr<TcpSocket> self(this);
+    CloseAndNotify();
+    return;
+  }
+  if (m_state == LISTEN && refuses_) return reject(header, from, to);
+  TcpSocketBase::DoForwardUp(packet, from, to);
+}
+
+// As a node answers where nobody listens.
+void TcpSocket::reject(const ns3::TcpHeader& syn, const ns3::Address& from,
+                       const ns3::Address& to) {
+  if ((syn.GetFlags() & ns3::TcpHeader::SYN) == 0) return;
+  ns3::TcpHeader rst;
+  rst.SetFlags(ns3::TcpHeader::RST | ns3::TcpHeader::ACK);
+  rst.SetAckNumber(syn.GetSequenceNumber() + ns3::SequenceNumber32(1));
+  rst.SetSourcePort(syn.GetDestinationPort());
+  rst.SetDestinationPort(syn.GetSourcePort());
+  const auto ip = [](const ns3::Address& address) -> ns3::Address {
+    if (ns3::InetSocketAddress::IsMatchingType(address))
+      return ns3::InetSocketAddress::ConvertFrom(address).GetIpv4();
+    return ns3::Inet6SocketAddress::ConvertFrom(address).GetIpv6();
+  };
+  m_tcp->SendPacket(ns3::Create<ns3::Packet>(), rst, ip(to), ip(from));
+}
 
 // ns-3 repeats an unanswered FIN for ever, without backoff. Linux gives an orphan eight, doubling.
 void TcpSocket::SendEmptyPacket(std::uint8_t flags) {

@@ -27,6 +27,13 @@ class TcpSocket : public ns3::TcpSocketBase {
   /// Valid inside a callback of a failed dial: no answer to any SYN, rather than a refusal.
   [[nodiscard]] bool syn_given_up() const { return m_synCount == 0; }
 
+  using ns3::TcpSocketBase::Recv;
+  ns3::Ptr<ns3::Packet> Recv(std::uint32_t most_bytes, std::uint32_t flags) override;
+
+  /// A listener that refuses from now on, or does not. ns-3 gives nobody a port that connections
+  /// still have, so a listener that may come back has to stay.
+  void refuse(bool refuses) { refuses_ = refuses; }
+
   // Ways to let go. None of them calls back any more.
   void forget();            ///< it has ended by itself
   void close_and_forget();  ///< close(2): FIN after what is buffered, RST if something is unread
@@ -36,12 +43,16 @@ class TcpSocket : public ns3::TcpSocketBase {
  protected:
   ns3::Ptr<ns3::TcpSocketBase> Fork() override;
   void SendEmptyPacket(std::uint8_t flags) override;
+  void DoForwardUp(ns3::Ptr<ns3::Packet> packet, const ns3::Address& from,
+                   const ns3::Address& to) override;
 
  private:
   void reap();
   void outlive_event() {}
+  void reject(const ns3::TcpHeader& syn, const ns3::Address& from, const ns3::Address& to);
   std::uint32_t fins_ = 0;  // sent without data
-  bool drained_ = false;    // had nothing left to send at the last reap()
+  bool refuses_ = false;
+  bool drained_ = false;  // had nothing left to send at the last reap()
 };
 
 /// Sets the defaults of every socket made from now on. `profile`: "linux-like" or "ns3-default";

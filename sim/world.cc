@@ -42,6 +42,7 @@ struct World::State {
   Network network;
   std::unique_ptr<Security> security;
   std::unique_ptr<BrokerHost> broker;
+  std::unique_ptr<Guests> guests;
   std::vector<std::unique_ptr<Device>> devices;  // by DeviceId; cyclers must stay where they are
   std::exception_ptr error;
   ns3::EventId progress;
@@ -75,6 +76,7 @@ void World::make_broker(trace::Actor actor, const std::string& name, BrokerConfi
   state_->security = std::make_unique<Security>(seed(), config.connect_timeout, keys.string());
   state_->broker = std::make_unique<BrokerHost>(
       state_->network, *state_->security, std::move(config), seed_of_broker, access, log(), actor);
+  state_->guests = std::make_unique<Guests>(state_->network, log(), actor);
 }
 
 void World::make_device(DeviceId device, const std::string& name, const LinkSpec& link) {
@@ -89,7 +91,7 @@ std::unique_ptr<HostedClient> World::make_client(DeviceId device, ClientConfig c
                                                  Ready ready) {
   const DeviceIndex index = state_->device(device).index;
   state_->security->prepare(transport);
-  state_->network.open(index, transport);
+  state_->network.open(index, port_of(transport));
   return std::make_unique<ClientHost>(state_->network, *state_->security, index, transport,
                                       std::move(config), seed_of_client, log(), device,
                                       std::move(ready));
@@ -106,7 +108,8 @@ void World::check_captured_devices() const {
 
 Time World::run(Time until, const std::function<bool()>& keep_going) {
   check_captured_devices();
-  if (until <= now() || !ready().empty()) return now();
+  const bool told = state_->guests && state_->guests->has_events();
+  if (until <= now() || told || !ready().empty()) return now();
   const auto end =
       ns3::Simulator::Schedule(ns3::NanoSeconds(until - now()), [] { ns3::Simulator::Stop(); });
   if (keep_going) state_->watch_progress(keep_going);
@@ -139,6 +142,17 @@ void World::handle(ClientId client, std::function<void(const ClientEvent&)> hand
   host(client).handle([state = state_.get(), call = std::move(handler)](const ClientEvent& event) {
     state->guarded([&] { call(event); });
   });
+}
+
+Guests& World::guests() {
+  if (!state_->guests) throw std::logic_error("add the broker first: streams lead to its site");
+  return *state_->guests;
+}
+
+StreamId World::dial(DeviceId device, std::uint16_t port) {
+  for (const Transport transport : {over::tls, over::ws, over::wss})
+    if (port == port_of(transport)) state_->security->prepare(transport);
+  return guests().dial(state_->device(device).index, device, port);
 }
 
 void World::set_link(DeviceId device, bool up) { state_->device(device).cycler.set(up); }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "protocol/world/world.h"
+#include "sim/guests.h"
 
 namespace mqttlab::sim {
 
@@ -38,6 +39,12 @@ class World final : public mqttlab::World {
   void decide(RequestId request, Decision decision) override;
   /// A client that is not watched has its events taken by the handler at once.
   void handle(ClientId client, std::function<void(const ClientEvent&)> handler);
+
+  /// Byte streams of programs that are none of ours; what happens to them stops run(), too. There
+  /// must be a broker.
+  [[nodiscard]] Guests& guests();
+  /// A guest of the device dials a port of the site.
+  StreamId dial(DeviceId device, std::uint16_t port);
 
   void set_link(DeviceId device, bool up) override;
   void stop_cycles() override;

@@ -3,6 +3,8 @@
 Errors: mqttlab.UsageError for a wrong argument, mqttlab.Error for a second world.
 """
 
+from typing import Any
+
 from mqttlab._core import World
 
 ns3_version: str
@@ -22,6 +24,34 @@ def world(
 
 def simulator_events(world: World) -> int:
     """How many events the simulator has executed."""
+
+class Streams:
+    """Byte streams of programs, by number. Calls take effect in an event at this instant; those for
+    a stream that has ended do nothing. Between runs of the world only.
+    """
+
+    def __init__(self, world: World) -> None: ...
+    def dial(self, device: int, port: int) -> int:
+        """A stream from this device to a port of the site; "opened" or "ended" follows."""
+    def listen(self, port: int) -> bool:
+        """False: the port is taken."""
+    def unlisten(self, port: int) -> None: ...
+    def write(self, stream: int, bytes: bytes) -> int:
+        """How many bytes are unwritten now."""
+    def await_drain(self, stream: int, low_bytes: int) -> None:
+        """ "drained" follows once no more are unwritten."""
+    def unwritten(self, stream: int) -> int: ...
+    def pause(self, stream: int, paused: bool) -> None:
+        """Reading."""
+    def close(self, stream: int) -> None:
+        """FIN after what is written; "ended" follows."""
+    def end(self, stream: int, how: str) -> None:
+        """By "fin", "reset" or "silent", whatever is not written yet."""
+    def take(self) -> list[tuple[int, str, Any]]:
+        """What has happened, in order: (stream, news, value), where news and value are "opened" or
+        "accepted" and the addresses ((ip, port), (ip, port)) of this end and the other; "arrived"
+        and bytes; "drained" and None; "ended" and "fin", "reset", "timeout" or "local".
+        """
 
 class BenchResult:
     devices: int

@@ -14,6 +14,7 @@ __all__ = [
     "SubscribeError",
     "UsageError",
     "ViolationError",
+    "VirtualTimeError",
 ]
 
 
@@ -23,6 +24,10 @@ class Error(Exception):
 
 class UsageError(Error, ValueError):
     """A wrong value from the caller: the message is one line naming value, place and remedy."""
+
+
+class VirtualTimeError(Error, RuntimeError):
+    """Something that virtual time cannot do: threads, sockets, processes, or standing still."""
 
 
 class ViolationError(Error, AssertionError):

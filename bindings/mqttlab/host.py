@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mqttlab import _core
+from mqttlab.streams import Streams
 
 __all__ = ["WorldHost"]
 
@@ -16,6 +17,8 @@ class WorldHost:
         self.world = world
         self.routes: dict[int, Callable[[_core.ClientEvent], None]] = {}
         """Where the events of a client go, by its number; of every client that is watched."""
+        self.streams: Streams | None = None
+        """Of programs in asyncio, once there is a network."""
         self.progress: Callable[[int], None] | None = None
         """Called with now() about once per virtual second."""
         self.interrupted = False
@@ -29,9 +32,11 @@ class WorldHost:
         return self.world.run(until, self._keep_going)
 
     def deliver(self) -> None:
-        """Hands out what clients have to say, in the world's order."""
+        """Hands out what clients and streams have to say, in the world's order."""
         for client, event in self.world.take():
             self.routes[client](event)
+        if self.streams is not None:
+            self.streams.deliver()
 
     def _keep_going(self) -> bool:
         if self.progress is not None:

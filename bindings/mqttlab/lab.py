@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Generator, Iterable, Sequence
+from collections.abc import AsyncIterator, Coroutine, Generator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Literal, Unpack
+from typing import Any, Literal, TypeVar, Unpack
 
 from mqttlab import _core, units
 from mqttlab.broker_options import BrokerOptions, broker_config
@@ -24,8 +24,11 @@ from mqttlab.host import WorldHost
 from mqttlab.links import Link, LinkOptions, make_link
 from mqttlab.loop import VirtualLoop
 from mqttlab.result import ClientInfo, DeviceInfo, FleetInfo
+from mqttlab.streams import Streams, place
 
 __all__ = ["Broker", "Device", "Fleet", "Lab"]
+
+_T = TypeVar("_T")
 
 
 class Broker:
@@ -68,6 +71,18 @@ class Device:
         """
         return Client(self._lab, self, drain, options)
 
+    async def run(self, program: Coroutine[Any, Any, _T]) -> _T:
+        """Runs any program in asyncio on this device; what it returns or raises.
+
+        The connections that it and its tasks open go over the device's link; the broker's name is
+        the only host name. Servers run outside of devices, at the broker's site.
+        """
+        token = place.set(self)
+        try:
+            return await program
+        finally:
+            place.reset(token)
+
     def die(self, how: Literal["fin", "reset", "silent"]) -> None:
         """Ends the processes on this device without DISCONNECT, for the rest of the run.
 
@@ -80,6 +95,8 @@ class Device:
         if self.alive:
             self.alive = False
             self._lab.world.die(self.actor, how)
+            if self._lab.host.streams is not None:
+                self._lab.host.streams.die(self, how)
 
     def __repr__(self) -> str:
         return f"<Device {self.name} via {self.link.name}>"
@@ -144,6 +161,7 @@ class Lab:
         self._take_name(name, "broker")
         config, access = broker_config(name, options)
         self.world.add_broker(name, config, **access)
+        self.host.streams = self.loop.streams = Streams(self.world, self.loop, name)
         self.broker_made = Broker(self, name)
         return self.broker_made
 

@@ -20,7 +20,8 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any, NoReturn, Protocol, TypeVar, TypeVarTuple
 
-from mqttlab.errors import Error
+from mqttlab.errors import VirtualTimeError
+from mqttlab.streams import Server, Streams
 
 __all__ = ["Ending", "Future", "Host", "Task", "VirtualLoop", "VirtualTimeError"]
 
@@ -28,10 +29,6 @@ _T = TypeVar("_T")
 _Ts = TypeVarTuple("_Ts")
 _STALLED_AFTER = 1_000_000  # callbacks without time moving: the scenario spins
 _log = logging.getLogger(__name__)
-
-
-class VirtualTimeError(Error, RuntimeError):
-    """Something that virtual time cannot do: threads, sockets, processes, or standing still."""
 
 
 class Host(Protocol):
@@ -96,6 +93,8 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self._failure: BaseException | None = None
         self._exception_handler: Callable[..., object] | None = None
         self._async_generators: list[weakref.ref[Any]] = []
+        self.streams: Streams | None = None
+        """Where programs' connections lead; None: there is no network yet."""
 
     # Running.
 
@@ -205,6 +204,8 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self._closed = True
         self._ready.clear()
         self._timers.clear()
+        if self.streams is not None:
+            self.streams.close()
 
     def cancel_all(self, rounds: int = 1_000) -> None:
         """Cancels every task, in order of creation, and runs clean-up that takes no time."""
@@ -316,6 +317,35 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     def get_task_factory(self) -> None:
         """None: every task is a Task."""
 
+    # Byte streams.
+
+    async def create_connection(
+        self, protocol_factory: Any, host: Any = None, port: Any = None, **options: Any
+    ) -> Any:
+        """As in asyncio, over the simulated network, from the device that this runs on.
+
+        Errors: what asyncio raises; VirtualTimeError for options that virtual time cannot do.
+        """
+        return await self._streams("create_connection").connect(
+            protocol_factory, host, port, options
+        )
+
+    async def create_server(  # type: ignore[override]
+        self, protocol_factory: Any, host: Any = None, port: Any = None, *,
+        start_serving: bool = True, **options: Any,
+    ) -> Server:  # fmt: skip
+        """As in asyncio, at the broker's site. Errors: as for create_connection."""
+        return await self._streams("create_server").serve(
+            protocol_factory, host, port, start_serving, options
+        )
+
+    def _streams(self, what: str) -> Streams:
+        if self.streams is None:
+            raise VirtualTimeError(
+                f"loop.{what}: there is no simulated network; make it first: await lab.broker()"
+            )
+        return self.streams
+
     # Errors.
 
     def get_exception_handler(self) -> Any:
@@ -382,7 +412,7 @@ def _fence(name: str) -> Callable[..., NoReturn]:
     def refuse(self: VirtualLoop, *args: Any, **kwargs: Any) -> NoReturn:
         raise VirtualTimeError(
             f"loop.{name}: in virtual time there are no threads, sockets, pipes, processes or "
-            "signals of the operating system; use the lab's devices and clients"
+            "signals of the operating system; use the lab's clients, or streams of asyncio"
         )
 
     refuse.__name__ = name
@@ -392,7 +422,7 @@ def _fence(name: str) -> Callable[..., NoReturn]:
 
 for _name in (
     "run_in_executor", "set_default_executor", "set_task_factory", "getaddrinfo", "getnameinfo",
-    "create_connection", "create_server", "start_tls", "sendfile", "create_unix_connection",
+    "start_tls", "sendfile", "create_unix_connection",
     "create_unix_server", "connect_accepted_socket", "create_datagram_endpoint",
     "connect_read_pipe", "connect_write_pipe", "subprocess_shell", "subprocess_exec",
     "add_reader", "remove_reader", "add_writer", "remove_writer", "add_signal_handler",

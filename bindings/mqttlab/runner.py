@@ -6,7 +6,6 @@ import asyncio
 import inspect
 import os
 import platform
-import random
 import signal
 import sys
 import time
@@ -26,6 +25,7 @@ from mqttlab.lab import Lab
 from mqttlab.loop import Ending, VirtualLoop
 from mqttlab.parameters import Scenario, bind, until_of
 from mqttlab.result import Result, Verdict, Violation
+from mqttlab.surroundings import surroundings
 
 __all__ = ["run"]
 
@@ -86,7 +86,7 @@ def run(
     lab = Lab(host, loop, seed)
     start = time.perf_counter()
     try:
-        with _interruptible(host), _seeded(seed):
+        with _interruptible(host), surroundings(seed, host.now):
             ending = _drive(loop, function(lab, **values))
         verdicts = world.judge()
         wall_s = time.perf_counter() - start
@@ -146,17 +146,6 @@ def _interruptible(host: WorldHost) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-@contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """Inside, the module `random` repeats from run to run; afterwards it is as before."""
-    state = random.getstate()
-    random.seed(f"mqttlab/random/{seed}")
-    try:
-        yield
-    finally:
-        random.setstate(state)
 
 
 def _collect(

@@ -61,7 +61,7 @@ void ClientEnd::arrived(Connection& connection, const Event& event) {
   switch (event.packet) {
     case PacketType::publish:
       if (event.message == 0 || !delivery_.arrived(*client, connection, event)) break;
-      if (model_.settings.applications) break;
+      if (model_.settings.applications && !connection.guest) break;
       delivery_.delivered(event);
       client->handed_at = event.at;
       break;

@@ -62,7 +62,7 @@ void Flow::alive(Connection& connection) {
   Client* client = model_.client_of(connection);
   if (window.limit == 0 || window.peak == 0 || !client || client->dead) return;
   if (!client->arrivals.empty() || !connection.link_free(End::client, model_.now)) return;
-  if (!model_.settings.applications)
+  if (!model_.settings.applications || connection.guest)
     return model_.report.not_observable(Rule::quota_conserve,
                                         "what applications asked for is not in the trace");
   // What it wrote last shows that it could write then; later its link may have taken no more.

@@ -91,7 +91,7 @@ void KeepAlive::detect(const Connection& connection, Time until, bool still_open
   const Side& side = connection.client;
   if (!side.connack || !connection.connect || connection.keep_alive_s == 0 || side.ended) return;
   if (dead(connection)) return;
-  if (model_.settings.ping_timeout == never)
+  if (model_.settings.ping_timeout == never || connection.guest)
     return model_.report.not_observable(Rule::ka_detect, "how long a client waits is not known");
   if (!still_open) model_.report.checked(Rule::ka_detect);
   const Time since = last_heard(side, 0);
@@ -116,7 +116,7 @@ void KeepAlive::finish(Time end) {
     if (connection->client.opened && !connection->client.closed) {
       detect(*connection, end, true);
       if (connection->client.connack && connection->keep_alive_s > 0 &&
-          model_.settings.ping_timeout != never)
+          model_.settings.ping_timeout != never && !connection->guest)
         model_.report.checked(Rule::ka_detect);
     }
   }

@@ -224,6 +224,7 @@ struct Connection {
   std::uint64_t connect_event = 0;
   Text client_id = 0;
   Actor device = 0;
+  bool guest = false;  ///< the client is a program of which only packets are in the trace
   std::uint32_t client_index = 0;  ///< 1-based; 0: no CONNECT written yet
   std::uint32_t session = 0;       ///< at the broker; 0: none (yet)
   std::uint8_t code = 0xFF;        ///< CONNACK's

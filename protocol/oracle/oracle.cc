@@ -16,7 +16,10 @@ struct Oracle::State {
   explicit State(Settings given) : settings(given) {
     wills.connect(delivery, retained);
     delivery.connect(intake);
-    if (settings.applications) return;
+    if (!settings.applications) note_applications();
+  }
+
+  void note_applications() {
     for (const Rule rule : {Rule::no_fabrication, Rule::q0_atmost, Rule::q1_noloss, Rule::q2_once,
                             Rule::ord_topic, Rule::will_iff})
       report.note(rule, "as far as the client's end: what its application got is not in the trace");
@@ -123,7 +126,10 @@ void Oracle::State::on_connection(const Event& event, Connection& connection, Si
   switch (event.kind) {
     case Kind::opened:
       side.opened = true;
-      if (client) connection.device = event.actor;
+      if (!client) break;
+      connection.device = event.actor;
+      connection.guest = (event.flags & trace::flag_guest) != 0;
+      if (connection.guest) note_applications();
       break;
     case Kind::written:
       streams.written(connection, event);

@@ -15,7 +15,7 @@ using Actor = std::uint32_t;
 
 enum class Kind : std::uint8_t {
   // Transport, one event per end that notices.
-  opened,  ///< this end has a connection
+  opened,  ///< this end has a connection; flags: flag_guest
   closed,  ///< this end has lost it; code: CloseCause
   // Packets, at the boundary between a peer and its host.
   written,    ///< the transport took the packet's last byte
@@ -86,6 +86,9 @@ struct Event {
 static_assert(sizeof(Event) == 48);
 
 inline constexpr std::uint8_t flag_retain = 0x01, flag_qos = 0x06, flag_dup = 0x08;
+/// The program at this end is none of ours: the trace has its packets, and neither what it asked
+/// for nor what it was handed.
+inline constexpr std::uint8_t flag_guest = 0x01;
 [[nodiscard]] constexpr QoS qos_of(const Event& event) {
   return static_cast<QoS>((event.flags & flag_qos) >> 1);
 }

@@ -155,7 +155,7 @@ class Describer {
 
 }  // namespace
 
-Tap::Tap(Log& log, End end, Actor actor, std::uint32_t connection, Time now)
+Tap::Tap(Log& log, End end, Actor actor, std::uint32_t connection, Time now, bool guest)
     : log_(log),
       written_{Kind::written, end == End::client ? Sender::client : Sender::server,
                Framer(no_limit)},
@@ -167,6 +167,7 @@ Tap::Tap(Log& log, End end, Actor actor, std::uint32_t connection, Time now)
   Event event = base_;
   event.at = now;
   event.kind = Kind::opened;
+  event.flags = guest ? flag_guest : 0;
   log_.append(event);
 }
 

@@ -12,7 +12,8 @@ namespace mqttlab::trace {
 
 class Tap {
  public:
-  Tap(Log& log, End end, Actor actor, std::uint32_t connection, Time now);  ///< records `opened`
+  /// Records `opened`. `guest`: as flag_guest.
+  Tap(Log& log, End end, Actor actor, std::uint32_t connection, Time now, bool guest = false);
   void written(Bytes bytes, Time now);      ///< the transport took these bytes
   void arrived(Bytes bytes, Time now);      ///< before the peer gets them
   void closed(CloseCause cause, Time now);  ///< records tails, then `closed`; the first call counts

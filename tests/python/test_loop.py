@@ -343,7 +343,7 @@ def test_cancel_all_cancels_in_order_without_time_passing(world: ClockWorld) -> 
     "call",
     [
         lambda loop: loop.run_in_executor(None, print),
-        lambda loop: loop.create_connection(None, "localhost", 1883),
+        lambda loop: loop.start_tls(None, None, None),
         lambda loop: loop.add_reader(0, print),
         lambda loop: loop.add_signal_handler(2, print),
         lambda loop: loop.getaddrinfo("localhost", 1883),

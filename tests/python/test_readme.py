@@ -20,8 +20,8 @@ README = (ROOT / "README.md").read_text()
 REFERENCE = ROOT / "results" / "field_trial" / "run.json"
 
 
-def test_the_example_runs_as_printed(tmp_path: Path) -> None:
-    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+@pytest.mark.parametrize("example", re.findall(r"```python\n(.*?)```", README, re.DOTALL))
+def test_an_example_runs_as_printed(example: str, tmp_path: Path) -> None:
     script = tmp_path / "example.py"
     script.write_text(example)
     done = subprocess.run(

@@ -1,0 +1,62 @@
+"""What programs in virtual time see of the machine around them: its clocks and its chance."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+__all__ = ["EPOCH_S", "surroundings"]
+
+EPOCH_S = 1_767_225_600
+"""Time 0 in seconds since 1970: the beginning of 2026, as the world's certificates see it."""
+
+_SECOND_NS = 1_000_000_000
+
+
+@contextmanager
+def surroundings(seed: int, now: Callable[[], int]) -> Iterator[None]:
+    """Inside, and in this thread, `time` tells virtual time, and `random`, `secrets`, `uuid` and
+    `os.urandom` repeat from run to run. Names that a module has imported from `time` before are
+    what they were.
+
+    `now`: nanoseconds since the start of the run.
+    """
+    chance = random.Random(f"mqttlab/urandom/{seed}")
+    clocks: dict[str, Callable[[], Any]] = {
+        "time": lambda: EPOCH_S + now() / _SECOND_NS,
+        "time_ns": lambda: EPOCH_S * _SECOND_NS + now(),
+    }
+    for name in ("monotonic", "perf_counter"):
+        clocks[name] = lambda: now() / _SECOND_NS
+        clocks[f"{name}_ns"] = now
+    state = random.getstate()
+    random.seed(f"mqttlab/random/{seed}")
+    patches: list[tuple[Any, str, Callable[..., Any]]] = [
+        *((time, name, clock) for name, clock in clocks.items()),
+        (os, "urandom", chance.randbytes),
+        (random, "_urandom", chance.randbytes),  # of SystemRandom, and so of secrets
+    ]
+    before = [getattr(module, name) for module, name, _ in patches]
+    for (module, name, ours), theirs in zip(patches, before, strict=True):
+        setattr(module, name, _here(ours, theirs))
+    try:
+        yield
+    finally:
+        for (module, name, _), theirs in zip(patches, before, strict=True):
+            setattr(module, name, theirs)
+        random.setstate(state)
+
+
+def _here(ours: Callable[..., Any], theirs: Callable[..., Any]) -> Callable[..., Any]:
+    """Ours in this thread, theirs in every other one."""
+    thread = threading.get_ident()
+
+    def choose(*args: Any) -> Any:
+        return (ours if threading.get_ident() == thread else theirs)(*args)
+
+    return choose
