@@ -25,6 +25,9 @@ py::dict judge_trace(const py::bytes& content, double keep_alive_factor, Time ke
   settings.converge_within = converge_within;
   settings.answer_within = answer_within;
   settings.applications = read.applications;
+  // A link has seen it, before a broker that may be anybody's.
+  settings.from_the_path = settings.passes_on_at_pubrel = true;
+  settings.keep_alive_early = second;
   oracle::Oracle oracle(settings);
   for (const trace::Event& event : log.events()) oracle.on(event, log);
   oracle.finish(read.end, log);

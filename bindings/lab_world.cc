@@ -77,6 +77,13 @@ std::vector<std::pair<ClientId, ClientEvent>> LabWorld::take() {
 }
 
 const oracle::Oracle& LabWorld::judge() {
+  const Observation seen = world().observation();
+  settings_.host_grace = seen.host_grace;
+  settings_.keep_alive_slack = seen.keep_alive_slack;
+  settings_.from_the_path = seen.from_the_path;
+  settings_.passes_on_at_pubrel = seen.is_foreign;
+  settings_.keep_alive_early = seen.is_foreign ? second : 0;
+  settings_.converge_within = converge_within_.value_or(settings_.converge_within);
   oracle_ = std::make_unique<oracle::Oracle>(settings_);
   const trace::Log& log = world().log();
   for (const trace::Event& event : log.events()) oracle_->on(event, log);

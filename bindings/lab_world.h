@@ -45,6 +45,8 @@ class LabWorld {
   void expect_guests() {
     settings_.converge_within = std::max(settings_.converge_within, 60 * second);
   }
+  /// How long after the phase `settle` everything may take, instead of what its clients may need.
+  void allow(Time converge_within) { converge_within_ = converge_within; }
   /// Every event of the watched clients, in order.
   [[nodiscard]] std::vector<std::pair<ClientId, ClientEvent>> take();
   /// Lets the oracle judge the run so far. The oracle reads the trace once, at the end: only then
@@ -54,6 +56,7 @@ class LabWorld {
 
  private:
   oracle::Settings settings_{.ping_timeout = 0};  // of its clients the longest
+  std::optional<Time> converge_within_;
   std::unique_ptr<oracle::Oracle> oracle_;
   std::unique_ptr<Access> access_;  // the broker's in world_, so before it
   std::unique_ptr<World> world_;

@@ -270,6 +270,7 @@ void bind_world(py::module_& m) {
           "device"_a, "config"_a, "transport"_a = "tcp")
       .def("add_fleet", &LabWorld::add_fleet, "name"_a, "clients"_a, "config"_a,
            py::return_value_policy::reference_internal)
+      .def("allow", &LabWorld::allow, "converge_within"_a)
       .def("take", &LabWorld::take)
       .def("judge", [](LabWorld& lab) { return rows_of(lab.judge()); })
       .def("close", &LabWorld::close)

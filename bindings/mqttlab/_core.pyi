@@ -5,8 +5,9 @@ Errors: mqttlab.UsageError for a wrong argument, mqttlab.Error for a call that c
 
 from collections.abc import Callable, Sequence
 from enum import Enum
-from typing import Any
+from typing import Any, Literal
 
+version: str
 event_bytes: int
 kinds: list[str]
 drop_reasons: list[str]
@@ -317,6 +318,9 @@ class World:
     def set_loss_free(self) -> None: ...
     def die(self, device: int, how: str) -> None: ...
     def phase(self, name: str) -> None: ...
+    def allow(self, converge_within: int) -> None:
+        """How long after the phase "settle" everything may take, for the oracle."""
+
     def judge(
         self,
     ) -> tuple[list[tuple[str, str, int, str]], list[tuple[str, str, int, str, list[int]]]]:
@@ -340,3 +344,15 @@ class World:
     def fingerprint(self) -> str: ...
     def close(self) -> None:
         """Ends the world; every later call fails."""
+
+def live_world(*, seed: int, target: str | None = None, ca_pem: str | None = None) -> World:
+    """A world in real time, against the broker at a URL, or against one of ours.
+
+    Errors: mqttlab.Error in one line if nobody answers there.
+    """
+
+def live_target(url: str) -> tuple[str, Literal["tcp", "tls", "ws", "wss"]]:
+    """The URL without user name and password, and its transport."""
+
+def live_broker_version(world: World) -> str:
+    """What the target says in $SYS/broker/version; empty: nothing."""

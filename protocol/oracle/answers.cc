@@ -8,6 +8,9 @@ namespace {
 
 enum Answer : std::size_t { puback, pubrec, pubrel, pubcomp, suback, unsuback, pingresp, nothing };
 
+// Who closes so soon after a packet closes because of it.
+constexpr Time at_once = 100 * millisecond;
+
 constexpr std::array<PacketType, 7> packets{
     PacketType::puback, PacketType::pubrec,   PacketType::pubrel,  PacketType::pubcomp,
     PacketType::suback, PacketType::unsuback, PacketType::pingresp};
@@ -243,15 +246,16 @@ void Answers::turned_away(const Here& here, Time now) {
   const Client* client = model_.client_of(here.connection);
   const Side& side = here.side();
   const bool by_reason = here.ledger.reason >= 0x80;
+  const bool unread = here.end == End::broker && model_.settings.from_the_path;
   const bool excused =
-      side.malformed_in || side.tail_in || (side.ended && !by_reason) ||
+      unread || side.malformed_in || side.tail_in || (side.ended && !by_reason) ||
       here.connection.challenged || here.other().arrived + (by_reason ? 1 : 0) < side.written ||
       (here.end == End::client && (!client || client->dead)) || handed_at(here) == never;
   if (excused) return;
   for (const std::size_t kind : {pubcomp, pubrec}) {
     const Queue& queue = here.ledger.queues[kind];
     const Owed* owed = queue.oldest();
-    if (!owed || owed->event != here.ledger.last || now > owed->at + host_grace) continue;
+    if (!owed || owed->event != here.ledger.last || now > owed->at + at_once) continue;
     if (kind == pubcomp || owed->repeat) unanswered(here, kind, "and closed the connection");
   }
 }

@@ -113,7 +113,7 @@ void BrokerEnd::handles(Connection& connection, const Event& event) {
       if (event.message != 0) intake_.arrived(connection, event);
       break;
     case PacketType::pubrel:
-      if (session) session->in.erase(event.packet_id);
+      if (session) intake_.released(*session, event);
       break;
     case PacketType::puback:
     case PacketType::pubrec:

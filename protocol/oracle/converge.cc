@@ -26,7 +26,7 @@ Deadline Converge::deadline(Time end) {
 bool Converge::connected(const Client& client) {
   const Connection* connection = model_.find_connection(client.connection);
   return connection && connection->client.opened && !connection->client.closed &&
-         !connection->broker.closed && connection->client.connack && connection->code == 0;
+         !connection->broker.closed && connection->client.connack;
 }
 
 void Converge::finish(const Deadline& deadline) {

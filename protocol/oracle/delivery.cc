@@ -69,9 +69,9 @@ void Delivery::permit(const Acceptance& accepted, const Filter& filter,
   // A will may go out a moment before its connection's end is seen, so a subscription must have
   // stood for that moment; and whether a client gets its own is left open.
   const bool certain = asked || subscriber.asked.qos == Wish::none;
-  const bool owed = least > 0 && certain && !subscriber.leaving && !subscriber.perhaps &&
-                    !filter.group &&
-                    !(accepted.will && (own || subscriber.since + host_grace > model_.now));
+  const bool owed =
+      least > 0 && certain && !subscriber.leaving && !subscriber.perhaps && !filter.group &&
+      !(accepted.will && (own || subscriber.since + model_.settings.host_grace > model_.now));
   if (owed) owe(record, accepted, static_cast<QoS>(least));
 }
 

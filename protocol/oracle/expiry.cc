@@ -40,7 +40,7 @@ void Expiry::sent(const Connection& connection, const Event& event, const Source
   model_.report.checked(Rule::expiry);
   const Time encoded = encoded_since(connection, event, since);
   const Time interval = source.expiry_s * second;
-  if (encoded > source.handled_at + interval + host_grace) {  // MQTT-3.3.2-5
+  if (encoded > source.handled_at + interval + model_.settings.host_grace) {  // MQTT-3.3.2-5
     broken(connection, event, source, "although its time was over by then");
   } else if (v5 && !told) {  // MQTT-3.3.2-6
     broken(connection, event, source, "without the rest of its expiry interval");

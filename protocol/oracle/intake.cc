@@ -126,21 +126,38 @@ void Intake::acknowledged(Session& session, const Event& event) {
     session.in.erase(event.packet_id);
 }
 
+void Intake::released(Session& session, const Event& event) {
+  Inbound* inbound = session.in.find(event.packet_id);
+  if (!inbound) return;
+  if (model_.settings.passes_on_at_pubrel && inbound->acknowledged) {
+    if (model_.broker_heard_others(inbound->connection, inbound->event))
+      handled_now(session, *inbound);
+    if (inbound->waived) delivery_.acknowledged(inbound->message, inbound->event);
+  }
+  session.in.erase(event.packet_id);
+}
+
 void Intake::give_up(Session& session, std::uint32_t connection) {
   for (const std::uint64_t id : session.in.keys()) {
     Inbound& inbound = *session.in.find(id);
-    if (inbound.acknowledged || (connection != 0 && inbound.connection != connection)) continue;
+    if (owed_before_pubrel(inbound) || (connection != 0 && inbound.connection != connection))
+      continue;
     inbound.waived = true;
     delivery_.unacknowledged(inbound.message, inbound.event);
     if (inbound.qos == QoS::at_least_once) session.in.erase(id);
   }
 }
 
+// Now, whenever PUBREL comes.
+bool Intake::owed_before_pubrel(const Inbound& inbound) const {
+  return inbound.acknowledged && !model_.settings.passes_on_at_pubrel;
+}
+
 bool Intake::under_way(std::uint64_t message) {
   for (Session* session : model_.sessions()) {
     for (const std::uint64_t id : session->in.keys()) {
       const Inbound& inbound = *session->in.find(id);
-      if (inbound.message != message || inbound.acknowledged) continue;
+      if (inbound.message != message || owed_before_pubrel(inbound)) continue;
       delivery_.accept(late(*session, inbound));
       return true;
     }

@@ -18,6 +18,7 @@ class Intake {
 
   void arrived(Connection& connection, const Event& event);  ///< PUBLISH
   void acknowledged(Session& session, const Event& event);   ///< PUBACK or PUBREC was written
+  void released(Session& session, const Event& event);       ///< PUBREL arrived
   /// The session's connection is over (0: the session is): what is not acknowledged is not owed.
   void give_up(Session& session, std::uint32_t connection);
   /// A PUBLISH of this message has arrived and was not acknowledged yet. Whoever subscribes now may
@@ -32,6 +33,7 @@ class Intake {
   [[nodiscard]] Sent as_sent(const Event& event) const;
   void refused(Session& session, const Event& event);
   [[nodiscard]] static bool behind(Session* session);
+  [[nodiscard]] bool owed_before_pubrel(const Inbound& inbound) const;
   void handled_now(Session& session, Inbound& inbound);
 
   Model& model_;

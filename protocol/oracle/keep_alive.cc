@@ -74,7 +74,8 @@ void KeepAlive::fair(const Connection& connection, const Event& event) {
                          side.malformed_in || connection.challenged || since == event.at ||
                          (connection.dismissed && connection.dismissal != keep_alive_timeout);
   const Time allowed = enforced_after(connection);
-  if (explained || (allowed > 0 && event.at - since >= allowed)) return;
+  const Time early = model_.settings.keep_alive_early;
+  if (explained || (allowed > 0 && event.at - since >= allowed - early)) return;
   const std::string limit = allowed == 0
                                 ? std::string("had asked for no keep alive")
                                 : "may be silent for " + seconds(allowed) + " (keep alive " +

@@ -20,8 +20,6 @@ using trace::Actor;
 using trace::End;
 using trace::Kind;
 
-/// How late the broker's host may be with what the broker has decided already: closing a link.
-inline constexpr Time host_grace = 100 * millisecond;
 inline constexpr Time never = std::numeric_limits<Time>::max();
 
 /// The instant `interval_s` after another, where endless_expiry_s means never.

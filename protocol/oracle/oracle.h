@@ -15,7 +15,15 @@ namespace mqttlab::oracle {
 struct Settings {
   double keep_alive_factor = 1.5;
   Time keep_alive_slack =
-      100 * millisecond;            ///< how much later than factor x keep alive a broker may close
+      100 * millisecond;  ///< how much later than factor x keep alive a broker may close
+  /// How late the broker's host may be with what the broker has decided already: closing a link.
+  Time host_grace = 100 * millisecond;
+  /// How much earlier than factor x keep alive it may close: many count in whole seconds.
+  Time keep_alive_early = 0;
+  /// A QoS 2 message may be passed on when PUBREL comes (Method A of the standard), not before.
+  bool passes_on_at_pubrel = false;
+  /// The broker's end is watched from the path. What has arrived there it may never have read.
+  bool from_the_path = false;
   Time ping_timeout = 10 * second;  ///< of the clients under test, for KA-DETECT; never: not known
   Time converge_within = 0;  ///< from the last phase event to the end everything must be done
   /// How long a peer that can may take to answer; not less than its access control takes.

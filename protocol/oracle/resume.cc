@@ -41,7 +41,7 @@ void Resumes::sent_again(const Connection& connection, const Session& session, c
                          const std::string& what) {
   const bool done = record.acknowledged >= record.permitted + record.retained_permitted;
   if (!connection.broker.resumed || !done) return;
-  if (record.acknowledged_at + host_grace >= session.left_at) return;
+  if (record.acknowledged_at + model_.settings.host_grace >= session.left_at) return;
   model_.report.broken(Rule::sess_queue, model_.now,
                        what + " again after its session was resumed, although the message had " +
                            "been acknowledged at " + seconds(record.acknowledged_at),

@@ -10,8 +10,9 @@ bool finite(const Session& session) {
 }
 
 // The latest instant at which the broker may still have the session.
-Time over_at(const Session& session) {
-  return finite(session) ? after(session.gone_at, session.outlives_s) + host_grace : never;
+Time over_at(const Session& session, const Settings& settings) {
+  if (!finite(session)) return never;
+  return after(session.gone_at, session.outlives_s) + settings.host_grace;
 }
 
 }  // namespace
@@ -80,8 +81,10 @@ void Sessions::begin(Connection& connection, Identity& identity, bool resumed) {
 Sessions::Fate Sessions::fate(const Session* session, const Connection& connection) const {
   if (!session || session->outlives_s == 0) return Fate::none;
   if (session->connection != 0 || !finite(*session)) return Fate::alive;
-  if (model_.now < after(session->left_at, session->outlives_s) - host_grace) return Fate::alive;
-  const bool over = session->gone_at != 0 && connection.connect_at > over_at(*session);
+  if (model_.now < after(session->left_at, session->outlives_s) - model_.settings.host_grace)
+    return Fate::alive;
+  const bool over =
+      session->gone_at != 0 && connection.connect_at > over_at(*session, model_.settings);
   return over ? Fate::none : Fate::open;
 }
 
@@ -120,7 +123,7 @@ void Sessions::expire() {
   Session* session = model_.session(expiring_.top().second);
   const Time due = expiring_.top().first;
   expiring_.pop();
-  if (!session || session->connection != 0 || over_at(*session) != due) return;
+  if (!session || session->connection != 0 || over_at(*session, model_.settings) != due) return;
   if (model_.connecting(session->client_id)) return;
   if (Identity* identity = model_.find_identity(session->client_id)) identity->expired = true;
   end(session);
@@ -155,7 +158,7 @@ void Sessions::closed(Connection& connection) {
   Session* session = model_.session(connection.session);
   if (!session || session->connection != 0 || session->last_connection != connection.number) return;
   session->gone_at = model_.now;
-  if (finite(*session)) expiring_.emplace(over_at(*session), session->id);
+  if (finite(*session)) expiring_.emplace(over_at(*session, model_.settings), session->id);
 }
 
 void Sessions::ended(const Event& event) {

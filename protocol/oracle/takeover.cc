@@ -51,7 +51,7 @@ void Takeovers::closed(const Connection& connection, const Event& event) {
 
 // MQTT-3.1.4-2 (5.0: MQTT-3.1.4-3)
 void Takeovers::check_closed(const Connection& connection, Time until, bool still_open) {
-  const Time grace = host_grace + connection.lingers(until, model_.settings);
+  const Time grace = model_.settings.host_grace + connection.lingers(until, model_.settings);
   if (connection.replaced_by == 0 || until <= connection.replaced_at + grace) return;
   model_.report.broken(Rule::one_conn, until,
                        "the broker accepted connection " + std::to_string(connection.replaced_by) +

@@ -121,7 +121,8 @@ void Wills::due() {
 // MQTT-3.1.3-9. A delay of 0 is over before anybody can be back.
 void Wills::resumed(Session& session) {
   if (const auto will = waiting_.find(session.id); will != waiting_.end()) {
-    if (model_.now >= will->second.from - host_grace) return fire(session.id, false);
+    if (model_.now >= will->second.from - model_.settings.host_grace)
+      return fire(session.id, false);
     const Waiting cancelled = will->second;
     waiting_.erase(will);
     std::erase(by_message_[cancelled.connect->will_message].waiting, session.id);
@@ -188,7 +189,8 @@ bool Wills::seen_waiting(const Instances& instances) {
   if (instances.waiting.empty()) return false;
   const auto ready = [&](std::uint32_t session) {
     const Waiting& will = waiting_.at(session);
-    return model_.now >= will.from - host_grace || replaced_for_good(will.client_id);
+    return model_.now >= will.from - model_.settings.host_grace ||
+           replaced_for_good(will.client_id);
   };
   const auto found = std::find_if(instances.waiting.begin(), instances.waiting.end(), ready);
   const std::uint32_t session =
@@ -212,7 +214,7 @@ void Wills::early(Text client_id, const std::string& why, std::uint64_t event) {
 // only if answers to a client that broke a rule were still to be written.
 void Wills::check_early(const Connection& connection, Time closed_at) {
   if (connection.will_seen_at == 0) return;
-  const Time grace = connection.will_justified ? 60 * second : host_grace;
+  const Time grace = connection.will_justified ? 60 * second : model_.settings.host_grace;
   if (closed_at <= connection.will_seen_at + grace) return;
   model_.report.broken(Rule::will_iff, closed_at,
                        "the will of " + model_.who(connection) + " was published at " +

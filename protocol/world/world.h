@@ -26,6 +26,14 @@ using DeviceId = trace::Actor;
 /// A client on a device.
 using ClientId = std::uint32_t;
 
+/// What those who judge a world's trace must know of where it was taken.
+struct Observation {
+  Time host_grace = 100 * millisecond;        ///< how late hosts may be
+  Time keep_alive_slack = 100 * millisecond;  ///< how late a broker may be to miss a client
+  bool from_the_path = false;  ///< the broker's end is seen in the path, not where it reads
+  bool is_foreign = false;     ///< the broker is none of ours, and free where the standard is
+};
+
 class World {
  public:
   World(const World&) = delete;
@@ -78,6 +86,7 @@ class World {
   void die(DeviceId device, trace::Death how);
   void phase(const std::string& name);  ///< records a phase event
 
+  [[nodiscard]] virtual Observation observation() const { return {}; }
   [[nodiscard]] trace::Log& log() { return log_; }
   [[nodiscard]] virtual BrokerGauges broker_gauges() const = 0;
   [[nodiscard]] virtual DirectionCounters counters(DeviceId device, bool up) const = 0;

@@ -50,11 +50,11 @@ std::string text(const Oracle& judge) {
 
 TEST(Whole, StreamingAsTheRunGoesEqualsReadingTheLogAfterwards) {
   TraceBuilder t;
-  Oracle streaming(TraceBuilder::settings());
+  Oracle streaming(TraceBuilder().settings);
   t.log().listen(&streaming);
   misbehave(t);
   streaming.finish(t.now(), t.log());
-  Oracle batch(TraceBuilder::settings());
+  Oracle batch(TraceBuilder().settings);
   for (const trace::Event& event : t.log().events()) batch.on(event, t.log());
   batch.finish(t.now(), t.log());
   EXPECT_EQ(text(streaming), text(batch));

@@ -317,14 +317,8 @@ void TraceBuilder::settle() {
   wait(30);
 }
 
-oracle::Settings TraceBuilder::settings() {
-  oracle::Settings settings;
-  settings.converge_within = 20 * second;
-  return settings;
-}
-
 std::unique_ptr<oracle::Oracle> TraceBuilder::judged() {
-  auto judge = std::make_unique<oracle::Oracle>(settings());
+  auto judge = std::make_unique<oracle::Oracle>(settings);
   for (const Event& event : log_.events()) judge->on(event, log_);
   judge->finish(now_, log_);
   return judge;

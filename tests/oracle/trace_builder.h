@@ -166,7 +166,7 @@ class TraceBuilder {
   [[nodiscard]] Time now() const { return now_; }
   [[nodiscard]] trace::Actor broker() const { return broker_; }
   [[nodiscard]] std::uint32_t next_connection() { return ++connections_; }
-  [[nodiscard]] static oracle::Settings settings();
+  oracle::Settings settings{.converge_within = 20 * second};  ///< of the verdicts to come
 
   /// The invariants that are broken, each once, in the order of their first violation.
   [[nodiscard]] std::string broken();

@@ -15,7 +15,7 @@ using trace::Kind;
 struct WireOnly : PubSub {
   /// What a link sees of the trace, judged.
   void judge() {
-    oracle::Settings settings = TraceBuilder::settings();
+    oracle::Settings settings = t.settings;
     settings.applications = false;
     settings.ping_timeout = mqttlab::never;
     oracle::Oracle oracle(settings);

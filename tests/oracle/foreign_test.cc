@@ -1,0 +1,113 @@
+// Brokers that are none of ours: free where the standard leaves them free, and watched from the
+// path.
+#include <gtest/gtest.h>
+
+#include "tests/oracle/trace_builder.h"
+
+namespace mqttlab::oracle_test {
+namespace {
+
+struct Foreign : testing::Test {
+  TraceBuilder t;
+  Client pub = t.client("pub"), sub = t.client("sub");
+
+  // The broker has said PUBREC, and then the publisher is gone for a while, or for good.
+  void leave_before_pubrel() {
+    pub.connect({.keep_alive_s = 10});
+    sub.connect();
+    sub.subscribe("a/#", 2);
+    pub.calls("a/b", "m", 2);
+    pub.sends(publish("a/b", "m", 2, 1));
+    pub.gets(pubrec(1));
+  }
+  void come_back_and_release() {
+    pub.cut();
+    pub.connect();
+    pub.sends(pubrel(1));
+    pub.gets(pubcomp(1));
+    pub.completes();
+  }
+};
+
+TEST_F(Foreign, What_never_was_released_may_be_kept_back_by_Method_A) {
+  leave_before_pubrel();
+  pub.dies();
+  t.wait(15);
+  pub.is_closed();
+  t.settle();
+  EXPECT_EQ(t.broken(), "Q2-ONCE Q2-HONEST");
+  t.settings.passes_on_at_pubrel = true;
+  EXPECT_EQ(t.broken(), "");
+}
+
+TEST_F(Foreign, What_was_released_in_the_end_is_owed_by_Method_A_too) {
+  t.settings.passes_on_at_pubrel = true;
+  leave_before_pubrel();
+  come_back_and_release();
+  t.settle();
+  EXPECT_EQ(t.broken(), "Q2-ONCE Q2-HONEST");
+}
+
+TEST_F(Foreign, Who_subscribes_before_PUBREL_may_get_the_message_by_Method_A) {
+  Client late = t.client("late");
+  late.connect();
+  leave_before_pubrel();
+  late.subscribe("a/#", 2);
+  come_back_and_release();
+  sub.receives("a/b", "m", 2);
+  late.receives("a/b", "m", 2);
+  t.settle();
+  EXPECT_EQ(t.broken(), "NO-FABRICATION");
+  t.settings.passes_on_at_pubrel = true;
+  EXPECT_EQ(t.broken(), "");
+}
+
+TEST_F(Foreign, What_is_retained_last_is_what_was_released_last_by_Method_A) {
+  Client other = t.client("other");
+  other.connect();
+  pub.connect();
+  pub.calls("a/b", "m", 2);
+  pub.sends(publish("a/b", "m", 2, 1).retained());
+  pub.gets(pubrec(1));
+  other.publishes("a/b", "n", 1, 1, true);
+  pub.sends(pubrel(1));
+  pub.gets(pubcomp(1));
+  pub.completes();
+  sub.connect();
+  sub.subscribe("a/#", 2);
+  sub.receives("a/b", "m", 2, 1, true);
+  t.settle();
+  EXPECT_EQ(t.broken(), "RET-CONVERGE");
+  t.settings.passes_on_at_pubrel = true;
+  EXPECT_EQ(t.broken(), "");
+}
+
+TEST_F(Foreign, Of_a_broker_inside_TLS_the_clients_end_is_enough_to_see_who_is_connected) {
+  pub.connect();
+  sub.connect();
+  sub.subscribe("a/#", 2);
+  pub.publishes("a/b", "m", 2);
+  sub.receives("a/b", "m", 2);
+  pub.cut();
+  t.settle();
+  oracle::Oracle judge(t.settings);
+  for (const trace::Event& event : t.log().events())
+    if (event.end == trace::End::client) judge.on(event, t.log());
+  judge.finish(t.now(), t.log());
+  ASSERT_EQ(judge.violations().size(), 1U);
+  EXPECT_EQ(judge.violations().front().invariant, "CONVERGE");
+  EXPECT_EQ(judge.violations().front().what.find("client 'pub' has not been connected"), 0U);
+}
+
+TEST_F(Foreign, A_broker_that_counts_whole_seconds_may_close_a_little_early) {
+  sub.connect({.keep_alive_s = 10});
+  sub.dies();
+  t.wait(14.2);
+  sub.is_closed();
+  EXPECT_EQ(t.broken(), "KA-FAIR");
+  t.settings.keep_alive_early = second;
+  EXPECT_EQ(t.broken(), "");
+}
+
+}  // namespace
+}  // namespace mqttlab::oracle_test
