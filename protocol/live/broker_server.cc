@@ -55,14 +55,13 @@ const ServerConfig& checked(const ServerConfig& config) {
 }  // namespace
 
 BrokerServer::BrokerServer(boost::asio::io_context& io, BrokerConfig broker, ServerConfig config,
-                           std::uint64_t seed, Access* access, LogLines& log, trace::Log* trace,
+                           std::uint64_t seed, Access* access, LogLines& log, BrokerTrace trace,
                            Store* store)
     : log_(log),
       config_(checked(config)),
       trace_(trace),
-      actor_(trace ? trace->add_actor("broker") : trace::Actor{}),
       store_(store),
-      broker_(std::move(broker), seed, access, trace, actor_, store, unix_offset()),
+      broker_(std::move(broker), seed, access, trace.log, trace.actor, store, unix_offset()),
       sockets_(io, [this] { settle(); }),
       rate_(config.accepts_per_s),
       timer_(io) {
@@ -122,9 +121,9 @@ LinkId BrokerServer::unused_id() {
 
 Peer& BrokerServer::link(Connection& connection, const Introduction& introduction, Time now) {
   Peer& peer = broker_.accept(connection.id(), now, introduction.certificate);
-  if (!trace_) return peer;
+  if (!trace_.log || !trace_.packets) return peer;
   connection.tap = std::make_unique<trace::TappedPeer>(
-      peer, trace::Tap(*trace_, trace::End::broker, actor_, connection.id(), now));
+      peer, trace::Tap(*trace_.log, trace::End::broker, trace_.actor, connection.id(), now));
   return *connection.tap;
 }
 

@@ -33,17 +33,24 @@ struct ServerGauges {
   std::uint64_t transports = 0;  ///< ended by TLS or WebSocket: a failed handshake, a bad frame
 };
 
+/// Where what a broker does is recorded.
+struct BrokerTrace {
+  trace::Log* log = nullptr;  ///< null: nowhere
+  trace::Actor actor{};
+  bool packets = true;  ///< false: somebody in the path records them
+};
+
 /// What a socket needs beside its connection: a few for listeners, log, timers, and to spare.
 inline constexpr std::size_t spare_files = 64;
 
 class BrokerServer final : public Listener::Owner, public Connection::Owner {
  public:
-  /// `access` may be null: everybody may do everything. `trace` may be null: nothing is recorded;
-  /// else every packet is, and its memory has no bound. `store` may be null: the state ends with
-  /// the broker. What they refer to must outlive it. Throws std::invalid_argument for a
-  /// configuration that cannot work, std::system_error if the process may not open as many files.
+  /// `access` may be null: everybody may do everything. What is recorded is kept, so its memory has
+  /// no bound. `store` may be null: the state ends with the broker. What they refer to must outlive
+  /// it. Throws std::invalid_argument for a configuration that cannot work, std::system_error if the
+  /// process may not open as many files.
   BrokerServer(boost::asio::io_context& io, BrokerConfig broker, ServerConfig config,
-               std::uint64_t seed, Access* access, LogLines& log, trace::Log* trace = nullptr,
+               std::uint64_t seed, Access* access, LogLines& log, BrokerTrace trace = {},
                Store* store = nullptr);
   ~BrokerServer() override;
   BrokerServer(const BrokerServer&) = delete;
@@ -87,8 +94,7 @@ class BrokerServer final : public Listener::Owner, public Connection::Owner {
 
   LogLines& log_;
   const ServerConfig config_;
-  trace::Log* trace_;
-  trace::Actor actor_;
+  const BrokerTrace trace_;
   Store* store_;
   JournalPosition committed_ = 0;
   Broker broker_;

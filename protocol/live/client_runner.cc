@@ -31,36 +31,47 @@ DialConfig checked(DialConfig dial) {
 }  // namespace
 
 ClientRunner::ClientRunner(boost::asio::io_context& io, DialConfig dial, ClientConfig config,
-                           std::uint64_t seed, Handler handler)
+                           std::uint64_t seed, Handler handler, ClientTrace trace)
     : dial_(checked(std::move(dial))),
       target_(dial_.endpoint),
       web_socket_(dial_.web_socket),
       seed_(seed),
-      client_(std::move(config), seed, nullptr, {}),
+      client_(std::move(config), seed, trace.log, trace.actor),
       handler_(std::move(handler)),
+      trace_(std::move(trace)),
       sockets_(io, [this] { settle(); }),
       timer_(io) {}
 
 ClientRunner::~ClientRunner() = default;
 
+void ClientRunner::wake() {
+  woken_ = true;
+  sockets_.wake();
+}
+
 // Taking a message acknowledges it and makes room for more to read, which may be the next one.
 void ClientRunner::settle() {
-  for (bool taken = false;;) {
+  if (dead_) return;
+  for (bool taken = std::exchange(woken_, false);;) {
     active_ = false;
     if (stream_) {
       if (filters_->has_filters() && !stream_->is_ended()) filters_->peer().advance(steady_now());
       stream_->flush(taken);
     }
     taken = false;
-    while (const auto event = client_.poll(steady_now())) {
-      handler_(*event);
+    while (!held_) {
+      const auto event = client_.poll(steady_now());
+      if (!event) break;
+      if (handler_) handler_(*event);
       taken = true;
     }
     if (!stream_ || !(taken || active_)) break;
   }
+  if (client_.has_events() && waiting) waiting();
   if (stream_ && stream_->is_closed()) {
     stream_.reset();
     filters_.reset();
+    tapped_.reset();
     linger_until_ = never;
     if (closed) closed();
   }
@@ -81,30 +92,34 @@ std::optional<Endpoint> ClientRunner::referral() const {
 
 void ClientRunner::dial() {
   const Time now = steady_now();
-  target_ = referral().value_or(dial_.endpoint);
+  target_ = dial_.via ? dial_.endpoint : referral().value_or(dial_.endpoint);
   client_.dialing(now);
   const Time patience = client_.config().connect_timeout;
   dial_until_ = patience < never - now ? now + patience : never;
   ++attempt_;
+  const Endpoint at = dial_.via.value_or(target_);
   dialer_.emplace(sockets_.io());
-  dialer_->dial(target_.host, target_.port,
-                [this](int socket, CloseCause cause, const std::string& trouble) {
-                  socket < 0 ? not_dialed(trouble, cause) : connected(socket);
-                });
+  dialer_->dial(at.host, at.port, [this](int socket, CloseCause cause, const std::string& trouble) {
+    socket < 0 ? not_dialed(trouble, cause) : connected(socket);
+  });
+}
+
+void ClientRunner::drop_dial() {
+  dialer_.reset();
+  dial_until_ = never;
 }
 
 void ClientRunner::not_dialed(const std::string& why, CloseCause cause) {
+  drop_dial();
   trouble_ = why;
-  dialer_.reset();
-  dial_until_ = never;
   client_.dial_failed(cause, steady_now());
   if (closed) closed();
   wake();
 }
 
 void ClientRunner::connected(int socket) {
-  dialer_.reset();
-  dial_until_ = never;
+  address_ = dialer_->own_address();
+  drop_dial();
   const Time now = steady_now();
   trouble_.clear();
   FilterPlan plan{.tls = dial_.tls};
@@ -116,10 +131,32 @@ void ClientRunner::connected(int socket) {
       return std::make_unique<WebSocketClientFilter>(
           web_socket_, Random(seed_ + attempt_, "web socket"), std::move(establish), at);
     };
-  const Establish link = [this](const Introduction&, Time at) { return &client_.dialed(at); };
-  filters_ = std::make_unique<FilterStack>(plan, link, now);
+  const Establish establish = [this](const Introduction&, Time at) { return &link(at); };
+  filters_ = std::make_unique<FilterStack>(plan, establish, now);
   stream_ = std::make_unique<Stream>(sockets_, socket, filters_->peer(), *this);
   wake();
+}
+
+Peer& ClientRunner::link(Time now) {
+  Peer& peer = client_.dialed(now);
+  if (!trace_.log) return peer;
+  const std::uint32_t connection = trace_.connection(address_);
+  tapped_ = std::make_unique<trace::TappedPeer>(
+      peer, trace::Tap(*trace_.log, trace::End::client, trace_.actor, connection, now));
+  return *tapped_;
+}
+
+void ClientRunner::die(bool reset) {
+  dead_ = true;
+  drop_dial();
+  timer_.cancel();
+  if (!stream_) return;
+  if (tapped_ && !stream_->is_ended()) tapped_->bury(steady_now());
+  if (reset) {
+    const linger abortive{.l_onoff = 1, .l_linger = 0};
+    setsockopt(stream_->socket(), SOL_SOCKET, SO_LINGER, &abortive, sizeof abortive);
+  }
+  stream_.reset();
 }
 
 void ClientRunner::ended(Stream&, CloseCause cause) {
@@ -146,6 +183,7 @@ void ClientRunner::arm() {
 }
 
 void ClientRunner::due() {
+  if (dead_) return;
   armed_ = never;
   const Time now = steady_now();
   client_.advance(now);

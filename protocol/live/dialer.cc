@@ -7,6 +7,10 @@
 namespace mqttlab::live {
 namespace {
 
+std::string text_of(const boost::asio::ip::tcp::endpoint& endpoint) {
+  return authority(endpoint.address().to_string(), endpoint.port());
+}
+
 CloseCause cause_of(const boost::system::error_code& error) {
   return error == boost::asio::error::timed_out || error == boost::asio::error::host_unreachable ||
                  error == boost::asio::error::network_unreachable
@@ -40,15 +44,14 @@ void Dialer::try_next() {
     if (!error) {
       socket_.set_option(Tcp::no_delay(true));
       socket_.native_non_blocking(true);
+      own_address_ = text_of(socket_.local_endpoint());
       return std::exchange(done_, nullptr)(socket_.release(), {}, "");
     }
     boost::system::error_code ignored;
     socket_.close(ignored);
     if (next_ != found_.end()) return try_next();
-    const auto& endpoint = address->endpoint();
-    fail(cause_of(error), "cannot connect to " +
-                              authority(endpoint.address().to_string(), endpoint.port()) + ": " +
-                              error.message());
+    fail(cause_of(error),
+         "cannot connect to " + text_of(address->endpoint()) + ": " + error.message());
   });
 }
 

@@ -22,6 +22,8 @@ class Dialer {
   explicit Dialer(boost::asio::io_context& io) : resolver_(io), socket_(io) {}
   /// One dial at a time; `done` is called once, unless the Dialer is destroyed before.
   void dial(const std::string& host, std::uint16_t port, Done done);
+  /// Of the socket that is connected.
+  [[nodiscard]] const std::string& own_address() const { return own_address_; }
 
  private:
   using Tcp = boost::asio::ip::tcp;
@@ -30,7 +32,7 @@ class Dialer {
 
   Tcp::resolver resolver_;
   Tcp::socket socket_;
-  std::string host_;
+  std::string host_, own_address_;
   Tcp::resolver::results_type found_;
   Tcp::resolver::results_type::iterator next_;
   Done done_;

@@ -88,7 +88,7 @@ class LinkTest : public ::testing::TestWithParam<int> {
     traced.log = &trace;
     traced.device = trace.add_actor("device");
     traced.broker = trace.add_actor("broker");
-    traced.next_connection = [this] { return ++connections; };
+    traced.connection = [this](const std::string&) { return ++connections; };
     proxy = std::make_unique<LinkProxy>(loop.io, std::move(config), log, traced);
     return *proxy;
   }

@@ -247,8 +247,9 @@ TEST_F(ServerTest, AClientGoesWhereItsServerSendsItAndTrustsNobodyElseThere) {
 
 TEST_F(ServerTest, AStreamIsTracedWhateverCarriesIt) {
   trace::Log events;
+  const BrokerTrace traced{.log = &events, .actor = events.add_actor("broker")};
   server = std::make_unique<BrokerServer>(
-      loop.io, BrokerConfig{}, ServerConfig{.max_connections = 9}, 1, nullptr, log, &events);
+      loop.io, BrokerConfig{}, ServerConfig{.max_connections = 9}, 1, nullptr, log, traced);
   DialConfig dial{.endpoint = Endpoint::parse("ws://127.0.0.1:0/mqtt")};
   dial.endpoint.port = serve({}, {}, {.endpoint = dial.endpoint});
   Echo echo(loop, dial, {.client_id = "echo"});

@@ -75,10 +75,8 @@ struct LinkProxy::State final : Carried::Owner {
                             ? add_medium(config.link.name + "/" + std::to_string(number))
                             : media.front();
     std::unique_ptr<TraceWatcher> watcher;
-    const std::uint32_t traced = trace.log ? trace.next_connection() : 0;
-    if (trace.log)
-      watcher = std::make_unique<TraceWatcher>(*trace.log, trace.device, trace.broker, traced,
-                                               trace.origin);
+    const std::uint32_t traced = trace.log ? trace.connection(address) : 0;
+    if (trace.log) watcher = std::make_unique<TraceWatcher>(trace, traced);
     log(LogLevel::info, "connection {} from {}", number, address);
     auto& carried = connections[number];
     carried = std::make_unique<Carried>(sockets, socket, std::move(address), medium, plan, number,

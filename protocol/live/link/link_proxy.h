@@ -50,8 +50,11 @@ struct LinkConfig {
 struct LinkTrace {
   trace::Log* log = nullptr;  ///< null: nothing is recorded
   trace::Actor device{}, broker{};
-  std::function<std::uint32_t()> next_connection;  ///< numbers that no other connection has
-  Time origin = 0;                                 ///< what `at` counts from, on the steady clock
+  /// The number of a connection, by the client's address: one that no other has.
+  std::function<std::uint32_t(const std::string& address)> connection;
+  bool device_end = true;  ///< false: somebody else records it
+  bool broker_end = true;  ///< false: the same, or there is no plain MQTT to be seen
+  Time origin = 0;         ///< what `at` counts from, on the steady clock
 };
 
 /// One thread: every call comes from the one that runs `io`.

@@ -5,39 +5,38 @@
 #include <optional>
 
 #include "protocol/link/passage.h"
+#include "protocol/live/link/link_proxy.h"
 #include "protocol/trace/tap.h"
 
 namespace mqttlab::live {
 
 class TraceWatcher final : public Passage::Watcher {
  public:
-  /// `connection`: as the trace numbers it. `origin`: what the trace's times count from.
-  TraceWatcher(trace::Log& log, trace::Actor device, trace::Actor broker, std::uint32_t connection,
-               Time origin)
-      : log_(log), actors_{device, broker}, connection_(connection), origin_(origin) {}
+  /// `connection`: as the trace numbers it.
+  TraceWatcher(const LinkTrace& trace, std::uint32_t connection)
+      : trace_(trace), connection_(connection) {}
 
   void opened(LinkEnd end, Time now) override {
-    const auto of = end == LinkEnd::device ? trace::End::client : trace::End::broker;
-    tap(end).emplace(log_, of, actors_[index(end)], connection_, now - origin_);
+    const bool device = end == LinkEnd::device;
+    if (!(device ? trace_.device_end : trace_.broker_end)) return;
+    tap(end).emplace(*trace_.log, device ? trace::End::client : trace::End::broker,
+                     device ? trace_.device : trace_.broker, connection_, now - trace_.origin);
   }
   void written(LinkEnd end, Bytes bytes, Time now) override {
-    tap(end)->written(bytes, now - origin_);
+    if (auto& seen = tap(end)) seen->written(bytes, now - trace_.origin);
   }
   void arrived(LinkEnd end, Bytes bytes, Time now) override {
-    tap(end)->arrived(bytes, now - origin_);
+    if (auto& seen = tap(end)) seen->arrived(bytes, now - trace_.origin);
   }
   void closed(LinkEnd end, CloseCause cause, Time now) override {
-    tap(end)->closed(cause, now - origin_);
+    if (auto& seen = tap(end)) seen->closed(cause, now - trace_.origin);
   }
 
  private:
-  static constexpr std::size_t index(LinkEnd end) { return static_cast<std::size_t>(end); }
-  std::optional<trace::Tap>& tap(LinkEnd end) { return taps_[index(end)]; }
+  std::optional<trace::Tap>& tap(LinkEnd end) { return taps_[static_cast<std::size_t>(end)]; }
 
-  trace::Log& log_;
-  const std::array<trace::Actor, 2> actors_;
+  const LinkTrace& trace_;  // the link's
   const std::uint32_t connection_;
-  const Time origin_;
   std::array<std::optional<trace::Tap>, 2> taps_;
 };
 

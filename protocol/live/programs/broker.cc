@@ -330,7 +330,7 @@ int serve(Options& options) {
   const auto identity_system = identity_system_of(options, io, log);
   ReloadableAccess access(access_of(options, files, identity_system, seed), log);
   const auto store = store_of(options);
-  BrokerServer server(io, options.broker, options.server, seed, &access, log, nullptr, store.get());
+  BrokerServer server(io, options.broker, options.server, seed, &access, log, {}, store.get());
   if (options.metrics)
     site.add("/metrics", [&] { return HttpResource{metrics_type, metrics_text(server)}; });
   if (identity_system) {

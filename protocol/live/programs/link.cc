@@ -255,7 +255,7 @@ class Run {
       trace.log = &file_->log();
       trace.device = device_ = file_->log().add_actor(config.link.name);
       trace.broker = file_->log().add_actor("broker");
-      trace.next_connection = [this] { return ++connections_; };
+      trace.connection = [this](const std::string&) { return ++connections_; };
       trace.origin = began_;
     }
     proxy_.emplace(io, std::move(config), log_, std::move(trace));
