@@ -13,6 +13,7 @@
 #include "bindings/errors.h"
 #include "bindings/judge.h"
 #include "bindings/links.h"
+#include "bindings/live.h"
 #include "bindings/packets.h"
 #include "bindings/world.h"
 #include "protocol/oracle/oracle.h"
@@ -74,6 +75,7 @@ PYBIND11_MODULE(_core, m) {
   bind_configs(m);
   bind_client_events(m);
   bind_world(m);
+  bind_live(m);
   m.def("describe", &describe_frame, "frame"_a, "from_client"_a = true, "version"_a = 4,
         "One whole packet (bytes) as one line. Errors: UsageError naming the statement it breaks.");
   m.def(

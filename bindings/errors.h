@@ -6,7 +6,8 @@
 namespace mqttlab::bindings {
 
 /// Wrong arguments (std::invalid_argument) become mqttlab.UsageError, other misuse
-/// (std::logic_error) mqttlab.Error. The rest is pybind11's.
+/// (std::logic_error) and what the machine refuses (std::runtime_error) mqttlab.Error. The rest is
+/// pybind11's.
 inline void translate_errors() {
   pybind11::register_local_exception_translator([](std::exception_ptr pointer) {
     const auto raise = [](const char* type, const std::exception& error) {
@@ -17,7 +18,11 @@ inline void translate_errors() {
       if (pointer) std::rethrow_exception(pointer);
     } catch (const std::invalid_argument& error) {
       raise("UsageError", error);
+    } catch (const pybind11::builtin_exception&) {
+      throw;
     } catch (const std::logic_error& error) {
+      raise("Error", error);
+    } catch (const std::runtime_error& error) {
       raise("Error", error);
     }
   });

@@ -1,11 +1,11 @@
-"""mqttlab: a proving ground for MQTT. Broker and clients in simulated networks, in virtual time.
+"""mqttlab: a proving ground for MQTT. Broker and clients in simulated networks, in virtual time,
+or on real sockets.
 
     async def scenario(lab: mqttlab.Lab) -> None: ...
     result = mqttlab.run(scenario, seed=7, until="10min")
     result.check("Q1-NOLOSS")
 
-The simulator (ns-3) is loaded when it is first needed: results, the codec (`mqttlab._core`) and
-the names of the trace (`mqttlab.trace`) are usable without it.
+The simulator (ns-3) is loaded by the first run that is simulated; all else is usable without it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from mqttlab.errors import (
     ConnectionLostError,
     Error,
+    NotApplicableError,
     PublishError,
     RefusedError,
     SubscribeError,
@@ -54,6 +55,7 @@ __all__ = [
     "Lab",
     "Link",
     "Message",
+    "NotApplicableError",
     "Profile",
     "Properties",
     "PublishError",
@@ -73,7 +75,7 @@ __all__ = [
     "scram_line",
 ]
 
-_WITH_SIMULATOR = {
+_LATER = {  # loaded when first used: most commands need none of it
     name: module
     for module, names in {
         "broker_options": ("Tokens", "scram_line"),
@@ -91,8 +93,8 @@ _WITH_SIMULATOR = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _WITH_SIMULATOR:
+    if name not in _LATER:
         raise AttributeError(f"module 'mqttlab' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"mqttlab.{_WITH_SIMULATOR[name]}"), name)
+    value = getattr(importlib.import_module(f"mqttlab.{_LATER[name]}"), name)
     globals()[name] = value
     return value

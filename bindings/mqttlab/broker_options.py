@@ -11,8 +11,9 @@ from typing import Any, Literal, TypedDict
 from mqttlab import _core, properties, units
 from mqttlab.client_options import qos_level
 from mqttlab.errors import UsageError
+from mqttlab.result import NotApplicable
 
-__all__ = ["BrokerOptions", "Tokens", "broker_config", "scram_line"]
+__all__ = ["BrokerOptions", "Tokens", "beyond_reach", "broker_config", "scram_line"]
 
 _Delay = float | str
 
@@ -96,6 +97,34 @@ def broker_config(name: str, options: BrokerOptions) -> tuple[_core.BrokerConfig
             known = ", ".join([*_FIELDS, "max_session_expiry", *_ACCESS])
             raise UsageError(f"broker {name!r}: unknown option {key!r}; known are {known}")
     return config, access
+
+
+# Of a broker that is none of ours: what only says how much it takes on, or how it goes about it.
+# All other options say how it behaves.
+_LIMITS = {
+    "max_connections", "max_packet_size", "connect_timeout", "window", "receive_window",
+    "queue_messages", "queue_bytes", "queue_qos0", "outbox_bytes", "max_retained",
+    "max_retained_bytes", "max_subscriptions", "max_filter_levels", "max_sessions", "sys_interval",
+    "topic_alias_maximum", "send_topic_alias_maximum", "reason_strings",
+}  # fmt: skip
+_LOST_TO_LIMITS = (
+    "Q1-NOLOSS", "Q2-ONCE", "Q2-HONEST", "SESS-QUEUE", "SUB-DURABLE", "WILL-IFF", "RET-CONVERGE",
+    "RET-SET", "CONVERGE",
+)  # fmt: skip
+
+
+def beyond_reach(options: BrokerOptions) -> list[NotApplicable]:
+    """What these options ask of a broker that cannot be given any."""
+    missing = []
+    for key, value in options.items():
+        asked = f"the broker's option {key}={value!r}"
+        if key in _LIMITS:
+            why = "the target has limits of its own"
+            missing.append(NotApplicable(asked, why, rests_on_it=_LOST_TO_LIMITS))
+        elif (key, value) != ("anonymous", True):
+            why = "the target behaves as it was set up; --target live takes options"
+            missing.append(NotApplicable(asked, why, all=True))
+    return missing
 
 
 def scram_line(

@@ -1,33 +1,30 @@
 """The command line: `mqttlab list | links | run | judge | conformance | bench`, and the programs.
 
-Exit codes: 0 fine, 1 findings (an invariant was violated), 2 usage, 3 error, 130 interrupted by
-Ctrl-C (the partial results are valid and written). Errors are one line on stderr.
+Exit codes: 0 fine, 1 findings (an invariant was violated), 2 usage, 3 error, 4 not applicable
+(the target cannot show it), 130 interrupted by Ctrl-C (the partial results are valid and written).
+Errors are one line on stderr.
 """
 
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 import tempfile
-import traceback
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 import mqttlab
-from mqttlab import catalog
+from mqttlab import catalog, run_command
 from mqttlab.errors import Error, UsageError
 
-__all__ = ["FINDINGS", "INTERRUPTED", "OK", "TROUBLE", "USAGE", "main"]
+__all__ = ["FINDINGS", "INTERRUPTED", "NOT_APPLICABLE", "OK", "TROUBLE", "USAGE", "main"]
 
-OK, FINDINGS, USAGE, TROUBLE, INTERRUPTED = 0, 1, 2, 3, 130
+OK, FINDINGS, USAGE, TROUBLE, NOT_APPLICABLE, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 _PLAIN_WIDTH = 120  # columns of tables that go into a file or a pipe
 
@@ -76,7 +73,8 @@ def _console() -> Console:
 def _commands() -> None:
     """A proving ground for MQTT: simulated networks, virtual time, verdicts.
 
-    Exit codes: 0 fine, 1 findings, 2 usage, 3 error, 130 interrupted (partial results written).
+    Exit codes: 0 fine, 1 findings, 2 usage, 3 error, 4 not applicable, 130 interrupted (partial
+    results written).
     """
 
 
@@ -162,6 +160,13 @@ def _direction(direction: object) -> tuple[str, ...]:
     show_default=True,
     help="Capture before or after the links' losses.",
 )
+@click.option(
+    "--target",
+    metavar="HOST:PORT",
+    help="Run on real sockets, in real time, against this broker (or a tcp, tls, ws or wss URL); "
+    "live: against one of our own.",
+)
+@click.option("--cafile", metavar="FILE", type=Path, help="Authorities to trust, of tls and wss.")
 @click.option("--out", metavar="DIR", type=Path, help="Results; default out/NAME.")
 def _run(
     scenario: str,
@@ -171,16 +176,19 @@ def _run(
     settings: tuple[str, ...],
     pcap: bool,
     pcap_side: str,
+    target: str | None,
+    cafile: Path | None,
     out: Path | None,
 ) -> int:
     """Run a scenario: judge it, write run.json, tables and report.html."""
     from mqttlab.report import summary
 
-    parameters = _parameters(settings, devices)
+    parameters = run_command.parameters_of(settings, devices)
     function = catalog.load(scenario)
-    directory = out or Path("out") / Path(_file(scenario)).stem
+    directory = out or Path("out") / Path(run_command.file_of(scenario)).stem
     _check_writable(directory)
-    with _progress() as progress, _located(scenario):
+    shorter = None if target is None else run_command.times(function, parameters)
+    with run_command.progress(shorter) as progress, run_command.located(scenario):
         result = mqttlab.run(
             function,
             seed=seed,
@@ -188,41 +196,20 @@ def _run(
             parameters=parameters,
             pcap=directory / "capture.pcap" if pcap else None,
             pcap_side="sender" if pcap_side == "sender" else "receiver",
+            target=target,
+            ca_file=cafile,
             progress=progress,
         )
     from mqttlab import report
 
-    page = report.write(result, directory, command=_again(scenario, seed, until, parameters))
+    command = run_command.again(scenario, seed, until, result.target, cafile, parameters)
+    page = report.write(result, directory, command=command)
     summary.show(result, page, _console())
     if result.interrupted:
         return INTERRUPTED
-    return OK if result.passed else FINDINGS
-
-
-def _parameters(settings: tuple[str, ...], devices: int | None) -> dict[str, object]:
-    """--set and --devices as one mapping; texts are converted where the scenario is known."""
-    values: dict[str, object] = {}
-    for setting in settings:
-        key, equals, value = setting.partition("=")
-        if not key or not equals:
-            raise UsageError(f"--set {setting!r}: write --set key=value")
-        if key in values:
-            raise UsageError(f"--set {setting!r}: {key} is set twice; give it once")
-        values[key] = value
-    if devices is not None:
-        if "devices" in values:
-            raise UsageError("--devices and --set devices=: give one of them")
-        values["devices"] = devices
-    return values
-
-
-def _again(scenario: str, seed: int, until: str | None, parameters: Mapping[str, object]) -> str:
-    """The command line that repeats a run."""
-    words = ["mqttlab", "run", scenario, "--seed", str(seed)]
-    words += ["--until", until] if until is not None else []
-    for key, value in parameters.items():
-        words += ["--set", f"{key}={value}"]
-    return shlex.join(words)
+    if result.passed:
+        return OK
+    return FINDINGS if result.violations else NOT_APPLICABLE
 
 
 def _check_writable(directory: Path) -> None:
@@ -235,59 +222,6 @@ def _check_writable(directory: Path) -> None:
         raise UsageError(
             f"--out {str(directory)!r}: cannot write there: {error.strerror}; name another DIR"
         ) from None
-
-
-@contextmanager
-def _located(scenario: str) -> Iterator[None]:
-    """What a scenario's own code raises becomes one line with file and line number."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
-        cause: BaseException = error
-        while isinstance(cause, BaseExceptionGroup):
-            cause = cause.exceptions[0]
-        if isinstance(cause, UsageError) and not _file(scenario).endswith(".py"):
-            raise cause from None  # about a parameter: the place in an installed file says nothing
-        place = _place(cause, _file(scenario))
-        if isinstance(cause, Error):
-            kind = UsageError if isinstance(cause, UsageError) else Error
-            raise kind(f"{place}{cause}") from error
-        raise Error(f"{place}{type(cause).__name__}: {cause}") from error
-
-
-def _file(scenario: str) -> str:
-    """The file's part of FILE.py or FILE.py:function."""
-    return scenario.partition(":")[0]
-
-
-def _place(error: BaseException, path: str) -> str:
-    """ "my.py:12: " for the innermost line of the scenario's file in a traceback, or ""."""
-    frames = traceback.extract_tb(error.__traceback__)
-    if path.endswith(".py"):
-        here = [f for f in frames if Path(f.filename).resolve() == Path(path).resolve()]
-    else:
-        here = [f for f in frames if Path(f.filename).parent.name == "scenarios"]
-    return f"{here[-1].filename}:{here[-1].lineno}: " if here else ""
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[float, float], None] | None]:
-    """A bar of virtual time on a terminal, nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    columns = (
-        TextColumn("virtual time"),
-        BarColumn(),
-        TextColumn("{task.completed:.0f} of {task.total:.0f} s"),
-        TextColumn("wall"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("run", total=None)
-        yield lambda now, until: bar.update(task, completed=now, total=until)
 
 
 @_commands.command("judge")

@@ -9,6 +9,7 @@ from mqttlab.reasons import Reason
 __all__ = [
     "ConnectionLostError",
     "Error",
+    "NotApplicableError",
     "PublishError",
     "RefusedError",
     "SubscribeError",
@@ -28,6 +29,10 @@ class UsageError(Error, ValueError):
 
 class VirtualTimeError(Error, RuntimeError):
     """Something that virtual time cannot do: threads, sockets, processes, or standing still."""
+
+
+class NotApplicableError(Error):
+    """What a scenario asked for cannot be had where it runs; the run ends as not applicable."""
 
 
 class ViolationError(Error, AssertionError):

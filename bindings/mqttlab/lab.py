@@ -6,10 +6,10 @@ import random
 from collections.abc import AsyncIterator, Coroutine, Generator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any, Literal, TypeVar, Unpack
+from typing import Any, Literal, NoReturn, TypeVar, Unpack
 
 from mqttlab import _core, units
-from mqttlab.broker_options import BrokerOptions, broker_config
+from mqttlab.broker_options import BrokerOptions, beyond_reach, broker_config
 from mqttlab.client import Client
 from mqttlab.client_options import (
     ClientOptions,
@@ -19,12 +19,13 @@ from mqttlab.client_options import (
     qos_level,
     transport_of,
 )
-from mqttlab.errors import Error, UsageError
+from mqttlab.errors import Error, NotApplicableError, UsageError
 from mqttlab.host import WorldHost
 from mqttlab.links import Link, LinkOptions, make_link
 from mqttlab.loop import VirtualLoop
-from mqttlab.result import ClientInfo, DeviceInfo, FleetInfo
+from mqttlab.result import ClientInfo, DeviceInfo, FleetInfo, NotApplicable
 from mqttlab.streams import Streams, place
+from mqttlab.targets import Place
 
 __all__ = ["Broker", "Device", "Fleet", "Lab"]
 
@@ -44,8 +45,11 @@ class Broker:
         return self
 
     def gauges(self) -> dict[str, int]:
-        """What the broker counts about itself at this instant."""
+        """What the broker counts about itself at this instant; of ours only."""
         self._lab.check_live()
+        if self._lab.is_foreign:
+            why = "a broker elsewhere counts for itself"
+            self._lab.refuse(NotApplicable("broker.gauges()", why, all=True))
         return self._lab.world.gauges()
 
     def __repr__(self) -> str:
@@ -131,8 +135,12 @@ class Fleet:
 class Lab:
     """What a scenario gets as its first argument. Made by `mqttlab.run`."""
 
-    def __init__(self, host: WorldHost, loop: VirtualLoop, seed: int) -> None:
+    def __init__(self, host: WorldHost, loop: VirtualLoop, seed: int, place: Place) -> None:
         self.host = host
+        self.target = place.target
+        """What the run is against, on real sockets; None: it is simulated."""
+        self.not_applicable = list(place.waived)
+        """What was asked for and cannot be had here, so far."""
         self.world = host.world
         self.loop = loop
         self.seed = seed
@@ -151,7 +159,11 @@ class Lab:
     # Building.
 
     def broker(self, name: str = "broker", **options: Unpack[BrokerOptions]) -> Broker:
-        """The broker and its site; once per run, before the first device. May be awaited."""
+        """The broker and its site; once per run, before the first device. May be awaited.
+
+        Where the run is against a broker elsewhere, that one; it cannot be given options. What
+        limits it, it keeps; where it would behave otherwise, the run ends as not applicable.
+        """
         self.check_live()
         if self.broker_made is not None:
             raise UsageError(
@@ -160,8 +172,16 @@ class Lab:
             )
         self._take_name(name, "broker")
         config, access = broker_config(name, options)
+        if self.is_foreign:
+            for missing in beyond_reach(options):
+                if missing.all:
+                    self.refuse(missing)
+                self.not_applicable.append(missing)
         self.world.add_broker(name, config, **access)
-        self.host.streams = self.loop.streams = Streams(self.world, self.loop, name)
+        if self.target is None:
+            self.host.streams = self.loop.streams = Streams(self.world, self.loop, name)
+        else:
+            self.loop.refuse_streams = self._refuse_streams
         self.broker_made = Broker(self, name)
         return self.broker_made
 
@@ -300,14 +320,17 @@ class Lab:
         if holders == 1 and device.alive:
             self.world.set_link(device.actor, True)
 
-    def settle(self) -> None:
+    def settle(self, within: float | str | None = None) -> None:
         """Ends all faults: cycles and outages end, links come up, nothing is lost from now on.
 
-        Records the phase "settle": the oracle expects everything to converge after it, and judges
-        that if the run leaves it time: the longest keep alive + ping timeout + back-off of any
-        client + 20 s. Rates and delays stay; dead devices stay dead.
+        Records the phase "settle": the oracle expects everything to converge `within` some time
+        after it, and judges that if the run leaves it so much. By default: the longest keep alive
+        + ping timeout + back-off of any client + 20 s. Rates and delays stay; dead devices stay
+        dead.
         """
         self.check_live()
+        if within is not None:
+            self.world.allow(units.duration_ns(within, "settle: within"))
         for device in self.devices_made:
             if self._outages.pop(device.actor, 0) and device.alive:
                 self.world.set_link(device.actor, True)
@@ -322,11 +345,27 @@ class Lab:
 
     # For clients and for the result.
 
+    @property
+    def is_foreign(self) -> bool:
+        """True if the broker is none of ours."""
+        return self.target is not None and not self.target.own
+
+    def refuse(self, missing: NotApplicable) -> NoReturn:
+        """Ends the run as not applicable; what it shows is nothing, even if it goes on."""
+        self.not_applicable.append(missing)
+        raise NotApplicableError(f"{missing.what}: {missing.why}")
+
+    def _refuse_streams(self, what: str) -> NoReturn:
+        why = "other programs run on simulated networks; on real sockets they run by themselves"
+        self.refuse(NotApplicable(f"loop.{what}", why, all=True))
+
     def add_client(
         self, device: Device, config: _core.ClientConfig, transport: Transport, fleet: str
     ) -> int:
         """Registers a client with the world; its number there."""
         self.check_live()
+        if self.target is not None:
+            transport = self._spoken(transport)
         client = self.world.add_client(device.actor, config, transport)
         self.clients_made.append(
             ClientInfo(
@@ -339,6 +378,14 @@ class Lab:
             )
         )
         return client
+
+    def _spoken(self, asked: Transport) -> Transport:
+        """What carries a client's bytes on real sockets: what the target says."""
+        assert self.target is not None
+        if asked not in ("tcp", self.target.transport):
+            why = f"the target is spoken to over {self.target.transport}; name one as {asked}://"
+            self.refuse(NotApplicable(f"transport={asked!r}", why, all=True))
+        return self.target.transport
 
     def device_infos(self) -> tuple[DeviceInfo, ...]:
         """As in Result.devices."""

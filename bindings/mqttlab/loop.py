@@ -1,10 +1,12 @@
 """An asyncio event loop in virtual time.
 
 The loop owns no clock and waits for nothing: when no callback is ready it lets its host run up to
-the next timer, and takes what the host has to deliver. `asyncio.sleep(3600)` costs no wall time.
-Time is integer nanoseconds; callbacks run in the order in which they became ready; timers of one
-instant run in the order in which they were set. Tasks and futures hash by a counter, because
-asyncio keeps them in sets and would otherwise cancel and resume them in order of their addresses.
+the next timer, and takes what the host has to deliver. `asyncio.sleep(3600)` costs no wall time,
+unless the host's time is the real one (`mqttlab.run(..., target=...)`): then all of this holds but
+that equal runs are equal. Time is integer nanoseconds; callbacks run in the order in which they
+became ready; timers of one instant run in the order in which they were set. Tasks and futures hash
+by a counter, because asyncio keeps them in sets and would otherwise cancel and resume them in order
+of their addresses.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 
 class Host(Protocol):
-    """What the loop runs on: a world in virtual time."""
+    """What the loop runs on: a world, whose time it takes for time."""
 
     def now(self) -> int:
         """Nanoseconds since the start."""
@@ -49,11 +51,13 @@ class Host(Protocol):
 
 
 class Ending:
-    """Why `VirtualLoop.run` returned."""
+    """Why `VirtualLoop.run` returned, and so the run ended."""
 
     STOPPED = "stopped"
     UNTIL = "until"
     INTERRUPTED = "interrupted"
+    NOT_APPLICABLE = "not_applicable"
+    """What the scenario asked for cannot be had where it runs."""
 
 
 class Future(asyncio.Future[Any]):
@@ -95,6 +99,8 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self._async_generators: list[weakref.ref[Any]] = []
         self.streams: Streams | None = None
         """Where programs' connections lead; None: there is no network yet."""
+        self.refuse_streams: Callable[[str], NoReturn] | None = None
+        """Called in their place where they cannot be had; raises."""
 
     # Running.
 
@@ -340,6 +346,8 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         )
 
     def _streams(self, what: str) -> Streams:
+        if self.refuse_streams is not None:
+            self.refuse_streams(what)
         if self.streams is None:
             raise VirtualTimeError(
                 f"loop.{what}: there is no simulated network; make it first: await lab.broker()"

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mqttlab.errors import UsageError, ViolationError
 
-__all__ = ["ClientInfo", "DeviceInfo", "FleetInfo", "Result", "Verdict", "Violation"]
+__all__ = [
+    "ClientInfo",
+    "DeviceInfo",
+    "FleetInfo",
+    "NotApplicable",
+    "Result",
+    "Target",
+    "Verdict",
+    "Violation",
+]
 
 
 @dataclass(frozen=True)
@@ -20,9 +30,9 @@ class Verdict:
     """The oracle's verdict on one invariant."""
 
     invariant: str  # "Q1-NOLOSS"
-    status: str  # "pass", "fail" or "not_observable"
+    status: str  # "pass", "fail", "not_observable" or "not_applicable"
     checked: int  # how many times the rule applied
-    why: str  # of not_observable: what was missing
+    why: str  # of not_observable and not_applicable: what was missing
 
 
 @dataclass(frozen=True)
@@ -39,6 +49,39 @@ class Violation:
     def at_s(self) -> float:
         """The instant in seconds of virtual time."""
         return self.at / 1e9
+
+
+@dataclass(frozen=True)
+class Target:
+    """The broker that a run on real sockets was against."""
+
+    url: str  # "live": our own, in the run's process
+    own: bool
+    version: str  # as it tells in $SYS/broker/version; "": it does not
+    transport: Literal["tcp", "tls", "ws", "wss"] = "tcp"
+
+
+@dataclass(frozen=True)
+class NotApplicable:
+    """Something that was asked for and cannot be had where the run took place."""
+
+    what: str
+    why: str
+    rests_on_it: tuple[str, ...] = ()
+    """Invariants that the target may break for want of it: what breaks them is no finding."""
+    all: bool = False
+    """Without it the scenario shows nothing: no verdict holds."""
+
+    def judged(self, verdict: Verdict, violations: int) -> Verdict:
+        """What is left of a verdict with so many violations."""
+        if verdict.status == "not_applicable":
+            return verdict
+        if self.all:
+            return replace(verdict, status="not_applicable", why=f"{self.what}: {self.why}")
+        if verdict.status != "fail" or verdict.invariant not in self.rests_on_it:
+            return verdict
+        why = f"broken {violations} times, which may be for want of {self.what}: {self.why}"
+        return replace(verdict, status="not_applicable", why=why)
 
 
 @dataclass(frozen=True)
@@ -103,7 +146,7 @@ class Result:
     fingerprint: str
     """Hex of a hash over every event to its nanosecond."""
     versions: Mapping[str, str]
-    """`mqttlab`, `python`, `numpy`, `ns3`, and `openssl` if a client used TLS."""
+    """`mqttlab`, `python`, `numpy`; of a simulated run `ns3`, and `openssl` if it used TLS."""
 
     events: NDArray[np.void]
     """`trace.EVENT`, shape (events,), in one total order."""
@@ -131,7 +174,8 @@ class Result:
     """One per invariant, in the oracle's order."""
     violations: tuple[Violation, ...]
     gauges: Mapping[str, int]
-    """What the broker counted about itself at the end (BrokerGauges); empty without a broker."""
+    """What the broker counted about itself at the end (BrokerGauges); empty without a broker of
+    ours."""
     simulator_events: int
     """Events that the network simulator has executed."""
     pcap: Path | None = None
@@ -139,12 +183,21 @@ class Result:
     source: Path | None = None
     """File of the scenario, if it came from one."""
     ending: str = field(default="until")
-    """Why the run ended: "until", "returned" (the scenario did) or "interrupted"."""
+    """Why the run ended: "until", "returned" (the scenario did), "interrupted" or
+    "not_applicable"."""
+    target: Target | None = None
+    """What it was against, of a run on real sockets; None: simulated."""
+    not_applicable: tuple[NotApplicable, ...] = ()
+    """What could not be had there."""
 
     @property
     def passed(self) -> bool:
-        """True if no invariant failed. What was not observable does not count as failed."""
-        return not self.violations and all(v.status != "fail" for v in self.verdicts)
+        """True if no invariant failed and none was not applicable.
+
+        What was not observable does not count as failed.
+        """
+        bad = ("fail", "not_applicable")
+        return not self.violations and all(v.status not in bad for v in self.verdicts)
 
     @property
     def key_log(self) -> Path | None:
@@ -157,7 +210,8 @@ class Result:
         """Raises ViolationError unless the named invariants hold; all of them if none is named.
 
         An invariant that is named must have been observable: the run has to contain what it
-        judges. Without names, invariants that could not be observed are passed over.
+        judges. Without names, invariants that could not be observed are passed over; what was not
+        applicable never is.
 
         Errors: UsageError for a name that the oracle does not know; ViolationError.
         """
@@ -166,7 +220,7 @@ class Result:
             if name not in known:
                 raise UsageError(f"check: unknown invariant {name!r}; known are {', '.join(known)}")
         chosen = [known[name] for name in invariants] or list(self.verdicts)
-        bad = [v for v in chosen if v.status == "fail"]
+        bad = [v for v in chosen if v.status in ("fail", "not_applicable")]
         if invariants:
             bad += [v for v in chosen if v.status == "not_observable"]
         if bad:
@@ -186,8 +240,9 @@ class Result:
     def _explain(self, bad: list[Verdict], limit: int = 5) -> str:
         lines = []
         for verdict in bad:
-            if verdict.status == "not_observable":
-                lines.append(f"{verdict.invariant} was not observable: {verdict.why}")
+            if verdict.status != "fail":
+                status = verdict.status.replace("_", " ")
+                lines.append(f"{verdict.invariant} was {status}: {verdict.why}")
                 continue
             found = [v for v in self.violations if v.invariant == verdict.invariant]
             lines.append(f"{verdict.invariant} is violated {len(found)} times:")

@@ -18,14 +18,15 @@ from typing import Any, Literal
 
 import numpy as np
 
-from mqttlab import _sim, catalog, trace, units
-from mqttlab.errors import UsageError
+from mqttlab import catalog, targets, trace, units
+from mqttlab.errors import NotApplicableError, UsageError
 from mqttlab.host import WorldHost
 from mqttlab.lab import Lab
 from mqttlab.loop import Ending, VirtualLoop
 from mqttlab.parameters import Scenario, bind, until_of
-from mqttlab.result import Result, Verdict, Violation
+from mqttlab.result import NotApplicable, Result, Verdict, Violation
 from mqttlab.surroundings import surroundings
+from mqttlab.targets import Place
 
 __all__ = ["run"]
 
@@ -41,6 +42,8 @@ def run(
     pcap_devices: Sequence[str] = (),
     ipv6: bool = False,
     tcp: str = "linux-like",
+    target: str | None = None,
+    ca_file: str | os.PathLike[str] | None = None,
     progress: Callable[[float, float], None] | None = None,
 ) -> Result:
     """Runs a scenario in a new world and returns what it left behind.
@@ -53,12 +56,17 @@ def run(
     `pcap`: capture file (link type RAW), as packets are offered ("sender") or after the link's
         losses ("receiver"); `pcap_devices`: names, all if empty. With TLS, a key log is beside it.
     `tcp`: "linux-like" or "ns3-default".
+    `target`: runs on real sockets in real time instead, against the broker at "HOST:PORT" or at a
+        tcp://, tls://, ws:// or wss:// URL, or against one of our own: "live". Each device dials
+        it through a link of its own in this process. What cannot be had there is in
+        `Result.not_applicable`. A broker elsewhere should have nothing else to do meanwhile.
+    `ca_file`: PEM of the authorities that a tls:// or wss:// target's certificate may come from.
     `progress`: called with virtual seconds and the end's about once per virtual second.
 
     Ctrl-C ends the run in order: the Result is valid up to there and says `interrupted`.
 
     Errors: UsageError for wrong arguments; what the scenario raises, unchanged; mqttlab.Error if
-    a world exists already in this process.
+    a world exists already in this process, or nobody answers at the target.
     """
     function = catalog.load(scenario) if isinstance(scenario, str) else scenario
     values = bind(function, {} if parameters is None else parameters)
@@ -75,43 +83,37 @@ def run(
     if pcap_side not in ("sender", "receiver"):
         raise UsageError(f"run: pcap_side={pcap_side!r} is neither 'sender' nor 'receiver'")
 
-    world = _sim.world(
-        seed=seed, ipv6=units.flag(ipv6, "run: ipv6"), tcp=units.text(tcp, "run: tcp"),
-        pcap_path=_capture_path(pcap), pcap_side=pcap_side, pcap_devices=_names(pcap_devices),
-    )  # fmt: skip
+    units.flag(ipv6, "run: ipv6")
+    units.text(tcp, "run: tcp")
+    if target is None:
+        targets.authorities(ca_file, None)
+        place = targets.simulated(seed, ipv6, tcp, pcap, pcap_side, pcap_devices)
+    else:
+        asked = {"pcap": pcap is not None, "ipv6": ipv6, "tcp": tcp != "linux-like"}
+        pcap = None
+        place = targets.live(
+            target, ca_file, seed, [name for name, is_so in asked.items() if is_so]
+        )
+    world = place.world
     host = WorldHost(world)
     if progress is not None:
         host.progress = lambda now: progress(now / 1e9, until_ns / 1e9)
     loop = VirtualLoop(host, until_ns)  # type: ignore[abstract]  # what is missing are its fences
-    lab = Lab(host, loop, seed)
+    lab = Lab(host, loop, seed, place)
     start = time.perf_counter()
     try:
-        with _interruptible(host), surroundings(seed, host.now):
+        with _interruptible(host), surroundings(seed, host.now if target is None else None):
             ending = _drive(loop, function(lab, **values))
         verdicts = world.judge()
         wall_s = time.perf_counter() - start
-        return _collect(lab, function, values, until_ns, wall_s, ending, verdicts, pcap, pcap_side)
+        return _collect(
+            lab, place, function, values, until_ns, wall_s, ending, verdicts, pcap, pcap_side
+        )
     finally:
         lab.live = False
         loop.cancel_all()
         loop.close()
         world.close()
-
-
-def _capture_path(pcap: object) -> str:
-    if pcap is None:
-        return ""
-    if not isinstance(pcap, (str, os.PathLike)):
-        raise UsageError(f"run: pcap={pcap!r} is no path; write pcap='run.pcap'")
-    return str(Path(pcap))
-
-
-def _names(pcap_devices: object) -> list[str]:
-    if isinstance(pcap_devices, str) or not isinstance(pcap_devices, Sequence):
-        raise UsageError(
-            f"run: pcap_devices={pcap_devices!r} is no list of names; write ['desk', 'wall']"
-        )
-    return [units.text(name, "run: pcap_devices") for name in pcap_devices]
 
 
 def _drive(loop: VirtualLoop, scenario: object) -> str:
@@ -124,8 +126,17 @@ def _drive(loop: VirtualLoop, scenario: object) -> str:
     if task.cancelled():
         raise asyncio.CancelledError("the scenario cancelled itself")
     if error := task.exception():
+        if _is_not_applicable(error):
+            return Ending.NOT_APPLICABLE
         raise error
     return "returned"
+
+
+def _is_not_applicable(error: BaseException) -> bool:
+    """The scenario went no further than what cannot be had here."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(_is_not_applicable(one) for one in error.exceptions)
+    return isinstance(error, NotApplicableError)
 
 
 @contextmanager
@@ -150,6 +161,7 @@ def _interruptible(host: WorldHost) -> Iterator[None]:
 
 def _collect(
     lab: Lab,
+    place: Place,
     function: Scenario,
     values: Mapping[str, object],
     until_ns: int,
@@ -159,7 +171,8 @@ def _collect(
     pcap: str | os.PathLike[str] | None,
     pcap_side: str,
 ) -> Result:
-    world, (verdicts, violations) = lab.world, judged
+    world = place.world
+    verdicts, violations = _findings(judged, lab.not_applicable)
     return Result(
         scenario=getattr(function, "__name__", str(function)),
         seed=lab.seed,
@@ -169,7 +182,7 @@ def _collect(
         wall_s=wall_s,
         interrupted=ending == Ending.INTERRUPTED,
         fingerprint=world.fingerprint(),
-        versions=_versions(any(client.has_tls for client in lab.clients_made)),
+        versions=_versions(place, any(client.has_tls for client in lab.clients_made)),
         events=np.frombuffer(world.events(), trace.EVENT),
         texts=tuple(world.texts()),
         actors=tuple(world.actors()),
@@ -188,18 +201,34 @@ def _collect(
         clients=tuple(lab.clients_made),
         fleets=tuple(fleet.info() for fleet in lab.fleets_made),
         links={name: link.describe() for name, link in lab.links_made.items()},
-        verdicts=tuple(Verdict(*row) for row in verdicts),
-        violations=tuple(
-            Violation(name, tuple(statements.split()), at, what, tuple(events))
-            for name, statements, at, what, events in violations
-        ),
-        gauges=world.gauges() if lab.broker_made else {},
-        simulator_events=_sim.simulator_events(world),
+        verdicts=verdicts,
+        violations=violations,
+        gauges=world.gauges() if lab.broker_made and not lab.is_foreign else {},
+        simulator_events=place.simulator_events(),
         pcap=None if pcap is None else Path(pcap),
         pcap_side=pcap_side,
         source=_source(function),
         ending=ending,
+        target=place.target,
+        not_applicable=tuple(lab.not_applicable),
     )
+
+
+def _findings(
+    judged: tuple[Sequence[Any], Sequence[Any]], not_applicable: Sequence[NotApplicable]
+) -> tuple[tuple[Verdict, ...], tuple[Violation, ...]]:
+    """The oracle's rows as verdicts and violations, less what could not be put to the test."""
+    verdicts = [Verdict(*row) for row in judged[0]]
+    violations = [
+        Violation(name, tuple(statements.split()), at, what, tuple(events))
+        for name, statements, at, what, events in judged[1]
+    ]
+    for missing in not_applicable:
+        for index, verdict in enumerate(verdicts):
+            found = sum(one.invariant == verdict.invariant for one in violations)
+            verdicts[index] = missing.judged(verdict, found)
+    moot = {one.invariant for one in verdicts if one.status == "not_applicable"}
+    return tuple(verdicts), tuple(one for one in violations if one.invariant not in moot)
 
 
 def _table(rows: Sequence[tuple[object, ...]], dtype: np.dtype[np.void]) -> np.ndarray:
@@ -215,7 +244,7 @@ def _source(function: Scenario) -> Path | None:
         return None
 
 
-def _versions(has_tls: bool) -> dict[str, str]:
+def _versions(place: Place, has_tls: bool) -> dict[str, str]:
     try:
         ours = metadata.version("mqttlab")
     except metadata.PackageNotFoundError:  # a package tree without its metadata
@@ -224,6 +253,6 @@ def _versions(has_tls: bool) -> dict[str, str]:
         "mqttlab": ours,
         "python": platform.python_version(),
         "numpy": np.__version__,
-        "ns3": _sim.ns3_version,
-        **({"openssl": _sim.openssl_version} if has_tls else {}),
+        **place.versions,
+        **(place.tls_versions if has_tls else {}),
     }

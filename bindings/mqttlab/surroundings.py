@@ -19,28 +19,17 @@ _SECOND_NS = 1_000_000_000
 
 
 @contextmanager
-def surroundings(seed: int, now: Callable[[], int]) -> Iterator[None]:
+def surroundings(seed: int, now: Callable[[], int] | None) -> Iterator[None]:
     """Inside, and in this thread, `time` tells virtual time, and `random`, `secrets`, `uuid` and
     `os.urandom` repeat from run to run. Names that a module has imported from `time` before are
     what they were.
 
-    `now`: nanoseconds since the start of the run.
+    `now`: nanoseconds since the start of the run. None: time is the real one, and of all these the
+    module `random` alone repeats.
     """
-    chance = random.Random(f"mqttlab/urandom/{seed}")
-    clocks: dict[str, Callable[[], Any]] = {
-        "time": lambda: EPOCH_S + now() / _SECOND_NS,
-        "time_ns": lambda: EPOCH_S * _SECOND_NS + now(),
-    }
-    for name in ("monotonic", "perf_counter"):
-        clocks[name] = lambda: now() / _SECOND_NS
-        clocks[f"{name}_ns"] = now
     state = random.getstate()
     random.seed(f"mqttlab/random/{seed}")
-    patches: list[tuple[Any, str, Callable[..., Any]]] = [
-        *((time, name, clock) for name, clock in clocks.items()),
-        (os, "urandom", chance.randbytes),
-        (random, "_urandom", chance.randbytes),  # of SystemRandom, and so of secrets
-    ]
+    patches = [] if now is None else _patches(seed, now)
     before = [getattr(module, name) for module, name, _ in patches]
     for (module, name, ours), theirs in zip(patches, before, strict=True):
         setattr(module, name, _here(ours, theirs))
@@ -50,6 +39,23 @@ def surroundings(seed: int, now: Callable[[], int]) -> Iterator[None]:
         for (module, name, _), theirs in zip(patches, before, strict=True):
             setattr(module, name, theirs)
         random.setstate(state)
+
+
+def _patches(seed: int, now: Callable[[], int]) -> list[tuple[Any, str, Callable[..., Any]]]:
+    """Modules, names in them, and what is to be there."""
+    chance = random.Random(f"mqttlab/urandom/{seed}")
+    clocks: dict[str, Callable[[], Any]] = {
+        "time": lambda: EPOCH_S + now() / _SECOND_NS,
+        "time_ns": lambda: EPOCH_S * _SECOND_NS + now(),
+    }
+    for name in ("monotonic", "perf_counter"):
+        clocks[name] = lambda: now() / _SECOND_NS
+        clocks[f"{name}_ns"] = now
+    return [
+        *((time, name, clock) for name, clock in clocks.items()),
+        (os, "urandom", chance.randbytes),
+        (random, "_urandom", chance.randbytes),  # of SystemRandom, and so of secrets
+    ]
 
 
 def _here(ours: Callable[..., Any], theirs: Callable[..., Any]) -> Callable[..., Any]:

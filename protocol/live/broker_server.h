@@ -47,8 +47,8 @@ class BrokerServer final : public Listener::Owner, public Connection::Owner {
  public:
   /// `access` may be null: everybody may do everything. What is recorded is kept, so its memory has
   /// no bound. `store` may be null: the state ends with the broker. What they refer to must outlive
-  /// it. Throws std::invalid_argument for a configuration that cannot work, std::system_error if the
-  /// process may not open as many files.
+  /// it. Throws std::invalid_argument for a configuration that cannot work, std::system_error if
+  /// the process may not open as many files.
   BrokerServer(boost::asio::io_context& io, BrokerConfig broker, ServerConfig config,
                std::uint64_t seed, Access* access, LogLines& log, BrokerTrace trace = {},
                Store* store = nullptr);

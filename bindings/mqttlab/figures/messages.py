@@ -19,6 +19,7 @@ from mqttlab.trace import DropReason, End, Kind, Packet
 __all__ = ["DROPS", "UNEXPLAINED", "Fate", "Messages"]
 
 UNEXPLAINED = "unexplained"
+UNTOLD = "ended inside the broker, which does not tell why"
 INTERRUPTED = "under way when the run was interrupted"
 DROPS = {
     DropReason.QUEUE_FULL: "broker's queue for the subscriber was full (messages)",
@@ -164,6 +165,8 @@ def _reasons(
     drop = messages.first(drops[np.isin(view.events["text"][drops], mine)])
     code = view.events["code"][drop.clip(max=max(size - 1, 0))] if size else drop
     cut = _next_close(view, links, accepted)
+    target = view.result.target
+    untold = target is not None and not target.own
     cases: list[tuple[NDArray[np.bool_], str]] = [
         (delivered, ""),
         ((sent == size) & messages.publisher_died, "publisher died before it was sent"),
@@ -177,6 +180,7 @@ def _reasons(
         ((inward < size), "arrived, but the subscriber's application never took it"),
         ((outward < size) & (cut < size), "cut on the way to the subscriber"),
         ((accepted < size) & (cut < size), "cut before the broker could send it"),
+        ((accepted < size) & untold, UNTOLD),
     ]
     rest = INTERRUPTED if view.disturbed else UNEXPLAINED
     codes = np.select([mask for mask, _ in cases], list(range(len(cases))), len(cases))

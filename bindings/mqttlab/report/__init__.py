@@ -47,6 +47,8 @@ def _command(result: Result) -> str:
     known = result.scenario in catalog.installed() or result.source is None
     words = ["mqttlab", "run", result.scenario if known else f"{result.source}:{result.scenario}"]
     words += ["--seed", str(result.seed), "--until", f"{result.until_s:g}s"]
+    if result.target:
+        words += ["--target", result.target.url]
     for key, value in result.parameters.items():
         if value is not None:
             text = str(value).lower() if isinstance(value, bool) else str(value)

@@ -15,7 +15,7 @@ __all__ = ["Headline", "headline"]
 class Headline:
     """What a reader sees first."""
 
-    status: str  # "pass", "fail" or "partial"
+    status: str  # "pass", "fail", "partial" or "moot"
     title: str
     sentence: str
 
@@ -29,8 +29,8 @@ def headline(found: Mapping[str, Any]) -> Headline:
         return Headline(
             "fail",
             f"{', '.join(broken)} violated.",
-            f"{_number(count, 'finding')} in {found['virtual_s'] / 60:.1f} virtual minutes. "
-            + _promises(found),
+            f"{_number(count, 'finding')} in {found['virtual_s'] / 60:.1f} "
+            f"{'' if found['target'] else 'virtual '}minutes. " + _promises(found),
         )
     if found["interrupted"]:
         return Headline(
@@ -39,6 +39,16 @@ def headline(found: Mapping[str, Any]) -> Headline:
             f"Stopped at {found['virtual_s']:.0f} s of {found['until_s']:.0f} s; what is "
             "shown is valid up to there. " + _promises(found),
         )
+    moot = [v["invariant"] for v in found["verdicts"] if v["status"] == "not_applicable"]
+    if moot:
+        all_of_it = len(moot) == len(found["verdicts"])
+        return Headline(
+            "moot",
+            "Not applicable." if all_of_it else f"{', '.join(moot)} not applicable.",
+            f"{found['not_applicable'][-1]['what']}: {found['not_applicable'][-1]['why']}."
+            if all_of_it
+            else _promises(found),
+        )
     held = sum(v["status"] == "pass" for v in found["verdicts"])
     return Headline("pass", f"No violation. {held} invariants hold.", _promises(found))
 
@@ -46,6 +56,8 @@ def headline(found: Mapping[str, Any]) -> Headline:
 def _promises(found: Mapping[str, Any]) -> str:
     """What became of the messages at the persistent subscriber, else at the clean one."""
     levels = found["qos"] or found["qos_clean_subscriber"]
+    if not levels and found["target"] and found["target"]["transport"] != "tcp":
+        return "What became of messages cannot be seen inside TLS and WebSocket."
     if not levels:
         return "Nobody subscribed to anything."
     zero, one, two = (levels[level] for level in "012")

@@ -16,6 +16,7 @@ from mqttlab.figures.messages import Fate
 from mqttlab.report.charts import Bar, Curve, bytes_chart, latency_chart, layers_of
 from mqttlab.report.headline import headline
 from mqttlab.report.invariants import MEANING
+from mqttlab.report.summary import against
 from mqttlab.report.timeline import Timeline
 
 __all__ = ["render"]
@@ -44,6 +45,7 @@ def render(analysis: Analysis, found: Mapping[str, Any], command: str) -> str:
     bars = _bars(found)
     return template.render(
         run=found,
+        against=against(analysis.result.target) if analysis.result.target else None,
         style=Markup(_file("style.css")),
         headline=headline(found),
         meaning=MEANING,

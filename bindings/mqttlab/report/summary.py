@@ -10,9 +10,9 @@ from rich.table import Table
 
 from mqttlab.figures import Analysis, figures
 from mqttlab.report.headline import headline
-from mqttlab.result import Result
+from mqttlab.result import Result, Target
 
-__all__ = ["show"]
+__all__ = ["against", "show"]
 
 _MOST_FINDINGS = 10
 
@@ -30,19 +30,29 @@ def show(result: Result, page: Path, console: Console) -> None:
         )
     if len(result.violations) > _MOST_FINDINGS:
         console.print(f"  ... and {len(result.violations) - _MOST_FINDINGS} more in run.json")
+    for missing in result.not_applicable:
+        console.print(f"[yellow]not applicable:[/] {missing.what}: {missing.why}", highlight=False)
     for key in ("qos", "qos_clean_subscriber"):
         if found[key]:
             name = found["subscriber" if key == "qos" else "clean_subscriber"]
             session = "persistent" if key == "qos" else "clean"
             console.print(_levels(f"{name}, {session} session", found[key]))
+    span = f"virtual {result.virtual_s:.0f} s in {result.wall_s:.1f} s"
+    if result.target:
+        span = f"live against {against(result.target)}, {result.virtual_s:.1f} s"
     console.print(
-        f"virtual {result.virtual_s:.0f} s in {result.wall_s:.1f} s, {len(result.events)} events, "
-        f"fingerprint {result.fingerprint[:16]}",
+        f"{span}, {len(result.events)} events, fingerprint {result.fingerprint[:16]}",
         highlight=False,
     )
     if result.interrupted:
         console.print(f"Interrupted: results are partial, valid up to {result.virtual_s:.0f} s.")
     console.print(f"report: {page}", highlight=False, soft_wrap=True)
+
+
+def against(target: Target) -> str:
+    """A target in words."""
+    version = target.version or "a broker that does not tell its version"
+    return f"our own broker ({version})" if target.own else f"{target.url} ({version})"
 
 
 def _levels(title: str, levels: dict[str, Any]) -> Table:

@@ -1,0 +1,149 @@
+"""What `mqttlab run` has beside `mqttlab.run`: words into values, time passing, errors located."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from mqttlab.errors import Error, UsageError
+from mqttlab.parameters import Scenario, bind
+from mqttlab.result import Target
+from mqttlab.units import Duration
+
+__all__ = ["again", "file_of", "located", "parameters_of", "progress", "times"]
+
+
+def parameters_of(settings: tuple[str, ...], devices: int | None) -> dict[str, object]:
+    """--set and --devices as one mapping; texts are converted where the scenario is known."""
+    values: dict[str, object] = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not key or not equals:
+            raise UsageError(f"--set {setting!r}: write --set key=value")
+        if key in values:
+            raise UsageError(f"--set {setting!r}: {key} is set twice; give it once")
+        values[key] = value
+    if devices is not None:
+        if "devices" in values:
+            raise UsageError("--devices and --set devices=: give one of them")
+        values["devices"] = devices
+    return values
+
+
+def again(
+    scenario: str,
+    seed: int,
+    until: str | None,
+    target: Target | None,
+    cafile: Path | None,
+    parameters: Mapping[str, object],
+) -> str:
+    """The command line that repeats a run."""
+    words = ["mqttlab", "run", scenario, "--seed", str(seed)]
+    words += ["--until", until] if until is not None else []
+    words += ["--target", target.url] if target else []
+    words += ["--cafile", str(cafile)] if cafile else []
+    for key, value in parameters.items():
+        words += ["--set", f"{key}={value}"]
+    return shlex.join(words)
+
+
+@contextmanager
+def located(scenario: str) -> Iterator[None]:
+    """What a scenario's own code raises becomes one line with file and line number."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        cause: BaseException = error
+        while isinstance(cause, BaseExceptionGroup):
+            cause = cause.exceptions[0]
+        if isinstance(cause, UsageError) and not file_of(scenario).endswith(".py"):
+            raise cause from None  # about a parameter: the place in an installed file says nothing
+        place = _place(cause, file_of(scenario))
+        if isinstance(cause, Error):
+            kind = UsageError if isinstance(cause, UsageError) else Error
+            raise kind(f"{place}{cause}") from error
+        raise Error(f"{place}{type(cause).__name__}: {cause}") from error
+
+
+def file_of(scenario: str) -> str:
+    """The file's part of FILE.py or FILE.py:function."""
+    return scenario.partition(":")[0]
+
+
+def _place(error: BaseException, path: str) -> str:
+    """ "my.py:12: " for the innermost line of the scenario's file in a traceback, or ""."""
+    frames = traceback.extract_tb(error.__traceback__)
+    if path.endswith(".py"):
+        here = [f for f in frames if Path(f.filename).resolve() == Path(path).resolve()]
+    else:
+        here = [f for f in frames if Path(f.filename).parent.name == "scenarios"]
+    return f"{here[-1].filename}:{here[-1].lineno}: " if here else ""
+
+
+@contextmanager
+def _bar(what: str) -> Iterator[Callable[[float, float], None] | None]:
+    """A bar of the run's time on a terminal, nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    columns = (
+        TextColumn(what),
+        BarColumn(),
+        TextColumn("{task.fields[reached]}"),
+        TextColumn("wall"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("run", total=None, reached="")
+        yield lambda now, until: bar.update(
+            task, completed=now, total=until, reached=f"{now:.0f} of {until:.0f} s"
+        )
+
+
+def times(function: Scenario, given: Mapping[str, object]) -> str:
+    """The parameters that make a scenario shorter, as `--set` takes them."""
+    return ", ".join(
+        f"{key}={value:g}s"
+        for key, value in bind(function, given).items()
+        if isinstance(value, Duration)
+    )
+
+
+@contextmanager
+def progress(shorter: str | None) -> Iterator[Callable[[float, float], None] | None]:
+    """Shows how a run goes on, on a terminal.
+
+    `shorter`: of a run in real time, the parameters that would make it so; None: a simulated one.
+    In real time one line says first how long it may take.
+    """
+    with _bar("virtual time" if shorter is None else "time") as bar:
+        if shorter is None:
+            yield bar
+            return
+        told = False
+
+        def tell(now: float, until: float) -> None:
+            nonlocal told
+            if not told:
+                less = f"; shorter with --set: {shorter}" if shorter else ""
+                click.echo(
+                    f"mqttlab: in real time, {until:g} s at the most (--until){less}; "
+                    "Ctrl-C ends it, and what there is is valid",
+                    err=True,
+                )
+            told = True
+            if bar is not None:
+                bar(now, until)
+
+        yield tell
