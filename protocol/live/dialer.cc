@@ -7,7 +7,7 @@
 namespace mqttlab::live {
 namespace {
 
-std::string text_of(const boost::asio::ip::tcp::endpoint& endpoint) {
+std::string authority_of(const boost::asio::ip::tcp::endpoint& endpoint) {
   return authority(endpoint.address().to_string(), endpoint.port());
 }
 
@@ -44,14 +44,14 @@ void Dialer::try_next() {
     if (!error) {
       socket_.set_option(Tcp::no_delay(true));
       socket_.native_non_blocking(true);
-      own_address_ = text_of(socket_.local_endpoint());
+      own_address_ = authority_of(socket_.local_endpoint());
       return std::exchange(done_, nullptr)(socket_.release(), {}, "");
     }
     boost::system::error_code ignored;
     socket_.close(ignored);
     if (next_ != found_.end()) return try_next();
     fail(cause_of(error),
-         "cannot connect to " + text_of(address->endpoint()) + ": " + error.message());
+         "cannot connect to " + authority_of(address->endpoint()) + ": " + error.message());
   });
 }
 
