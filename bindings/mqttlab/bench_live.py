@@ -12,12 +12,8 @@ import json
 import os
 import platform
 import resource
-import shutil
-import socket
 import subprocess
-import tempfile
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,26 +22,16 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+import mqttlab
 from mqttlab import programs
+from mqttlab.bench_brokers import BROKERS, certificate, serve, stripped_bytes, version_of
 from mqttlab.errors import Error, UsageError
 
-__all__ = ["BROKERS", "ROWS", "Comparison", "Row", "compare", "load", "serve", "show"]
+__all__ = ["BROKERS", "ROWS", "Comparison", "Footprint", "Row", "compare", "load", "serve", "show"]
 
 GENERATOR = "mqttlab-bench"
-START_S = 10.0  # for a broker to listen
 # So that at most 200 KiB wait for the one subscriber of a fan-in: no broker need drop anything.
 IN_FLIGHT = {"point-to-point": 20, "fan-out": 20, "fan-in": 2}
-
-# The same as mqttlab-broker's defaults.
-MOSQUITTO = """
-listener {port} 127.0.0.1
-allow_anonymous true
-persistence false
-max_inflight_messages 20
-max_queued_messages 1000
-set_tcp_nodelay true
-log_dest none
-"""
 
 
 @dataclass(frozen=True)
@@ -80,69 +66,6 @@ class Comparison:
     def cpu_ratio(self) -> float:
         """Of our CPU time to theirs: 0.5 is half of it."""
         return self.cpu_us[0] / self.cpu_us[1]
-
-
-def _ours(port: int, _: Path, tls: tuple[Path, Path] | None) -> list[str]:
-    url = f"{'tls' if tls else 'tcp'}://127.0.0.1:{port}"
-    words = [programs.path_of("mqttlab-broker"), "--listen", url, "--allow-anonymous"]
-    return [*words, "--cert", str(tls[0]), "--key", str(tls[1])] if tls else words
-
-
-def _mosquitto(port: int, directory: Path, tls: tuple[Path, Path] | None) -> list[str]:
-    found = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
-    if not found:
-        raise UsageError("--against mosquitto: it is not installed; apt-get install mosquitto")
-    config = directory / "mosquitto.conf"
-    files = f"certfile {tls[0]}\nkeyfile {tls[1]}\nuser root\n" if tls else ""
-    config.write_text(MOSQUITTO.format(port=port) + files)
-    return [found, "-c", str(config)]
-
-
-# Port, a directory of its own, certificate and key if it is to serve TLS: the command.
-Command = Callable[[int, Path, tuple[Path, Path] | None], list[str]]
-BROKERS: dict[str, Command] = {"mqttlab": _ours, "mosquitto": _mosquitto}
-
-
-@contextmanager
-def serve(name: str, tls: tuple[Path, Path] | None = None) -> Iterator[tuple[int, int]]:
-    """A broker on a free port of 127.0.0.1 while the block lasts: its port and process id.
-
-    `tls`: certificate and key.
-    """
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    with tempfile.TemporaryDirectory() as directory:
-        command = BROKERS[name](port, Path(directory), tls)
-        log = Path(directory) / "log"
-        with log.open("wb") as output:
-            process = subprocess.Popen(command, stdout=output, stderr=output)
-        try:
-            _wait_for(name, port, process, log)
-            yield port, process.pid
-        finally:
-            process.terminate()
-            process.wait()
-
-
-def _wait_for(name: str, port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + START_S
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        except OSError:
-            ended = process.poll() is not None
-            if ended or time.monotonic() > until:
-                said = log.read_text(errors="replace").strip() or "nothing"
-                raise Error(f"{name} does not listen on port {port}; it said: {said}") from None
-            _linger(process, 0.05)
-
-
-def _linger(process: subprocess.Popen[bytes], timeout_s: float) -> None:
-    try:
-        process.wait(timeout_s)
-    except subprocess.TimeoutExpired:
-        return
 
 
 def load(port: int, arguments: Sequence[str], pid: int | None = None) -> dict[str, Any]:
@@ -188,40 +111,53 @@ def compare(row: Row, other: str, rounds: int, duration_s: float) -> Comparison:
     return Comparison(row, (cpu[0], cpu[1]), (per_s[0], per_s[1]), (generator[0], generator[1]))
 
 
-@contextmanager
-def _certificate() -> Iterator[tuple[Path, Path]]:
-    """A certificate of 127.0.0.1 that is its own authority, and its key, while the block lasts."""
-    with tempfile.TemporaryDirectory() as directory:
-        certificate, key = (Path(directory) / name for name in ("cert.pem", "key.pem"))
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-             "-nodes", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
-             "-days", "2", "-out", certificate, "-keyout", key],
-            check=True, capture_output=True,
-        )  # fmt: skip
-        yield certificate, key
+@dataclass(frozen=True)
+class Footprint:
+    """What a small machine needs for a broker. Sizes in bytes."""
+
+    broker: str
+    program_bytes: int
+    """Of its file, stripped."""
+    transport: str
+    resident_bytes: dict[int, int]
+    """By the number of connections that do nothing; from 0 on."""
+
+    @property
+    def bytes_per_connection(self) -> float:
+        """Of the largest number."""
+        count = max(self.resident_bytes)
+        return (self.resident_bytes[count] - self.resident_bytes[0]) / count
 
 
-def idle(connections: int, other: str) -> dict[str, dict[str, float]]:
-    """Resident bytes of each broker per connection that does nothing, over TCP and over TLS."""
+def idle(connections: int, other: str) -> list[Footprint]:
+    """Of each broker, over TCP and over TLS, with none, 1,000 and so many connections."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < connections + 64:
         raise UsageError(f"--idle {connections}: this process may open {hard} files; ulimit -n")
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    arguments = ["--pattern", "idle", "--idle", str(connections), "--duration", "1"]
-    found: dict[str, dict[str, float]] = {"tcp": {}, "tls": {}}
+    counts = sorted({min(1_000, connections), connections})
     try:
-        with _certificate() as certificate:
-            for transport, name in itertools.product(found, ("mqttlab", other)):
-                words, files = list(arguments), None
-                if transport == "tls":
-                    files = certificate
-                    words += ["--cafile", str(certificate[0]), "--connect-timeout", "300"]
-                with serve(name, files) as (port, pid):
-                    size = load(port, words, pid)["broker_bytes_per_connection"]
-                    found[transport][name] = float(size)
+        with certificate() as files:
+            return [
+                Footprint(name, stripped_bytes(name), transport, _resident_bytes(name, counts, tls))
+                for transport, tls in (("tcp", None), ("tls", files))
+                for name in ("mqttlab", other)
+            ]
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def _resident_bytes(
+    name: str, counts: Sequence[int], tls: tuple[Path, Path] | None
+) -> dict[int, int]:
+    found: dict[int, int] = {}
+    for count in counts:
+        words = ["--pattern", "idle", "--idle", str(count), "--duration", "1"]
+        words += ["--cafile", str(tls[0]), "--connect-timeout", "300"] if tls else []
+        with serve(name, tls) as (port, pid):
+            resident = load(port, words, pid)["broker_resident_bytes"]
+        found.setdefault(0, resident["before"])
+        found[count] = resident["connected"]
     return found
 
 
@@ -240,14 +176,72 @@ def show(
         label = f"{number} of {len(rows)}: {row.pattern} QoS {row.qos} {row.payload_bytes} B"
         with console.status(label):
             results.append(compare(row, other, rounds, duration_s))
-    memory = idle(connections, other) if connections else {}
-    if results:
-        console.print(_table(results, other))
-        console.print(LEGEND)
-    for line in _idle_lines(memory, connections):
-        console.print(line)
+    footprints: list[Footprint] = []
+    if connections:
+        with console.status(f"{connections:,} idle connections"):
+            footprints = idle(connections, other)
+    tables = _tables(results, footprints, other)
+    for table in tables:
+        console.print(_shown(table))
+        console.print(table.legend)
     if out:
-        _write(out, results, other, memory, connections, rounds, duration_s)
+        command = f"mqttlab bench live --against {other}"
+        command += f" --rounds {rounds} --duration {duration_s:g}" if rows else " --pattern idle"
+        command += f" --idle {connections}" if connections else ""
+        document: dict[str, Any] = {
+            "command": command,
+            "versions": {"mqttlab": mqttlab.__version__, other: version_of(other)},
+            "machine": _machine(),
+            "rows": [asdict(one) | {"cpu_ratio": one.cpu_ratio} for one in results],
+            "footprints": [asdict(one) for one in footprints],
+        }
+        _write(out, document, tables)
+
+
+@dataclass(frozen=True)
+class _Table:
+    """Words come first, figures after them."""
+
+    columns: Sequence[str]
+    words: int
+    rows: Sequence[Sequence[str]]
+    legend: str
+
+
+LOAD_LEGEND = (
+    "µs: CPU time of the broker per delivery. /s: deliveries per second. "
+    "gen. µs: CPU time of the generator per delivery with either, on a core of its own."
+)
+IDLE_LEGEND = (
+    "Program: its file, stripped. Resident: memory with so many connections that do nothing. "
+    "B each: what each of the most has added."
+)
+
+
+def _tables(
+    results: Sequence[Comparison], footprints: Sequence[Footprint], other: str
+) -> list[_Table]:
+    tables = []
+    if results:
+        cpu, per_s = ([f"{unit} mqttlab", f"{unit} {other}", "ratio"] for unit in ("µs", "/s"))
+        columns = ["pattern", "QoS", "bytes", *cpu, *per_s, "gen. µs", "gen. µs"]
+        tables.append(_Table(columns, 1, [_cells(one) for one in results], LOAD_LEGEND))
+    if footprints:
+        counts = footprints[0].resident_bytes
+        resident = [f"resident with {count:,}" for count in counts]
+        columns = ["broker", "transport", "program", *resident, "B each"]
+        rows = [
+            [one.broker, one.transport, _kib(one.program_bytes)]
+            + [_kib(size) for size in one.resident_bytes.values()]
+            + [f"{one.bytes_per_connection:,.0f}"]
+            for one in footprints
+        ]
+        tables.append(_Table(columns, 2, rows, IDLE_LEGEND))
+    return tables
+
+
+def _kib(size: int) -> str:
+    return f"{size / 1024:,.0f} KiB"
 
 
 def _cells(one: Comparison) -> list[str]:
@@ -263,65 +257,29 @@ def _cells(one: Comparison) -> list[str]:
     ]
 
 
-def _idle_lines(memory: dict[str, dict[str, float]], connections: int) -> list[str]:
-    return [
-        f"{transport}: {', '.join(f'{name} {size:,.0f} B' for name, size in sizes.items())} "
-        f"resident for each of {connections:,} idle connections"
-        for transport, sizes in memory.items()
-    ]
-
-
-LEGEND = (
-    "µs: CPU time of the broker per delivery. /s: deliveries per second. "
-    "gen. µs: CPU time of the generator per delivery with either, on a core of its own."
-)
-
-
-def _columns(other: str) -> list[str]:
-    cpu = ["µs mqttlab", f"µs {other}", "ratio"]
-    per_s = ["/s mqttlab", f"/s {other}", "ratio"]
-    return ["pattern", "QoS", "bytes", *cpu, *per_s, "gen. µs", "gen. µs"]
-
-
-def _table(results: Sequence[Comparison], other: str) -> Table:
+def _shown(of: _Table) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in _columns(other):
-        table.add_column(column, no_wrap=True, justify="left" if column == "pattern" else "right")
-    for one in results:
-        table.add_row(*_cells(one))
+    for number, column in enumerate(of.columns):
+        table.add_column(column, no_wrap=True, justify="left" if number < of.words else "right")
+    for row in of.rows:
+        table.add_row(*row)
     return table
 
 
-def _write(
-    out: Path,
-    results: Sequence[Comparison],
-    other: str,
-    memory: dict[str, dict[str, float]],
-    connections: int,
-    rounds: int,
-    duration_s: float,
-) -> None:
-    command = f"mqttlab bench live --against {other}"
-    command += f" --rounds {rounds} --duration {duration_s:g}" if results else " --pattern idle"
-    command += f" --idle {connections}" if connections else ""
-    machine = {"cpu": _cpu(), "cores": os.cpu_count(), "system": platform.platform()}
-    rows = [asdict(one) | {"cpu_ratio": one.cpu_ratio} for one in results]
-    document: dict[str, Any] = {
-        "command": command,
-        "versions": _versions(other),
-        "machine": machine,
-        "rows": rows,
-    }
-    document |= {"idle_connections": connections, "idle_bytes_per_connection": memory}
+def _write(out: Path, document: dict[str, Any], tables: Sequence[_Table]) -> None:
     out.mkdir(parents=True, exist_ok=True)
     (out / "table.json").write_text(json.dumps(document, indent=2) + "\n")
-    lines = [f"`{command}` on {machine['cpu']}, {machine['cores']} cores."]
-    if results:
-        lines += [LEGEND, "", f"| {' | '.join(_columns(other))} |", "| --- " + "| ---: " * 10 + "|"]
-    lines += [f"| {' | '.join(_cells(one))} |" for one in results]
-    for line in _idle_lines(memory, connections):
-        lines += ["", f"{line}."]
+    machine = document["machine"]
+    lines = [f"`{document['command']}` on {machine['cpu']}, {machine['cores']} cores."]
+    for table in tables:
+        rule = "| --- " * table.words + "| ---: " * (len(table.columns) - table.words) + "|"
+        lines += ["", table.legend, "", f"| {' | '.join(table.columns)} |", rule]
+        lines += [f"| {' | '.join(row)} |" for row in table.rows]
     (out / "table.md").write_text("\n".join(lines) + "\n")
+
+
+def _machine() -> dict[str, Any]:
+    return {"cpu": _cpu(), "cores": os.cpu_count(), "system": platform.platform()}
 
 
 def _cpu() -> str:
@@ -329,12 +287,3 @@ def _cpu() -> str:
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return platform.machine()
-
-
-def _versions(other: str) -> dict[str, str]:
-    import mqttlab
-
-    with tempfile.TemporaryDirectory() as directory:
-        program = BROKERS[other](0, Path(directory), None)[0]
-    said = subprocess.run([program, "-h"], capture_output=True, text=True).stdout
-    return {"mqttlab": mqttlab.__version__, other: said.partition("\n")[0]}

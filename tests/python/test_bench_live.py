@@ -5,6 +5,7 @@ Nothing here looks at times.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -260,10 +261,11 @@ def test_a_comparison_is_written(tmp_path: Any, capsys: pytest.CaptureFixture[st
     assert run("bench", "live", *words, *rows, "--out", str(tmp_path)) == cli.OK
     table = json.loads((tmp_path / "table.json").read_text())
     assert [row["row"]["qos"] for row in table["rows"]] == [1]
-    memory = table["idle_bytes_per_connection"]
-    assert {transport: set(sizes) for transport, sizes in memory.items()} == {
-        transport: {"mqttlab", "mosquitto"} for transport in ("tcp", "tls")
-    }
+    footprints = {(one["broker"], one["transport"]): one for one in table["footprints"]}
+    assert set(footprints) == set(itertools.product(("mqttlab", "mosquitto"), ("tcp", "tls")))
+    for one in footprints.values():
+        assert 0 < one["resident_bytes"]["0"] <= one["resident_bytes"]["20"]
+        assert one["program_bytes"] > 0
     assert "mosquitto version" in table["versions"]["mosquitto"]
     assert "| point-to-point | 1 | 64 |" in (tmp_path / "table.md").read_text()
     assert "point-to-point" in capsys.readouterr().out
