@@ -4,7 +4,7 @@ when the check is taken out.
     .venv/bin/python tests/statements/run.py                      every row
     .venv/bin/python tests/statements/run.py --sample 60 --seed 1    rows drawn by the seed
     .venv/bin/python tests/statements/run.py 5:MQTT-3.3.2-8 3:MQTT-3.1.2-24
-    .venv/bin/python tests/statements/run.py --list               citations only, nothing is built
+    .venv/bin/python tests/statements/run.py --list        citations; do all faults compile?
 
 Exit status 1 if a row is neither enforced and tested nor explained, or a sabotage is not noticed.
 """
@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from citations import AREAS, HERE, ROOT, Row, rows, sites, tests
-from instrument import instrumented, made_by_hand
+from instrument import instrumented, made_by_hand, sabotage
 
 BUILD = ROOT / "build/statements"
 TREE = BUILD / "tree"
@@ -102,7 +102,8 @@ def write(path: Path, text: str) -> None:
         path.write_text(text)
 
 
-def build(areas: set[str]) -> None:
+def lay_out() -> None:
+    """The instrumented copy of what is built."""
     wanted = {TREE / name for name in instrumented()}
     folders = ["protocol", *(f"tests/{area}" for area in [*AREAS, "support"])]
     files = [p for f in folders for p in (ROOT / f).rglob("*") if p.suffix in (".h", ".cc", ".txt")]
@@ -115,6 +116,31 @@ def build(areas: set[str]) -> None:
         if path.is_file() and path not in wanted:
             path.unlink()
     write(BUILD / "off.h", (HERE / "off.h").read_text())
+
+
+def compile_handmade() -> None:
+    """Faults made by hand are code that nothing else compiles: each folder's files with any, as
+    one source, so that it takes seconds.
+    """
+    lay_out()
+    folders = defaultdict(list)
+    for name in sabotage():
+        folders[Path(name).parent].append(f'#include "{name}"\n')
+    compiler = ["g++", "-std=c++20", "-fsyntax-only", "-w", "-x", "c++", '-DMQTTLAB_VERSION=""']
+    compiler += ["-I.", "-include", str(BUILD / "off.h"), "-"]
+
+    def compile(includes: list[str]) -> str:
+        source = "".join(includes)
+        done = subprocess.run(compiler, cwd=TREE, input=source, capture_output=True, text=True)
+        return "" if done.returncode == 0 else errors_in(done.stderr)
+
+    with ThreadPoolExecutor(JOBS) as pool:
+        if errors := [text for text in pool.map(compile, folders.values()) if text]:
+            sys.exit("\n".join([*errors, "sabotage.toml: a fault does not fit the code any more"]))
+
+
+def build(areas: set[str]) -> None:
+    lay_out()
     options = ["-DMQTTLAB_SIM=OFF", "-DMQTTLAB_LIVE=OFF", "-DMQTTLAB_TESTS=ON"]
     options += ["-DCMAKE_BUILD_TYPE=Debug"]
     flags = f"-DCMAKE_CXX_FLAGS=-g0 -O0 -w -include {BUILD / 'off.h'}"
@@ -124,8 +150,14 @@ def build(areas: set[str]) -> None:
     targets = [f"test_{area}" for area in sorted(areas)]
     built = subprocess.run(["ninja", "-C", str(out), *targets], capture_output=True, text=True)
     if built.returncode:
-        errors = [line for line in built.stdout.splitlines() if "error" in line or "FAILED" in line]
-        sys.exit("\n".join([*errors[:20], "run.py: the instrumented copy does not build"]))
+        sys.exit(f"{errors_in(built.stdout)}\nrun.py: the instrumented copy does not build")
+
+
+def errors_in(said: str) -> str:
+    """Of a compiler, the lines that count."""
+    return "\n".join(
+        [line for line in said.splitlines() if "error" in line or "FAILED" in line][:20]
+    )
 
 
 def run(area: str, names: list[str], off: str) -> str:
@@ -202,7 +234,7 @@ def main() -> int:
     parser.add_argument("rows", nargs="*")
     parser.add_argument("--sample", type=int, help="how many rows to take out")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--list", action="store_true", help="build and take out nothing")
+    parser.add_argument("--list", action="store_true", help="run nothing")
     arguments = parser.parse_args()
     if unknown := [row for row in arguments.rows if row not in rows()]:
         parser.error(f"no row {', '.join(unknown)}; rows are 3:MQTT-..., 5:MQTT-..., 5:U-...")
@@ -212,7 +244,9 @@ def main() -> int:
         found = drawn = [f for f in found if f.row.key in arguments.rows]
     elif arguments.sample:
         drawn = random.Random(arguments.seed).sample(drawn, min(arguments.sample, len(drawn)))
-    if not arguments.list:
+    if arguments.list:
+        compile_handmade()
+    else:
         build({area for finding in drawn for area in finding.tests})
         baseline(drawn)
         with ThreadPoolExecutor(JOBS) as pool:
