@@ -74,8 +74,8 @@ async def busy(lab: Lab) -> None:
     """Ends while a fleet is publishing."""
     await lab.broker()
     lab.fleet(
-        lab.devices(2, "busy-{}"),
-        interval="5ms",
+        lab.devices(20, "busy-{}"),
+        interval="10ms",
         start_within="10ms",
         retain=True,
         clean_session=False,
