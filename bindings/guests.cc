@@ -3,8 +3,11 @@
 #include <pybind11/stl.h>
 
 #include <array>
+#include <optional>
+#include <string>
 #include <string_view>
 
+#include "bindings/access_texts.h"
 #include "bindings/lab_world.h"
 #include "sim/world.h"
 
@@ -28,6 +31,15 @@ class Streams {
  private:
   LabWorld& lab_;
 };
+
+using Text = std::optional<AccessTexts::Text>;
+
+bool add_broker(const Streams& streams, std::uint16_t port, const BrokerConfig& config,
+                const Text& passwords, const Text& acl, bool anonymous, bool scram) {
+  const AccessTexts access{passwords, acl, anonymous, scram, std::nullopt, std::nullopt};
+  const Random random(streams.world().seed(), "broker/" + std::to_string(port) + "/access");
+  return streams.world().add_side_broker(port, config, access.make(random));
+}
 
 trace::Death death(std::string_view how) {
   return how == "fin"     ? trace::Death::fin
@@ -87,7 +99,9 @@ void bind_guests(py::module_& m) {
       .def("close", [](Streams& s, sim::StreamId stream) { s.guests().close(stream); })
       .def("end", [](Streams& s, sim::StreamId stream,
                      const std::string& how) { s.guests().end(stream, death(how)); })
-      .def("take", &take);
+      .def("take", &take)
+      .def("add_broker", &add_broker, "port"_a, "config"_a, "passwords"_a = py::none(),
+           "acl"_a = py::none(), "anonymous"_a = true, "scram"_a = false);
 }
 
 }  // namespace mqttlab::bindings

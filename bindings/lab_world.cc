@@ -35,14 +35,7 @@ class SlowAccess final : public Access {
 }  // namespace
 
 void LabWorld::add_broker(const std::string& name, BrokerConfig config, const AccessTexts& access) {
-  AccessPolicy policy{.anonymous = access.anonymous, .scram = access.scram};
-  if (const auto& text = access.passwords)
-    policy.passwords = PasswordFile::parse(text->first, text->second);
-  if (const auto& text = access.acl) policy.acl = AclFile::parse(text->first, text->second);
-  policy.tokens = access.tokens;
-  if (policy.passwords || policy.acl || policy.tokens || policy.scram || access.delays ||
-      !access.anonymous)
-    access_ = make_access(std::move(policy), Random(world().seed(), "broker/" + name + "/access"));
+  access_ = access.make(Random(world().seed(), "broker/" + name + "/access"));
   if (access.delays)
     access_ = std::make_unique<SlowAccess>(world(), std::move(access_), *access.delays);
   world().add_broker(name, config, access_.get());

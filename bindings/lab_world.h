@@ -10,24 +10,12 @@
 #include <utility>
 #include <vector>
 
-#include "protocol/broker/access_policy.h"
-#include "protocol/broker/delayed_access.h"
+#include "bindings/access_texts.h"
 #include "protocol/oracle/oracle.h"
 #include "protocol/world/fleet.h"
 #include "protocol/world/world.h"
 
 namespace mqttlab::bindings {
-
-/// Who may do what, as the contents of files in mosquitto's formats and the files' names.
-struct AccessTexts {
-  using Text = std::pair<std::string, std::string>;  // content, name
-  std::optional<Text> passwords;
-  std::optional<Text> acl;
-  bool anonymous = true;  ///< clients without a user name may connect
-  bool scram = false;
-  std::optional<JwtConfig> tokens;
-  std::optional<AccessDelays> delays;
-};
 
 class LabWorld {
  public:

@@ -6,18 +6,19 @@
 namespace mqttlab::sim {
 
 BrokerHost::BrokerHost(Network& network, const Security& security, BrokerConfig config,
-                       std::uint64_t seed, Access* access, trace::Log& log, trace::Actor actor)
+                       std::uint64_t seed, Access* access, trace::Log* log, trace::Actor actor,
+                       const Listeners& listeners)
     : security_(security),
       log_(log),
       actor_(actor),
-      broker_(std::move(config), seed, access, &log, actor),
+      broker_(std::move(config), seed, access, log, actor),
       alarm_([this] {
         broker_.advance(virtual_now());
         settle();
       }) {
-  for (const Transport transport : {over::tcp, over::tls, over::ws, over::wss})
-    network.serve(port_of(transport),
-                  [this, transport](const Arrival& arrival) { accepted(arrival, transport); });
+  for (const auto& [port, transport] : listeners)
+    network.serve(
+        port, [this, carrier = transport](const Arrival& arrival) { accepted(arrival, carrier); });
 }
 
 void BrokerHost::accepted(const Arrival& arrival, Transport transport) {
@@ -31,7 +32,8 @@ void BrokerHost::accepted(const Arrival& arrival, Transport transport) {
 }
 
 trace::TappedPeer BrokerHost::carried(Stream& stream, const Introduction& introduction) {
-  trace::Tap tap(log_, trace::End::broker, actor_, stream.connection(), virtual_now());
+  std::optional<trace::Tap> tap;
+  if (log_) tap.emplace(*log_, trace::End::broker, actor_, stream.connection(), virtual_now());
   Peer& peer = broker_.accept(stream.connection(), virtual_now(), introduction.certificate);
   return {peer, std::move(tap)};
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "protocol/broker/broker.h"
@@ -15,8 +16,11 @@ namespace mqttlab::sim {
 
 class BrokerHost : public StreamOwner {
  public:
+  /// Where it listens, and for what.
+  using Listeners = std::vector<std::pair<std::uint16_t, Transport>>;
+  /// `log`: may be null, then nothing is recorded.
   BrokerHost(Network& network, const Security& security, BrokerConfig config, std::uint64_t seed,
-             Access* access, trace::Log& log, trace::Actor actor);
+             Access* access, trace::Log* log, trace::Actor actor, const Listeners& listeners);
   [[nodiscard]] const Broker& broker() const { return broker_; }
 
   void decide(RequestId request, Decision decision);
@@ -37,7 +41,7 @@ class BrokerHost : public StreamOwner {
   void tidy(std::uint32_t connection);
 
   const Security& security_;
-  trace::Log& log_;
+  trace::Log* const log_;
   trace::Actor actor_;
   Broker broker_;
   Alarm alarm_;

@@ -42,6 +42,7 @@ struct World::State {
   Network network;
   std::unique_ptr<Security> security;
   std::unique_ptr<BrokerHost> broker;
+  std::vector<std::pair<std::unique_ptr<Access>, std::unique_ptr<BrokerHost>>> side_brokers;
   std::unique_ptr<Guests> guests;
   std::vector<std::unique_ptr<Device>> devices;  // by DeviceId; cyclers must stay where they are
   std::exception_ptr error;
@@ -71,11 +72,15 @@ World::~World() { drop_clients(); }
 void World::make_broker(trace::Actor actor, const std::string& name, BrokerConfig config,
                         Access* access) {
   const std::uint64_t seed_of_broker = Random(seed(), "broker/" + name).next();
+  BrokerHost::Listeners listeners;
+  for (const Transport transport : {over::tcp, over::tls, over::ws, over::wss})
+    listeners.emplace_back(port_of(transport), transport);
   std::filesystem::path keys = state_->config.pcap_path;
   if (!keys.empty()) keys.replace_extension(".keys");
   state_->security = std::make_unique<Security>(seed(), config.connect_timeout, keys.string());
-  state_->broker = std::make_unique<BrokerHost>(
-      state_->network, *state_->security, std::move(config), seed_of_broker, access, log(), actor);
+  state_->broker =
+      std::make_unique<BrokerHost>(state_->network, *state_->security, std::move(config),
+                                   seed_of_broker, access, &log(), actor, listeners);
   state_->guests = std::make_unique<Guests>(state_->network, log(), actor);
 }
 
@@ -142,6 +147,18 @@ void World::handle(ClientId client, std::function<void(const ClientEvent&)> hand
   host(client).handle([state = state_.get(), call = std::move(handler)](const ClientEvent& event) {
     state->guarded([&] { call(event); });
   });
+}
+
+bool World::add_side_broker(std::uint16_t port, BrokerConfig config,
+                            std::unique_ptr<Access> access) {
+  static_cast<void>(guests());  // there is a site
+  if (state_->network.serves(port)) return false;
+  const std::uint64_t seed_of_broker = Random(seed(), "broker/" + std::to_string(port)).next();
+  auto broker = std::make_unique<BrokerHost>(state_->network, *state_->security, std::move(config),
+                                             seed_of_broker, access.get(), nullptr, trace::Actor{},
+                                             BrokerHost::Listeners{{port, over::tcp}});
+  state_->side_brokers.emplace_back(std::move(access), std::move(broker));
+  return true;
 }
 
 Guests& World::guests() {

@@ -46,6 +46,11 @@ class World final : public mqttlab::World {
   /// A guest of the device dials a port of the site.
   StreamId dial(DeviceId device, std::uint16_t port);
 
+  /// One more broker of ours at the site, over TCP, on a port of its own; false if that is taken.
+  /// It is not in the trace, which has one broker.
+  [[nodiscard]] bool add_side_broker(std::uint16_t port, BrokerConfig config,
+                                     std::unique_ptr<Access> access);
+
   void set_link(DeviceId device, bool up) override;
   void stop_cycles() override;
   void set_loss_free() override;

@@ -5,7 +5,7 @@ Errors: mqttlab.UsageError for a wrong argument, mqttlab.Error for a second worl
 
 from typing import Any
 
-from mqttlab._core import World
+from mqttlab._core import BrokerConfig, World
 
 ns3_version: str
 openssl_version: str
@@ -36,6 +36,18 @@ class Streams:
     def listen(self, port: int) -> bool:
         """False: the port is taken."""
     def unlisten(self, port: int) -> None: ...
+    def add_broker(
+        self,
+        port: int,
+        config: BrokerConfig,
+        passwords: tuple[str, str] | None = None,
+        acl: tuple[str, str] | None = None,
+        anonymous: bool = True,
+        scram: bool = False,
+    ) -> bool:
+        """One more broker of ours, outside of the trace; arguments as of World.add_broker. False:
+        the port is taken.
+        """
     def write(self, stream: int, bytes: bytes) -> int:
         """How many bytes are unwritten now."""
     def await_drain(self, stream: int, low_bytes: int) -> None:

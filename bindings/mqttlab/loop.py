@@ -265,7 +265,9 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         context: contextvars.Context | None = None,
     ) -> asyncio.TimerHandle:
         """Runs `callback(*args)` after `delay` seconds, rounded to the nanosecond."""
-        due = self._host.now() + self._nanoseconds(delay, "call_later")
+        delay_ns = self._nanoseconds(delay, "call_later")
+        # Who waits for an instant in floats may ask for less than a nanosecond, and then again.
+        due = self._host.now() + (max(delay_ns, 1) if delay > 0 else delay_ns)
         return self._set_timer(due, callback, args, context)
 
     def call_at(
@@ -276,7 +278,10 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         context: contextvars.Context | None = None,
     ) -> asyncio.TimerHandle:
         """Runs `callback(*args)` at `when` seconds, on the scale of time()."""
-        return self._set_timer(self._nanoseconds(when, "call_at"), callback, args, context)
+        due = self._nanoseconds(when, "call_at")
+        if when > self.time():
+            due = max(due, self._host.now() + 1)  # as in call_later
+        return self._set_timer(due, callback, args, context)
 
     def _set_timer(
         self, due: int, callback: Callable[..., object], args: tuple[Any, ...], context: Any

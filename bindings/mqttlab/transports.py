@@ -22,7 +22,8 @@ _CAUSES = {"reset": errno.ECONNRESET, "timeout": errno.ETIMEDOUT}
 class StreamTransport(asyncio.Transport):
     """As a socket's transport, but for half-closed connections: the end of one way ends both.
 
-    `abort()` resets the connection. Bytes leave after the present callbacks, at the same instant.
+    `abort()` does what the kernel does when a socket is closed: FIN behind what it has taken, RST
+    if something is unread. Bytes leave after the present callbacks, at the same instant.
     """
 
     def __init__(
@@ -121,12 +122,12 @@ class StreamTransport(asyncio.Transport):
             self._streams.world.close(self._stream)
 
     def abort(self) -> None:
-        """Resets the connection."""
+        """Ends the connection now: what the socket has not taken is lost."""
         self._force_close(None)
 
     def _force_close(self, error: BaseException | None) -> None:
         if not self._lost:
-            self._streams.world.end(self._stream, "reset")
+            self._streams.world.end(self._stream, "fin")
             self.lose(error)
 
     # What the world tells, by way of Streams. The protocol is called as any callback is: later, and

@@ -22,6 +22,7 @@ from mqttlab.conformance.prove import prove
 from mqttlab.conformance.runner import Outcome, Settings, run
 from mqttlab.conformance.sabotage import drop
 from mqttlab.conformance.target import serve
+from mqttlab.conformance.times import Times
 
 PACKAGE = Path(conformance.__file__).parent
 SAMPLE, SEED = 60, 1
@@ -107,8 +108,7 @@ def judge(tmp_path: Path, program: str, *cases: Case) -> list[Outcome]:
         f'name = "made up"\nstart = ["{sys.executable}", "{tmp_path}/broker.py", "{{port1}}"]\n'
         '[endpoints]\nplain = "tcp://127.0.0.1:{port1}"\n'
     )
-    times = conformance.trial.LIVE
-    settings = Settings(times=type(times)(0.5, 0.05, 1, 0.2, 0.2, 0.2), limit_s=5)
+    settings = Settings(times=Times(0.5, 0.05, 1, 0.2, 0.2, 0.2, limit_s=5))
     with serve("profile", profile) as target:
         return asyncio.run(run([(one, 4) for one in cases], target, settings))
 

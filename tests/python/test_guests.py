@@ -231,7 +231,7 @@ def test_a_writer_is_paused_while_its_reader_does_not_read() -> None:
     mqttlab.run(scenario, until="5min")
 
 
-def test_close_says_all_and_abort_resets() -> None:
+def test_close_says_all_and_abort_only_what_the_socket_has() -> None:
     async def scenario(lab: Lab) -> None:
         lab.broker("site")
         device = lab.device("device", "lte")
@@ -248,8 +248,7 @@ def test_close_says_all_and_abort_resets() -> None:
         assert await closed.lost is None
         assert closed.told == ["made", "eof", "lost"]
         assert closed.size == 500_000
-        assert isinstance(await aborted.lost, ConnectionResetError)
-        assert aborted.told == ["made", "lost"]
+        assert await aborted.lost is None
         assert aborted.size < 500_000
 
     mqttlab.run(scenario, until="5min")

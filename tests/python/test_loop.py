@@ -74,6 +74,22 @@ def test_sleep_takes_virtual_time_only(loop: VirtualLoop, world: ClockWorld) -> 
     assert world.asked == [100 * SECOND]
 
 
+def test_a_wait_of_less_than_a_nanosecond_takes_time(loop: VirtualLoop) -> None:
+    """Programs wait until a float instant is reached, again and again."""
+
+    async def main() -> None:
+        await asyncio.sleep(1)
+        due = loop.time() + 1e-10
+        while loop.time() < due:
+            await asyncio.sleep(due - loop.time())
+        loop.call_at(loop.time() + 1e-10, lambda: seen.append(loop.time()))
+        await asyncio.sleep(1)
+
+    seen: list[float] = []
+    complete(loop, main())
+    assert seen == [1.000000002]
+
+
 def test_callbacks_run_in_the_order_in_which_they_became_ready(loop: VirtualLoop) -> None:
     seen: list[str] = []
     loop.call_later(2, seen.append, "third")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import random
 import shlex
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from mqttlab.conformance import document, exports, page
 from mqttlab.conformance.cases import VERSIONS, Case, load, statements
 from mqttlab.conformance.prove import Proof, prove
 from mqttlab.conformance.runner import Settings, run
-from mqttlab.conformance.target import serve
+from mqttlab.conformance.target import Target, serve
 from mqttlab.conformance.verdicts import Verdict
 from mqttlab.errors import UsageError
 
@@ -37,9 +37,15 @@ _MOST_OTHERS = 5  # cases that may turn red together; more ask for another sabot
     "--target",
     default="live",
     show_default=True,
-    metavar="live|HOST:PORT|URL",
-    help="Our broker, started for the run; or one at an address: tcp://, tls://, ws:// "
-    "and wss:// with a path.",
+    metavar="live|sim|HOST:PORT|URL",
+    help="Our broker, started for the run; the same in virtual time; or one at an address: "
+    "tcp://, tls://, ws:// and wss:// with a path.",
+)
+@click.option(
+    "--impairment",
+    metavar="PROFILE",
+    help="With --target sim: the link between cases and broker, such as umts or umts,loss=2%; "
+    "`mqttlab links` lists them.",
 )
 @click.option(
     "--profile",
@@ -67,7 +73,13 @@ _MOST_OTHERS = 5  # cases that may turn red together; more ask for another sabot
 )
 @click.option("--others", is_flag=True, help="With --prove: which other cases turn red as well.")
 @click.option("--sample", type=click.IntRange(1), help="That many cases, drawn by --seed.")
-@click.option("--seed", type=int, default=1, show_default=True)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**63 - 1),
+    default=1,
+    show_default=True,
+    help="Of --sample, and of --target sim: it decides everything there.",
+)
 @click.option("--brief", is_flag=True, help="No wire logs of what passed in the report.")
 @click.option("--compare", is_flag=True, help="Merge conformance.json files into one report.")
 @click.option(
@@ -79,6 +91,7 @@ _MOST_OTHERS = 5  # cases that may turn red together; more ask for another sabot
 @click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def main(
     target: str,
+    impairment: str | None,
     profile: Path | None,
     versions: tuple[str, ...],
     section: str | None,
@@ -109,15 +122,18 @@ def main(
         pairs = random.Random(seed).sample(pairs, sample)
     if listing:
         return _list(cases, pairs, console)
-    settings = Settings(strict=strict, token=_run_token())
-    with serve(target, profile) as served:
-        command = _command(target, profile, strict)
+    if target != "sim" and impairment:
+        raise UsageError(f"--impairment {impairment}: only --target sim has such links")
+    with _target(target, profile, seed, impairment, out) as served:
+        token = "sim" if target == "sim" else _run_token()
+        settings = Settings(served.times, strict=strict, token=token)
+        command = _command(target, profile, strict, seed, impairment)
         if proving:
             return _prove(
                 pairs, served, replace(settings, at_once=_AT_ONCE_PROVING), others, out, console
             )
         began = time.monotonic()
-        outcomes = asyncio.run(run(pairs, served, settings))
+        outcomes = served.complete(run(pairs, served, settings))
         wall_s = time.monotonic() - began
         found = document.build(
             served.name, "server", outcomes, command, strict, wall_s, logs=not brief
@@ -167,11 +183,27 @@ def _run_token() -> str:
     return "".join(random.SystemRandom().choice(digits) for _ in range(3))
 
 
-def _command(target: str, profile: Path | None, strict: bool) -> str:
+def _target(
+    name: str, profile: Path | None, seed: int, impairment: str | None, out: Path | None
+) -> AbstractContextManager[Target]:
+    if name != "sim":
+        return serve(name, profile)
+    if profile:
+        raise UsageError(f"--profile {profile}: --target sim is our broker; leave it out")
+    from mqttlab.conformance.simulated import CLEAN, simulated  # it needs ns-3
+
+    return simulated(seed, impairment or CLEAN, out and _folder(out) / "run.pcap")
+
+
+def _command(
+    target: str, profile: Path | None, strict: bool, seed: int, impairment: str | None
+) -> str:
     words = ["mqttlab", "conformance"]
     words += ["--target", target] if target != "live" or not profile else []
     words += ["--profile", str(profile)] if profile else []
     words += ["--strict"] if strict else []
+    words += ["--impairment", impairment] if impairment else []
+    words += ["--seed", str(seed)] if target == "sim" else []
     return shlex.join(words)
 
 
@@ -229,7 +261,7 @@ def _prove(
     out: Path | None,
     console: Console,
 ) -> int:
-    proofs = asyncio.run(prove(pairs, served, settings, others=others))
+    proofs = served.complete(prove(pairs, served, settings, others=others))
     tried = [one for one in proofs if one.after]
     green = [one for one in proofs if one.green]
     red = len(tried) - len(green)
@@ -297,10 +329,17 @@ def _write(out: Path, found: dict[str, Any]) -> None:
     _write_file(out, "badge.svg", exports.badge(found))
 
 
-def _write_file(out: Path, name: str, text: str) -> None:
+def _folder(out: Path) -> Path:
     try:
         out.mkdir(parents=True, exist_ok=True)
-        (out / name).write_text(text, "utf-8")
+    except OSError as error:
+        raise UsageError(f"--out {out}: {error.strerror}; name another DIR") from None
+    return out
+
+
+def _write_file(out: Path, name: str, text: str) -> None:
+    try:
+        (_folder(out) / name).write_text(text, "utf-8")
     except OSError as error:
         raise UsageError(
             f"--out {out}: cannot write {name}: {error.strerror}; name another DIR"

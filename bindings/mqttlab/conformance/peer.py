@@ -309,6 +309,8 @@ class Peer(asyncio.Protocol):
     async def disconnect(self, **fields: Any) -> None:
         """DISCONNECT, then the link is closed, and the target has seen it."""
         self.send("DISCONNECT", **fields)
+        if parting_s := self.trial.times.parting_s:
+            await self.until(lambda: self.ended, parting_s)
         await self.close()
 
     async def close(self) -> None:
@@ -318,7 +320,7 @@ class Peer(asyncio.Protocol):
         self._end("local")
 
     async def cut(self) -> None:
-        """Reset, without a word."""
+        """Fin or reset at once, without a word."""
         if self._transport:
             self._transport.abort()
         self._end("local")

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from mqttlab.conformance.cases import Case, statements
 from mqttlab.conformance.sabotage import Sabotage
 from mqttlab.conformance.target import Target
-from mqttlab.conformance.trial import LIVE, Entry, Fault, Times, Trial
+from mqttlab.conformance.times import LIVE, Times
+from mqttlab.conformance.trial import Entry, Fault, Trial
 from mqttlab.conformance.verdicts import Ending, TargetError, Verdict
 
 __all__ = ["Outcome", "Settings", "run", "run_one", "token"]
@@ -29,7 +30,6 @@ class Settings:
     times: Times = LIVE
     strict: bool = False
     at_once: int = 24
-    limit_s: float = 60.0  # for one case
     token: str = "r0"  # of this run, in client ids and topics: three letters and digits at most
 
 
@@ -144,6 +144,14 @@ async def run_one(
     sabotage: Sabotage | None = None,
 ) -> Outcome:
     """One case. `settings.token`: of this run and case."""
+    name = f"{case.name} {_VERSION_NAMES[version]}"
+    outcome: Outcome = await target.at(name, _run_one(case, version, target, settings, sabotage))
+    return outcome
+
+
+async def _run_one(
+    case: Case, version: int, target: Target, settings: Settings, sabotage: Sabotage | None
+) -> Outcome:
     trial = Trial(
         case,
         version,
@@ -156,13 +164,13 @@ async def run_one(
     trial.began = trial.now
     verdict, observed = Verdict.PASS, ""
     try:
-        async with asyncio.timeout(settings.limit_s):
+        async with asyncio.timeout(settings.times.limit_s):
             await case.run(trial)
         observed = "; ".join(trial.notes)
     except Ending as ending:
         verdict, observed = ending.verdict, str(ending)
     except TimeoutError:
-        verdict, observed = Verdict.ERROR, f"no verdict within {settings.limit_s:g} s"
+        verdict, observed = Verdict.ERROR, f"no verdict within {settings.times.limit_s:g} s"
     except TargetError as error:
         verdict, observed = Verdict.ERROR, str(error)
     except Exception as error:  # a case's own mistake must not end the run, and never look green

@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,11 +20,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mqttlab import programs
+from mqttlab.conformance.times import LIVE, Times
 from mqttlab.conformance.verdicts import NotClaimed, TargetError
 from mqttlab.conformance.websocket import WebSocketClient
 from mqttlab.errors import Error, UsageError
 
-__all__ = ["Target", "serve"]
+__all__ = ["OURS", "Endpoint", "Target", "serve"]
 
 _SCHEMES = {"tcp": 1883, "tls": 8883, "ws": 80, "wss": 443}
 _START_S = 10.0
@@ -80,6 +81,11 @@ class Target:
     profile: dict[str, Any] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
     restart: Callable[[], None] | None = None
+    times: Times = LIVE
+    complete: Callable[[Coroutine[Any, Any, Any]], Any] = asyncio.run
+    """Runs a coroutine that speaks to the target; what it returns."""
+    at: Callable[[str, Awaitable[Any]], Awaitable[Any]] = lambda name, program: program
+    """Runs something where it has a link of its own, if the target has such places."""
 
     async def open(
         self,
@@ -137,7 +143,7 @@ class Target:
         return str(value)
 
 
-_OURS = """
+OURS = """
 name = "mqttlab"
 start = ["{mqttlab-broker}", "--listen", "tcp://127.0.0.1:{port1}", "--listen",
          "ws://127.0.0.1:{port2}/mqtt", "--allow-anonymous", "--receive-maximum", "100"]
@@ -168,7 +174,7 @@ def serve(name: str, profile: Path | None = None) -> Iterator[Target]:
     """The target while the block lasts. `name`: "live", an address, or "profile" for one that the
     profile starts. Errors: UsageError, Error if what is to be started does not listen.
     """
-    said = tomllib.loads(profile.read_text() if profile else _OURS if name == "live" else "")
+    said = tomllib.loads(profile.read_text() if profile else OURS if name == "live" else "")
     if "start" not in said:
         listed = said.get("endpoints", {})
         endpoints = {name: Endpoint.parse(url, str(profile)) for name, url in listed.items()}

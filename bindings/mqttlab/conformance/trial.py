@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mqttlab.conformance.peer import Peer
 from mqttlab.conformance.sabotage import Sabotage
+from mqttlab.conformance.times import Times
 from mqttlab.conformance.verdicts import Ending, Failed
 from mqttlab.conformance.wire import V5, Packet
 
@@ -17,27 +18,9 @@ if TYPE_CHECKING:
     from mqttlab.conformance.cases import Case
     from mqttlab.conformance.target import Target
 
-__all__ = ["LIVE", "Entry", "Times", "Trial"]
+__all__ = ["Entry", "Trial"]
 
-_LOOK_S = 0.01  # between two looks at several peers
 _LONG_S = 3600  # a session that outlives any case
-
-
-@dataclass(frozen=True)
-class Times:
-    """What waiting costs. In virtual time it costs nothing, so there it can be long."""
-
-    patience_s: float  # for what should come
-    quiet_s: float  # for what should not, after a barrier
-    unit_s: int  # keep alives, expiries and delays are multiples of this
-    slack_s: float  # how late a target's timers may be
-    sweep_s: float  # how late it may notice that a client is silent
-    early_s: float  # how early, by the clocks of both ends
-
-
-# Seconds are whole in MQTT, so 1 s is the shortest keep alive. Timers of brokers that tick once a
-# second are up to that late; some look for silent clients every 5 s, and 3.1.2.10 lets them.
-LIVE = Times(patience_s=3.0, quiet_s=0.15, unit_s=1, slack_s=2.0, sweep_s=7.0, early_s=0.2)
 
 
 @dataclass(frozen=True)
@@ -106,7 +89,7 @@ class Trial:
         """What `ready`, which may look at several peers, says once it is true, or in the end."""
         due = self.now + (self.times.patience_s if within_s is None else within_s)
         while not (found := ready()) and self.now < due:
-            await asyncio.sleep(_LOOK_S)
+            await asyncio.sleep(self.times.look_s)
         return found
 
     def note(self, text: str) -> None:
@@ -157,6 +140,7 @@ class Trial:
         sign that needs no wait, so here it is only given the time of one exchange.
         """
         await peer.cut()
+        await self.sleep(self.times.parting_s)
         other = await self.connect(f"w{len(self.peers)}")
         await other.barrier()
         await other.disconnect()

@@ -1,0 +1,130 @@
+"""Our broker in virtual time as a target: each case on a device of its own, all on one network."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+import tomllib
+from collections import Counter
+from collections.abc import Awaitable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mqttlab import broker_options
+from mqttlab.conformance.target import OURS, Endpoint, Target
+from mqttlab.conformance.times import IMPAIRED, VIRTUAL
+from mqttlab.errors import Error, UsageError
+
+__all__ = ["CLEAN", "impairment", "simulated"]
+
+CLEAN = "ethernet"
+"""The link of a run without impairment: a millisecond, and nothing lost."""
+
+_log = logging.getLogger(__name__)
+_SITE = "broker"
+_UNTIL = "365d"
+_LIMITED, _GUARDED = 1884, 1885  # ports
+
+
+@contextmanager
+def simulated(seed: int, link: str, pcap: Path | None) -> Iterator[Target]:
+    """The broker of OURS, while the block lasts. `seed`: decides everything. `link`: as
+    `impairment` has it. `pcap`: a capture of all cases.
+
+    Errors: UsageError for a link that there is not.
+    """
+    profile, options = impairment(link)
+    said = tomllib.loads(OURS)
+    with tempfile.TemporaryDirectory(prefix="mqttlab-") as directory:
+        world = _World(seed, profile, options, pcap, _brokers(said, Path(directory)))
+        target = Target(
+            "mqttlab", world.endpoints, {"guarded": said["guarded"]}, times=VIRTUAL,
+            complete=world.complete, at=world.at,
+        )  # fmt: skip
+        if link != CLEAN:
+            target.name = f"mqttlab over {link}, seed {seed}"
+            target.times = IMPAIRED
+        yield target
+
+
+def impairment(text: str) -> tuple[str, dict[str, Any]]:
+    """A link: "umts", or "umts,loss=2%,delay=1s" with options of `lab.link`. Errors: UsageError."""
+    from mqttlab.links import make_link
+
+    profile, *words = text.split(",")
+    options: dict[str, Any] = {}
+    for word in words:
+        name, found, value = word.partition("=")
+        if not found or name not in ("rate", "delay", "jitter", "loss", "queue"):
+            raise UsageError(
+                f"--impairment {text!r}: {word!r}; write rate=, delay=, jitter=, loss= or queue="
+            )
+        options[name] = int(value) if name == "queue" and value.isdigit() else value
+    make_link(profile, profile, **options)
+    return profile, options
+
+
+def _brokers(said: Mapping[str, Any], directory: Path) -> dict[int, broker_options.BrokerOptions]:
+    """Options of the brokers beside the plain one, by port: what OURS says to our program."""
+    guarded, users, acl = said["guarded"], directory / "users", directory / "acl"
+    lines = [
+        broker_options.scram_line(guarded[f"{who}user"], guarded[f"{who}password"], salt=b"salt")
+        for who in ("", "scram_")
+    ]
+    users.write_text("\n".join([*lines, ""]))
+    acl.write_text(said["files"]["acl"])
+    return {
+        _LIMITED: {"maximum_qos": 1, "max_packet_size": 2000},
+        _GUARDED: {"passwords": os.fspath(users), "scram": True, "acl": os.fspath(acl)},
+    }
+
+
+class _World:
+    """One simulated run, in which a coroutine speaks to the brokers."""
+
+    def __init__(
+        self, seed: int, profile: str, options: dict[str, Any], pcap: Path | None,
+        brokers: Mapping[int, broker_options.BrokerOptions],
+    ) -> None:  # fmt: skip
+        from mqttlab import _sim
+
+        self._seed, self._profile, self._options = seed, profile, options
+        self._pcap, self._brokers = pcap, brokers
+        self._places: Counter[str] = Counter()
+        self.endpoints = {
+            "plain": Endpoint("tcp", _SITE, _sim.ports["tcp"]),
+            "websocket": Endpoint("ws", _SITE, _sim.ports["ws"]),
+            "limited": Endpoint("tcp", _SITE, _LIMITED),
+            "guarded": Endpoint("tcp", _SITE, _GUARDED),
+        }
+
+    def complete(self, program: Coroutine[Any, Any, Any]) -> Any:
+        """As Target.complete."""
+        from mqttlab.runner import run
+
+        returned: list[Any] = []
+
+        async def conformance(lab: Any) -> None:
+            lab.broker(_SITE, receive_window=100)
+            for port, options in self._brokers.items():
+                config, access = broker_options.broker_config(_SITE, options)
+                lab.host.streams.world.add_broker(port, config, **access)
+            # As on real sockets: it ends a connection, and the case says what it was.
+            lab.loop.set_exception_handler(lambda _, context: _log.error("%s", context["message"]))
+            self._lab = lab
+            self._link = lab.link(self._profile, **self._options)
+            returned.append(await program)
+
+        run(conformance, seed=self._seed, until=_UNTIL, pcap=self._pcap)
+        if not returned:
+            raise Error(f"the cases were not through after {_UNTIL} of virtual time")
+        return returned[0]
+
+    async def at(self, name: str, program: Awaitable[Any]) -> Any:
+        """As Target.at: what the link of a case does is decided by the case's name and the seed."""
+        self._places[name] += 1
+        number = self._places[name]
+        device = self._lab.device(name if number == 1 else f"{name} {number}", self._link)
+        return await device.run(program)

@@ -1,0 +1,147 @@
+"""The conformance suite against our broker in virtual time, over clean links and lossy ones."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+pytest.importorskip("mqttlab._sim")
+
+from mqttlab import conformance
+from mqttlab.conformance import Trial, Verdict, command
+from mqttlab.conformance.cases import Case
+from mqttlab.conformance.prove import Proof, prove
+from mqttlab.conformance.runner import Outcome, Settings, run
+from mqttlab.conformance.sabotage import Sabotage, drop
+from mqttlab.conformance.simulated import CLEAN, simulated
+from mqttlab.errors import UsageError
+
+LIVE = Path(__file__).parents[2] / "results/conformance/mqttlab/conformance.json"
+LOSSY = "umts,loss=2%"
+
+Pairs = list[tuple[Case, int]]
+
+
+def all_cases() -> Pairs:
+    return [(one, version) for one in conformance.load() for version in one.versions]
+
+
+def outcomes_of(pairs: Pairs, link: str = CLEAN, seed: int = 1) -> list[Outcome]:
+    with simulated(seed, link, None) as target:
+        found: list[Outcome] = target.complete(run(pairs, target, Settings(target.times)))
+    return found
+
+
+@pytest.mark.parametrize("link", [CLEAN, LOSSY, "gprs"])
+def test_every_case_ends_as_on_real_sockets(link: str) -> None:
+    on_sockets = {
+        (one["name"], one["version"]): one["verdict"]
+        for one in json.loads(LIVE.read_text())["cases"]
+    }
+    found = {(one.case.name, one.version): one.verdict for one in outcomes_of(all_cases(), link)}
+    assert {key: str(verdict) for key, verdict in found.items()} == on_sockets
+
+
+def test_every_sabotage_turns_its_case_red() -> None:
+    with simulated(1, CLEAN, None) as target:
+        proofs: list[Proof] = target.complete(
+            prove(all_cases(), target, Settings(target.times), others=False)
+        )
+    assert [one.case.name for one in proofs if one.green] == []
+    assert sum(one.red for one in proofs) > 500
+
+
+def test_a_case_alone_meets_the_losses_that_it_met_among_all() -> None:
+    among = {(one.case.name, one.version): one.log for one in outcomes_of(all_cases(), LOSSY, 3)}
+    (case,) = (one for one in conformance.load() if one.name == "will.delayed")
+    (alone,) = outcomes_of([(case, 5)], LOSSY, 3)
+    (elsewhere,) = outcomes_of([(case, 5)], LOSSY, 4)
+
+    def times(log: Any) -> list[float]:
+        return [round(entry.at_s, 6) for entry in log]
+
+    assert times(alone.log) == times(among["will.delayed", "5.0"])
+    assert times(alone.log) != times(elsewhere.log)
+
+
+def test_a_report_is_the_same_in_every_process(
+    in_process: Callable[..., str], tmp_path: Path
+) -> None:
+    def report(hash_seed: int) -> dict[str, Any]:
+        out = tmp_path / str(hash_seed)
+        words = ["--target", "sim", "--impairment", LOSSY, "--seed", "5", "--out", str(out)]
+        in_process(
+            f"from mqttlab.conformance.command import main; main({words}, standalone_mode=False)",
+            hash_seed=hash_seed,
+        )
+        assert (out / "run.pcap").stat().st_size > 100_000
+        found: dict[str, Any] = json.loads((out / "conformance.json").read_text())
+        assert found.pop("wall_s") < 10
+        assert found["command"] == (
+            "mqttlab conformance --target sim --impairment umts,loss=2% --seed 5"
+        )
+        return found
+
+    assert report(1) == report(2)
+
+
+def made_up(body: Callable[[Trial], Any], recipe: Any = None) -> Outcome:
+    case = Case("made.up", ("3:MQTT-3.12.4-1",), "", "", body, recipe or drop("PINGRESP"))
+    (outcome,) = outcomes_of([(case, 4)])
+    return outcome
+
+
+def test_a_case_that_hangs_or_is_wrong_is_an_error() -> None:
+    async def hangs(t: Trial) -> None:
+        await asyncio.Event().wait()
+
+    async def wrong(t: Trial) -> None:
+        raise KeyError("oops")
+
+    class Wrong(Sabotage):
+        def packet(self, link: Any, packet: Any) -> Any:
+            raise LookupError("oops")
+
+    async def sabotaged(t: Trial) -> None:
+        t.sabotage = Wrong()
+        await t.connect()
+
+    for body, observed in (
+        (hangs, "no verdict within 3600 s"),
+        (wrong, "the case itself: KeyError"),
+        (sabotaged, "the sabotage itself: LookupError"),
+    ):
+        outcome = made_up(body)
+        assert outcome.verdict is Verdict.ERROR
+        assert observed in outcome.observed
+
+
+def test_a_broker_that_is_not_there_is_an_error() -> None:
+    async def dials(t: Trial) -> None:
+        object.__setattr__(t.target.endpoints["plain"], "port", 1)
+        await t.connect()
+
+    outcome = made_up(dials)
+    assert outcome.verdict is Verdict.ERROR
+    assert "no connection to tcp://broker:1" in outcome.observed
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--impairment", "umts"], "only --target sim"),
+        (["--target", "sim", "--impairment", "edge"], "unknown profile 'edge'"),
+        (["--target", "sim", "--impairment", "lte,los=1"], "'los=1'; write rate="),
+        (["--target", "sim", "--impairment", "lte,loss=2"], "loss"),
+        (["--target", "sim", "--profile", __file__], "leave it out"),
+    ],
+)
+def test_what_is_wrong_on_the_command_line_is_said(words: list[str], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        CliRunner().invoke(command.main, words, catch_exceptions=False)
