@@ -17,6 +17,7 @@ struct AccessTexts {
   std::optional<Text> acl;
   bool anonymous = true;  ///< clients without a user name may connect
   bool scram = false;
+  bool certificates = false;  ///< clients over TLS must have one, and are known by it
   std::optional<JwtConfig> tokens;
   std::optional<AccessDelays> delays;
 

@@ -36,7 +36,12 @@ using Text = std::optional<AccessTexts::Text>;
 
 bool add_broker(const Streams& streams, std::uint16_t port, const BrokerConfig& config,
                 const Text& passwords, const Text& acl, bool anonymous, bool scram) {
-  const AccessTexts access{passwords, acl, anonymous, scram, std::nullopt, std::nullopt};
+  const AccessTexts access{.passwords = passwords,
+                           .acl = acl,
+                           .anonymous = anonymous,
+                           .scram = scram,
+                           .tokens = {},
+                           .delays = {}};
   const Random random(streams.world().seed(), "broker/" + std::to_string(port) + "/access");
   return streams.world().add_side_broker(port, config, access.make(random));
 }

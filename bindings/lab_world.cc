@@ -38,7 +38,7 @@ void LabWorld::add_broker(const std::string& name, BrokerConfig config, const Ac
   access_ = access.make(Random(world().seed(), "broker/" + name + "/access"));
   if (access.delays)
     access_ = std::make_unique<SlowAccess>(world(), std::move(access_), *access.delays);
-  world().add_broker(name, config, access_.get());
+  world().add_broker(name, config, access_.get(), access.certificates);
   settings_.keep_alive_factor = config.keep_alive_factor;
   settings_.queue_qos0 = config.queue_qos0;
 }

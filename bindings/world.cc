@@ -253,21 +253,24 @@ void bind_world(py::module_& m) {
           "add_broker",
           [](LabWorld& lab, const std::string& name, const BrokerConfig& config,
              std::optional<AccessTexts::Text> passwords, std::optional<AccessTexts::Text> acl,
-             bool anonymous, bool scram, std::optional<JwtConfig> tokens,
+             bool anonymous, bool scram, bool certificates, std::optional<JwtConfig> tokens,
              std::optional<std::array<Time, 3>> decision_delay) {
-            lab.add_broker(name, config,
-                           {passwords, acl, anonymous, scram, tokens, delays(decision_delay)});
+            lab.add_broker(
+                name, config,
+                {passwords, acl, anonymous, scram, certificates, tokens, delays(decision_delay)});
           },
           "name"_a, "config"_a, "passwords"_a = py::none(), "acl"_a = py::none(),
-          "anonymous"_a = true, "scram"_a = false, "tokens"_a = py::none(),
-          "decision_delay"_a = py::none())
+          "anonymous"_a = true, "scram"_a = false, "certificates"_a = false,
+          "tokens"_a = py::none(), "decision_delay"_a = py::none())
       .def(
           "add_client",
-          [](LabWorld& lab, DeviceId device, const ClientConfig& config,
-             const std::string& transport) {
-            return lab.add_client(device, config, transport_named(transport));
+          [](LabWorld& lab, DeviceId device, const ClientConfig& config, const std::string& name,
+             Time certificate_until) {
+            Transport transport = transport_named(name);
+            transport.certificate_until = certificate_until;
+            return lab.add_client(device, config, transport);
           },
-          "device"_a, "config"_a, "transport"_a = "tcp")
+          "device"_a, "config"_a, "transport"_a = "tcp", "certificate_until"_a = 0)
       .def("add_fleet", &LabWorld::add_fleet, "name"_a, "clients"_a, "config"_a,
            py::return_value_policy::reference_internal)
       .def("allow", &LabWorld::allow, "converge_within"_a)

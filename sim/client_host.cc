@@ -5,13 +5,14 @@
 
 namespace mqttlab::sim {
 
-ClientHost::ClientHost(Network& network, const Security& security, DeviceIndex device,
+ClientHost::ClientHost(Network& network, Security& security, DeviceIndex device,
                        Transport transport, ClientConfig config, std::uint64_t seed,
                        trace::Log& log, trace::Actor actor, Ready ready)
     : network_(network),
       security_(security),
       device_(device),
       transport_(transport),
+      own_tls_(security.own_tls(transport, config.client_id)),
       log_(log),
       actor_(actor),
       client_(std::move(config), seed, &log, actor),
@@ -120,8 +121,9 @@ void ClientHost::drop_stream() {
 void ClientHost::connected(ns3::Ptr<ns3::Socket>) {
   if (dead_) return;
   const Dial dial = std::exchange(dialing_, {});
-  stream_ = std::make_unique<Stream>(dial.socket, dial.connection,
-                                     security_.client(transport_, dial.connection), *this);
+  FilterPlan plan = security_.client(transport_, dial.connection);
+  if (own_tls_) plan.tls = own_tls_;
+  stream_ = std::make_unique<Stream>(dial.socket, dial.connection, std::move(plan), *this);
   settle();
 }
 

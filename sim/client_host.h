@@ -18,7 +18,7 @@ class ClientHost final : public HostedClient, public StreamOwner {
   using Ready = std::function<void()>;
 
   /// `security` has prepared for the transport.
-  ClientHost(Network& network, const Security& security, DeviceIndex device, Transport transport,
+  ClientHost(Network& network, Security& security, DeviceIndex device, Transport transport,
              ClientConfig config, std::uint64_t seed, trace::Log& log, trace::Actor actor,
              Ready ready);
   ~ClientHost() override;
@@ -49,6 +49,7 @@ class ClientHost final : public HostedClient, public StreamOwner {
   const Security& security_;
   DeviceIndex device_;
   Transport transport_;
+  std::shared_ptr<const TlsContext> own_tls_;  // with a certificate; null: everybody's
   trace::Log& log_;
   trace::Actor actor_;
   Client client_;

@@ -26,8 +26,11 @@ struct Security::Identities {
   Credentials broker;
 };
 
-Security::Security(std::uint64_t seed, Time patience, std::string key_log_path)
-    : seed_(seed), patience_(patience), key_log_path_(std::move(key_log_path)) {
+Security::Security(std::uint64_t seed, Time patience, std::string key_log_path, bool certificates)
+    : seed_(seed),
+      patience_(patience),
+      certificates_(certificates),
+      key_log_path_(std::move(key_log_path)) {
   web_socket_.open_timeout = patience_;
 }
 
@@ -43,28 +46,46 @@ void Security::prepare(Transport transport) {
   if (!identities_) identities_ = std::make_unique<Identities>(seed_);
   if (!key_log_ && !key_log_path_.empty())
     key_log_ = std::make_unique<OutputFile>("key log", key_log_path_);
-  TlsSettings server;
-  server.certificate_pem = identities_->broker.certificate_pem;
-  server.key_pem = identities_->broker.key_pem;
-  server.alpn = {transport.web_socket ? "http/1.1" : "mqtt"};
-  server.handshake_timeout = patience_;
-  server.crypto = identities_->crypto;
-  server.epoch_s = epoch_s;
+  kind.server = std::make_shared<TlsContext>(settings(transport, TlsSettings::Role::server));
+  kind.client = std::make_shared<TlsContext>(settings(transport, TlsSettings::Role::client));
+}
+
+TlsSettings Security::settings(Transport transport, TlsSettings::Role role) {
+  TlsSettings made;
+  made.role = role;
+  made.alpn = {transport.web_socket ? "http/1.1" : "mqtt"};
+  made.crypto = identities_->crypto;
+  made.epoch_s = epoch_s;
+  if (role == TlsSettings::Role::client) {
+    made.ca_pem = identities_->authority.certificate_pem();
+    made.server_name = broker_name;
+    made.handshake_timeout = client_patience;
+    return made;
+  }
+  made.certificate_pem = identities_->broker.certificate_pem;
+  made.key_pem = identities_->broker.key_pem;
+  made.handshake_timeout = patience_;
+  if (certificates_) {
+    made.ca_pem = identities_->authority.certificate_pem();
+    made.client_certificate = ClientCertificate::required;
+  }
   if (key_log_)
-    server.key_log = [this](std::string_view line) {
+    made.key_log = [this](std::string_view line) {
       key_log_->write(line);
       key_log_->write("\n");
     };
-  TlsSettings client;
-  client.role = TlsSettings::Role::client;
-  client.ca_pem = identities_->authority.certificate_pem();
-  client.server_name = broker_name;
-  client.alpn = server.alpn;
-  client.handshake_timeout = client_patience;
-  client.crypto = identities_->crypto;
-  client.epoch_s = epoch_s;
-  kind.server = std::make_shared<TlsContext>(std::move(server));
-  kind.client = std::make_shared<TlsContext>(std::move(client));
+  return made;
+}
+
+std::shared_ptr<const TlsContext> Security::own_tls(Transport transport,
+                                                    const std::string& client_id) {
+  if (!transport.tls || transport.certificate_until == 0) return nullptr;
+  const Validity until{epoch_s, epoch_s + transport.certificate_until / second};
+  const Credentials own = identities_->authority.issue(client_id, until);
+  TlsSettings made = settings(transport, TlsSettings::Role::client);
+  made.certificate_pem = own.certificate_pem;
+  made.key_pem = own.key_pem;
+  return std::make_shared<TlsContext>(std::move(made));
 }
 
 FilterPlan Security::server(Transport transport) const {

@@ -23,8 +23,9 @@ class Security {
   static constexpr std::int64_t epoch_s = 1'767'225'600;
 
   /// `patience`: how long the broker waits for the end of a handshake, or of an upgrade.
+  /// `certificates`: it demands one of clients over TLS.
   /// `key_log_path`: file for the secrets of all TLS connections; empty: none.
-  Security(std::uint64_t seed, Time patience, std::string key_log_path);
+  Security(std::uint64_t seed, Time patience, std::string key_log_path, bool certificates = false);
   ~Security();
   Security(const Security&) = delete;
   Security& operator=(const Security&) = delete;
@@ -32,6 +33,10 @@ class Security {
   /// Makes what connections of this kind need. Throws std::invalid_argument naming the key log if
   /// that cannot be written.
   void prepare(Transport transport);
+  /// TLS of a client with a certificate of its own, of a kind that has been prepared; null for one
+  /// without. Throws std::invalid_argument for a name that cannot be in a certificate.
+  [[nodiscard]] std::shared_ptr<const TlsContext> own_tls(Transport transport,
+                                                          const std::string& client_id);
   /// The filters at either end of a connection, of a kind that has been prepared. This outlives
   /// them.
   [[nodiscard]] FilterPlan server(Transport transport) const;
@@ -41,12 +46,14 @@ class Security {
 
  private:
   struct Identities;
+  [[nodiscard]] TlsSettings settings(Transport transport, TlsSettings::Role role);
   struct Kind {
     std::shared_ptr<const TlsContext> server, client;
     WebSocketClientSettings web_socket;
   };
   const std::uint64_t seed_;
   const Time patience_;
+  const bool certificates_;
   const std::string key_log_path_;
   std::unique_ptr<OutputFile> key_log_;  // outlives the contexts, which write to it
   std::unique_ptr<Identities> identities_;

@@ -70,14 +70,15 @@ World::World(WorldConfig config)
 World::~World() { drop_clients(); }
 
 void World::make_broker(trace::Actor actor, const std::string& name, BrokerConfig config,
-                        Access* access) {
+                        Access* access, bool certificates) {
   const std::uint64_t seed_of_broker = Random(seed(), "broker/" + name).next();
   BrokerHost::Listeners listeners;
   for (const Transport transport : {over::tcp, over::tls, over::ws, over::wss})
     listeners.emplace_back(port_of(transport), transport);
   std::filesystem::path keys = state_->config.pcap_path;
   if (!keys.empty()) keys.replace_extension(".keys");
-  state_->security = std::make_unique<Security>(seed(), config.connect_timeout, keys.string());
+  state_->security =
+      std::make_unique<Security>(seed(), config.connect_timeout, keys.string(), certificates);
   state_->broker =
       std::make_unique<BrokerHost>(state_->network, *state_->security, std::move(config),
                                    seed_of_broker, access, &log(), actor, listeners);

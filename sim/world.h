@@ -61,8 +61,8 @@ class World final : public mqttlab::World {
   [[nodiscard]] std::uint64_t simulator_events() const;
 
  private:
-  void make_broker(trace::Actor actor, const std::string& name, BrokerConfig config,
-                   Access* access) override;
+  void make_broker(trace::Actor actor, const std::string& name, BrokerConfig config, Access* access,
+                   bool certificates) override;
   void make_device(DeviceId device, const std::string& name, const LinkSpec& link) override;
   std::unique_ptr<HostedClient> make_client(DeviceId device, ClientConfig config,
                                             Transport transport, std::uint64_t seed,

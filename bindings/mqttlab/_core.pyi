@@ -259,6 +259,7 @@ class World:
         acl: tuple[str, str] | None = None,
         anonymous: bool = True,
         scram: bool = False,
+        certificates: bool = False,
         tokens: JwtConfig | None = None,
         decision_delay: tuple[int, int, int] | None = None,
     ) -> None:
@@ -270,8 +271,17 @@ class World:
     def add_device(self, name: str, link: LinkSpec) -> int:
         """Its index in the trace."""
 
-    def add_client(self, device: int, config: ClientConfig, transport: str = "tcp") -> int:
-        """Its number. It is not started and not watched."""
+    def add_client(
+        self,
+        device: int,
+        config: ClientConfig,
+        transport: str = "tcp",
+        certificate_until: int = 0,
+    ) -> int:
+        """Its number. It is not started and not watched.
+
+        `certificate_until`: nanoseconds since the world began; 0: it has no certificate.
+        """
 
     def add_fleet(self, name: str, clients: list[int], config: FleetConfig) -> Fleet:
         """Starts the clients and publishes from them."""

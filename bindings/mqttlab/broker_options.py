@@ -74,8 +74,11 @@ class BrokerOptions(TypedDict, total=False):
     passwords: str | os.PathLike[str]  # file of mosquitto_passwd; absent: everybody may connect
     scram: bool  # SCRAM-SHA-256, for those who have credentials for it in `passwords`
     tokens: Tokens
+    # Clients over TLS must have a certificate of the run's authority, and their name in it is the
+    # user that the ACL knows; the others need another proof. Simulated networks only.
+    certificates: bool
     acl: str | os.PathLike[str]  # access control file in mosquitto's format
-    anonymous: bool  # may clients without a user name connect? default: True without passwords
+    anonymous: bool  # may clients without a user name connect? default: True without any proof
     # A slow identity system: how long its answers take ("never": they do not come), or how long
     # by kind of question: {"authenticate": "3s", "publish": "20ms", "subscribe": "never"}
     decision_delay: _Delay | Mapping[Literal["authenticate", "publish", "subscribe"], _Delay]
@@ -84,7 +87,7 @@ class BrokerOptions(TypedDict, total=False):
 def broker_config(name: str, options: BrokerOptions) -> tuple[_core.BrokerConfig, dict[str, Any]]:
     """The core's configuration, and the access arguments of `_core.World.add_broker`."""
     config = _core.BrokerConfig()
-    access: dict[str, Any] = {"anonymous": not {"passwords", "tokens"} & options.keys()}
+    access: dict[str, Any] = {"anonymous": not _PROOFS & options.keys()}
     for key, value in options.items():
         where = f"broker {name!r}: {key}"
         if key in _ACCESS:
@@ -255,11 +258,13 @@ _FIELDS: dict[str, Callable[[object, str], Any]] = {
     "sys_interval": units.duration_ns,
 }
 
+_PROOFS = {"passwords", "tokens", "certificates"}
 _ACCESS: dict[str, Callable[[object, str], Any]] = {
     "passwords": _read,
     "acl": _read,
     "anonymous": units.flag,
     "scram": units.flag,
+    "certificates": units.flag,
     "tokens": _tokens,
     "decision_delay": _delays,
 }

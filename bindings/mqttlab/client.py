@@ -14,7 +14,6 @@ from mqttlab.client_options import (
     client_config,
     payload_bytes,
     qos_level,
-    transport_of,
 )
 from mqttlab.errors import (
     ConnectionLostError,
@@ -48,7 +47,7 @@ class Client:
     def __init__(self, lab: Lab, device: Device, drain: bool, options: ClientOptions) -> None:
         self._lab = lab
         self._config = client_config(device.name, options, lab.seed)
-        self._id = lab.add_client(device, self._config, transport_of(options), "")
+        self._id = lab.add_client(device, self._config, options, "")
         self._drain = drain
         self._calls: dict[int, asyncio.Future[_core.Completed]] = {}
         self._connecting: asyncio.Future[None] | None = None

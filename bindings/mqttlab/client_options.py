@@ -11,6 +11,7 @@ from mqttlab.properties import PropertyOptions, UserProperties
 
 __all__ = [
     "VERSIONS",
+    "certificate_until_ns",
     "TRANSPORTS",
     "Backoff",
     "ClientOptions",
@@ -67,6 +68,9 @@ class ClientOptions(TypedDict, total=False):
 
     client_id: str  # the device's name if absent
     transport: Transport  # default "tcp"; the others are TLS, WebSocket, and WebSocket in TLS
+    # With TLS: the client has a certificate of the run's authority in the name of its client id.
+    # A duration: until so long after the run's start, in whole seconds. Simulated networks only.
+    certificate: bool | float | str
     version: str | int  # "3.1", "3.1.1" (default) or "5"
     clean_session: bool  # Clean Start in 5.0; default True
     keep_alive_s: int  # 0..65535, default 60; 0: none
@@ -106,6 +110,8 @@ def client_config(name: str, options: ClientOptions, seed: int) -> _core.ClientC
         _SETTERS[key](config, value, f"{where}: {key}")
     if scram := _scram(options.get("authentication"), f"{where}: authentication"):
         config.set_scram(*scram, seed)
+    if options.get("certificate", False) is not False and transport_of(options) not in _WITH_TLS:
+        raise UsageError(f"{where}: certificate: it takes TLS; add transport='tls' or 'wss'")
     if config.version != VERSIONS["5"]:
         will = options.get("will")
         of_5 = [key for key in options if key in _ONLY_5]
@@ -119,6 +125,14 @@ def client_config(name: str, options: ClientOptions, seed: int) -> _core.ClientC
 def transport_of(options: ClientOptions) -> Transport:
     """What carries the client's bytes, of options that `client_config` has checked."""
     return options.get("transport", "tcp")
+
+
+def certificate_until_ns(options: ClientOptions) -> int:
+    """When the client's certificate ends, of options that `client_config` has checked; 0: none."""
+    given = options.get("certificate", False)
+    if isinstance(given, bool):
+        return _FOR_EVER_NS if given else 0
+    return units.duration_ns(given, "certificate")
 
 
 def payload_bytes(value: object, where: str) -> bytes:
@@ -183,6 +197,14 @@ def _check_transport(config: _core.ClientConfig, value: object, where: str) -> N
         raise UsageError(f"{where}: {value!r} is none of {', '.join(TRANSPORTS)}")
 
 
+def _check_certificate(config: _core.ClientConfig, value: object, where: str) -> None:
+    if isinstance(value, bool):
+        return
+    until_ns = units.duration_ns(value, where)
+    if until_ns < _SECOND_NS or until_ns % _SECOND_NS:
+        raise UsageError(f"{where}: {value!r} is no whole number of seconds, of 1 or more")
+
+
 def _version(value: object, where: str) -> int:
     known = VERSIONS.get(str(value))
     if known is None or isinstance(value, bool):
@@ -201,8 +223,11 @@ def _optional_text(value: object, where: str) -> str | None:
     return None if value is None else units.text(value, where)
 
 
+_SECOND_NS = 10**9
+_FOR_EVER_NS = 2**63 - 1
 TRANSPORTS: tuple[Transport, ...] = get_args(Transport)
 
+_WITH_TLS = ("tls", "wss")
 VERSIONS = {"3.1": 3, "3.1.1": 4, "5": 5, "5.0": 5}
 """Protocol levels by the names of the versions."""
 
@@ -210,6 +235,7 @@ _SETTERS: dict[str, Any] = {
     "version": _setter("version", _version),
     "client_id": _setter("client_id", units.text),
     "transport": _check_transport,  # see transport_of
+    "certificate": _check_certificate,  # see certificate_until_ns
     "clean_session": _setter("clean_session", units.flag),
     "keep_alive_s": _setter("keep_alive_s", units.count, most=65_535),
     "ping_timeout": _setter("ping_timeout", units.duration_ns),

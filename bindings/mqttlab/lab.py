@@ -15,6 +15,7 @@ from mqttlab.client_options import (
     ClientOptions,
     Transport,
     Will,
+    certificate_until_ns,
     client_config,
     qos_level,
     transport_of,
@@ -283,7 +284,7 @@ class Lab:
         if isinstance(will, Will):
             own["will"] = replace(will, topic=will.topic.replace("{name}", device.name))
         config = client_config(device.name, own, self.seed)
-        return self.add_client(device, config, transport_of(own), fleet), config.client_id
+        return self.add_client(device, config, own, fleet), config.client_id
 
     # Time, payloads, faults.
 
@@ -360,13 +361,20 @@ class Lab:
         self.refuse(NotApplicable(f"loop.{what}", why, all=True))
 
     def add_client(
-        self, device: Device, config: _core.ClientConfig, transport: Transport, fleet: str
+        self, device: Device, config: _core.ClientConfig, options: ClientOptions, fleet: str
     ) -> int:
-        """Registers a client with the world; its number there."""
+        """Registers a client with the world; its number there. `options`: checked by
+        `client_config`, which has made `config` of them.
+        """
         self.check_live()
+        transport, until_ns = transport_of(options), certificate_until_ns(options)
         if self.target is not None:
+            if until_ns:
+                why = "the authority of simulated networks issues it"
+                asked = f"certificate={options['certificate']!r}"
+                self.refuse(NotApplicable(asked, why, all=True))
             transport = self._spoken(transport)
-        client = self.world.add_client(device.actor, config, transport)
+        client = self.world.add_client(device.actor, config, transport, until_ns)
         self.clients_made.append(
             ClientInfo(
                 device.actor,

@@ -8,12 +8,17 @@
 #include <string>
 #include <string_view>
 
+#include "protocol/peer.h"
+
 namespace mqttlab {
 
 /// TCP, and on top of it TLS, WebSocket, or WebSocket in TLS.
 struct Transport {
   bool tls = false;
   bool web_socket = false;
+  /// Until when the client has a certificate of its own, in the name of its client id, since the
+  /// world began; 0: none. In simulated TLS only.
+  Time certificate_until = 0;
 };
 
 namespace over {

@@ -10,11 +10,12 @@ namespace mqttlab {
 
 World::~World() = default;
 
-void World::add_broker(const std::string& name, BrokerConfig config, Access* access) {
+void World::add_broker(const std::string& name, BrokerConfig config, Access* access,
+                       bool certificates) {
   if (broker_name_)
     throw std::logic_error("broker '" + name + "': this world has its broker, '" + *broker_name_ +
                            "', already");
-  make_broker(log_.add_actor(name), name, std::move(config), access);
+  make_broker(log_.add_actor(name), name, std::move(config), access, certificates);
   broker_name_ = name;
   names_.insert(name);
 }

@@ -40,8 +40,10 @@ class World {
   World& operator=(const World&) = delete;
   virtual ~World();
 
-  /// The broker and its site; once per world, before the first device.
-  void add_broker(const std::string& name, BrokerConfig config, Access* access = nullptr);
+  /// The broker and its site; once per world, before the first device. `certificates`: clients
+  /// over TLS must have one.
+  void add_broker(const std::string& name, BrokerConfig config, Access* access = nullptr,
+                  bool certificates = false);
   DeviceId add_device(const std::string& name, const LinkSpec& link);
   /// A client with its host. Not started.
   ClientId add_client(DeviceId device, ClientConfig config, Transport transport = over::tcp);
@@ -110,7 +112,7 @@ class World {
     std::unique_ptr<HostedClient> host;
   };
   virtual void make_broker(trace::Actor actor, const std::string& name, BrokerConfig config,
-                           Access* access) = 0;
+                           Access* access, bool certificates) = 0;
   virtual void make_device(DeviceId device, const std::string& name, const LinkSpec& link) = 0;
   virtual std::unique_ptr<HostedClient> make_client(DeviceId device, ClientConfig config,
                                                     Transport transport, std::uint64_t seed,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 pytest.importorskip("mqttlab._sim")
 
 import mqttlab
-from mqttlab import Lab, UsageError
-from mqttlab.client_options import TRANSPORTS
+from mqttlab import ConnectionLostError, Lab, PublishError, RefusedError, UsageError
+from mqttlab.client_options import TRANSPORTS, ClientOptions, Transport
 from mqttlab.figures import Analysis, figures
 from mqttlab.figures.bytes import LAYERS
 
@@ -62,3 +64,56 @@ def test_a_transport_that_does_not_exist_is_refused() -> None:
         mqttlab.run(talk, until="1min", parameters={"transport": "quic"})
     with pytest.raises(UsageError, match="parameter transport: must be tcp or tls or ws or wss or"):
         mqttlab.run("field_trial", parameters={"transport": "quic"})
+
+
+@pytest.mark.parametrize("transport", ["tls", "wss"])
+def test_clients_are_known_by_their_certificates(transport: Transport, tmp_path: Path) -> None:
+    """Who has none, or one that has ended, is not let in; the name in it is the user's."""
+    acl = tmp_path / "acl"
+    acl.write_text("pattern readwrite of/%u\n")
+    got: list[str] = []
+
+    async def scenario(lab: Lab) -> None:
+        await lab.broker(certificates=True, acl=acl)
+        meter, clock, thief, stranger, plain = map(
+            lab.device, ("meter", "clock", "thief", "s", "p")
+        )
+        over: ClientOptions = {"transport": transport, "version": 5, "reconnect": False}
+        async with meter.client(certificate=True, **over) as known:
+            await known.subscribe("of/meter", qos=1)
+            async with thief.client(certificate=True, **over) as client:
+                with pytest.raises(PublishError, match="0x87"):
+                    await client.publish("of/meter", "stolen", qos=1)
+            await known.publish("of/meter", "own", qos=1)
+            got.append((await anext(known.messages)).payload.decode())
+        async with clock.client(certificate="20s", **over):
+            await asyncio.sleep(25)
+        for client in (
+            clock.client(certificate="20s", client_id="clock-2", **over),
+            stranger.client(**over),
+        ):
+            with pytest.raises(ConnectionLostError):
+                await client.__aenter__()
+        with pytest.raises(RefusedError, match="0x87"):
+            await plain.client(version=5, reconnect=False).__aenter__()
+
+    runs = [mqttlab.run(scenario, seed=2, until="4min") for _ in range(2)]
+    assert runs[0].fingerprint == runs[1].fingerprint
+    assert runs[0].passed
+    assert got == ["own", "own"]
+
+
+def test_a_certificate_needs_tls_and_a_name() -> None:
+    def client(**options: Any) -> None:
+        async def scenario(lab: Lab) -> None:
+            await lab.broker(certificates=True)
+            await lab.device("meter").client(**options).__aenter__()
+
+        mqttlab.run(scenario, until="1min")
+
+    with pytest.raises(UsageError, match="certificate: it takes TLS; add transport='tls'"):
+        client(certificate=True)
+    with pytest.raises(UsageError, match=r"certificate: '1\.5s' is no whole number of seconds"):
+        client(certificate="1.5s", transport="tls")
+    with pytest.raises(UsageError, match="64"):
+        client(certificate=True, transport="tls", client_id="x" * 65)

@@ -79,7 +79,7 @@ void World::probe() {
 }
 
 void World::make_broker(trace::Actor actor, const std::string& name, BrokerConfig config,
-                        Access* access) {
+                        Access* access, bool) {
   broker_actor_ = actor;
   if (is_foreign()) return;
   const std::uint64_t seed_of_broker = Random(seed(), "broker/" + name).next();
