@@ -23,6 +23,7 @@ from mqttlab.conformance.simulated import CLEAN, simulated
 from mqttlab.errors import UsageError
 
 LIVE = Path(__file__).parents[2] / "results/conformance/mqttlab/conformance.json"
+MOSQUITTO = str(Path(__file__).parents[1] / "interop/mosquitto.toml")
 LOSSY = "umts,loss=2%"
 
 Pairs = list[tuple[Case, int]]
@@ -38,7 +39,7 @@ def outcomes_of(pairs: Pairs, link: str = CLEAN, seed: int = 1) -> list[Outcome]
     return found
 
 
-@pytest.mark.parametrize("link", [CLEAN, LOSSY, "gprs"])
+@pytest.mark.parametrize("link", [CLEAN, LOSSY, "gprs", "lte"])
 def test_every_case_ends_as_on_real_sockets(link: str) -> None:
     on_sockets = {
         (one["name"], one["version"]): one["verdict"]
@@ -139,7 +140,7 @@ def test_a_broker_that_is_not_there_is_an_error() -> None:
         (["--target", "sim", "--impairment", "edge"], "unknown profile 'edge'"),
         (["--target", "sim", "--impairment", "lte,los=1"], "'los=1'; write rate="),
         (["--target", "sim", "--impairment", "lte,loss=2"], "loss"),
-        (["--target", "sim", "--profile", __file__], "leave it out"),
+        (["--target", "sim", "--profile", MOSQUITTO], "sim runs brokers in asyncio; write"),
     ],
 )
 def test_what_is_wrong_on_the_command_line_is_said(words: list[str], said: str) -> None:

@@ -38,8 +38,8 @@ _MOST_OTHERS = 5  # cases that may turn red together; more ask for another sabot
     default="live",
     show_default=True,
     metavar="live|sim|HOST:PORT|URL",
-    help="Our broker, started for the run; the same in virtual time; or one at an address: "
-    "tcp://, tls://, ws:// and wss:// with a path.",
+    help="Our broker, started for the run; in virtual time, it or one in asyncio that the profile "
+    "names; or one at an address: tcp://, tls://, ws:// and wss:// with a path.",
 )
 @click.option(
     "--impairment",
@@ -188,11 +188,9 @@ def _target(
 ) -> AbstractContextManager[Target]:
     if name != "sim":
         return serve(name, profile)
-    if profile:
-        raise UsageError(f"--profile {profile}: --target sim is our broker; leave it out")
     from mqttlab.conformance.simulated import CLEAN, simulated  # it needs ns-3
 
-    return simulated(seed, impairment or CLEAN, out and _folder(out) / "run.pcap")
+    return simulated(seed, impairment or CLEAN, out and _folder(out) / "run.pcap", profile)
 
 
 def _command(

@@ -1,13 +1,14 @@
-"""Our broker in virtual time as a target: each case on a device of its own, all on one network."""
+"""A broker in virtual time as a target: each case on a device of its own, all on one network."""
 
 from __future__ import annotations
 
 import logging
 import os
+import runpy
 import tempfile
 import tomllib
 from collections import Counter
-from collections.abc import Awaitable, Coroutine, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,26 +26,34 @@ CLEAN = "ethernet"
 _log = logging.getLogger(__name__)
 _SITE = "broker"
 _UNTIL = "365d"
-_LIMITED, _GUARDED = 1884, 1885  # ports
+_LIMITED, _GUARDED, _GUEST = 1884, 1885, 1886  # ports
+
+Serve = Callable[[str, int], Awaitable[object]]
 
 
 @contextmanager
-def simulated(seed: int, link: str, pcap: Path | None) -> Iterator[Target]:
-    """The broker of OURS, while the block lasts. `seed`: decides everything. `link`: as
-    `impairment` has it. `pcap`: a capture of all cases.
+def simulated(
+    seed: int, link: str, pcap: Path | None, profile: Path | None = None
+) -> Iterator[Target]:
+    """The target while the block lasts: the broker of OURS, or the one in asyncio that a profile
+    names. `seed`: decides everything. `link`: as `impairment` has it. `pcap`: a capture of all
+    cases.
 
-    Errors: UsageError for a link that there is not.
+    Errors: UsageError for a link that there is not, or a profile without such a broker.
     """
-    profile, options = impairment(link)
-    said = tomllib.loads(OURS)
+    kind, options = impairment(link)
+    said = tomllib.loads(OURS if profile is None else profile.read_text())
     with tempfile.TemporaryDirectory(prefix="mqttlab-") as directory:
-        world = _World(seed, profile, options, pcap, _brokers(said, Path(directory)))
+        if profile is None:
+            brokers, serve = _brokers(said, Path(directory)), None
+        else:
+            brokers, serve = {}, _guest(said, profile)
+        world = _World(seed, (kind, options), pcap, brokers, serve)
         target = Target(
-            "mqttlab", world.endpoints, {"guarded": said["guarded"]}, times=VIRTUAL,
-            complete=world.complete, at=world.at,
-        )  # fmt: skip
+            said["name"], world.endpoints, said, times=VIRTUAL, complete=world.complete, at=world.at
+        )
         if link != CLEAN:
-            target.name = f"mqttlab over {link}, seed {seed}"
+            target.name += f" over {link}, seed {seed}"
             target.times = IMPAIRED
         yield target
 
@@ -66,6 +75,21 @@ def impairment(text: str) -> tuple[str, dict[str, Any]]:
     return profile, options
 
 
+def _guest(said: Mapping[str, Any], profile: Path) -> Serve:
+    """The profile's `serve`: "FILE.py:FUNCTION", beside it."""
+    file, _, function = str(said.get("serve", "")).rpartition(":")
+    path = profile.parent / file
+    if not file or not path.is_file() or "name" not in said:
+        raise UsageError(
+            f"--profile {profile}: --target sim runs brokers in asyncio; write name = and "
+            'serve = "FILE.py:FUNCTION", a coroutine that takes host and port'
+        )
+    found: Serve | None = runpy.run_path(str(path)).get(function)
+    if found is None:
+        raise UsageError(f"--profile {profile}: {file} has no {function!r}; name one that it has")
+    return found
+
+
 def _brokers(said: Mapping[str, Any], directory: Path) -> dict[int, broker_options.BrokerOptions]:
     """Options of the brokers beside the plain one, by port: what OURS says to our program."""
     guarded, users, acl = said["guarded"], directory / "users", directory / "acl"
@@ -85,14 +109,17 @@ class _World:
     """One simulated run, in which a coroutine speaks to the brokers."""
 
     def __init__(
-        self, seed: int, profile: str, options: dict[str, Any], pcap: Path | None,
-        brokers: Mapping[int, broker_options.BrokerOptions],
+        self, seed: int, link: tuple[str, dict[str, Any]], pcap: Path | None,
+        brokers: Mapping[int, broker_options.BrokerOptions], serve: Serve | None,
     ) -> None:  # fmt: skip
         from mqttlab import _sim
 
-        self._seed, self._profile, self._options = seed, profile, options
-        self._pcap, self._brokers = pcap, brokers
+        self._seed, self._link_of, self._pcap = seed, link, pcap
+        self._brokers, self._serve = brokers, serve
         self._places: Counter[str] = Counter()
+        if serve:
+            self.endpoints = {"plain": Endpoint("tcp", _SITE, _GUEST)}
+            return
         self.endpoints = {
             "plain": Endpoint("tcp", _SITE, _sim.ports["tcp"]),
             "websocket": Endpoint("ws", _SITE, _sim.ports["ws"]),
@@ -114,7 +141,10 @@ class _World:
             # As on real sockets: it ends a connection, and the case says what it was.
             lab.loop.set_exception_handler(lambda _, context: _log.error("%s", context["message"]))
             self._lab = lab
-            self._link = lab.link(self._profile, **self._options)
+            profile, options_of_link = self._link_of
+            self._link = lab.link(profile, **options_of_link)
+            if self._serve:
+                await self._serve(_SITE, _GUEST)
             returned.append(await program)
 
         run(conformance, seed=self._seed, until=_UNTIL, pcap=self._pcap)
