@@ -34,9 +34,10 @@ class Life {
     record(journal::SessionKept{1, Slice::copy_of(std::string_view("desk")), 60, true, never});
     step();
   }
-  void message(journal::Number number, bool stays) {
+  void message(journal::Number number, bool stays, std::size_t payload_bytes = 100) {
     const Slice topic = Slice::copy_of(std::string_view("a/b"));
-    record(journal::MessageStored{2 * number, {topic, Slice::copy_of(std::string(100, 'x'))}});
+    const Slice payload = Slice::copy_of(std::string(payload_bytes, 'x'));
+    record(journal::MessageStored{2 * number, {topic, payload}});
     record(journal::DeliveryHeld{2 * number + 1, 1, 2 * number, QoS::at_least_once});
     if (!stays) record(journal::DeliveryFinished{2 * number + 1});
     step();
@@ -61,6 +62,27 @@ TEST(SqliteStore, GivesBackWhatItGotHoweverOftenItIsWrittenAnew) {
     for (journal::Number i = 1; i <= 3'000; ++i) {
       life.message(i, i % 100 == 0);
       EXPECT_EQ(store.commit(0), i + 1);
+    }
+    expected = records_of(life.expected);
+  }
+  SqliteStore again(settings);
+  EXPECT_EQ(records_of(again.load()), expected);
+}
+
+// A record that is longer than a row, as the first one of its commit and after that of others.
+TEST(SqliteStore, LongRecordsComeBackToo) {
+  ForgetfulDisk disk(1);
+  const StoreSettings settings{
+      .path = "s", .durability = Durability::sync, .compact_from_bytes = 50'000, .vfs = disk.vfs()};
+  std::vector<std::vector<std::uint8_t>> expected;
+  {
+    SqliteStore store(settings);
+    (void)store.load();
+    Life life(store);
+    life.session();
+    for (journal::Number i = 1; i <= 300; ++i) {
+      life.message(i, i % 10 == 0, i % 3 == 0 ? 70'000 : 100);
+      ASSERT_EQ(store.commit(0), i + 1);
     }
     expected = records_of(life.expected);
   }
@@ -165,6 +187,30 @@ TEST_F(StoreFile, WithARowThatIsCutIsNotBelieved) {
   EXPECT_EQ(refusal(), "");
   Database(path, nullptr).run("INSERT INTO journal VALUES(1, x'0000000301')");
   EXPECT_EQ(refusal(), "cannot be believed: journal: a row is cut");
+}
+
+// A row without records is not the last one.
+TEST_F(StoreFile, MayHaveEmptyRows) {
+  const StoreSettings settings{
+      .path = path, .durability = Durability::none, .compact_from_bytes = 1'000};
+  Image expected;
+  for (const journal::Number first : {1, 101}) {
+    {
+      SqliteStore store(settings);
+      (void)store.load();
+      Life life(store);
+      life.expected = std::move(expected);
+      if (first == 1) life.session();
+      for (journal::Number i = first; i < first + 100; ++i) {
+        life.message(i, true);
+        store.flush();
+      }
+      expected = std::move(life.expected);
+    }
+    Database(path, nullptr).run("INSERT INTO journal SELECT max(id) + 1, x'' FROM journal");
+  }
+  SqliteStore again(settings);
+  EXPECT_EQ(records_of(again.load()), records_of(expected));
 }
 
 TEST(SqliteStore, OnAFullDiskSaysSoAndKeepsWhatItHas) {

@@ -76,15 +76,14 @@ void JournalTables::begin() {
 std::size_t JournalTables::work_once() {
   switch (phase_) {
     case Phase::read_snapshot:
-      if (const std::size_t size = read(next_in_snapshot_, snapshot_ + snapshot_ids - 1))
-        return size;
+      if (const auto size = read(next_in_snapshot_, snapshot_ + snapshot_ids - 1)) return *size;
       phase_ = Phase::read_journal;
       cursor_ = journal_;
       return 0;
     case Phase::read_journal:
-      if (const std::size_t size = read(next_in_journal_, last_)) {
-        read_bytes_ += size;
-        return size;
+      if (const auto size = read(next_in_journal_, last_)) {
+        read_bytes_ += *size;
+        return *size;
       }
       image_.for_each_record([this](const journal::Record& record) { rows_.append(record); });
       image_ = {};
@@ -101,9 +100,10 @@ std::size_t JournalTables::work_once() {
   return 0;
 }
 
-std::size_t JournalTables::read(Statement& next, std::int64_t last) {
+// A row may be empty: there are files with such rows.
+std::optional<std::size_t> JournalTables::read(Statement& next, std::int64_t last) {
   next.bind(1, cursor_).bind(2, last);
-  if (!next.next()) return 0;
+  if (!next.next()) return {};
   cursor_ = next.number(0);
   const std::size_t size = next.blob(1).size();
   RecordRows::apply(next.blob(1), image_);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "protocol/journal/image.h"
 #include "protocol/live/store/database.h"
@@ -29,8 +30,8 @@ class JournalTables {
   enum class Phase : std::uint8_t { idle, read_snapshot, read_journal, write, remove };
   void work(std::size_t added_bytes);
   void begin();
-  /// The next row behind `cursor_` up to `last` is applied; its size, 0 if there is none.
-  [[nodiscard]] std::size_t read(Statement& next, std::int64_t last);
+  /// The next row behind `cursor_` up to `last` is applied; its size, if there is one.
+  [[nodiscard]] std::optional<std::size_t> read(Statement& next, std::int64_t last);
   [[nodiscard]] std::size_t work_once();
   [[nodiscard]] std::size_t write();
   [[nodiscard]] std::size_t remove();

@@ -12,7 +12,9 @@ constexpr std::size_t length_bytes = 4;
 void RecordRows::append(const journal::Record& record) {
   const auto encoded = journal::encode(record);
   const std::size_t size = length_bytes + encoded.size();
-  if (rows_.empty() || rows_.back().size() + size > row_bytes) rows_.emplace_back();
+  // The row that clear() keeps has room for any record.
+  if (rows_.empty() || (!rows_.back().empty() && rows_.back().size() + size > row_bytes))
+    rows_.emplace_back();
   auto& row = rows_.back();
   for (int shift = 24; shift >= 0; shift -= 8)
     row.push_back(static_cast<std::uint8_t>(encoded.size() >> shift));
