@@ -83,6 +83,10 @@ class Server(asyncio.AbstractServer):
             if not self._over.done():
                 self._over.set_result(None)
 
+    def shut(self) -> None:
+        """The run is over: close() does nothing any more."""
+        self._closed = True
+
     def get_loop(self) -> asyncio.AbstractEventLoop:
         """The loop in virtual time."""
         return self._streams.loop
@@ -286,7 +290,10 @@ class Streams:
         """The run is over: what is open does nothing any more."""
         for transport in self._transports.values():
             transport.shut()
+        for server in self._servers.values():
+            server.shut()
         self._transports.clear()
+        self._servers.clear()
         self._dials.clear()
 
 

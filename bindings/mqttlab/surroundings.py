@@ -6,6 +6,7 @@ import os
 import random
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -22,7 +23,7 @@ _SECOND_NS = 1_000_000_000
 def surroundings(seed: int, now: Callable[[], int] | None) -> Iterator[None]:
     """Inside, and in this thread, `time` tells virtual time, and `random`, `secrets`, `uuid` and
     `os.urandom` repeat from run to run. Names that a module has imported from `time` before are
-    what they were.
+    what they were, and `datetime` reads the machine's clock: it is C.
 
     `now`: nanoseconds since the start of the run. None: time is the real one, and of all these the
     module `random` alone repeats.
@@ -32,7 +33,7 @@ def surroundings(seed: int, now: Callable[[], int] | None) -> Iterator[None]:
     patches = [] if now is None else _patches(seed, now)
     before = [getattr(module, name) for module, name, _ in patches]
     for (module, name, ours), theirs in zip(patches, before, strict=True):
-        setattr(module, name, _here(ours, theirs))
+        setattr(module, name, _here(ours, theirs) if callable(ours) else ours)
     try:
         yield
     finally:
@@ -41,20 +42,29 @@ def surroundings(seed: int, now: Callable[[], int] | None) -> Iterator[None]:
         random.setstate(state)
 
 
-def _patches(seed: int, now: Callable[[], int]) -> list[tuple[Any, str, Callable[..., Any]]]:
+def _patches(seed: int, now: Callable[[], int]) -> list[tuple[Any, str, Any]]:
     """Modules, names in them, and what is to be there."""
     chance = random.Random(f"mqttlab/urandom/{seed}")
-    clocks: dict[str, Callable[[], Any]] = {
+    clocks: dict[str, Callable[..., Any]] = {
         "time": lambda: EPOCH_S + now() / _SECOND_NS,
         "time_ns": lambda: EPOCH_S * _SECOND_NS + now(),
     }
     for name in ("monotonic", "perf_counter"):
         clocks[name] = lambda: now() / _SECOND_NS
         clocks[f"{name}_ns"] = now
+    for name in ("localtime", "gmtime", "ctime"):
+        theirs = getattr(time, name)
+        clocks[name] = lambda at=None, of=theirs: of(clocks["time"]() if at is None else at)
+    strftime = time.strftime
+    clocks["strftime"] = lambda text, at=None: strftime(text, at or clocks["localtime"]())
+    node = chance.getrandbits(48)
     return [
         *((time, name, clock) for name, clock in clocks.items()),
         (os, "urandom", chance.randbytes),
         (random, "_urandom", chance.randbytes),  # of SystemRandom, and so of secrets
+        (uuid, "getnode", lambda: node),
+        (uuid, "_generate_time_safe", None),  # else uuid1() is C, and the machine's
+        (uuid, "_last_timestamp", None),
     ]
 
 

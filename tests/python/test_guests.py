@@ -178,6 +178,18 @@ def test_a_program_runs_on_a_device_and_its_tasks_with_it() -> None:
     mqttlab.run(scenario, until="1min")
 
 
+def test_a_server_may_be_closed_when_the_run_is_over() -> None:
+    kept: list[asyncio.Server] = []
+
+    async def scenario(lab: Lab) -> None:
+        lab.broker("site")
+        kept.append(await asyncio.start_server(echo, "site", ECHO))
+
+    mqttlab.run(scenario, until="1min")
+    kept[0].close()
+    assert not kept[0].is_serving()
+
+
 def test_a_port_has_one_server_and_is_refused_after_it() -> None:
     async def scenario(lab: Lab) -> None:
         lab.broker("site")
@@ -353,7 +365,10 @@ def test_programs_see_virtual_clocks_and_chance_from_the_seed() -> None:
         assert time.monotonic() - start == pytest.approx(100)
         assert time.perf_counter_ns() == time.monotonic_ns() == round(lab.now() * 1e9)
         assert time.time() == EPOCH_S + lab.now()
-        return [str(uuid.uuid4()), secrets.token_hex(), random.random(), os.urandom(4)]
+        assert time.ctime() == time.ctime(time.time()) != time.ctime(EPOCH_S)
+        assert time.strftime("%F %T") == time.strftime("%F %T", time.localtime(time.time()))
+        ids = [str(uuid.uuid4()), str(uuid.uuid1())]
+        return [*ids, secrets.token_hex(), random.random(), os.urandom(4)]
 
     first, again, other = (on_a_device(program, seed=seed) for seed in (1, 1, 2))
     assert first == again
