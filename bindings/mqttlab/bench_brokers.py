@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from mqttlab import programs
-from mqttlab.errors import Error, UsageError
+from mqttlab.errors import UsageError
 
 __all__ = ["BROKERS", "certificate", "serve", "stripped_bytes", "version_of"]
 
-START_S = 10.0  # for a broker to listen
-
-# The same as mqttlab-broker's defaults.
+# The same as mqttlab-broker's defaults, but for its queue, which has no limit here: with 1,000,
+# mosquitto 2.0.11 drops messages for a subscriber that at most 200 wait for.
 MOSQUITTO = """
 listener {port} 127.0.0.1
 allow_anonymous true
 persistence false
 max_inflight_messages 20
-max_queued_messages 1000
+max_queued_messages 0
 set_tcp_nodelay true
 log_dest none
 """
@@ -37,7 +34,7 @@ def _ours(port: int, _: Path, tls: tuple[Path, Path] | None) -> list[str]:
 
 
 def _mosquitto(port: int, directory: Path, tls: tuple[Path, Path] | None) -> list[str]:
-    found = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
+    found = programs.installed("mosquitto")
     if not found:
         raise UsageError("--against mosquitto: it is not installed; apt-get install mosquitto")
     config = directory / "mosquitto.conf"
@@ -65,32 +62,10 @@ def serve(name: str, tls: tuple[Path, Path] | None = None) -> Iterator[tuple[int
         with log.open("wb") as output:
             process = subprocess.Popen(command, stdout=output, stderr=output)
         try:
-            _wait_for(name, port, process, log)
+            programs.listening("127.0.0.1", port, [process], [log])
             yield port, process.pid
         finally:
-            process.terminate()
-            process.wait()
-
-
-def _wait_for(name: str, port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + START_S
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        except OSError:
-            ended = process.poll() is not None
-            if ended or time.monotonic() > until:
-                said = log.read_text(errors="replace").strip() or "nothing"
-                raise Error(f"{name} does not listen on port {port}; it said: {said}") from None
-            _linger(process, 0.05)
-
-
-def _linger(process: subprocess.Popen[bytes], timeout_s: float) -> None:
-    try:
-        process.wait(timeout_s)
-    except subprocess.TimeoutExpired:
-        return
+            programs.stop(process)
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """`mqttlab bench live`: load on real sockets, and our broker beside another under the same load.
 
-Both brokers have the same limits. They take turns, round by round, on a core of their own while
-the generator has another; the cheapest round of each counts: whatever else the machine does only
-ever adds time.
+Both brokers have the same limits, queues apart. They take turns, round by round, on a core of
+their own while the generator has another; the cheapest round of each counts: whatever else the
+machine does only ever adds time.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ CLEAN = "ethernet"
 _log = logging.getLogger(__name__)
 _SITE = "broker"
 _UNTIL = "365d"
-_LIMITED, _GUARDED, _GUEST = 1884, 1885, 1886  # ports
+_PLAIN, _LIMITED, _GUARDED, _GUEST = 1883, 1884, 1885, 1886  # ports
 
 Serve = Callable[[str, int], Awaitable[object]]
 
@@ -91,7 +91,7 @@ def _guest(said: Mapping[str, Any], profile: Path) -> Serve:
 
 
 def _brokers(said: Mapping[str, Any], directory: Path) -> dict[int, broker_options.BrokerOptions]:
-    """Options of the brokers beside the plain one, by port: what OURS says to our program."""
+    """Options of our brokers by port: what OURS says to our program."""
     guarded, users, acl = said["guarded"], directory / "users", directory / "acl"
     lines = [
         broker_options.scram_line(guarded[f"{who}user"], guarded[f"{who}password"], salt=b"salt")
@@ -99,8 +99,13 @@ def _brokers(said: Mapping[str, Any], directory: Path) -> dict[int, broker_optio
     ]
     users.write_text("\n".join([*lines, ""]))
     acl.write_text(said["files"]["acl"])
+    limits = said["limits"]
     return {
-        _LIMITED: {"maximum_qos": 1, "max_packet_size": 2000},
+        _PLAIN: {"receive_window": limits["receive_maximum"]},
+        _LIMITED: {
+            "maximum_qos": limits["maximum_qos"],
+            "max_packet_size": limits["max_packet_size"],
+        },
         _GUARDED: {"passwords": os.fspath(users), "scram": True, "acl": os.fspath(acl)},
     }
 
@@ -121,7 +126,7 @@ class _World:
             self.endpoints = {"plain": Endpoint("tcp", _SITE, _GUEST)}
             return
         self.endpoints = {
-            "plain": Endpoint("tcp", _SITE, _sim.ports["tcp"]),
+            "plain": Endpoint("tcp", _SITE, _PLAIN),
             "websocket": Endpoint("ws", _SITE, _sim.ports["ws"]),
             "limited": Endpoint("tcp", _SITE, _LIMITED),
             "guarded": Endpoint("tcp", _SITE, _GUARDED),
@@ -134,8 +139,10 @@ class _World:
         returned: list[Any] = []
 
         async def conformance(lab: Any) -> None:
-            lab.broker(_SITE, receive_window=100)
+            lab.broker(_SITE, **self._brokers.get(_PLAIN, {}))
             for port, options in self._brokers.items():
+                if port == _PLAIN:
+                    continue
                 config, access = broker_options.broker_config(_SITE, options)
                 lab.host.streams.world.add_broker(port, config, **access)
             # As on real sockets: it ends a connection, and the case says what it was.

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
-import shutil
 import socket
 import ssl
 import subprocess
 import tempfile
-import time
 import tomllib
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -23,7 +20,7 @@ from mqttlab import programs
 from mqttlab.conformance.times import LIVE, Times
 from mqttlab.conformance.verdicts import NotClaimed, TargetError
 from mqttlab.conformance.websocket import WebSocketClient
-from mqttlab.errors import Error, UsageError
+from mqttlab.errors import UsageError
 
 __all__ = ["OURS", "Endpoint", "Target", "serve"]
 
@@ -146,10 +143,11 @@ class Target:
 OURS = """
 name = "mqttlab"
 start = ["{mqttlab-broker}", "--listen", "tcp://127.0.0.1:{port1}", "--listen",
-         "ws://127.0.0.1:{port2}/mqtt", "--allow-anonymous", "--receive-maximum", "100"]
+         "ws://127.0.0.1:{port2}/mqtt", "--allow-anonymous", "--receive-maximum",
+         "{receive_maximum}"]
 also = [
   ["{mqttlab-broker}", "--listen", "tcp://127.0.0.1:{port3}", "--allow-anonymous",
-   "--max-qos", "1", "--max-packet-size", "2000"],
+   "--max-qos", "{maximum_qos}", "--max-packet-size", "{max_packet_size}"],
   ["{mqttlab-broker}", "--listen", "tcp://127.0.0.1:{port4}", "--passwords",
    "{directory}/users", "--scram", "--acl", "{directory}/acl"],
 ]
@@ -158,6 +156,10 @@ plain = "tcp://127.0.0.1:{port1}"
 websocket = "ws://127.0.0.1:{port2}/mqtt"
 limited = "tcp://127.0.0.1:{port3}"
 guarded = "tcp://127.0.0.1:{port4}"
+[limits]
+receive_maximum = 100
+maximum_qos = 1
+max_packet_size = 2000
 [guarded]
 user = "ada"
 password = "engine"
@@ -189,7 +191,8 @@ def serve(name: str, profile: Path | None = None) -> Iterator[Target]:
 
 
 def _started(said: dict[str, Any], directory: Path) -> Iterator[Target]:
-    names = {"directory": str(directory), **_ports(str(said))}
+    limits = {name: str(value) for name, value in said.get("limits", {}).items()}
+    names = {"directory": str(directory), **_ports(str(said)), **limits}
     if "{mqttlab-broker}" in str(said):
         names["mqttlab-broker"] = programs.path_of("mqttlab-broker")
         _users(said["guarded"], directory / "users")
@@ -207,18 +210,19 @@ def _started(said: dict[str, Any], directory: Path) -> Iterator[Target]:
 
     def start() -> None:
         for process in processes:
-            _stop(process)
+            programs.stop(process)
         processes.clear()
         for words in (said["start"], *said.get("also", ())):
             log = (directory / f"log{len(processes)}").open("wb")
             with log:
-                command = [
-                    _program(fill(word)) if not i else fill(word) for i, word in enumerate(words)
-                ]
+                program, *arguments = map(fill, words)
+                command = [programs.installed(program) or program, *arguments]
                 processes.append(subprocess.Popen(command, stdout=log, stderr=log))
         target.process = processes[0]
         for endpoint in endpoints.values():
-            _listening(endpoint, processes, directory)
+            programs.listening(
+                endpoint.host, endpoint.port, processes, sorted(directory.glob("log*"))
+            )
 
     target.restart = start
     try:
@@ -226,11 +230,7 @@ def _started(said: dict[str, Any], directory: Path) -> Iterator[Target]:
         yield target
     finally:
         for process in processes:
-            _stop(process)
-
-
-def _program(word: str) -> str:
-    return shutil.which(word) or shutil.which(word, path="/usr/sbin") or word
+            programs.stop(process)
 
 
 def _ports(text: str) -> dict[str, str]:
@@ -248,31 +248,3 @@ def _users(guarded: dict[str, str], path: Path) -> None:
     words = [programs.path_of("mqttlab-passwd"), "--create", "--scram", "--stdin", str(path)]
     lines = [f"{guarded[name + 'user']}:{guarded[name + 'password']}\n" for name in ("", "scram_")]
     subprocess.run(words, input="".join(lines).encode(), check=True, capture_output=True)
-
-
-def _listening(
-    endpoint: Endpoint, processes: list[subprocess.Popen[bytes]], directory: Path
-) -> None:
-    until = time.monotonic() + _START_S
-    while True:
-        try:
-            socket.create_connection((endpoint.host, endpoint.port), timeout=1).close()
-            return
-        except OSError:
-            ended = [p for p in processes if p.poll() is not None]
-            if ended or time.monotonic() > until:
-                said = " ".join(p.read_text(errors="replace") for p in directory.glob("log*"))
-                raise Error(
-                    f"nothing listens at {endpoint}; it said: {said or 'nothing'}"
-                ) from None
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                processes[0].wait(0.05)
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(5)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
