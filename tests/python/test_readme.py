@@ -56,3 +56,20 @@ def test_its_figures_are_the_reference_runs() -> None:
         figure = qos[level]
         expected = [figure[key] for key in ("published", "accepted", "delivered", "duplicates")]
         assert numbers[:4] == [str(number) for number in expected], f"README.md, QoS {level}"
+
+
+def test_the_brokers_cost_is_what_was_measured() -> None:
+    table = json.loads((ROOT / "results/bench_live/table.json").read_text())
+    ratios = [row["cpu_ratio"] for row in table["rows"]]
+    ours = next(
+        one
+        for one in table["footprints"]
+        if (one["broker"], one["transport"]) == ("mqttlab", "tcp")
+    )
+    of_mb = [ours["program_bytes"], *(ours["resident_bytes"][count] for count in ("0", "1000"))]
+    file, idle, busy = (f"{size / 1e6:.1f} MB" for size in of_mb)
+    said = " ".join(README.split())
+    assert f"a file of {file}; it takes {idle} of memory, {busy} with 1,000 idle" in said
+    assert f"{min(ratios):.2f} to {max(ratios):.2f} of mosquitto's" in said
+    index = (ROOT / "results/README.md").read_text()
+    assert f"{min(ratios):.2f} to {max(ratios):.2f} of mosquitto's" in index
