@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +24,7 @@ from mqttlab.conformance.runner import Outcome, Settings, run
 from mqttlab.conformance.sabotage import drop
 from mqttlab.conformance.target import serve
 from mqttlab.conformance.times import Times
+from mqttlab.errors import Error
 
 PACKAGE = Path(conformance.__file__).parent
 SAMPLE, SEED = 60, 1
@@ -292,3 +294,20 @@ def test_the_exit_code_tells_the_truth(tmp_path: Path) -> None:
     html = (tmp_path / "both/report.html").read_text()
     assert "silent" in html
     assert html.count("not run") > 0
+
+
+def test_a_target_that_cannot_be_reached_is_one_line(tmp_path: Path) -> None:
+    def said(*words: str) -> str:
+        result = CliRunner().invoke(command.main, words, standalone_mode=False)
+        assert isinstance(result.exception, Error)
+        return str(result.exception)
+
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    line = said("--target", address)
+    assert f"no connection to tcp://{address}: " in line
+    assert line.endswith("; see that a broker listens there")
+    profile = tmp_path / "profile.toml"
+    profile.write_text('name = "it"\ncafile = "none.pem"\n')
+    line = said("--target", f"tls://{address}", "--profile", str(profile))
+    assert line == "profile: cafile = 'none.pem': No such file or directory"

@@ -20,12 +20,12 @@ from mqttlab import programs
 from mqttlab.conformance.times import LIVE, Times
 from mqttlab.conformance.verdicts import NotClaimed, TargetError
 from mqttlab.conformance.websocket import WebSocketClient
-from mqttlab.errors import UsageError
+from mqttlab.errors import Error, UsageError
 
 __all__ = ["OURS", "Endpoint", "Target", "serve"]
 
 _SCHEMES = {"tcp": 1883, "tls": 8883, "ws": 80, "wss": 443}
-_START_S = 10.0
+_REACH_S = 10.0
 _ENDPOINTS = {
     "plain": "",
     "websocket": "MQTT over WebSocket",
@@ -100,6 +100,23 @@ class Target:
             await socket_side.upgraded()
         else:
             await self._connect(lambda: peer, on)
+
+    async def reach(self) -> None:
+        """Connects once, before any case does. Errors: Error, with what can be done."""
+        try:
+            async with asyncio.timeout(_REACH_S):
+                await self.open(asyncio.Protocol())
+        except TargetError as error:
+            remedy = "see that a broker listens there"
+            if self.endpoints["plain"].scheme in ("tls", "wss"):
+                remedy += ", and that the profile's cafile has its authority"
+            raise Error(f"{error}; {remedy}") from None
+        except TimeoutError:
+            address = self.endpoints["plain"]
+            raise Error(f"no answer from {address} within {_REACH_S:g} s; name another") from None
+        except OSError as error:
+            named = self.profile.get("cafile")
+            raise UsageError(f"profile: cafile = {named!r}: {error.strerror or error}") from None
 
     async def _connect(self, protocol: Callable[[], asyncio.Protocol], on: str) -> None:
         endpoint = self.endpoint(on)
@@ -184,7 +201,9 @@ def serve(name: str, profile: Path | None = None) -> Iterator[Target]:
         endpoints["plain"] = address
         if address.scheme.startswith("ws"):
             endpoints.setdefault("websocket", address)
-        yield Target(said.get("name", str(address)), endpoints, said)
+        there = Target(said.get("name", str(address)), endpoints, said)
+        asyncio.run(there.reach())
+        yield there
         return
     with tempfile.TemporaryDirectory(prefix="mqttlab-") as directory:
         yield from _started(said, Path(directory))
