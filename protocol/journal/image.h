@@ -40,7 +40,7 @@ class Image {
     return messages_.at(number).stored;
   }
   [[nodiscard]] std::size_t messages() const { return messages_.size(); }
-  /// The highest number that has been given; new ones go on from here.
+  /// The highest number among the records applied; new ones go on from here.
   [[nodiscard]] Number last() const { return last_; }
 
   /// The shortest journal with this image: one that begins anew starts with it.

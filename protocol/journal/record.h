@@ -13,7 +13,7 @@
 
 namespace mqttlab::journal {
 
-/// Names a session, a message or a delivery for as long as the journal lives. 0: none.
+/// Names a session, a message or a delivery, as no other thing that the journal still has. 0: none.
 using Number = std::uint64_t;
 /// Nanoseconds since 1970 in UTC, so that deadlines outlive the process; `never`: none.
 using UnixTime = std::int64_t;
