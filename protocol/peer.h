@@ -69,9 +69,9 @@ class Peer {
 // - Durability. Each call of the host is one step in the journal that it gave, if that call changed
 //   what must outlive the process. If the journal gates, bytes that promise something (any
 //   acknowledgement, CONNACK, PUBLISH of QoS 1 and 2, PUBREL) and those behind them on their link
-//   stay out of pending(), and finished() waits for them, until committed(position, now) has come
-//   for their step and all before it; touched() then names their links. Else, and without a
-//   journal, they leave at once. A host commits once for all that it has read, then writes.
+//   stay out of pending(), and finished() waits for them, until committed(position) has come for
+//   their step and all before it; touched() then names their links. Else, and without a journal,
+//   they leave at once. A host commits once for all that it has read, then writes.
 // - Decisions that take time. Authentication goes out as an AccessRequest; the answer is a verdict
 //   at once or `later`, and then it comes back as `decide(request, verdict, now)`. The core never
 //   blocks; an answer for a link that has gone is ignored.

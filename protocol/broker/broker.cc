@@ -1,5 +1,7 @@
 #include "protocol/broker/broker.h"
 
+#include <utility>
+
 #include "protocol/broker/broker_core.h"
 
 namespace mqttlab {
@@ -9,8 +11,9 @@ struct Broker::State {
 };
 
 Broker::Broker(BrokerConfig config, std::uint64_t seed, Access* access, trace::Log* log,
-               trace::Actor actor, Journal* journal, Time unix_offset)
-    : state_(new State{BrokerCore(config, seed, access, log, actor, journal, unix_offset)}) {}
+               trace::Actor actor, Journal* journal, std::function<Time()> unix_offset)
+    : state_(new State{
+          BrokerCore(config, seed, access, log, actor, journal, std::move(unix_offset))}) {}
 Broker::~Broker() = default;
 
 // The end of a call is the end of a step, as it is of a link's calls.
@@ -18,7 +21,7 @@ void Broker::restore(const journal::Image& image, Time now) {
   state_->core.restore(image, now);
   state_->core.step();
 }
-void Broker::committed(JournalPosition position, Time) { state_->core.committed(position); }
+void Broker::committed(JournalPosition position) { state_->core.committed(position); }
 Peer& Broker::accept(LinkId link, Time now, std::string_view certificate) {
   return state_->core.accept(link, now, certificate);
 }

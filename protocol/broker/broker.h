@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -51,10 +52,12 @@ class Broker {
   /// `access` may be null: everybody may do everything. `log` may be null. `journal` may be null:
   /// the broker's state ends with it. What they refer to must outlive the broker. The broker
   /// records in the log what the wire cannot show: messages dropped with their reason, sessions
-  /// that ended. `unix_offset`: Unix time less the host's, in ns, for what is to be due after a
-  /// crash. Throws std::invalid_argument naming a field of `config` that cannot work.
+  /// that ended. `unix_offset` gives Unix time less the host's at present, in ns; null: 0. It is
+  /// asked for each deadline that is recorded or restored, since a machine may learn the time late;
+  /// what was recorded before that stays wrong. Throws std::invalid_argument naming a field of
+  /// `config` that cannot work.
   Broker(BrokerConfig config, std::uint64_t seed, Access* access, trace::Log* log,
-         trace::Actor actor, Journal* journal = nullptr, Time unix_offset = 0);
+         trace::Actor actor, Journal* journal = nullptr, std::function<Time()> unix_offset = {});
   ~Broker();
   Broker(const Broker&) = delete;
   Broker& operator=(const Broker&) = delete;
@@ -64,7 +67,7 @@ class Broker {
   /// have lost its link now.
   void restore(const journal::Image& image, Time now);
   /// The journal's steps up to this one are safe: what waited for them may leave (peer.h).
-  void committed(JournalPosition position, Time now);
+  void committed(JournalPosition position);
   /// A transport has been accepted. The Peer lives until release(). Over max_connections it is
   /// finished() at once. `certificate`: the client's X.509 identity, as the transport established
   /// it; empty: none.

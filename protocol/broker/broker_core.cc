@@ -10,12 +10,12 @@
 namespace mqttlab {
 
 BrokerCore::BrokerCore(BrokerConfig config, std::uint64_t seed, Access* access, trace::Log* log,
-                       trace::Actor actor, Journal* journal, Time unix_offset)
+                       trace::Actor actor, Journal* journal, std::function<Time()> unix_offset)
     : config_(checked(config)),
       access_(access),
       random_(seed, "broker"),
       ledger_(log, actor),
-      recorder_(journal, unix_offset),
+      recorder_(journal, std::move(unix_offset)),
       sessions_(config_, random_.next(), ledger_, recorder_),
       router_(config_, random_.next(), sessions_, ledger_, recorder_) {}
 

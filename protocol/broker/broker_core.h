@@ -28,7 +28,7 @@ namespace mqttlab {
 class BrokerCore {
  public:
   BrokerCore(BrokerConfig config, std::uint64_t seed, Access* access, trace::Log* log,
-             trace::Actor actor, Journal* journal, Time unix_offset);
+             trace::Actor actor, Journal* journal, std::function<Time()> unix_offset);
 
   // What Broker offers.
   void restore(const journal::Image& image, Time now);

@@ -1,6 +1,9 @@
 // Recorder: what must outlive the broker, on its way to the journal.
 #pragma once
 
+#include <functional>
+#include <utility>
+
 #include "protocol/journal/journal.h"
 #include "protocol/session/exchanges.h"
 
@@ -10,9 +13,11 @@ namespace mqttlab {
 /// asks first.
 class Recorder {
  public:
-  /// `journal` may be null. `unix_offset`: Unix time less the host's.
-  Recorder(Journal* journal, Time unix_offset)
-      : journal_(journal), gates_(journal && journal->gates()), unix_offset_(unix_offset) {}
+  /// `journal` may be null. `unix_offset`: Unix time less the host's, at present; null: 0.
+  Recorder(Journal* journal, std::function<Time()> unix_offset)
+      : journal_(journal),
+        gates_(journal && journal->gates()),
+        unix_offset_(std::move(unix_offset)) {}
 
   [[nodiscard]] bool is_on() const { return journal_ != nullptr; }
   /// Promises wait until what they say has been committed.
@@ -28,18 +33,20 @@ class Recorder {
   JournalPosition step();
 
   [[nodiscard]] journal::UnixTime unix_time(Time at) const {
-    return at == never ? never : at + unix_offset_;
+    return at == never ? never : at + unix_offset();
   }
   [[nodiscard]] Time time(journal::UnixTime at) const {
-    return at == never ? never : at - unix_offset_;
+    return at == never ? never : at - unix_offset();
   }
   /// Shares the memory of `encoded`.
   [[nodiscard]] journal::Message message(const EncodedPublish& encoded, Time expires_at) const;
 
  private:
+  [[nodiscard]] Time unix_offset() const { return unix_offset_ ? unix_offset_() : 0; }
+
   Journal* journal_;
   const bool gates_;
-  const Time unix_offset_;
+  const std::function<Time()> unix_offset_;
   journal::Number last_ = 0;
   JournalPosition position_ = 0;
   bool dirty_ = false;

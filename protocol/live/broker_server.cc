@@ -61,7 +61,7 @@ BrokerServer::BrokerServer(boost::asio::io_context& io, BrokerConfig broker, Ser
       config_(checked(config)),
       trace_(trace),
       store_(store),
-      broker_(std::move(broker), seed, access, trace.log, trace.actor, store, unix_offset()),
+      broker_(std::move(broker), seed, access, trace.log, trace.actor, store, unix_offset),
       sockets_(io, [this] { settle(); }),
       rate_(config.accepts_per_s),
       timer_(io) {
@@ -155,9 +155,8 @@ void BrokerServer::name(Connection& connection) {
 
 void BrokerServer::commit() {
   if (!store_) return;
-  const Time now = steady_now();
-  const JournalPosition safe = store_->commit(now);
-  if (safe != committed_) broker_.committed(committed_ = safe, now);
+  const JournalPosition safe = store_->commit(steady_now());
+  if (safe != committed_) broker_.committed(committed_ = safe);
 }
 
 // Bytes on one link make others speak, and what they write may make room for more: until all is

@@ -22,7 +22,9 @@ class JournalTest : public ::testing::Test {
   JournalTest() { begin(); }
   void begin() {
     // Each process has a clock of its own; only Unix time goes on.
-    test = std::make_unique<TestBroker>(config, nullptr, &store, unix_now - 7 * second);
+    test = std::make_unique<TestBroker>(config, nullptr, &store, [this, began = unix_now] {
+      return began + clock_error - 7 * second;
+    });
     test->now = 7 * second;
     test->broker.restore(store.load(), test->now);
   }
@@ -35,7 +37,7 @@ class JournalTest : public ::testing::Test {
     begin();
   }
   void commit() {
-    test->broker.committed(store.commit(test->now), test->now);
+    test->broker.committed(store.commit(test->now));
     test->flush();
   }
   ScriptedPeer& connected(const Connect& connect) {
@@ -72,7 +74,7 @@ class JournalTest : public ::testing::Test {
 
   BrokerConfig config;
   MemoryStore store{{}};
-  Time unix_now = 1'700'000'000 * second;
+  Time unix_now = 1'700'000'000 * second, clock_error = 0;
   std::unique_ptr<TestBroker> test;
 };
 
@@ -197,6 +199,19 @@ TEST_F(JournalTest, SessionsEndWhileTheBrokerIsDown) {
   test->until(test->now + 2 * second);
   EXPECT_EQ(test->broker.gauges().sessions, 0U);
   crash();
+  EXPECT_EQ(test->broker.gauges().sessions, 0U);
+}
+
+// It has no clock of its own: at first it is 1970.
+TEST_F(JournalTest, ADeviceMayLearnTheTimeWhileTheBrokerRuns) {
+  clock_error = -unix_now;
+  crash();
+  ScriptedPeer& peer = connected(connect_5("brief", true, expiry(10)));
+  clock_error = 0;
+  peer.lose();
+  crash(9 * second);
+  EXPECT_EQ(test->broker.gauges().sessions, 1U);
+  crash(2 * second);
   EXPECT_EQ(test->broker.gauges().sessions, 0U);
 }
 

@@ -201,8 +201,9 @@ void ScriptedPeer::publish(std::string_view topic, std::string_view payload, QoS
   send(Publish{slice(topic), slice(payload), qos, retain, dup, id});
 }
 
-TestBroker::TestBroker(BrokerConfig config, Access* access, Journal* journal, Time unix_offset)
-    : broker(config, 1, access, &log, log.add_actor("broker"), journal, unix_offset) {}
+TestBroker::TestBroker(BrokerConfig config, Access* access, Journal* journal,
+                       std::function<Time()> unix_offset)
+    : broker(config, 1, access, &log, log.add_actor("broker"), journal, std::move(unix_offset)) {}
 
 ScriptedPeer& TestBroker::accept() {
   peers_.push_back(std::make_unique<ScriptedPeer>(*this, static_cast<LinkId>(peers_.size() + 1)));

@@ -69,7 +69,7 @@ class ScriptedPeer {
 class TestBroker {
  public:
   explicit TestBroker(BrokerConfig config = {}, Access* access = nullptr,
-                      Journal* journal = nullptr, Time unix_offset = 0);
+                      Journal* journal = nullptr, std::function<Time()> unix_offset = {});
   ScriptedPeer& accept();
   ScriptedPeer& connected(std::string_view client_id, bool clean = true,
                           std::uint16_t keep_alive_s = 0);

@@ -42,7 +42,7 @@ void MemoryWorld::commit() {
   if (!store_ || !broker_) return;
   const JournalPosition safe = store_->commit(now_);
   if (store_->wants_crash()) return crash(crash_time);
-  if (safe > committed_) broker_->committed(committed_ = safe, now_);
+  if (safe > committed_) broker_->committed(committed_ = safe);
 }
 
 void MemoryWorld::crash(Time down) {
