@@ -15,6 +15,19 @@ namespace {
   refuse(of, what, std::to_string(number), "is not there");
 }
 
+void records_of(const Image::Session& session, const std::function<void(const Record&)>& each) {
+  each(session.kept);
+  for (const auto& [filter, subscribed] : session.subscriptions) each(subscribed);
+  std::uint16_t last = session.kept.packet_id;
+  for (const auto& [delivery, held] : session.deliveries) {
+    each(held);
+    if (held.packet_id != 0) last = held.packet_id;
+  }
+  if (last != session.kept.packet_id) each(session.kept);
+  for (const std::uint16_t id : session.taken) each(PacketIdTaken{session.kept.session, id});
+  if (session.will) each(*session.will);
+}
+
 }  // namespace
 
 void Image::apply(const Record& record) {
@@ -130,19 +143,24 @@ void Image::on(const WillWithdrawn& record) {
 void Image::for_each_record(const std::function<void(const Record&)>& each) const {
   for (const auto& [number, stored] : messages_)
     if (stored.deliveries > 0) each(stored.stored);
-  for (const auto& [number, session] : sessions_) {
-    each(session.kept);
-    for (const auto& [filter, subscribed] : session.subscriptions) each(subscribed);
-    std::uint16_t last = session.kept.packet_id;
-    for (const auto& [delivery, held] : session.deliveries) {
-      each(held);
-      if (held.packet_id != 0) last = held.packet_id;
-    }
-    if (last != session.kept.packet_id) each(session.kept);
-    for (const std::uint16_t id : session.taken) each(PacketIdTaken{number, id});
-    if (session.will) each(*session.will);
-  }
+  for (const auto& [number, session] : sessions_) records_of(session, each);
   for (const auto& [topic, retained] : retained_) each(retained);
+}
+
+bool Image::take(const std::function<void(const Record&)>& each) {
+  if (const auto message = messages_.begin(); message != messages_.end()) {
+    if (message->second.deliveries > 0) each(message->second.stored);
+    messages_.erase(message);
+  } else if (const auto session = sessions_.begin(); session != sessions_.end()) {
+    records_of(session->second, each);
+    on(SessionEnded{session->first});
+  } else if (const auto retained = retained_.begin(); retained != retained_.end()) {
+    each(retained->second);
+    retained_.erase(retained);
+  } else {
+    return false;
+  }
+  return true;
 }
 
 }  // namespace mqttlab::journal

@@ -45,6 +45,9 @@ class Image {
 
   /// The shortest journal with this image: one that begins anew starts with it.
   void for_each_record(const std::function<void(const Record&)>& each) const;
+  /// The same bit by bit: gives the next message, session or retained message, and forgets it.
+  /// False: there is none left. An image of which a part is gone is good for nothing else.
+  [[nodiscard]] bool take(const std::function<void(const Record&)>& each);
 
  private:
   struct Stored {

@@ -14,6 +14,14 @@ std::vector<std::vector<std::uint8_t>> records_of(const Image& image) {
   return all;
 }
 
+// And in how many bits.
+std::pair<std::vector<std::vector<std::uint8_t>>, std::size_t> taken_from(Image image) {
+  std::vector<std::vector<std::uint8_t>> all;
+  std::size_t bits = 0;
+  while (image.take([&](const Record& record) { all.push_back(encode(record)); })) ++bits;
+  return {all, bits};
+}
+
 std::string refusal(const std::vector<Record>& before, const Record& record) {
   Image image;
   for (const Record& earlier : before) image.apply(earlier);
@@ -37,6 +45,9 @@ TEST(JournalImage, OfEveryPrefixIsThatOfItsShortestJournal) {
       Image again;
       image.for_each_record([&](const Record& record) { again.apply(record); });
       EXPECT_EQ(records_of(again), records_of(image)) << "seed " << seed << " record " << i;
+      const std::size_t things =
+          image.messages() + image.sessions().size() + image.retained().size();
+      EXPECT_EQ(taken_from(image), std::pair(records_of(image), things));
     }
   }
 }

@@ -11,6 +11,8 @@ constexpr std::int64_t snapshot_ids = std::int64_t{1} << 32;
 constexpr std::int64_t no_end = std::numeric_limits<std::int64_t>::max();
 // With each commit, at least; and so many bytes for each that is added.
 constexpr std::size_t least_bytes = 64 << 10, pace = 8;
+// So much of a snapshot is encoded at a time: mostly one row.
+constexpr std::size_t portion_bytes = RecordRows::row_bytes / 2;
 
 }  // namespace
 
@@ -85,11 +87,10 @@ std::size_t JournalTables::work_once() {
         read_bytes_ += *size;
         return *size;
       }
-      image_.for_each_record([this](const journal::Record& record) { rows_.append(record); });
-      image_ = {};
       written_ = 0;
+      snapshot_bytes_ = 0;
       phase_ = Phase::write;
-      return rows_.bytes();
+      return 0;
     case Phase::write:
       return write();
     case Phase::remove:
@@ -113,18 +114,23 @@ std::optional<std::size_t> JournalTables::read(Statement& next, std::int64_t las
 
 std::size_t JournalTables::write() {
   const std::int64_t fresh = snapshot_ + snapshot_ids;
-  if (written_ < rows_.rows().size()) {
-    const auto& row = rows_.rows()[written_];
-    insert_.bind(1, fresh + static_cast<std::int64_t>(written_++)).bind(2, Bytes(row)).run();
-    return row.size();
+  const auto append = [this](const journal::Record& record) { rows_.append(record); };
+  while (rows_.bytes() < portion_bytes && image_.take(append)) {
+  }
+  if (const std::size_t size = rows_.bytes(); size > 0) {
+    for (const auto& row : rows_.rows())
+      insert_.bind(1, fresh + written_++).bind(2, Bytes(row)).run();
+    rows_.clear();
+    snapshot_bytes_ += size;
+    return size;
   }
   database_.run("UPDATE base SET snapshot = " + std::to_string(fresh) +
                 ", journal = " + std::to_string(last_));
   snapshot_ = fresh;
   journal_ = last_;
-  snapshot_bytes_ = rows_.bytes();
   journal_bytes_ -= read_bytes_;
   rows_ = {};
+  image_ = {};
   phase_ = Phase::remove;
   return 0;
 }

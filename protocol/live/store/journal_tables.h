@@ -14,8 +14,9 @@ namespace mqttlab::live {
 /// What counts is a snapshot, and the journal's rows behind the one that it ends with. A pass reads
 /// both into an Image, writes that image's shortest journal as the next snapshot, makes it the one
 /// that counts, and deletes what it replaces. Each commit does a part in proportion to what it
-/// writes itself, so no commit takes long and the file stays within some five times the state, or a
-/// few times compact_from. While it runs it holds the state in memory once more.
+/// writes itself, so no commit takes long (one session, without its messages, is one part) and the
+/// file stays within some five times the state, or a few times compact_from. While it runs it holds
+/// the state in memory once more.
 class JournalTables {
  public:
   /// Both as SqliteStore has them; the database must outlive this.
@@ -50,7 +51,7 @@ class JournalTables {
   std::size_t read_bytes_ = 0;          // of the journal
   journal::Image image_;
   RecordRows rows_;
-  std::size_t written_ = 0;  // of them
+  std::int64_t written_ = 0;  // rows of the next snapshot
 };
 
 }  // namespace mqttlab::live
