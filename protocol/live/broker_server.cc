@@ -64,7 +64,7 @@ BrokerServer::BrokerServer(boost::asio::io_context& io, BrokerConfig broker, Ser
       broker_(std::move(broker), seed, access, trace.log, trace.actor, store, unix_offset),
       sockets_(io, [this] { settle(); }),
       rate_(config.accepts_per_s),
-      timer_(io) {
+      alarm_(io, [this] { due(); }) {
   broker_.advance(steady_now());  // it counts its uptime from here
   sockets_.wake();
 }
@@ -188,7 +188,7 @@ void BrokerServer::settle() {
     flushed_.clear();
   }
   bury();
-  arm();
+  alarm_.set(deadline());
 }
 
 void BrokerServer::bury() {
@@ -200,20 +200,13 @@ void BrokerServer::bury() {
   if (connections_.empty() && stopped_) std::exchange(stopped_, nullptr)();
 }
 
-// A timer that comes early does no harm, so it is moved only to come earlier.
-void BrokerServer::arm() {
+Time BrokerServer::deadline() const {
   Time deadline = std::min({broker_.deadline(), timers_.deadline(), stop_at_});
   if (store_) deadline = std::min(deadline, store_->deadline());
-  if (deadline >= armed_) return;
-  armed_ = deadline;
-  timer_.expires_at(time_point(deadline));
-  timer_.async_wait([this](const boost::system::error_code& error) {
-    if (!error) due();
-  });
+  return deadline;
 }
 
 void BrokerServer::due() {
-  armed_ = never;
   const Time now = steady_now();
   broker_.advance(now);
   while (const auto id = timers_.pop(now)) {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -12,6 +11,7 @@
 
 #include "protocol/broker/broker.h"
 #include "protocol/journal/store.h"
+#include "protocol/live/alarm.h"
 #include "protocol/live/connection.h"
 #include "protocol/live/listener.h"
 #include "protocol/live/log_lines.h"
@@ -88,7 +88,7 @@ class BrokerServer final : public Listener::Owner, public Connection::Owner {
   void commit();
   void name(Connection& connection);
   void bury();
-  void arm();
+  [[nodiscard]] Time deadline() const;
   void due();
   [[nodiscard]] LinkId unused_id();
 
@@ -107,8 +107,7 @@ class BrokerServer final : public Listener::Owner, public Connection::Owner {
   LinkId last_id_ = 0;
   ServerGauges gauges_;
   Timers<LinkId> timers_;
-  boost::asio::steady_timer timer_;
-  Time armed_ = never;
+  Alarm alarm_;
   bool stopping_ = false;
   Time stop_at_ = never;
   std::function<void()> stopped_;

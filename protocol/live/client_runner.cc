@@ -40,7 +40,7 @@ ClientRunner::ClientRunner(boost::asio::io_context& io, DialConfig dial, ClientC
       handler_(std::move(handler)),
       trace_(std::move(trace)),
       sockets_(io, [this] { settle(); }),
-      timer_(io) {}
+      alarm_(io, [this] { due(); }) {}
 
 ClientRunner::~ClientRunner() = default;
 
@@ -76,7 +76,7 @@ void ClientRunner::settle() {
     if (closed) closed();
   }
   if (client_.wants_link() && !stream_ && !dialer_) dial();
-  arm();
+  alarm_.set(deadline());
 }
 
 // A Server Reference is a list; the standard recommends the form, but demands none.
@@ -149,7 +149,7 @@ Peer& ClientRunner::link(Time now) {
 void ClientRunner::die(bool reset) {
   dead_ = true;
   drop_dial();
-  timer_.cancel();
+  alarm_.cancel();
   if (!stream_) return;
   if (tapped_ && !stream_->is_ended()) tapped_->bury(steady_now());
   if (reset) {
@@ -170,21 +170,14 @@ void ClientRunner::ended(Stream&, CloseCause cause) {
   active_ = true;
 }
 
-void ClientRunner::arm() {
+Time ClientRunner::deadline() const {
   Time deadline = std::min({client_.deadline(), dial_until_, linger_until_});
   if (stream_ && filters_->has_filters() && !stream_->is_ended())
     deadline = std::min(deadline, filters_->peer().deadline());
-  if (deadline >= armed_) return;
-  armed_ = deadline;
-  timer_.expires_at(time_point(deadline));
-  timer_.async_wait([this](const boost::system::error_code& error) {
-    if (!error) due();
-  });
+  return deadline;
 }
 
 void ClientRunner::due() {
-  if (dead_) return;
-  armed_ = never;
   const Time now = steady_now();
   client_.advance(now);
   if (now >= dial_until_)

@@ -2,13 +2,13 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "protocol/client/client.h"
+#include "protocol/live/alarm.h"
 #include "protocol/live/dialer.h"
 #include "protocol/live/endpoint.h"
 #include "protocol/live/ready_set.h"
@@ -76,7 +76,7 @@ class ClientRunner final : public StreamOwner {
   void not_dialed(const std::string& why, CloseCause cause);
   void connected(int socket);
   Peer& link(Time now);
-  void arm();
+  [[nodiscard]] Time deadline() const;
   void due();
 
   const DialConfig dial_;
@@ -98,8 +98,7 @@ class ClientRunner final : public StreamOwner {
   bool active_ = false;
   Time linger_until_ = never;
   std::string trouble_;
-  boost::asio::steady_timer timer_;
-  Time armed_ = never;
+  Alarm alarm_;
 };
 
 }  // namespace mqttlab::live

@@ -60,7 +60,7 @@ Listener::Listener(boost::asio::io_context& io, const ListenerConfig& config,
       owner_(owner),
       log_(log),
       acceptor_(open(io, address)),
-      pause_(io),
+      pause_(io, [this] { accept(); }),
       address_(address.address().to_string()),
       port_(acceptor_.local_endpoint().port()) {
   wait();
@@ -83,22 +83,16 @@ void Listener::close() {
 }
 
 void Listener::wait() {
-  acceptor_.async_wait(Tcp::acceptor::wait_read, [this](const boost::system::error_code& error) {
-    if (!error) accept();
-  });
-}
-
-void Listener::pause(Time until) {
-  pause_.expires_at(time_point(until));
-  pause_.async_wait([this](const boost::system::error_code& error) {
-    if (!error) accept();
+  acceptor_.async_wait(Tcp::acceptor::wait_read, [this, alive = std::weak_ptr(alive_)](
+                                                     const boost::system::error_code& error) {
+    if (!error && !alive.expired() && acceptor_.is_open()) accept();
   });
 }
 
 void Listener::accept() {
   for (int i = 0; i < turn; ++i) {
     const Time now = steady_now();
-    if (!owner_.may_accept(now)) return pause(owner_.may_accept_at());
+    if (!owner_.may_accept(now)) return pause_.set(owner_.may_accept_at());
     sockaddr_storage address{};
     socklen_t size = sizeof address;
     const int socket = accept4(acceptor_.native_handle(), reinterpret_cast<sockaddr*>(&address),
@@ -119,7 +113,7 @@ void Listener::accept() {
 void Listener::failed(int error, Time now) {
   log_(LogLevel::warning, "{}: cannot accept: {}; trying again in {} ms", text(),
        std::strerror(error), breath / millisecond);
-  pause(now + breath);
+  pause_.set(now + breath);
 }
 
 std::vector<std::unique_ptr<Listener>> listen(boost::asio::io_context& io,

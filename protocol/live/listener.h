@@ -3,13 +3,13 @@
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/v6_only.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "protocol/live/accept_rate.h"
+#include "protocol/live/alarm.h"
 #include "protocol/live/endpoint.h"
 #include "protocol/live/log_lines.h"
 #include "protocol/transport/tls_context.h"
@@ -50,16 +50,16 @@ class Listener {
  private:
   void wait();
   void accept();
-  void pause(Time until);
   void failed(int error, Time now);
 
   const ListenerConfig& config_;
   Owner& owner_;
   LogLines& log_;
   boost::asio::ip::tcp::acceptor acceptor_;
-  boost::asio::steady_timer pause_;
+  Alarm pause_;
   std::string address_;
   std::uint16_t port_ = 0;
+  std::shared_ptr<int> alive_ = std::make_shared<int>();  // who comes later finds nobody
 };
 
 /// Listens at every address of the endpoint's host. Throws std::runtime_error naming the endpoint.

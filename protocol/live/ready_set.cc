@@ -48,14 +48,16 @@ void ReadySet::again(Ready& who) {
 
 void ReadySet::wake() {
   if (std::exchange(awake_, true) || in_round_) return;
-  boost::asio::post(io_, [this] { round(); });
+  boost::asio::post(io_, [this, alive = std::weak_ptr(alive_)] {
+    if (!alive.expired()) round();
+  });
 }
 
 void ReadySet::wait() {
   if (std::exchange(waiting_, true)) return;
   epoll_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                    [this](const boost::system::error_code& error) {
-                      if (error) return;  // the set is being destroyed
+                    [this, alive = std::weak_ptr(alive_)](const boost::system::error_code& error) {
+                      if (error || alive.expired()) return;
                       waiting_ = false;
                       if (!awake_) round();
                     });

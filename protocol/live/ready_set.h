@@ -7,6 +7,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <functional>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -59,6 +60,7 @@ class ReadySet {
   std::span<epoll_event> now_;  // not yet told in this round
   std::vector<Ready*> again_, turn_;
   bool in_round_ = false, awake_ = false, waiting_ = false;
+  std::shared_ptr<int> alive_ = std::make_shared<int>();  // rounds that come later find nobody
 };
 
 }  // namespace mqttlab::live

@@ -1,9 +1,5 @@
 // mqttlab-broker itself, killed at random instants under load from clients on real sockets: it
 // starts again each time, and what it has acknowledged is not lost.
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -15,80 +11,13 @@
 #include "protocol/live/client_runner.h"
 #include "protocol/live/clock.h"
 #include "protocol/session/random.h"
+#include "tests/live/broker_process.h"
 #include "tests/live/loop.h"
 
 namespace mqttlab::live {
 namespace {
 
 constexpr int kills = 50, publishers = 3, in_flight = 8;
-
-/// A broker of its own process on one port and one store, as often as it is started.
-class BrokerProcess {
- public:
-  explicit BrokerProcess(std::string store) : store_(std::move(store)) { clean(); }
-  ~BrokerProcess() {
-    end(SIGKILL);
-    if (log_ >= 0) close(log_);
-    clean();
-  }
-  BrokerProcess(const BrokerProcess&) = delete;
-  BrokerProcess& operator=(const BrokerProcess&) = delete;
-
-  /// Waits for the line that names its port, so a broker that does not start fails the test.
-  void start() {
-    int log[2];
-    ASSERT_EQ(pipe(log), 0);
-    const std::string url = "tcp://127.0.0.1:" + std::to_string(port_);
-    process_ = fork();
-    if (process_ == 0) {
-      dup2(log[1], STDERR_FILENO);
-      close(log[0]);
-      close(log[1]);
-      execl(MQTTLAB_BROKER, MQTTLAB_BROKER, "--listen", url.c_str(), "--allow-anonymous", "--store",
-            store_.c_str(), "--durability", "sync", nullptr);
-      _exit(127);
-    }
-    close(log[1]);
-    if (log_ >= 0) close(log_);
-    log_ = log[0];  // stays open: it may say more
-    const std::string said = read_until(log_, "listening on tcp://127.0.0.1:");
-    const std::size_t at = said.rfind(':');
-    ASSERT_NE(said.find("restored "), std::string::npos) << said;
-    ASSERT_NE(said.find("listening on "), std::string::npos) << said;
-    port_ = std::atoi(said.c_str() + at + 1);
-  }
-  int end(int how) {
-    int status = 0;
-    if (process_ <= 0) return status;
-    kill(process_, how);
-    waitpid(std::exchange(process_, -1), &status, 0);
-    return status;
-  }
-  [[nodiscard]] int port() const { return port_; }
-
- private:
-  void clean() const {
-    for (const char* tail : {"", "-wal", "-journal"}) std::remove((store_ + tail).c_str());
-  }
-  // To the end of the line with `words`, or to the end of all.
-  static std::string read_until(int file, const std::string& words) {
-    std::string said;
-    for (char c; read(file, &c, 1) == 1;) {
-      said += c;
-      if (c == '\n' && said.find(words) != std::string::npos) break;
-    }
-    return said;
-  }
-  const std::string store_;
-  int port_ = 0, log_ = -1;
-  pid_t process_ = -1;
-};
-
-DialConfig dial_of(int port) {
-  DialConfig dial{.endpoint = Endpoint::parse("tcp://127.0.0.1")};
-  dial.endpoint.port = static_cast<std::uint16_t>(port);
-  return dial;
-}
 
 ClientConfig config_of(std::string id) {
   ClientConfig config{.client_id = std::move(id), .clean_session = false, .window = in_flight};
@@ -101,7 +30,7 @@ class Publisher {
  public:
   Publisher(testing::Loop& loop, int port, const std::string& name)
       : name_(name),
-        runner(loop.io, dial_of(port), config_of(name), 1,
+        runner(loop.io, testing::dial_of(port), config_of(name), 1,
                [this](const ClientEvent& event) { on(event); }) {
     runner.client().start(steady_now());
     for (int i = 0; i < in_flight; ++i) publish();
@@ -134,13 +63,13 @@ class Publisher {
 };
 
 TEST(Kill, StartsAgainAndHasWhatItAcknowledged) {
-  BrokerProcess broker(::testing::TempDir() + "kill-" + std::to_string(getpid()));
+  testing::BrokerProcess broker(::testing::TempDir() + "kill-" + std::to_string(getpid()));
   broker.start();
   ASSERT_NE(broker.port(), 0);
   testing::Loop loop;
   std::map<std::string, int> got;
   bool is_subscribed = false;
-  ClientRunner desk(loop.io, dial_of(broker.port()), config_of("desk"), 1,
+  ClientRunner desk(loop.io, testing::dial_of(broker.port()), config_of("desk"), 1,
                     [&](const ClientEvent& event) {
                       if (const auto* message = std::get_if<Received>(&event))
                         ++got[std::string(message->payload.text())];

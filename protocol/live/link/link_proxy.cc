@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "protocol/link/medium.h"
+#include "protocol/live/alarm.h"
 #include "protocol/live/clock.h"
 #include "protocol/live/link/carried.h"
 #include "protocol/live/link/trace_watcher.h"
@@ -39,13 +40,13 @@ struct LinkProxy::State final : Carried::Owner {
         plan(config.faults),
         began(steady_now()),
         sockets(io, [this] { settle(); }),
-        timer(io) {
+        alarm(io, [this] { due(); }) {
     door.endpoint = config.listen;
     listeners = live::listen(io, door, of, log);
     if (!config.link_per_connection) add_medium(config.link.name);
     for (std::size_t i = 0; i < plan.faults().size(); ++i)
       if (plan.faults()[i].when.kind == Trigger::Kind::at) agenda_at(i);
-    arm();
+    alarm.set(deadline());
   }
 
   // The owner of connections.
@@ -194,7 +195,7 @@ struct LinkProxy::State final : Carried::Owner {
     for (const std::uint32_t number : over) bury(number);
     over.clear();
     if (connections.empty() && stopped) std::exchange(stopped, nullptr)();
-    arm();
+    alarm.set(deadline());
   }
   void bury(std::uint32_t number) {
     const auto at = connections.find(number);
@@ -225,18 +226,7 @@ struct LinkProxy::State final : Carried::Owner {
     for (const auto& medium : media) deadline = std::min(deadline, medium->deadline());
     return deadline;
   }
-  // A timer that comes early does no harm, so it is moved only to come earlier.
-  void arm() {
-    const Time next = deadline();
-    if (next >= armed) return;
-    armed = next;
-    timer.expires_at(time_point(next));
-    timer.async_wait([this](const boost::system::error_code& error) {
-      if (!error) due();
-    });
-  }
   void due() {
-    armed = never;
     const Time now = steady_now();
     while (!agenda.empty() && agenda.begin()->first <= now)
       agenda.extract(agenda.begin()).mapped()();
@@ -278,8 +268,7 @@ struct LinkProxy::State final : Carried::Owner {
   std::array<LinkCounters, 2> past{};  // of connections that had a link of their own
   std::multimap<Time, std::function<void()>> agenda;
   Timers<std::uint32_t> timers;
-  boost::asio::steady_timer timer;
-  Time armed = never;
+  Alarm alarm;
   std::function<void()> stopped;
 };
 

@@ -7,7 +7,7 @@
 namespace mqttlab::live {
 namespace {
 
-constexpr auto patience = std::chrono::seconds(5);
+constexpr Time patience = 5 * second;
 
 }  // namespace
 
@@ -19,7 +19,7 @@ ClientConfig passing_client(const ClientConfig& like) {
   config.password = like.password;
   config.authenticator = like.authenticator;
   config.reconnect = false;
-  config.connect_timeout = std::chrono::nanoseconds(patience).count();
+  config.connect_timeout = patience;
   return config;
 }
 
@@ -28,13 +28,11 @@ Errand::Errand(boost::asio::io_context& io, const DialConfig& target, ClientConf
     : step_(std::move(step)),
       when_over_(std::move(over)),
       runner_(io, target, std::move(config), seed, [this](const ClientEvent& event) { on(event); }),
-      patience_(io, patience) {
+      patience_(io, [this] { end(); }) {
   runner_.closed = [this] {
     if (runner_.is_idle()) end();
   };
-  patience_.async_wait([this](const boost::system::error_code& error) {
-    if (!error) end();
-  });
+  patience_.set(steady_now() + patience);
   runner_.client().start(steady_now());
   runner_.wake();
 }

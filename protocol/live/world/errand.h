@@ -3,12 +3,12 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "protocol/live/alarm.h"
 #include "protocol/live/client_runner.h"
 
 namespace mqttlab::live {
@@ -37,7 +37,7 @@ class Errand {
   bool connected_ = false, refused_ = false, over_ = false;
   std::string trouble_;
   ClientRunner runner_;
-  boost::asio::steady_timer patience_;
+  Alarm patience_;
 };
 
 /// A client that wants nothing kept of it, with the name and the credentials of another.

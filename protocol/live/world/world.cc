@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t files_per_device = 10;
 constexpr std::size_t many_devices = 2'000;
 constexpr std::size_t max_topic_bytes = 65'535;
-constexpr auto asked_every = std::chrono::milliseconds(100);
+constexpr Time asked_every = 100 * millisecond;
 
 bool alive = false;
 
@@ -53,9 +53,9 @@ World::World(WorldConfig config) : mqttlab::World(config.seed), config_(std::mov
 
 World::~World() {
   plans_.clear();
-  plan_timer_.cancel();
+  plan_alarm_.cancel();
   try {
-    if (is_foreign() && !guests_.empty()) leave();
+    if (cleaner_) leave();
   } catch (const std::exception& error) {
     log_lines_(LogLevel::error, "what this run left at the target may be there still: {}",
                error.what());
@@ -76,6 +76,7 @@ void World::probe() {
   while (!asking.is_over()) io_.run_one();
   if (!asking.was_connected() && !asking.was_refused())
     throw std::runtime_error("target " + broker_at_.endpoint.text() + ": " + asking.trouble());
+  errands_.clear();
 }
 
 void World::make_broker(trace::Actor actor, const std::string& name, BrokerConfig config,
@@ -137,12 +138,24 @@ std::unique_ptr<HostedClient> World::make_client(DeviceId device, ClientConfig c
   auto client = std::make_unique<LiveClient>(io_, std::move(dial), std::move(config),
                                              seed_of_client, std::move(traced), std::move(ready));
   clients_.push_back(client.get());
-  if (!is_foreign() || passing.client_id.empty()) return client;
-  // What the broker still knows of this client id is not this run's.
-  guests_.push_back(passing);
-  client->detain();
-  send(passing, leave_at_once(), [one = client.get()] { one->release(); });
+  if (!is_foreign()) return client;
+  if (!cleaner_) cleaner_ = passing;
+  const std::string& id = passing.client_id;
+  if (id.empty()) return client;
+  // What the broker knows of this client id before its first client is not this run's.
+  if (std::ranges::find(guests_, id, &ClientConfig::client_id) == guests_.end()) {
+    guests_.push_back(passing);
+    detained_.insert(id);
+    send(passing, leave_at_once(), [this, id] { release(id); });
+  }
+  if (detained_.contains(id)) client->detain();
   return client;
+}
+
+void World::release(const std::string& client_id) {
+  detained_.erase(client_id);
+  for (LiveClient* client : clients_)
+    if (client->client().config().client_id == client_id) client->release();
 }
 
 // Both ends of a connection have one number: who sees it first gives it. Clients of different links
@@ -171,11 +184,8 @@ Time World::run(Time until, const std::function<bool()>& keep_going) {
   if (!ready().empty()) return now();
   std::erase_if(errands_, [](const auto& errand) { return errand->is_over(); });
   const Turn turn(*this, keep_going);
-  end_timer_.expires_at(time_point(until));
-  end_timer_.async_wait([this](const boost::system::error_code& error) {
-    if (!error) running_ = false;
-  });
-  ask();
+  end_alarm_.set(until);
+  if (keep_going_) ask_alarm_.set(now() + asked_every);
   while (running_) io_.run_one();
   return now();
 }
@@ -185,22 +195,16 @@ World::Turn::Turn(World& world, const std::function<bool()>& keep_going) : world
   world_.keep_going_ = keep_going ? &keep_going : nullptr;
 }
 
-// A timer that has gone off already may be heard of in the next turn: it must find nothing of this.
 World::Turn::~Turn() {
   world_.running_ = false;
   world_.keep_going_ = nullptr;
-  world_.end_timer_.cancel();
-  world_.ask_timer_.cancel();
+  world_.end_alarm_.cancel();
+  world_.ask_alarm_.cancel();
 }
 
 void World::ask() {
-  if (!keep_going_) return;
-  ask_timer_.expires_after(asked_every);
-  ask_timer_.async_wait([this](const boost::system::error_code& error) {
-    if (error || !keep_going_) return;
-    if (!(*keep_going_)()) running_ = false;
-    ask();
-  });
+  if (!(*keep_going_)()) running_ = false;
+  ask_alarm_.set(now() + asked_every);
 }
 
 void World::at(Time when, std::function<void()> what) {
@@ -209,16 +213,10 @@ void World::at(Time when, std::function<void()> what) {
 }
 
 void World::arm() {
-  if (plans_.empty() || plans_.begin()->first.first >= armed_) return;
-  armed_ = plans_.begin()->first.first;
-  plan_timer_.expires_at(time_point(armed_));
-  plan_timer_.async_wait([this](const boost::system::error_code& error) {
-    if (!error) due();
-  });
+  if (!plans_.empty()) plan_alarm_.set(plans_.begin()->first.first);
 }
 
 void World::due() {
-  armed_ = never;
   while (!plans_.empty() && plans_.begin()->first.first <= now()) {
     const auto plan = plans_.extract(plans_.begin());
     plan.mapped()();
@@ -291,7 +289,7 @@ void World::leave() {
   for (const ClientConfig& guest : guests_) send(guest, leave_at_once(), [] {});
   await_errands();
   if (topics.empty()) return;
-  ClientConfig cleaner = guests_.front();
+  ClientConfig cleaner = *cleaner_;
   cleaner.queue_messages = topics.size();
   cleaner.queue_bytes = topics.size() * max_topic_bytes;
   send(cleaner, clear_retained({topics.begin(), topics.end()}), [] {});

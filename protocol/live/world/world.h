@@ -3,7 +3,6 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -14,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "protocol/live/alarm.h"
 #include "protocol/live/broker_server.h"
 #include "protocol/live/client_runner.h"
 #include "protocol/live/link/link_proxy.h"
@@ -93,6 +93,7 @@ class World final : public mqttlab::World {
   [[nodiscard]] LinkProxy& link(DeviceId device) const;
   void send(ClientConfig config, Errand::Step step, std::function<void()> over);
   void await_errands();
+  void release(const std::string& client_id);
   void probe();
   void leave();
   void arm();
@@ -113,13 +114,16 @@ class World final : public mqttlab::World {
   std::map<std::pair<DeviceId, std::string>, std::uint32_t> connections_;
   std::uint32_t last_connection_ = 0;
   std::vector<LiveClient*> clients_;
-  std::vector<ClientConfig> guests_;  // clients that the target knows, or may
+  std::vector<ClientConfig> guests_;     // one of each client id: the target knows it, or may
+  std::set<std::string> detained_;       // client ids whose older sessions are being ended
+  std::optional<ClientConfig> cleaner_;  // whoever goes last: as the first client, with its rights
   std::vector<std::unique_ptr<Errand>> errands_;
 
   std::map<std::pair<Time, std::uint64_t>, std::function<void()>> plans_;
   std::uint64_t last_plan_ = 0;
-  boost::asio::steady_timer plan_timer_{io_}, end_timer_{io_}, ask_timer_{io_};
-  Time armed_ = never;
+  Alarm plan_alarm_{io_, [this] { due(); }};
+  Alarm end_alarm_{io_, [this] { running_ = false; }};
+  Alarm ask_alarm_{io_, [this] { ask(); }};
   bool running_ = false;
   const std::function<bool()>* keep_going_ = nullptr;
 };
