@@ -202,7 +202,7 @@ def _run(
         )
     from mqttlab import report
 
-    command = run_command.again(scenario, seed, until, result.target, cafile, parameters)
+    command = run_command.again(scenario, seed, until, target, cafile, parameters)
     page = report.write(result, directory, command=command)
     summary.show(result, page, _console())
     if result.interrupted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 import traceback
@@ -15,10 +16,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from mqttlab.errors import Error, UsageError
 from mqttlab.parameters import Scenario, bind
-from mqttlab.result import Target
 from mqttlab.units import Duration
 
 __all__ = ["again", "file_of", "located", "parameters_of", "progress", "times"]
+
+
+_CREDENTIALS = re.compile(r"(?:^|(?<=://))[^/]*(?=@)")  # in a URL, or in front of HOST:PORT
 
 
 def parameters_of(settings: tuple[str, ...], devices: int | None) -> dict[str, object]:
@@ -42,14 +45,14 @@ def again(
     scenario: str,
     seed: int,
     until: str | None,
-    target: Target | None,
+    target: str | None,
     cafile: Path | None,
     parameters: Mapping[str, object],
 ) -> str:
-    """The command line that repeats a run."""
+    """The command line that repeats a run; in the place of a target's credentials it says so."""
     words = ["mqttlab", "run", scenario, "--seed", str(seed)]
     words += ["--until", until] if until is not None else []
-    words += ["--target", target.url] if target else []
+    words += ["--target", _CREDENTIALS.sub("USER:PASSWORD", target)] if target else []
     words += ["--cafile", str(cafile)] if cafile else []
     for key, value in parameters.items():
         words += ["--set", f"{key}={value}"]

@@ -19,6 +19,7 @@ import pytest
 import mqttlab
 import on_sockets
 from mqttlab import UsageError, ViolationError
+from mqttlab.run_command import again
 from running import self_signed
 from test_live import Site
 
@@ -212,6 +213,21 @@ def test_the_command_says_what_is_not_applicable(mosquitto: str, tmp_path: Path)
     assert code == 4
     assert "Not applicable. the broker's option anonymous=False" in said
     assert found["not_applicable"][-1]["why"] in (tmp_path / "report.html").read_text()
+
+
+def test_the_command_that_repeats_a_run_names_no_secret(mosquitto: str, tmp_path: Path) -> None:
+    scenario = f"{on_sockets.__file__}:guarded"
+    _, said, _ = LiveRun.begin(tmp_path, scenario, "--target", f"tcp://me:xyzzy@{mosquitto}").end()
+    page = (tmp_path / "report.html").read_text()
+    assert f"--target tcp://USER:PASSWORD@{mosquitto}" in page
+    assert "xyzzy" not in said + page + (tmp_path / "run.json").read_text()
+    for given, shown in (
+        ("me:p@ss@h:1", "USER:PASSWORD@h:1"),
+        ("ws://me@h/mqtt@home", "ws://USER:PASSWORD@h/mqtt@home"),
+        ("h:1", "h:1"),
+        ("live", "live"),
+    ):
+        assert again("short", 1, None, given, None, {}).endswith(f" --target {shown}")
 
 
 def test_a_capture_is_left_to_others(tmp_path: Path) -> None:
