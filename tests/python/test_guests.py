@@ -92,6 +92,17 @@ async def dial(factory: Callable[[], Any] = Recorder, port: int = ECHO) -> Any:
     return (await loop.create_connection(factory, "site", port))[1]
 
 
+async def both_ends(lab: Lab) -> tuple[mqttlab.Device, Recorder, Recorder]:
+    """A device, and a connection from it: its end, and the site's."""
+    lab.broker("site")
+    device = lab.device("device")
+    servers = await recorders()
+    client = await device.run(dial())
+    await asyncio.sleep(1)
+    (server,) = servers
+    return device, client, server
+
+
 @pytest.mark.parametrize("loss", [0, "10%"])
 def test_bytes_arrive_whole_and_in_order(loss: object) -> None:
     sent = random.Random(1).randbytes(300_000)
@@ -222,12 +233,7 @@ def test_a_writer_is_paused_while_its_reader_does_not_read() -> None:
     size = 2_000_000
 
     async def scenario(lab: Lab) -> None:
-        lab.broker("site")
-        device = lab.device("device")
-        servers = await recorders()
-        client = await device.run(dial())
-        await asyncio.sleep(1)
-        (server,) = servers
+        _, client, server = await both_ends(lab)
         server.transport.pause_reading()
         client.transport.write(bytes(size))
         await asyncio.sleep(60)
@@ -271,14 +277,10 @@ def test_close_says_all_and_abort_only_what_the_socket_has() -> None:
 )
 def test_a_death_ends_streams_as_the_kernel_would(how: Any, expected: type) -> None:
     async def scenario(lab: Lab) -> None:
-        lab.broker("site")
-        device = lab.device("device")
-        servers = await recorders()
-        client = await device.run(dial())
-        await asyncio.sleep(1)
+        device, client, server = await both_ends(lab)
         device.die(how)
         assert "device is dead" in str(await client.lost)
-        assert isinstance(await servers[0].lost, expected)
+        assert isinstance(await server.lost, expected)
 
     mqttlab.run(scenario, until="5min")
 

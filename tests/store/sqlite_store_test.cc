@@ -6,6 +6,7 @@
 
 #include <cstdio>
 #include <fstream>
+#include <functional>
 
 #include "tests/store/forgetful_disk.h"
 
@@ -49,19 +50,23 @@ class Life {
   JournalPosition position_ = 0;
 };
 
-TEST(SqliteStore, GivesBackWhatItGotHoweverOftenItIsWrittenAnew) {
+/// A life of so many messages, each a commit of its own; then the file is opened again.
+void expect_all_back(std::size_t compact_from_bytes, journal::Number messages,
+                     const std::function<void(Life&, journal::Number)>& message) {
   ForgetfulDisk disk(1);
-  const StoreSettings settings{
-      .path = "s", .durability = Durability::sync, .compact_from_bytes = 2'000, .vfs = disk.vfs()};
+  const StoreSettings settings{.path = "s",
+                               .durability = Durability::sync,
+                               .compact_from_bytes = compact_from_bytes,
+                               .vfs = disk.vfs()};
   std::vector<std::vector<std::uint8_t>> expected;
   {
     SqliteStore store(settings);
     EXPECT_TRUE(records_of(store.load()).empty());
     Life life(store);
     life.session();
-    for (journal::Number i = 1; i <= 3'000; ++i) {
-      life.message(i, i % 100 == 0);
-      EXPECT_EQ(store.commit(0), i + 1);
+    for (journal::Number i = 1; i <= messages; ++i) {
+      message(life, i);
+      ASSERT_EQ(store.commit(0), i + 1);
     }
     expected = records_of(life.expected);
   }
@@ -69,25 +74,16 @@ TEST(SqliteStore, GivesBackWhatItGotHoweverOftenItIsWrittenAnew) {
   EXPECT_EQ(records_of(again.load()), expected);
 }
 
+TEST(SqliteStore, GivesBackWhatItGotHoweverOftenItIsWrittenAnew) {
+  expect_all_back(2'000, 3'000,
+                  [](Life& life, journal::Number i) { life.message(i, i % 100 == 0); });
+}
+
 // A record that is longer than a row, as the first one of its commit and after that of others.
 TEST(SqliteStore, LongRecordsComeBackToo) {
-  ForgetfulDisk disk(1);
-  const StoreSettings settings{
-      .path = "s", .durability = Durability::sync, .compact_from_bytes = 50'000, .vfs = disk.vfs()};
-  std::vector<std::vector<std::uint8_t>> expected;
-  {
-    SqliteStore store(settings);
-    (void)store.load();
-    Life life(store);
-    life.session();
-    for (journal::Number i = 1; i <= 300; ++i) {
-      life.message(i, i % 10 == 0, i % 3 == 0 ? 70'000 : 100);
-      ASSERT_EQ(store.commit(0), i + 1);
-    }
-    expected = records_of(life.expected);
-  }
-  SqliteStore again(settings);
-  EXPECT_EQ(records_of(again.load()), expected);
+  expect_all_back(50'000, 300, [](Life& life, journal::Number i) {
+    life.message(i, i % 10 == 0, i % 3 == 0 ? 70'000 : 100);
+  });
 }
 
 // The state is 30 messages at most; 1.5 MB have gone through.

@@ -143,8 +143,8 @@ std::unique_ptr<HostedClient> World::make_client(DeviceId device, ClientConfig c
   const std::string& id = passing.client_id;
   if (id.empty()) return client;
   // What the broker knows of this client id before its first client is not this run's.
-  if (std::ranges::find(guests_, id, &ClientConfig::client_id) == guests_.end()) {
-    guests_.push_back(passing);
+  if (std::ranges::find(known_to_target_, id, &ClientConfig::client_id) == known_to_target_.end()) {
+    known_to_target_.push_back(passing);
     detained_.insert(id);
     send(passing, leave_at_once(), [this, id] { release(id); });
   }
@@ -286,7 +286,7 @@ void World::leave() {
     io_.run_one_for(std::chrono::milliseconds(10));
   drop_clients();
   links_.clear();
-  for (const ClientConfig& guest : guests_) send(guest, leave_at_once(), [] {});
+  for (const ClientConfig& guest : known_to_target_) send(guest, leave_at_once(), [] {});
   await_errands();
   if (topics.empty()) return;
   ClientConfig cleaner = *cleaner_;

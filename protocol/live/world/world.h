@@ -114,8 +114,8 @@ class World final : public mqttlab::World {
   std::map<std::pair<DeviceId, std::string>, std::uint32_t> connections_;
   std::uint32_t last_connection_ = 0;
   std::vector<LiveClient*> clients_;
-  std::vector<ClientConfig> guests_;     // one of each client id: the target knows it, or may
-  std::set<std::string> detained_;       // client ids whose older sessions are being ended
+  std::vector<ClientConfig> known_to_target_;  // or may be: one of each client id
+  std::set<std::string> detained_;             // client ids whose older sessions are being ended
   std::optional<ClientConfig> cleaner_;  // whoever goes last: as the first client, with its rights
   std::vector<std::unique_ptr<Errand>> errands_;
 
