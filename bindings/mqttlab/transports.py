@@ -9,6 +9,8 @@ import os
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from mqttlab.errors import VirtualTimeError
+
 if TYPE_CHECKING:
     from mqttlab.lab import Device
     from mqttlab.streams import Streams
@@ -67,8 +69,11 @@ class StreamTransport(asyncio.Transport):
         self.write(b"".join(list_of_data))
 
     def write_eof(self) -> None:
-        """Not possible: see the class."""
-        raise NotImplementedError("a simulated connection has no half-close; use close()")
+        """Errors: VirtualTimeError, see the class; `can_write_eof()` says so before."""
+        raise VirtualTimeError(
+            "transport.write_eof() is not possible in virtual time: the end of one way ends both; "
+            "use close()"
+        )
 
     def can_write_eof(self) -> bool:
         """False: see the class."""

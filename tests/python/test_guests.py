@@ -229,6 +229,18 @@ def test_a_port_has_one_server_and_is_refused_after_it() -> None:
     mqttlab.run(scenario, until="1min")
 
 
+def test_one_way_does_not_end_alone() -> None:
+    async def scenario(lab: Lab) -> None:
+        _, client, server = await both_ends(lab)
+        assert not client.transport.can_write_eof()
+        with pytest.raises(VirtualTimeError, match=r"write_eof\(\) is not possible.*use close"):
+            client.transport.write_eof()
+        client.transport.close()
+        assert await server.lost is None
+
+    mqttlab.run(scenario, until="1min")
+
+
 def test_a_writer_is_paused_while_its_reader_does_not_read() -> None:
     size = 2_000_000
 
