@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from mqttlab.conformance.connection import Connection
 from mqttlab.conformance.peer import Peer
 from mqttlab.conformance.sabotage import Sabotage
 from mqttlab.conformance.times import Times
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from mqttlab.conformance.cases import Case
     from mqttlab.conformance.target import Target
 
-__all__ = ["Entry", "Trial"]
+__all__ = ["BaseTrial", "Entry", "Fault", "Trial"]
 
 _LONG_S = 3600  # a session that outlives any case
 
@@ -43,8 +44,10 @@ class Fault:
 
 
 @dataclass
-class Trial:
-    """What a case gets. Names are unique per run and case, so that cases can run side by side."""
+class BaseTrial:
+    """What a case gets, whatever it judges. Names are unique per run and case, so that cases can
+    run side by side.
+    """
 
     case: Case
     version: int
@@ -53,15 +56,17 @@ class Trial:
     token: str  # of the run and case: at most 8 letters and digits
     sabotage: Sabotage = field(default_factory=Sabotage)
     strict: bool = False
-    peers: list[Peer] = field(default_factory=list)
+    peers: list[Any] = field(default_factory=list)  # its Connections, in order
     log: list[Entry] = field(default_factory=list)
-    retained: set[str] = field(default_factory=set)
     faults: list[Fault] = field(default_factory=list)
-    sessions: dict[str, str] = field(default_factory=dict)  # client id -> endpoint
     began: float = 0.0
     any_form: bool = False  # answers may be in the form of another version
     broken: Exception | None = None  # the sabotage's own mistake
     notes: list[str] = field(default_factory=list)  # on what passed
+
+    async def tidy(self) -> None:
+        """Leaves nothing behind on the target."""
+        raise NotImplementedError
 
     @property
     def v5(self) -> bool:
@@ -96,6 +101,42 @@ class Trial:
         """Says more about a pass."""
         if text not in self.notes:
             self.notes.append(text)
+
+    # What peers report.
+
+    def said(self, peer: Connection, data: bytes) -> None:
+        """Log: bytes that a peer sent."""
+        self.log.append(Entry(self.now - self.began, peer.name, "sent", data))
+
+    def heard(self, peer: Connection, packet: Packet) -> None:
+        """Log: a packet that reached a peer."""
+        self.log.append(Entry(self.now - self.began, peer.name, "received", packet.raw))
+        if packet.violation and not self.any_form:
+            self.faults.append(
+                Fault(packet.violation[1], f"{packet.type} {packet.raw[:40].hex(' ')}")
+            )
+
+    def ended(self, peer: Connection, how: str) -> None:
+        """Log: the end of a connection."""
+        self.log.append(Entry(self.now - self.began, peer.name, "end", text=how))
+
+    def malformed(self, peer: Connection, packet: Packet, ending: Callable[[str], Ending]) -> None:
+        """A packet that a case looks at does not decode: its rule is broken, or another one."""
+        assert packet.violation
+        reason, statement = packet.violation
+        observed = (
+            f"{peer.name}: {packet.type} that breaks {statement or f'0x{reason:02X}'}: "
+            f"{packet.raw[:40].hex(' ')}"
+        )
+        raise (Failed if statement in self.case.ids(self.version) else ending)(observed)
+
+
+@dataclass
+class Trial(BaseTrial):
+    """What a case for brokers gets."""
+
+    retained: set[str] = field(default_factory=set)
+    sessions: dict[str, str] = field(default_factory=dict)  # client id -> endpoint
 
     async def open(self, name: str = "a", *, acks: bool = True, on: str = "plain") -> Peer:
         """A connection on which nothing has been said."""
@@ -150,34 +191,6 @@ class Trial:
         peer = await self.connect(f"r{len(self.peers)}")
         await peer.publish(topic, payload, retain=True, **fields)
         await peer.disconnect()
-
-    # What peers report.
-
-    def said(self, peer: Peer, data: bytes) -> None:
-        """Log: bytes that a peer sent."""
-        self.log.append(Entry(self.now - self.began, peer.name, "sent", data))
-
-    def heard(self, peer: Peer, packet: Packet) -> None:
-        """Log: a packet that reached a peer."""
-        self.log.append(Entry(self.now - self.began, peer.name, "received", packet.raw))
-        if packet.violation and not self.any_form:
-            self.faults.append(
-                Fault(packet.violation[1], f"{packet.type} {packet.raw[:40].hex(' ')}")
-            )
-
-    def ended(self, peer: Peer, how: str) -> None:
-        """Log: the end of a connection."""
-        self.log.append(Entry(self.now - self.began, peer.name, "end", text=how))
-
-    def malformed(self, peer: Peer, packet: Packet, ending: Callable[[str], Ending]) -> None:
-        """A packet that a case looks at does not decode: its rule is broken, or another one."""
-        assert packet.violation
-        reason, statement = packet.violation
-        observed = (
-            f"{peer.name}: {packet.type} that breaks {statement or f'0x{reason:02X}'}: "
-            f"{packet.raw[:40].hex(' ')}"
-        )
-        raise (Failed if statement in self.case.ids(self.version) else ending)(observed)
 
     async def tidy(self) -> None:
         """Leaves nothing behind on the target: links, sessions, retained messages."""
