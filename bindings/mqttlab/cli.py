@@ -21,10 +21,9 @@ from rich.table import Table
 import mqttlab
 from mqttlab import catalog, run_command
 from mqttlab.errors import Error, UsageError
+from mqttlab.exits import FINDINGS, INTERRUPTED, NOT_APPLICABLE, OK, TROUBLE, USAGE
 
 __all__ = ["FINDINGS", "INTERRUPTED", "NOT_APPLICABLE", "OK", "TROUBLE", "USAGE", "main"]
-
-OK, FINDINGS, USAGE, TROUBLE, NOT_APPLICABLE, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 _PLAIN_WIDTH = 120  # columns of tables that go into a file or a pipe
 

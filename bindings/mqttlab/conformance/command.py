@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import random
 import shlex
-import time
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from mqttlab.conformance import document, exports, page
+from mqttlab.conformance import document, results
 from mqttlab.conformance.cases import VERSIONS, Case, load, statements
-from mqttlab.conformance.prove import Proof, prove
-from mqttlab.conformance.runner import Settings, run
+from mqttlab.conformance.prove import prove
+from mqttlab.conformance.runner import Settings, attempt
 from mqttlab.conformance.target import Target, serve
-from mqttlab.conformance.verdicts import Verdict
 from mqttlab.errors import UsageError
 
 __all__ = ["main"]
 
-_FINDINGS = 1
 _AT_ONCE_PROVING = 96  # most of them wait for what does not come
-_MOST_OTHERS = 5  # cases that may turn red together; more ask for another sabotage
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -109,11 +102,12 @@ def main(
 ) -> int:
     """Put a broker to every normative statement of MQTT, one by one.
 
-    Exit codes: 0 fine, 1 findings (a case failed, or ended in an error), 2 usage, 3 error.
+    Exit codes: 0 fine, 1 findings (a case failed, or ended in an error), 2 usage, 3 error,
+    4 nothing could be judged, 130 interrupted (what there was is written, and valid).
     """
     console = Console(width=None if Console().is_terminal else 120, highlight=False)
     if compare:
-        return _compare(files, out, console)
+        return results.compare(files, out, console)
     if files:
         raise UsageError(f"{files[0]}: only --compare takes files")
     cases = load()
@@ -129,18 +123,18 @@ def main(
         settings = Settings(served.times, strict=strict, token=token)
         command = _command(target, profile, strict, seed, impairment)
         if proving:
-            return _prove(
-                pairs, served, replace(settings, at_once=_AT_ONCE_PROVING), others, out, console
-            )
-        began = time.monotonic()
-        outcomes = served.complete(run(pairs, served, settings))
-        wall_s = time.monotonic() - began
+            settings = replace(settings, at_once=_AT_ONCE_PROVING)
+            proofs = served.complete(prove(pairs, served, settings, others=others))
+            return results.show_proofs(proofs, out, console)
+        ran = attempt(pairs, served, settings)
         found = document.build(
-            served.name, "server", outcomes, command, strict, wall_s, logs=not brief
-        )
+            served.name, "server", ran.outcomes, command, strict, ran.took_s, logs=not brief,
+            clock=served.times.clock, interrupted=ran.interrupted,
+        )  # fmt: skip
     if out:
-        _write(out, found)
-    return _show(found, out, console)
+        results.write(out, found)
+    results.show(found, ran.wall_s, out, console)
+    return document.exit_code(found)
 
 
 def _chosen(
@@ -190,7 +184,7 @@ def _target(
         return serve(name, profile)
     from mqttlab.conformance.simulated import CLEAN, simulated  # it needs ns-3
 
-    return simulated(seed, impairment or CLEAN, out and _folder(out) / "run.pcap", profile)
+    return simulated(seed, impairment or CLEAN, out and results.folder(out) / "run.pcap", profile)
 
 
 def _command(
@@ -221,124 +215,3 @@ def _list(cases: Sequence[Case], pairs: Sequence[tuple[Case, int]], console: Con
             f"these have cases{''.join(f'; not: {row.key}' for row in missing)}"
         )
     return 0
-
-
-def _show(found: dict[str, Any], out: Path | None, console: Console) -> int:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in (found["implementation"], "listed", "seen here", "exercised", *Verdict):
-        table.add_column(str(column), justify="right" if table.columns else "left")
-    for version, counts in found["versions"].items():
-        numbers = (counts["listed"], counts["seen_from_here"], counts["exercised"])
-        verdicts = (counts["statements"][verdict] for verdict in Verdict)
-        table.add_row(f"{version} statements", *map(str, (*numbers, *verdicts)))
-        verdicts = (counts["cases"][verdict] for verdict in Verdict)
-        table.add_row(f"{version} cases", "", "", "", *map(str, verdicts))
-    console.print(table)
-    findings = 0
-    for one in found["cases"]:
-        finding = one["verdict"] in (Verdict.FAIL, Verdict.ERROR)
-        findings += finding
-        if finding or one["verdict"] == Verdict.NOT_TESTED:
-            keys = " ".join(one["statements"])
-            console.print(
-                f"{one['verdict']}: {one['name']} ({keys}): {one['observed']}", markup=False
-            )
-    rate = sum(c["exercised"] for c in found["versions"].values()) / max(found["wall_s"], 0.001)
-    console.print(
-        f"{found['wall_s']:.1f} s, {rate:.0f} statements a second"
-        + (f"; {out / 'report.html'}" if out else "")
-    )
-    return _FINDINGS if findings else 0
-
-
-def _prove(
-    pairs: Sequence[tuple[Case, int]],
-    served: Any,
-    settings: Settings,
-    others: bool,
-    out: Path | None,
-    console: Console,
-) -> int:
-    proofs = served.complete(prove(pairs, served, settings, others=others))
-    tried = [one for one in proofs if one.after]
-    green = [one for one in proofs if one.green]
-    red = len(tried) - len(green)
-    console.print(f"{red} of {len(tried)} cases turned red under their sabotage")
-    for one in green:
-        why = "it found nothing to change" if not one.changed else f"{one.after}: {one.observed}"
-        console.print(f"green: {one.case.name} ({one.version}): {why}", markup=False)
-    for one in proofs:
-        if len(one.others) > _MOST_OTHERS:
-            named = ", ".join(one.others[:_MOST_OTHERS])
-            console.print(
-                f"{one.case.name} ({one.version}): {len(one.others)} others turn red, "
-                f"such as {named}",
-                markup=False,
-            )
-    for verdict, count in Counter(p.before for p in proofs if p not in tried).items():
-        console.print(f"nothing to prove: {count} {verdict}")
-    if out:
-        _write_file(out, "proof.json", json.dumps([_proof(one) for one in proofs], indent=1) + "\n")
-    return _FINDINGS if green else 0
-
-
-def _proof(one: Proof) -> dict[str, Any]:
-    return {
-        "case": one.case.name,
-        "version": one.version,
-        "sabotage": one.case.sabotage.text,
-        "before": one.before,
-        "after": one.after,
-        "observed": one.observed,
-        "changed": one.changed,
-        "others": one.others,
-    }
-
-
-def _compare(files: Sequence[Path], out: Path | None, console: Console) -> int:
-    if len(files) < 2 or not out:
-        raise UsageError("--compare: name two conformance.json or more, and --out DIR")
-    documents = [_read(path) for path in files]
-    _write_file(out, "report.html", page.render(documents))
-    for one in documents:
-        for version, counts in one["versions"].items():
-            said = ", ".join(f"{n} {v}" for v, n in counts["statements"].items() if n)
-            console.print(f"{one['implementation']} {version}: {said}")
-    console.print(str(out / "report.html"))
-    return 0
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        found: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    except ValueError:
-        found = {}
-    if not isinstance(found, dict) or found.get("format") != document.FORMAT:
-        raise UsageError(f"{path}: no conformance.json of format {document.FORMAT}; run it again")
-    return found
-
-
-def _write(out: Path, found: dict[str, Any]) -> None:
-    text = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
-    _write_file(out, "conformance.json", text)
-    _write_file(out, "report.html", page.render([found]))
-    _write_file(out, "junit.xml", exports.junit(found))
-    _write_file(out, "summary.md", exports.markdown(found))
-    _write_file(out, "badge.svg", exports.badge(found))
-
-
-def _folder(out: Path) -> Path:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"--out {out}: {error.strerror}; name another DIR") from None
-    return out
-
-
-def _write_file(out: Path, name: str, text: str) -> None:
-    try:
-        (_folder(out) / name).write_text(text, "utf-8")
-    except OSError as error:
-        raise UsageError(
-            f"--out {out}: cannot write {name}: {error.strerror}; name another DIR"
-        ) from None

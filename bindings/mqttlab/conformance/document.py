@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mqttlab import _core
@@ -12,10 +12,11 @@ from mqttlab.conformance.runner import Outcome
 from mqttlab.conformance.trial import Entry
 from mqttlab.conformance.verdicts import Verdict
 from mqttlab.errors import UsageError
+from mqttlab.exits import FINDINGS, INTERRUPTED, NOT_APPLICABLE, OK
 
-__all__ = ["FORMAT", "WEIGHT", "build", "coverage"]
+__all__ = ["FORMAT", "WEIGHT", "build", "coverage", "exit_code"]
 
-FORMAT = 1
+FORMAT = 2
 # A statement has the first of its cases' verdicts in this order.
 WEIGHT = (
     Verdict.FAIL,
@@ -37,8 +38,11 @@ def build(
     outcomes: Sequence[Outcome],
     command: str,
     strict: bool,
-    wall_s: float,
+    took_s: float,
     logs: bool = True,
+    *,
+    clock: str = "real",
+    interrupted: bool = False,
 ) -> dict[str, Any]:
     """The document; its fields are in conformance.schema.json. `logs`: those of passes, too."""
     versions = [v for v in VERSIONS if any(one.version == v for one in outcomes)]
@@ -51,11 +55,23 @@ def build(
         "end": end,
         "command": command,
         "strict": strict,
-        "wall_s": round(wall_s, 3),
+        "clock": clock,
+        "took_s": round(took_s, 3),
+        "interrupted": interrupted,
         "versions": {v: _summary(v, rows, outcomes) for v in versions},
         "statements": rows,
         "cases": [_case(one, command, logs) for one in outcomes],
     }
+
+
+def exit_code(found: Mapping[str, Any]) -> int:
+    """Of the command that found this: whether anything is wrong, or nothing could be judged."""
+    verdicts = {one["verdict"] for one in found["cases"]}
+    if found["interrupted"]:
+        return INTERRUPTED
+    if verdicts & {Verdict.FAIL, Verdict.ERROR}:
+        return FINDINGS
+    return OK if Verdict.PASS in verdicts else NOT_APPLICABLE
 
 
 def _statement(row: Statement, end: str, outcomes: Iterable[Outcome]) -> dict[str, Any]:
@@ -126,7 +142,7 @@ def _case(one: Outcome, command: str, logs: bool) -> dict[str, Any]:
         "sabotage": one.case.sabotage.text,
         "verdict": one.verdict.value,
         "observed": one.observed,
-        "wall_s": round(one.seconds, 3),
+        "took_s": round(one.seconds, 3),
         "repeat": f"{command} --version {one.version} --case {one.case.name}",
         "log": [_line(entry, one) for entry in one.log if logs or one.verdict is not Verdict.PASS],
     }

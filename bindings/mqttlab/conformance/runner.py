@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import string
 import subprocess
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mqttlab.conformance.cases import Case, statements
@@ -16,8 +17,10 @@ from mqttlab.conformance.times import LIVE, Times
 from mqttlab.conformance.trial import Entry, Fault, Trial
 from mqttlab.conformance.verdicts import Ending, TargetError, Verdict
 
-__all__ = ["Outcome", "Settings", "run", "run_one", "token"]
+__all__ = ["INTERRUPTED", "Outcome", "Ran", "Settings", "attempt", "run", "run_one", "token"]
 
+INTERRUPTED = "interrupted"  # what is observed of a case that was not run to its end
+_TIDYING_S = 2.0  # for what an interrupted case leaves on the target
 _ENDING_S = 0.3  # between the end of a target's connections and that of the target
 _DIGITS = string.digits + string.ascii_lowercase
 _VERSION_NAMES = {4: "3.1.1", 5: "5.0"}
@@ -54,18 +57,54 @@ class Outcome:
         return [key for key in self.case.keys if key.startswith(mark)]
 
 
+@dataclass(frozen=True)
+class Ran:
+    """A whole run, or what there was of it when it was interrupted."""
+
+    outcomes: list[Outcome]
+    took_s: float  # on the target's clock
+    wall_s: float
+    interrupted: bool = False
+
+
+def attempt(cases: Sequence[tuple[Case, int]], target: Target, settings: Settings) -> Ran:
+    """Runs the cases where the target is. After Ctrl-C those without an outcome are not tested."""
+    outcomes: dict[int, Outcome] = {}
+    ends: list[float] = []
+
+    async def timed() -> list[Outcome]:
+        loop = asyncio.get_running_loop()
+        ends.append(loop.time())
+        try:
+            return await run(cases, target, settings, outcomes)
+        finally:
+            ends.append(loop.time())
+
+    began, interrupted = time.monotonic(), False
+    try:
+        found = target.complete(timed())
+    except KeyboardInterrupt:
+        interrupted = True
+        for index, (case, version) in enumerate(cases):
+            if index not in outcomes:
+                name = _VERSION_NAMES[version]
+                outcomes[index] = Outcome(case, name, Verdict.NOT_TESTED, INTERRUPTED, 0.0)
+        found = _in_order(outcomes)
+    return Ran(found, ends[-1] - ends[0] if ends else 0.0, time.monotonic() - began, interrupted)
+
+
 async def run(
     cases: Sequence[tuple[Case, int]],
     target: Target,
     settings: Settings,
-    done: Callable[[Outcome], None] = lambda _: None,
+    outcomes: dict[int, Outcome] | None = None,
 ) -> list[Outcome]:
     """The outcomes in the order of `cases`, pairs of a case and a protocol level. Cases run side
     by side but for those that say `alone`; what a crash of the target interrupted runs again, one
-    by one, so that the crash is put down to its case.
+    by one, so that the crash is put down to its case. `outcomes`: gets them, as they come.
     """
     gate = asyncio.Semaphore(settings.at_once)
-    outcomes: dict[int, Outcome] = {}
+    outcomes = {} if outcomes is None else outcomes
 
     async def one(index: int) -> None:
         case, version = cases[index]
@@ -73,7 +112,6 @@ async def run(
             outcomes[index] = await run_one(
                 case, version, target, replace(settings, token=token(settings, index))
             )
-        done(outcomes[index])
 
     async with asyncio.TaskGroup() as tasks:
         for index, (case, _) in enumerate(cases):
@@ -83,7 +121,11 @@ async def run(
         if case.alone:
             await one(index)
     await _again(cases, outcomes, target, one)
-    return [*(outcomes[index] for index in range(len(cases))), *_elsewhere(outcomes.values())]
+    return _in_order(outcomes)
+
+
+def _in_order(outcomes: Mapping[int, Outcome]) -> list[Outcome]:
+    return [*(outcomes[index] for index in sorted(outcomes)), *_elsewhere(outcomes.values())]
 
 
 async def _again(
@@ -167,6 +209,11 @@ async def _run_one(
         async with asyncio.timeout(settings.times.limit_s):
             await case.run(trial)
         observed = "; ".join(trial.notes)
+    except asyncio.CancelledError:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_TIDYING_S):
+                await trial.tidy()
+        raise
     except Ending as ending:
         verdict, observed = ending.verdict, str(ending)
     except TimeoutError:

@@ -154,7 +154,9 @@ class _World:
                 await self._serve(_SITE, _GUEST)
             returned.append(await program)
 
-        run(conformance, seed=self._seed, until=_UNTIL, pcap=self._pcap)
+        result = run(conformance, seed=self._seed, until=_UNTIL, pcap=self._pcap)
+        if result.interrupted and not returned:
+            raise KeyboardInterrupt
         if not returned:
             raise Error(f"the cases were not through after {_UNTIL} of virtual time")
         return returned[0]

@@ -1,0 +1,142 @@
+"""What a run leaves: lines in the terminal, and files in --out."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from mqttlab.conformance import document, exports, page
+from mqttlab.conformance.prove import Proof
+from mqttlab.conformance.runner import INTERRUPTED
+from mqttlab.conformance.verdicts import Verdict
+from mqttlab.errors import UsageError
+from mqttlab.exits import FINDINGS, OK
+
+__all__ = ["compare", "folder", "show", "show_proofs", "write", "write_file"]
+
+_MOST_OTHERS = 5  # cases that may turn red together; more ask for another sabotage
+
+
+def show(found: dict[str, Any], wall_s: float, out: Path | None, console: Console) -> None:
+    """Counts of each version, what is wrong, and how long it took."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in (found["implementation"], "listed", "seen here", "exercised", *Verdict):
+        table.add_column(str(column), justify="right" if table.columns else "left")
+    for version, counts in found["versions"].items():
+        numbers = (counts["listed"], counts["seen_from_here"], counts["exercised"])
+        verdicts = (counts["statements"][verdict] for verdict in Verdict)
+        table.add_row(f"{version} statements", *map(str, (*numbers, *verdicts)))
+        verdicts = (counts["cases"][verdict] for verdict in Verdict)
+        table.add_row(f"{version} cases", "", "", "", *map(str, verdicts))
+    console.print(table)
+    wrong = (Verdict.FAIL, Verdict.ERROR, Verdict.NOT_TESTED)
+    for one in found["cases"]:
+        if one["verdict"] in wrong and one["observed"] != INTERRUPTED:
+            keys = " ".join(one["statements"])
+            console.print(
+                f"{one['verdict']}: {one['name']} ({keys}): {one['observed']}", markup=False
+            )
+    if found["interrupted"]:
+        left = sum(one["observed"] == INTERRUPTED for one in found["cases"])
+        console.print(f"interrupted: {left} of {len(found['cases'])} cases were not run")
+    rate = sum(c["judged"] for c in found["versions"].values()) / max(wall_s, 0.001)
+    console.print(
+        f"{wall_s:.1f} s, {rate:.0f} statements a second"
+        + (f"; {out / 'report.html'}" if out else "")
+    )
+
+
+def show_proofs(proofs: Sequence[Proof], out: Path | None, console: Console) -> int:
+    """What stays green, what turns red with others; the exit code."""
+    tried = [one for one in proofs if one.after]
+    green = [one for one in proofs if one.green]
+    red = len(tried) - len(green)
+    console.print(f"{red} of {len(tried)} cases turned red under their sabotage")
+    for one in green:
+        why = "it found nothing to change" if not one.changed else f"{one.after}: {one.observed}"
+        console.print(f"green: {one.case.name} ({one.version}): {why}", markup=False)
+    for one in proofs:
+        if len(one.others) > _MOST_OTHERS:
+            named = ", ".join(one.others[:_MOST_OTHERS])
+            console.print(
+                f"{one.case.name} ({one.version}): {len(one.others)} others turn red, "
+                f"such as {named}",
+                markup=False,
+            )
+    for verdict, count in Counter(p.before for p in proofs if p not in tried).items():
+        console.print(f"nothing to prove: {count} {verdict}")
+    if out:
+        write_file(out, "proof.json", json.dumps([_proof(one) for one in proofs], indent=1) + "\n")
+    return FINDINGS if green else OK
+
+
+def _proof(one: Proof) -> dict[str, Any]:
+    return {
+        "case": one.case.name,
+        "version": one.version,
+        "sabotage": one.case.sabotage.text,
+        "before": one.before,
+        "after": one.after,
+        "observed": one.observed,
+        "changed": one.changed,
+        "others": one.others,
+    }
+
+
+def compare(files: Sequence[Path], out: Path | None, console: Console) -> int:
+    """Several conformance.json in one report."""
+    if len(files) < 2 or not out:
+        raise UsageError("--compare: name two conformance.json or more, and --out DIR")
+    documents = [_read(path) for path in files]
+    write_file(out, "report.html", page.render(documents))
+    for one in documents:
+        for version, counts in one["versions"].items():
+            said = ", ".join(f"{n} {v}" for v, n in counts["statements"].items() if n)
+            console.print(f"{one['implementation']} {version}: {said}")
+    console.print(str(out / "report.html"))
+    return 0
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    except ValueError:
+        found = {}
+    if not isinstance(found, dict) or found.get("format") != document.FORMAT:
+        raise UsageError(f"{path}: no conformance.json of format {document.FORMAT}; run it again")
+    return found
+
+
+def write(out: Path, found: dict[str, Any]) -> None:
+    """One run's files."""
+    text = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
+    write_file(out, "conformance.json", text)
+    write_file(out, "report.html", page.render([found]))
+    write_file(out, "junit.xml", exports.junit(found))
+    write_file(out, "summary.md", exports.markdown(found))
+    write_file(out, "badge.svg", exports.badge(found))
+
+
+def folder(out: Path) -> Path:
+    """DIR, made if it is not there."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--out {out}: {error.strerror}; name another DIR") from None
+    return out
+
+
+def write_file(out: Path, name: str, text: str) -> None:
+    """A file of DIR."""
+    try:
+        (folder(out) / name).write_text(text, "utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"--out {out}: cannot write {name}: {error.strerror}; name another DIR"
+        ) from None
