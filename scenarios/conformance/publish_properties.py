@@ -184,8 +184,8 @@ async def expiry_is_reduced(t: Trial) -> None:
     await peer.subscribe(t.topic("aged"))
     await peer.disconnect()
     other = await t.connect("p")
-    await other.publish(t.topic("aged"), message_expiry_interval=1000 * unit)
     published = t.now
+    await other.publish(t.topic("aged"), message_expiry_interval=1000 * unit)
     await t.sleep(2 * unit)
     peer = await t.connect("s", session=True)
     got = await peer.get("PUBLISH")

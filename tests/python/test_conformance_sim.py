@@ -19,7 +19,7 @@ from click.testing import CliRunner
 
 pytest.importorskip("mqttlab._sim")
 
-from mqttlab import conformance
+from mqttlab import conformance, exits
 from mqttlab.conformance import Trial, Verdict, command
 from mqttlab.conformance.cases import Case
 from mqttlab.conformance.prove import Proof, prove
@@ -122,6 +122,36 @@ def test_an_interrupt_leaves_what_there_was() -> None:
     assert [one.verdict for one in ran.outcomes] == [Verdict.PASS, Verdict.NOT_TESTED]
 
 
+def invoke(*words: str) -> int:
+    result = CliRunner().invoke(
+        command.main, ["--target", "sim", *words], catch_exceptions=False, standalone_mode=False
+    )
+    code: int = result.return_value
+    return code
+
+
+def test_impairments_are_a_table_and_each_finding_repeats_from_its_seed(tmp_path: Path) -> None:
+    links = ("lte", "umts,loss=40%")  # no connection that stands is to be had on the second
+    words = [f"--impairment={link}" for link in links]
+    words += ["--section", "3.1.2", "--version", "5.0", "--seeds", "2", "--out", str(tmp_path)]
+    assert invoke(*words) == exits.FINDINGS
+    table = json.loads((tmp_path / "impairments.json").read_text())
+    cells = table["cells"]
+    assert [(one["impairment"], one["seed"], one["verdict"]) for one in cells] == [
+        ("lte", 1, "pass"), ("lte", 2, "pass"), (links[1], 1, "fail"), (links[1], 2, "fail"),
+    ]  # fmt: skip
+    assert all(len(one["verdicts"]) == len(cells) for one in table["cases"])
+    finding = cells[2]["findings"][0]
+    repeat = finding["repeat"].split()
+    assert repeat[:2] == ["mqttlab", "conformance"]
+    code = invoke(*repeat[4:], "--out", str(tmp_path / "again"))
+    assert code in (exits.FINDINGS, exits.NOT_APPLICABLE)
+    (again,) = json.loads((tmp_path / "again/conformance.json").read_text())["cases"]
+    assert {key: again[key] for key in finding} == finding
+    for name in ("impairments.md", "impairments.html"):
+        assert finding["repeat"] in (tmp_path / name).read_text()
+
+
 def made_up(body: Callable[[Trial], Any], recipe: Any = None) -> Outcome:
     case = Case("made.up", ("3:MQTT-3.12.4-1",), "", "", body, recipe or drop("PINGRESP"))
     (outcome,) = outcomes_of([(case, 4)])
@@ -167,6 +197,10 @@ def test_a_broker_that_is_not_there_is_an_error() -> None:
     ("words", "said"),
     [
         (["--impairment", "umts"], "only --target sim"),
+        (
+            ["--target", "sim", "--impairment", "lte", "--seeds", "2", "--prove"],
+            "--prove: write one",
+        ),
         (["--target", "sim", "--impairment", "edge"], "unknown profile 'edge'"),
         (["--target", "sim", "--impairment", "lte,los=1"], "'los=1'; write rate="),
         (["--target", "sim", "--impairment", "lte,loss=2"], "loss"),

@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from mqttlab.conformance import document, results
+from mqttlab.conformance import document, impairments, results
 from mqttlab.conformance.cases import VERSIONS, Case, load, statements
 from mqttlab.conformance.prove import prove
 from mqttlab.conformance.runner import Settings, attempt
@@ -36,9 +36,11 @@ _AT_ONCE_PROVING = 96  # most of them wait for what does not come
 )
 @click.option(
     "--impairment",
+    "links",
     metavar="PROFILE",
+    multiple=True,
     help="With --target sim: the link between cases and broker, such as umts or umts,loss=2%; "
-    "`mqttlab links` lists them.",
+    "`mqttlab links` lists them. Several: the cases under each, in one table.",
 )
 @click.option(
     "--profile",
@@ -73,6 +75,13 @@ _AT_ONCE_PROVING = 96  # most of them wait for what does not come
     show_default=True,
     help="Of --sample, and of --target sim: it decides everything there.",
 )
+@click.option(
+    "--seeds",
+    type=click.IntRange(1, 1000),
+    default=1,
+    show_default=True,
+    help="With --impairment: under so many seeds, from --seed on, in one table.",
+)
 @click.option("--brief", is_flag=True, help="No wire logs of what passed in the report.")
 @click.option("--compare", is_flag=True, help="Merge conformance.json files into one report.")
 @click.option(
@@ -84,7 +93,7 @@ _AT_ONCE_PROVING = 96  # most of them wait for what does not come
 @click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def main(
     target: str,
-    impairment: str | None,
+    links: tuple[str, ...],
     profile: Path | None,
     versions: tuple[str, ...],
     section: str | None,
@@ -95,6 +104,7 @@ def main(
     others: bool,
     sample: int | None,
     seed: int,
+    seeds: int,
     brief: bool,
     compare: bool,
     out: Path | None,
@@ -116,12 +126,21 @@ def main(
         pairs = random.Random(seed).sample(pairs, sample)
     if listing:
         return _list(cases, pairs, console)
-    if target != "sim" and impairment:
-        raise UsageError(f"--impairment {impairment}: only --target sim has such links")
-    with _target(target, profile, seed, impairment, out) as served:
-        token = "sim" if target == "sim" else _run_token()
-        settings = Settings(served.times, strict=strict, token=token)
-        command = _command(target, profile, strict, seed, impairment)
+    if target != "sim" and links:
+        raise UsageError(f"--impairment {links[0]}: only --target sim has such links")
+    if len(links) > 1 or (links and seeds > 1):
+        if proving:
+            raise UsageError("--prove: write one --impairment and one seed")
+        return impairments.run(
+            pairs, links, range(seed, seed + seeds), profile=profile, strict=strict,
+            command=lambda link, one: _command(target, profile, strict, one, (link,)),
+            again=_command(target, profile, strict, seed, links, seeds), out=out, console=console,
+        )  # fmt: skip
+    with _target(target, profile, seed, links, out) as served:
+        settings = Settings(served.times, strict=strict)
+        if target != "sim":
+            settings = replace(settings, token=_run_token())
+        command = _command(target, profile, strict, seed, links)
         if proving:
             settings = replace(settings, at_once=_AT_ONCE_PROVING)
             proofs = served.complete(prove(pairs, served, settings, others=others))
@@ -178,24 +197,31 @@ def _run_token() -> str:
 
 
 def _target(
-    name: str, profile: Path | None, seed: int, impairment: str | None, out: Path | None
+    name: str, profile: Path | None, seed: int, links: Sequence[str], out: Path | None
 ) -> AbstractContextManager[Target]:
     if name != "sim":
         return serve(name, profile)
     from mqttlab.conformance.simulated import CLEAN, simulated  # it needs ns-3
 
-    return simulated(seed, impairment or CLEAN, out and results.folder(out) / "run.pcap", profile)
+    link = links[0] if links else CLEAN
+    return simulated(seed, link, out and results.folder(out) / "run.pcap", profile)
 
 
 def _command(
-    target: str, profile: Path | None, strict: bool, seed: int, impairment: str | None
+    target: str,
+    profile: Path | None,
+    strict: bool,
+    seed: int,
+    links: Sequence[str],
+    seeds: int = 1,
 ) -> str:
     words = ["mqttlab", "conformance"]
     words += ["--target", target] if target != "live" or not profile else []
     words += ["--profile", str(profile)] if profile else []
     words += ["--strict"] if strict else []
-    words += ["--impairment", impairment] if impairment else []
+    words += [word for link in links for word in ("--impairment", link)]
     words += ["--seed", str(seed)] if target == "sim" else []
+    words += ["--seeds", str(seeds)] if seeds > 1 else []
     return shlex.join(words)
 
 

@@ -7,13 +7,13 @@ from importlib import resources
 from typing import Any
 from urllib.parse import quote
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from mqttlab.conformance.document import WEIGHT
 from mqttlab.conformance.verdicts import Verdict
 
-__all__ = ["render"]
+__all__ = ["render", "render_impairments"]
 
 _STANDARDS = {
     "3.1.1": "https://docs.oasis-open.org/mqtt/mqtt/v3.1.1/os/mqtt-v3.1.1-os.html",
@@ -24,22 +24,31 @@ _FOUND = (Verdict.FAIL.value, Verdict.ERROR.value)
 
 def render(documents: Sequence[Mapping[str, Any]]) -> str:
     """One page for one document or several (conformance.json), each a column of the matrix."""
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters.update(slug=_slug, standard=_standard)
-    template = environment.from_string(_file("mqttlab.conformance", "page.html.j2"))
-    return template.render(
+    return _template("page.html.j2").render(
         documents=documents,
-        style=Markup(
-            _file("mqttlab.report", "style.css") + _file("mqttlab.conformance", "page.css")
-        ),
         rows=_rows(documents),
-        verdicts=[verdict.value for verdict in WEIGHT],
         status="fail" if any(_findings(one) for one in documents) else "pass",
         findings=[[len(_findings(one)), one] for one in documents],
         title=", ".join(one["implementation"] for one in documents),
     )
+
+
+def render_impairments(table: Mapping[str, Any]) -> str:
+    """The page of impairments.json."""
+    failed = sum(cell["verdict"] == Verdict.FAIL for cell in table["cells"])
+    return _template("impairments.html.j2").render(
+        table=table, failed=failed, status="fail" if failed else "pass"
+    )
+
+
+def _template(name: str) -> Template:
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters.update(slug=_slug, standard=_standard)
+    style = _file("mqttlab.report", "style.css") + _file("mqttlab.conformance", "page.css")
+    given = {"style": Markup(style), "verdicts": [verdict.value for verdict in WEIGHT]}
+    return environment.from_string(_file("mqttlab.conformance", name), given)
 
 
 def _file(package: str, name: str) -> str:
