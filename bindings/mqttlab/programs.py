@@ -15,9 +15,9 @@ from pathlib import Path
 
 from mqttlab.errors import Error
 
-__all__ = ["installed", "listening", "path_of", "stop"]
+__all__ = ["START_S", "installed", "listening", "path_of", "stop"]
 
-_START_S, _STOP_S = 10.0, 5.0
+START_S, _STOP_S = 10.0, 5.0
 
 
 def path_of(name: str) -> str:
@@ -35,12 +35,16 @@ def installed(name: str) -> str | None:
 
 
 def listening(
-    host: str, port: int, processes: Sequence[subprocess.Popen[bytes]], logs: Sequence[Path]
+    host: str,
+    port: int,
+    processes: Sequence[subprocess.Popen[bytes]],
+    logs: Sequence[Path],
+    within_s: float = START_S,
 ) -> None:
     """Returns when a server takes connections there. Errors: Error, with what `logs` have, if one
-    of `processes` ends first, or none does within 10 s.
+    of `processes` ends first, or none does in time.
     """
-    until = time.monotonic() + _START_S
+    until = time.monotonic() + within_s
     while True:
         try:
             socket.create_connection((host, port), timeout=1).close()

@@ -111,6 +111,7 @@ async def main():
 asyncio.run(main())
 """
 SILENT = CRASHES.replace("bytes([0x20, 2, 0, 0])", 'b""')
+HANGS = CRASHES.replace("os._exit(7)", "__import__('time').sleep(60)")
 
 
 def judge(tmp_path: Path, program: str, *cases: Case) -> list[Outcome]:
@@ -149,6 +150,13 @@ def test_a_crash_is_put_down_to_its_case_and_the_run_goes_on(tmp_path: Path) -> 
     outcomes = judge(tmp_path, CRASHES, ping, crash, ping)
     assert [one.verdict for one in outcomes] == [Verdict.PASS, Verdict.ERROR, Verdict.PASS]
     assert outcomes[1].observed == "the target has exited with 7"
+
+
+def test_a_hang_is_put_down_to_its_case_and_the_run_goes_on(tmp_path: Path) -> None:
+    hang, ping = made_up("hang", subscribes), made_up("ping", pings)
+    outcomes = judge(tmp_path, HANGS, ping, hang, ping)
+    assert [one.verdict for one in outcomes] == [Verdict.PASS, Verdict.ERROR, Verdict.PASS]
+    assert outcomes[1].observed == "the target takes connections and answers no CONNECT"
 
 
 def test_a_target_that_says_nothing_is_an_error(tmp_path: Path) -> None:
@@ -362,6 +370,22 @@ def test_the_exit_code_tells_the_truth(tmp_path: Path) -> None:
     html = (tmp_path / "both/report.html").read_text()
     assert "silent" in html
     assert html.count("not run") > 0
+
+
+def test_a_profile_says_which_versions_there_are(tmp_path: Path) -> None:
+    profile = tmp_path / "profile.toml"
+    words = ("--profile", str(profile), "--list", "--case", "disconnect.pingresp")
+    for version, listed in (("3.1.1", 0), ("5.0", 1)):
+        profile.write_text(f'name = "old"\nversions = ["{version}"]\n')
+        code, said = invoke(*words, "--case", "MQTT-3.15.1-1")
+        assert (code, said.count("authenticate.flags")) == (0, listed)
+    for text, line in (
+        ("versions = ['4']", "versions = ['4']; name some of ['3.1.1', '5.0']"),
+        ("name", "no TOML: "),
+    ):
+        profile.write_text(text)
+        result = CliRunner().invoke(command.main, words, standalone_mode=False)
+        assert line in str(result.exception)
 
 
 def test_a_target_that_cannot_be_reached_is_one_line(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from mqttlab.conformance import document, impairments, results
 from mqttlab.conformance.cases import VERSIONS, Case, load, statements
 from mqttlab.conformance.prove import prove
 from mqttlab.conformance.runner import Settings, attempt
-from mqttlab.conformance.target import Target, serve
+from mqttlab.conformance.target import Target, profiled, serve
 from mqttlab.errors import UsageError
 
 __all__ = ["main"]
@@ -48,7 +48,11 @@ _AT_ONCE_PROVING = 96  # most of them wait for what does not come
     help="TOML: what the target is called, its listeners and users; or how to start it.",
 )
 @click.option(
-    "--version", "versions", type=click.Choice(list(VERSIONS)), multiple=True, help="Default: all."
+    "--version",
+    "versions",
+    type=click.Choice(list(VERSIONS)),
+    multiple=True,
+    help="Default: those of the profile, or all.",
 )
 @click.option("--section", metavar="3.1", help="Statements of this section of the standard only.")
 @click.option(
@@ -121,7 +125,7 @@ def main(
     if files:
         raise UsageError(f"{files[0]}: only --compare takes files")
     cases = load()
-    pairs = _chosen(cases, versions, section, named)
+    pairs = _chosen(cases, versions or profiled(profile).get("versions", ()), section, named)
     if sample and sample < len(pairs):
         pairs = random.Random(seed).sample(pairs, sample)
     if listing:

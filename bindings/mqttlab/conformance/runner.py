@@ -22,6 +22,8 @@ __all__ = ["INTERRUPTED", "Outcome", "Ran", "Settings", "attempt", "run", "run_o
 INTERRUPTED = "interrupted"  # what is observed of a case that was not run to its end
 _TIDYING_S = 2.0  # for what an interrupted case leaves on the target
 _ENDING_S = 0.3  # between the end of a target's connections and that of the target
+_CLIENTS = 16  # where threads share them, one thread may hang, and the others serve theirs
+_PROBE = 36**3 - 1  # no case has this number
 _DIGITS = string.digits + string.ascii_lowercase
 _VERSION_NAMES = {4: "3.1.1", 5: "5.0"}
 
@@ -100,8 +102,8 @@ async def run(
     outcomes: dict[int, Outcome] | None = None,
 ) -> list[Outcome]:
     """The outcomes in the order of `cases`, pairs of a case and a protocol level. Cases run side
-    by side but for those that say `alone`; what a crash of the target interrupted runs again, one
-    by one, so that the crash is put down to its case. `outcomes`: gets them, as they come.
+    by side but for those that say `alone`; what a crash or a hang of the target interrupted runs
+    again, one by one, so that it is put down to its case. `outcomes`: gets them, as they come.
     """
     gate = asyncio.Semaphore(settings.at_once)
     outcomes = {} if outcomes is None else outcomes
@@ -120,7 +122,7 @@ async def run(
     for index, (case, _) in enumerate(cases):
         if case.alone:
             await one(index)
-    await _again(cases, outcomes, target, one)
+    await _again(cases, outcomes, target, settings, one)
     return _in_order(outcomes)
 
 
@@ -132,20 +134,31 @@ async def _again(
     cases: Sequence[tuple[Case, int]],
     outcomes: dict[int, Outcome],
     target: Target,
+    settings: Settings,
     one: Callable[[int], Awaitable[None]],
 ) -> None:
-    """After a crash: the cases that it may have been, each against a target that is alive."""
-    if await _exit_code(target) is None or not target.restart:
+    """After a crash or a hang: what it may have been, each against a target that serves."""
+    if not target.restart or not (lost := await _lost(*cases[0], target, settings)):
         return
-    for index in range(len(cases)):
+    for index, (case, version) in enumerate(cases):
         if outcomes[index].verdict is Verdict.PASS:
             continue
-        if await _exit_code(target) is not None:
+        if lost:
             await asyncio.to_thread(target.restart)
         await one(index)
-        if (code := await _exit_code(target)) is not None:
-            said = f"the target has exited with {code}"
-            outcomes[index] = replace(outcomes[index], verdict=Verdict.ERROR, observed=said)
+        if lost := await _lost(case, version, target, settings):
+            outcomes[index] = replace(outcomes[index], verdict=Verdict.ERROR, observed=lost)
+
+
+async def _lost(case: Case, version: int, target: Target, settings: Settings) -> str:
+    """Why the target serves nobody, or not everybody; "" if it does."""
+    if (code := await _exit_code(target)) is not None:
+        return f"the target has exited with {code}"
+    trial = Trial(case, version, target, settings.times, token(settings, _PROBE))
+    asked = (trial.connect(str(number)) for number in range(_CLIENTS))
+    said = await asyncio.gather(*asked, return_exceptions=True)
+    await trial.tidy()
+    return next((str(one) for one in said if isinstance(one, TargetError)), "")
 
 
 async def _exit_code(target: Target) -> int | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mqttlab import broker_options
-from mqttlab.conformance.target import OURS, Endpoint, Target
+from mqttlab.conformance.target import OURS, Endpoint, Target, profiled
 from mqttlab.conformance.times import IMPAIRED, VIRTUAL
 from mqttlab.errors import Error, UsageError
 
@@ -42,7 +42,7 @@ def simulated(
     Errors: UsageError for a link that there is not, or a profile without such a broker.
     """
     kind, options = impairment(link)
-    said = tomllib.loads(OURS if profile is None else profile.read_text())
+    said = profiled(profile) if profile else tomllib.loads(OURS)
     with tempfile.TemporaryDirectory(prefix="mqttlab-") as directory:
         if profile is None:
             brokers, serve = _brokers(said, Path(directory)), None

@@ -7,6 +7,7 @@ import re
 import socket
 import ssl
 import subprocess
+import sys
 import tempfile
 import tomllib
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
@@ -17,12 +18,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mqttlab import programs
+from mqttlab.conformance.cases import VERSIONS
 from mqttlab.conformance.times import LIVE, Times
 from mqttlab.conformance.verdicts import NotClaimed, TargetError
 from mqttlab.conformance.websocket import WebSocketClient
 from mqttlab.errors import Error, UsageError
 
-__all__ = ["OURS", "Endpoint", "Target", "serve"]
+__all__ = ["OURS", "Endpoint", "Target", "profiled", "serve"]
 
 _SCHEMES = {"tcp": 1883, "tls": 8883, "ws": 80, "wss": 443}
 _REACH_S = 10.0
@@ -188,12 +190,24 @@ acl = "user ada\\ntopic readwrite c/#\\nuser grace\\ntopic readwrite c/#\\n"
 """
 
 
+def profiled(path: Path | None) -> dict[str, Any]:
+    """What a profile says; nothing if there is none. Errors: UsageError."""
+    try:
+        said = tomllib.loads(path.read_text()) if path else {}
+    except ValueError as error:
+        raise UsageError(f"--profile {path}: no TOML: {error}") from None
+    versions = said.get("versions", list(VERSIONS))
+    if not isinstance(versions, list) or not set(versions) <= set(VERSIONS):
+        raise UsageError(f"--profile {path}: versions = {versions!r}; name some of {[*VERSIONS]}")
+    return said
+
+
 @contextmanager
 def serve(name: str, profile: Path | None = None) -> Iterator[Target]:
     """The target while the block lasts. `name`: "live", an address, or "profile" for one that the
     profile starts. Errors: UsageError, Error if what is to be started does not listen.
     """
-    said = tomllib.loads(profile.read_text() if profile else OURS if name == "live" else "")
+    said = profiled(profile) if profile else tomllib.loads(OURS if name == "live" else "")
     if "start" not in said:
         listed = said.get("endpoints", {})
         endpoints = {name: Endpoint.parse(url, str(profile)) for name, url in listed.items()}
@@ -206,12 +220,14 @@ def serve(name: str, profile: Path | None = None) -> Iterator[Target]:
         yield there
         return
     with tempfile.TemporaryDirectory(prefix="mqttlab-") as directory:
-        yield from _started(said, Path(directory))
+        here = profile.resolve().parent if profile else Path()
+        yield from _started(said, Path(directory), here)
 
 
-def _started(said: dict[str, Any], directory: Path) -> Iterator[Target]:
+def _started(said: dict[str, Any], directory: Path, here: Path) -> Iterator[Target]:
     limits = {name: str(value) for name, value in said.get("limits", {}).items()}
-    names = {"directory": str(directory), **_ports(str(said)), **limits}
+    names = {"directory": str(directory), "here": str(here), "python": sys.executable}
+    names |= _ports(str(said)) | limits
     if "{mqttlab-broker}" in str(said):
         names["mqttlab-broker"] = programs.path_of("mqttlab-broker")
         _users(said["guarded"], directory / "users")
@@ -222,10 +238,13 @@ def _started(said: dict[str, Any], directory: Path) -> Iterator[Target]:
         return text
 
     for file, text in said.get("files", {}).items():
-        (directory / file).write_text(fill(text))
+        path = directory / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(fill(text))
     endpoints = {k: Endpoint.parse(fill(v)) for k, v in said["endpoints"].items()}
     target = Target(said["name"], endpoints, said)
     processes: list[subprocess.Popen[bytes]] = []
+    within_s = float(said.get("start_within_s", programs.START_S))
 
     def start() -> None:
         for process in processes:
@@ -239,9 +258,8 @@ def _started(said: dict[str, Any], directory: Path) -> Iterator[Target]:
                 processes.append(subprocess.Popen(command, stdout=log, stderr=log))
         target.process = processes[0]
         for endpoint in endpoints.values():
-            programs.listening(
-                endpoint.host, endpoint.port, processes, sorted(directory.glob("log*"))
-            )
+            logs = sorted(directory.glob("log*"))
+            programs.listening(endpoint.host, endpoint.port, processes, logs, within_s)
 
     target.restart = start
     try:

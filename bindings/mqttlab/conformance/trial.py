@@ -166,7 +166,7 @@ class Trial(BaseTrial):
     ) -> dict[str, Any]:
         """The fields of CONNECT that connect() sends."""
         fields.setdefault("client_id", self.client_id(name))
-        fields.setdefault("keep_alive_s", 0)
+        fields.setdefault("keep_alive_s", self.target.profile.get("keep_alive_s", 0))
         for key, value in self.target.login(on).items():
             fields.setdefault(key, value)
         if session:
