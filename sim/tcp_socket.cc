@@ -137,6 +137,25 @@ void TcpSocket::reject(const ns3::TcpHeader& syn, const ns3::Address& from,
   m_tcp->SendPacket(ns3::Create<ns3::Packet>(), rst, ip(to), ip(from));
 }
 
+// When what ns-3 has sent fills the peer's window to the byte, the next segment that it names is
+// one of nothing, which ends the process.
+std::uint32_t TcpSocket::SendDataPacket(ns3::SequenceNumber32 first, std::uint32_t most_bytes,
+                                        bool with_ack) {
+  return most_bytes == 0 ? 0 : TcpSocketBase::SendDataPacket(first, most_bytes, with_ack);
+}
+
+// While it recovers, what was selectively acknowledged counts as room in that window: ns-3 would
+// send segments of nothing for ever.
+std::uint32_t TcpSocket::AvailableWindow() const {
+  const std::uint32_t window = TcpSocketBase::AvailableWindow();
+  if (window == 0 || m_txBuffer->Size() <= m_rWnd.Get()) return window;
+  ns3::SequenceNumber32 first;
+  ns3::SequenceNumber32 end;
+  const bool recovers = m_sackEnabled && m_tcb->m_congState == ns3::TcpSocketState::CA_RECOVERY;
+  const bool is_empty = m_txBuffer->NextSeg(&first, &end, recovers) && first == end;
+  return is_empty ? 0 : window;
+}
+
 // ns-3 repeats an unanswered FIN for ever, without backoff. Linux gives an orphan eight, doubling.
 void TcpSocket::SendEmptyPacket(std::uint8_t flags) {
   constexpr std::uint32_t orphan_retries = 8;

@@ -43,6 +43,9 @@ class TcpSocket : public ns3::TcpSocketBase {
  protected:
   ns3::Ptr<ns3::TcpSocketBase> Fork() override;
   void SendEmptyPacket(std::uint8_t flags) override;
+  std::uint32_t SendDataPacket(ns3::SequenceNumber32 first, std::uint32_t most_bytes,
+                               bool with_ack) override;
+  [[nodiscard]] std::uint32_t AvailableWindow() const override;
   void DoForwardUp(ns3::Ptr<ns3::Packet> packet, const ns3::Address& from,
                    const ns3::Address& to) override;
 
