@@ -150,7 +150,7 @@ refuses_connect(
 )
 async def client_id_refused(t: Trial) -> None:
     """Client ids that some servers do not take."""
-    for client_id in (t.client_id("x" * 65_000), t.client_id("/+#$ä")):
+    for client_id in (t.client_id("x" * 2_000), t.client_id("/+#$ä")):
         peer = await t.open()
         peer.offend("CONNECT", **t.connecting(client_id=client_id))
         if await peer.admitted():
