@@ -9,6 +9,7 @@
 #include <tuple>
 #include <vector>
 
+#include "bindings/client.h"
 #include "bindings/configs.h"
 #include "bindings/errors.h"
 #include "bindings/judge.h"
@@ -74,6 +75,7 @@ PYBIND11_MODULE(_core, m) {
   bind_properties(m);
   bind_configs(m);
   bind_client_events(m);
+  bind_client(m);
   bind_world(m);
   bind_live(m);
   m.def("describe", &describe_frame, "frame"_a, "from_client"_a = true, "version"_a = 4,

@@ -5,6 +5,7 @@
 
 #include <array>
 
+#include "bindings/client.h"
 #include "bindings/judge.h"
 #include "bindings/lab_world.h"
 
@@ -69,31 +70,18 @@ Call publish(LabWorld& lab, ClientId client, std::string_view topic, const py::b
                              retain, properties.value_or(Properties()));
 }
 
-/// The fields of a Subscription, in order.
-using Wanted = std::tuple<std::string, int, bool, bool, int>;
-
 Call subscribe(LabWorld& lab, ClientId client, const std::vector<Wanted>& wanted,
                const std::optional<Properties>& properties) {
-  std::vector<Subscription> subscriptions;
-  for (const auto& [filter, qos, no_local, retain_as_published, retain_handling] : wanted)
-    subscriptions.push_back({Slice::copy_of(filter), static_cast<QoS>(qos), no_local,
-                             retain_as_published, static_cast<RetainHandling>(retain_handling)});
-  return lab.world().subscribe(client, std::move(subscriptions), properties.value_or(Properties()));
+  return lab.world().subscribe(client, subscriptions_of(wanted), properties.value_or(Properties()));
 }
 
 Call unsubscribe(LabWorld& lab, ClientId client, const std::vector<std::string>& filters) {
-  std::vector<Slice> slices;
-  for (const std::string& filter : filters) slices.push_back(Slice::copy_of(filter));
-  return lab.world().unsubscribe(client, std::move(slices));
+  return lab.world().unsubscribe(client, slices_of(filters));
 }
 
 std::optional<Misuse> stop(LabWorld& lab, ClientId client, bool with_will,
                            std::optional<std::uint32_t> session_expiry_s) {
-  Disconnect disconnect;
-  if (with_will) disconnect.reason = ReasonCode::disconnect_with_will_message;
-  if (session_expiry_s)
-    disconnect.properties.add(PropertyId::session_expiry_interval, *session_expiry_s);
-  return lab.world().stop(client, disconnect);
+  return lab.world().stop(client, disconnect_of(with_will, session_expiry_s));
 }
 
 // Tables of the trace, in the columns of mqttlab/trace.py.

@@ -246,6 +246,67 @@ ClientEvent = (
     Connected | Refused | Disconnected | Completed | SubscriptionLost | Reauthenticated | Received
 )
 
+class Client:
+    """One client without a world. Whoever has it moves its bytes and tells it the time, in ns.
+
+    After each call there may be something to take() and to_write(), and another deadline().
+    """
+
+    def __init__(self, config: ClientConfig, seed: int, web_socket: str = "") -> None:
+        """`web_socket`: HOST:PORT, if what carries MQTT is a WebSocket at /mqtt."""
+
+    def start(self, now: int) -> None:
+        """Wants to be connected from now on."""
+
+    def stop(
+        self, now: int, with_will: bool = False, session_expiry_s: int | None = None
+    ) -> Misuse | None: ...
+    def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        qos: int,
+        retain: bool,
+        now: int,
+        properties: Properties | None = None,
+    ) -> int | Misuse:
+        """A token that the Completed event will name."""
+
+    def subscribe(
+        self,
+        subscriptions: Sequence[tuple[str, int, bool, bool, int]],
+        now: int,
+        properties: Properties | None = None,
+    ) -> int | Misuse: ...
+    def unsubscribe(self, filters: Sequence[str], now: int) -> int | Misuse: ...
+    def reauthenticate(self, now: int) -> Misuse | None: ...
+    def connected(self) -> bool: ...
+    def wants_link(self) -> bool:
+        """Somebody should dial, say so with dialing(), and then opened() or dial_failed()."""
+
+    def dialing(self, now: int) -> None: ...
+    def dial_failed(self, cause: str, now: int) -> None:
+        """`cause`, here and below: "fin", "reset", "timeout" or "local"."""
+
+    def opened(self, now: int) -> None:
+        """A connection stands, of which nothing has been read or written."""
+
+    def received(self, data: bytes, now: int) -> None: ...
+    def take(self, now: int) -> list[ClientEvent]:
+        """What has happened, in order; taking a message acknowledges it."""
+
+    def to_write(self, now: int) -> bytes:
+        """What is to be written next; counts as written."""
+
+    def finished(self) -> bool:
+        """The connection is to be closed, once all is written."""
+
+    def closed(self, cause: str, now: int) -> None: ...
+    def advance(self, now: int) -> None:
+        """Runs due timers."""
+
+    def deadline(self) -> int | None: ...
+
 def stamp(name: str, sequence: int, now: int, size: int) -> bytes: ...
 
 class World:

@@ -3,6 +3,7 @@
 from . import (  # noqa: F401
     acknowledgements,
     authenticate,
+    client,
     client_ids,
     connack,
     connect,

@@ -4,6 +4,8 @@ A case is a coroutine that takes a Trial and reads like its rule; `scenarios/con
 """
 
 from mqttlab.conformance.cases import Case, Statement, case, load, statements
+from mqttlab.conformance.client_trial import ClientTrial
+from mqttlab.conformance.hearsay import heard_twice, misheard, unheard
 from mqttlab.conformance.peer import Peer
 from mqttlab.conformance.sabotage import (
     CLOSE,
@@ -24,6 +26,7 @@ from mqttlab.conformance.sabotage import (
     subscribed,
     swap,
 )
+from mqttlab.conformance.served import Served
 from mqttlab.conformance.trial import Trial
 from mqttlab.conformance.verdicts import (
     Failed,
@@ -40,6 +43,7 @@ from mqttlab.conformance.wire import Packet
 __all__ = [
     "CLOSE",
     "Case",
+    "ClientTrial",
     "Failed",
     "Later",
     "Link",
@@ -48,6 +52,7 @@ __all__ = [
     "NotTested",
     "Packet",
     "Peer",
+    "Served",
     "Statement",
     "Trial",
     "Verdict",
@@ -58,12 +63,14 @@ __all__ = [
     "delay",
     "drop",
     "ends",
+    "heard_twice",
     "instead",
     "invent",
     "keep_open",
     "late",
     "load",
     "message",
+    "misheard",
     "not_claimed",
     "not_observable",
     "patch",
@@ -71,4 +78,5 @@ __all__ = [
     "statements",
     "subscribed",
     "swap",
+    "unheard",
 ]

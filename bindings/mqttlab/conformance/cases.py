@@ -70,11 +70,16 @@ class Case:
     strength: str = "MUST"
     alone: bool = False  # it would disturb others, or they it
     end: str = "server"  # which end it judges
+    recommended: tuple[str, ...] = ()  # versions in which a MUST of others is a SHOULD
 
     @property
     def versions(self) -> tuple[int, ...]:
         """The protocol levels that it runs under."""
         return tuple(level for level in VERSIONS.values() if self.ids(level))
+
+    def strength_in(self, version: str) -> str:
+        """What a version makes of it: "MUST", "SHOULD", "MAY"."""
+        return "SHOULD" if version in self.recommended else self.strength
 
     def ids(self, version: int) -> tuple[str, ...]:
         """The ids of its statements of a version."""
@@ -87,7 +92,7 @@ class Case:
         return statements()[self.keys[0]].section
 
 
-_found: dict[str, Case] = {}
+_found: dict[tuple[str, str], Case] = {}  # by end and name
 
 
 def case(
@@ -99,6 +104,7 @@ def case(
     alone: bool = False,
     end: str = "server",
     name: str = "",
+    recommended: tuple[str, ...] = (),
 ) -> Callable[[Function], Function]:
     """Makes a coroutine that takes a Trial the check of these statements.
 
@@ -111,9 +117,11 @@ def case(
     def mark(function: Function) -> Function:
         module = function.__module__.rpartition(".")[2]
         full = name if "." in name else f"{module}.{name or function.__name__}"
-        if full in _found:
+        if (end, full) in _found:
             raise UsageError(f"case {full}: there is another one of this name")
-        _found[full] = Case(full, keys, expect, why, function, sabotage, strength, alone, end)
+        _found[end, full] = Case(
+            full, keys, expect, why, function, sabotage, strength, alone, end, recommended
+        )
         return function
 
     return mark
@@ -131,11 +139,12 @@ def _keys(id: str) -> Iterable[str]:
     return both
 
 
-def load() -> list[Case]:
-    """All installed cases, in the order of the standard's sections."""
+def load(end: str = "server") -> list[Case]:
+    """All installed cases that judge this end, in the order of the standard's sections."""
     for point in sorted(metadata.entry_points(group=GROUP)):
         point.load()
-    return sorted(_found.values(), key=lambda one: ([_part(p) for p in one.section.split(".")],))
+    here = [one for one in _found.values() if one.end == end]
+    return sorted(here, key=lambda one: ([_part(p) for p in one.section.split(".")],))
 
 
 def _part(text: str) -> tuple[int, str]:

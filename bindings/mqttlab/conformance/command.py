@@ -15,6 +15,7 @@ from rich.table import Table
 
 from mqttlab.conformance import document, impairments, results
 from mqttlab.conformance.cases import VERSIONS, Case, load, statements
+from mqttlab.conformance.clients import SHIPPED, clients
 from mqttlab.conformance.prove import prove
 from mqttlab.conformance.runner import Settings, attempt
 from mqttlab.conformance.target import Target, profiled, serve
@@ -23,6 +24,7 @@ from mqttlab.errors import UsageError
 __all__ = ["main"]
 
 _AT_ONCE_PROVING = 96  # most of them wait for what does not come
+_PROGRAMS_AT_ONCE = 8  # drivers: each is a process, which should be on time
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -35,11 +37,18 @@ _AT_ONCE_PROVING = 96  # most of them wait for what does not come
     "names; or one at an address: tcp://, tls://, ws:// and wss:// with a path.",
 )
 @click.option(
+    "--client",
+    metavar="live|sim|NAME|COMMAND",
+    help="Judge a client: ours on real sockets or in virtual time, one with a driver of ours "
+    f"({', '.join(name for name in SHIPPED if name != 'live')}), or what a driver of yours drives: "
+    "'COMMAND {host} {port}'; `pydoc mqttlab.conformance.drivers` has its protocol.",
+)
+@click.option(
     "--impairment",
     "links",
     metavar="PROFILE",
     multiple=True,
-    help="With --target sim: the link between cases and broker, such as umts or umts,loss=2%; "
+    help="With sim: the link between cases and target, such as umts or umts,loss=2%; "
     "`mqttlab links` lists them. Several: the cases under each, in one table.",
 )
 @click.option(
@@ -97,6 +106,7 @@ _AT_ONCE_PROVING = 96  # most of them wait for what does not come
 @click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def main(
     target: str,
+    client: str | None,
     links: tuple[str, ...],
     profile: Path | None,
     versions: tuple[str, ...],
@@ -114,7 +124,7 @@ def main(
     out: Path | None,
     files: tuple[Path, ...],
 ) -> int:
-    """Put a broker to every normative statement of MQTT, one by one.
+    """Put a broker or a client to every normative statement of MQTT, one by one.
 
     Exit codes: 0 fine, 1 findings (a case failed, or ended in an error), 2 usage, 3 error,
     4 nothing could be judged, 130 interrupted (what there was is written, and valid).
@@ -124,34 +134,40 @@ def main(
         return results.compare(files, out, console)
     if files:
         raise UsageError(f"{files[0]}: only --compare takes files")
-    cases = load()
+    end, name = ("client", client) if client else ("server", target)
+    cases = load(end)
     pairs = _chosen(cases, versions or profiled(profile).get("versions", ()), section, named)
     if sample and sample < len(pairs):
         pairs = random.Random(seed).sample(pairs, sample)
     if listing:
-        return _list(cases, pairs, console)
-    if target != "sim" and links:
-        raise UsageError(f"--impairment {links[0]}: only --target sim has such links")
+        return _list(cases, pairs, end, console)
+    if name != "sim" and links:
+        raise UsageError(f"--impairment {links[0]}: only sim has such links")
     if len(links) > 1 or (links and seeds > 1):
         if proving:
             raise UsageError("--prove: write one --impairment and one seed")
         return impairments.run(
-            pairs, links, range(seed, seed + seeds), profile=profile, strict=strict,
-            command=lambda link, one: _command(target, profile, strict, one, (link,)),
-            again=_command(target, profile, strict, seed, links, seeds), out=out, console=console,
+            pairs, links, range(seed, seed + seeds), end=end, strict=strict,
+            place=lambda link, one: _target(end, name, profile, one, (link,), None),
+            command=lambda link, one: _command(end, name, profile, strict, one, (link,)),
+            again=_command(end, name, profile, strict, seed, links, seeds), out=out,
+            console=console,
         )  # fmt: skip
-    with _target(target, profile, seed, links, out) as served:
+    with _target(end, name, profile, seed, links, out) as served:
         settings = Settings(served.times, strict=strict)
-        if target != "sim":
+        if name != "sim":
             settings = replace(settings, token=_run_token())
-        command = _command(target, profile, strict, seed, links)
+        if client and name != "sim":
+            settings = replace(settings, at_once=_PROGRAMS_AT_ONCE)
+        command = _command(end, name, profile, strict, seed, links)
         if proving:
-            settings = replace(settings, at_once=_AT_ONCE_PROVING)
+            if not client:
+                settings = replace(settings, at_once=_AT_ONCE_PROVING)
             proofs = served.complete(prove(pairs, served, settings, others=others))
             return results.show_proofs(proofs, out, console)
         ran = attempt(pairs, served, settings)
         found = document.build(
-            served.name, "server", ran.outcomes, command, strict, ran.took_s, logs=not brief,
+            served.name, end, ran.outcomes, command, strict, ran.took_s, logs=not brief,
             clock=served.times.clock, interrupted=ran.interrupted,
         )  # fmt: skip
     if out:
@@ -201,18 +217,22 @@ def _run_token() -> str:
 
 
 def _target(
-    name: str, profile: Path | None, seed: int, links: Sequence[str], out: Path | None
+    end: str, name: str, profile: Path | None, seed: int, links: Sequence[str], out: Path | None
 ) -> AbstractContextManager[Target]:
+    pcap = results.folder(out) / "run.pcap" if out and name == "sim" else None
+    if end == "client":
+        return clients(name, profile, seed, links[0] if links else None, pcap)
     if name != "sim":
         return serve(name, profile)
     from mqttlab.conformance.simulated import CLEAN, simulated  # it needs ns-3
 
     link = links[0] if links else CLEAN
-    return simulated(seed, link, out and results.folder(out) / "run.pcap", profile)
+    return simulated(seed, link, pcap, profile)
 
 
 def _command(
-    target: str,
+    end: str,
+    name: str,
     profile: Path | None,
     strict: bool,
     seed: int,
@@ -220,16 +240,21 @@ def _command(
     seeds: int = 1,
 ) -> str:
     words = ["mqttlab", "conformance"]
-    words += ["--target", target] if target != "live" or not profile else []
+    if end == "client":
+        words += ["--client", name]
+    elif name != "live" or not profile:
+        words += ["--target", name]
     words += ["--profile", str(profile)] if profile else []
     words += ["--strict"] if strict else []
     words += [word for link in links for word in ("--impairment", link)]
-    words += ["--seed", str(seed)] if target == "sim" else []
+    words += ["--seed", str(seed)] if name == "sim" else []
     words += ["--seeds", str(seeds)] if seeds > 1 else []
     return shlex.join(words)
 
 
-def _list(cases: Sequence[Case], pairs: Sequence[tuple[Case, int]], console: Console) -> int:
+def _list(
+    cases: Sequence[Case], pairs: Sequence[tuple[Case, int]], end: str, console: Console
+) -> int:
     wanted = {one.name for one, _ in pairs}
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("case", "statements", "what"):
@@ -238,10 +263,10 @@ def _list(cases: Sequence[Case], pairs: Sequence[tuple[Case, int]], console: Con
         if one.name in wanted:
             table.add_row(one.name, " ".join(one.keys), (one.run.__doc__ or one.why).strip())
     console.print(table)
-    for version, (exercised, seen, missing) in document.coverage(cases, "server").items():
+    for version, (exercised, seen, missing) in document.coverage(cases, end).items():
         listed = sum(row.version == version for row in statements().values())
         console.print(
-            f"{version}: {listed} statements, {seen} can be seen at a server, {exercised} of "
+            f"{version}: {listed} statements, {seen} can be seen at a {end}, {exercised} of "
             f"these have cases{''.join(f'; not: {row.key}' for row in missing)}"
         )
     return 0

@@ -87,12 +87,13 @@ class Connection(asyncio.Protocol):
             self.trial.heard(self, packet)
             self.inbox.append(packet)
             self.heard.append(packet.type)
-            if self.acks:
-                self._acknowledge(packet)
+            if not packet.violation:
+                self._answer(packet)
             self._news.set()
 
-    def _acknowledge(self, packet: Packet) -> None:
-        if packet.violation:
+    def _answer(self, packet: Packet) -> None:
+        """Says what it says by itself."""
+        if not self.acks:
             return
         if packet.type == "PUBLISH" and packet.qos:
             self.send(_ANSWER[packet.qos], packet_id=packet.packet_id)

@@ -135,7 +135,7 @@ def _case(one: Outcome, command: str, logs: bool) -> dict[str, Any]:
         "name": one.case.name,
         "version": one.version,
         "statements": one.keys,
-        "strength": one.case.strength,
+        "strength": one.case.strength_in(one.version),
         "what": (one.case.run.__doc__ or one.case.why).strip(),
         "expect": one.case.expect,
         "why": one.case.why,
@@ -154,7 +154,8 @@ def _line(entry: Entry, one: Outcome) -> dict[str, Any]:
             entry.text, "closed by the case"
         )
     else:
-        text = _described(entry.data, entry.direction == "sent", VERSIONS[one.version])
+        from_client = (entry.direction == "sent") == (one.case.end == "server")
+        text = _described(entry.data, from_client, VERSIONS[one.version])
     line: dict[str, Any] = {
         "at_s": round(entry.at_s, 3),
         "peer": entry.peer,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from rich.console import Console
 from mqttlab.conformance import document, page, results
 from mqttlab.conformance.cases import Case
 from mqttlab.conformance.runner import Settings, attempt
+from mqttlab.conformance.target import Target
 from mqttlab.conformance.verdicts import Verdict
 from mqttlab.exits import FINDINGS, INTERRUPTED, OK
 
@@ -23,6 +25,8 @@ _WRONG = (Verdict.FAIL, Verdict.ERROR, Verdict.NOT_TESTED)
 
 Document = dict[str, Any]
 Command = Callable[[str, int], str]
+Place = Callable[[str, int], AbstractContextManager[Target]]
+"""The target over a link, from a seed."""
 
 
 def run(
@@ -30,7 +34,8 @@ def run(
     links: Sequence[str],
     seeds: Sequence[int],
     *,
-    profile: Path | None,
+    place: Place,
+    end: str,
     strict: bool,
     command: Command,
     again: str,
@@ -41,7 +46,7 @@ def run(
     `command`: what repeats a cell; `again`: what repeats them all.
     """
     cells: list[tuple[str, int, Document]] = []
-    for link, seed, found in _cells(pairs, links, seeds, profile, strict, command):
+    for link, seed, found in _cells(pairs, links, seeds, place, end, strict, command):
         cells.append((link, seed, found))
         counts = _counts(found)
         said = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
@@ -66,19 +71,18 @@ def _cells(
     pairs: Sequence[tuple[Case, int]],
     links: Sequence[str],
     seeds: Sequence[int],
-    profile: Path | None,
+    place: Place,
+    end: str,
     strict: bool,
     command: Command,
 ) -> Iterator[tuple[str, int, Document]]:
-    from mqttlab.conformance.simulated import simulated  # it needs ns-3
-
     for link in links:
         for seed in seeds:
-            with simulated(seed, link, None, profile) as target:
+            with place(link, seed) as target:
                 settings = Settings(target.times, strict=strict)
                 ran = attempt(pairs, target, settings)
                 found = document.build(
-                    target.name, "server", ran.outcomes, command(link, seed), strict, ran.took_s,
+                    target.name, end, ran.outcomes, command(link, seed), strict, ran.took_s,
                     logs=False, clock=target.times.clock, interrupted=ran.interrupted,
                 )  # fmt: skip
             yield link, seed, found

@@ -9,12 +9,14 @@ import subprocess
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from mqttlab.conformance.cases import Case, statements
+from mqttlab.conformance.client_trial import ClientTrial
 from mqttlab.conformance.sabotage import Sabotage
 from mqttlab.conformance.target import Target
 from mqttlab.conformance.times import LIVE, Times
-from mqttlab.conformance.trial import Entry, Fault, Trial
+from mqttlab.conformance.trial import BaseTrial, Entry, Fault, Trial
 from mqttlab.conformance.verdicts import Ending, TargetError, Verdict
 
 __all__ = ["INTERRUPTED", "Outcome", "Ran", "Settings", "attempt", "run", "run_one", "token"]
@@ -50,7 +52,7 @@ class Outcome:
     log: tuple[Entry, ...] = ()
     faults: tuple[Fault, ...] = ()
     departs: bool = False  # from what the standard recommends; the verdict is a pass
-    trial: Trial | None = field(default=None, repr=False, compare=False)
+    trial: BaseTrial | None = field(default=None, repr=False, compare=False)
 
     @property
     def keys(self) -> list[str]:
@@ -207,7 +209,8 @@ async def run_one(
 async def _run_one(
     case: Case, version: int, target: Target, settings: Settings, sabotage: Sabotage | None
 ) -> Outcome:
-    trial = Trial(
+    kind: Any = ClientTrial if case.end == "client" else Trial
+    trial: BaseTrial = kind(
         case,
         version,
         target,
@@ -235,13 +238,16 @@ async def _run_one(
         verdict, observed = Verdict.ERROR, str(error)
     except Exception as error:  # a case's own mistake must not end the run, and never look green
         verdict, observed = Verdict.ERROR, f"the case itself: {type(error).__name__}: {error}"
-    departs = verdict is Verdict.FAIL and case.strength != "MUST" and not settings.strict
+    strength = case.strength_in(_VERSION_NAMES[version])
+    departs = verdict is Verdict.FAIL and strength != "MUST" and not settings.strict
     if departs:
-        verdict, observed = Verdict.PASS, f"departs from a {case.strength}: {observed}"
+        verdict, observed = Verdict.PASS, f"departs from a {strength}: {observed}"
     if trial.broken:
         verdict, observed = Verdict.ERROR, f"the sabotage itself: {trial.broken!r}"
     seconds = trial.now - trial.began
     await trial.tidy()
+    if trial.crash:
+        verdict, observed = Verdict.ERROR, trial.crash
     log = tuple(trial.log)
     name = _VERSION_NAMES[version]
     faults = tuple(trial.faults)

@@ -87,6 +87,10 @@ class Sabotage:
         """True: the peer gets to know that the target closed the link."""
         return True
 
+    def event(self, event: dict[str, Any]) -> Sequence[dict[str, Any]]:
+        """What the driver of a client is heard to tell in place of this."""
+        return [event]
+
     def websocket(self, what: str, value: str) -> str:
         """What the peer sees of a header ("sec-websocket-protocol"), or of a frame's "opcode"."""
         return value

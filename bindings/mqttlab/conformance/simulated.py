@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from mqttlab import broker_options
+from mqttlab.conformance.clients import Clients, hosted
+from mqttlab.conformance.drivers.console import Drive
 from mqttlab.conformance.target import OURS, Endpoint, Target, profiled
 from mqttlab.conformance.times import IMPAIRED, VIRTUAL
 from mqttlab.errors import Error, UsageError
 
-__all__ = ["CLEAN", "impairment", "simulated"]
+__all__ = ["CLEAN", "impairment", "simulated", "simulated_clients"]
 
 CLEAN = "ethernet"
 """The link of a run without impairment: a millisecond, and nothing lost."""
@@ -56,6 +58,21 @@ def simulated(
             target.name += f" over {link}, seed {seed}"
             target.times = IMPAIRED
         yield target
+
+
+def simulated_clients(seed: int, link: str, pcap: Path | None, drive: Drive) -> Clients:
+    """Clients as targets, each on a device of its own. `drive`: what drives them. Else as
+    `simulated`.
+    """
+    world = _World(seed, impairment(link), pcap, {}, None)
+    return Clients(
+        "" if link == CLEAN else f"over {link}, seed {seed}",
+        {},
+        times=VIRTUAL if link == CLEAN else IMPAIRED,
+        complete=world.complete,
+        host=_SITE,
+        begin=hosted(world.at, drive),
+    )
 
 
 def impairment(text: str) -> tuple[str, dict[str, Any]]:

@@ -20,6 +20,7 @@ class Times:
     limit_s: float = 60.0  # for one case
     look_s: float = 0.01  # between two looks at several peers
     parting_s: float = 0.0  # until a target that a client has left knows that, at most
+    punctual_s: float = 0.5  # how late a client may be with what keeps its connection alive
     clock: str = "real"  # or "virtual"
 
 
@@ -30,7 +31,8 @@ LIVE = Times(patience_s=3.0, quiet_s=0.15, unit_s=1, slack_s=2.0, sweep_s=7.0, e
 # In virtual time nothing costs anything, and a target's timers are late by its link's delay alone.
 VIRTUAL = Times(
     patience_s=120.0, quiet_s=20.0, unit_s=60, slack_s=0.1, sweep_s=0.1, early_s=0.1,
-    limit_s=3600.0, look_s=0.25, parting_s=60.0, clock="virtual",
+    limit_s=3600.0, look_s=0.25, parting_s=60.0, punctual_s=0.1,
+    clock="virtual",
 )  # fmt: skip
 # What a lossy link repeats, and how late it is with it, is not the target's doing.
-IMPAIRED = replace(VIRTUAL, slack_s=30.0, sweep_s=30.0, early_s=10.0)
+IMPAIRED = replace(VIRTUAL, slack_s=30.0, sweep_s=30.0, early_s=10.0, punctual_s=30.0)

@@ -63,6 +63,7 @@ class BaseTrial:
     any_form: bool = False  # answers may be in the form of another version
     broken: Exception | None = None  # the sabotage's own mistake
     notes: list[str] = field(default_factory=list)  # on what passed
+    crash: str = ""  # what the target died of, or its driver
 
     async def tidy(self) -> None:
         """Leaves nothing behind on the target."""

@@ -1,0 +1,219 @@
+"""The conformance suite for clients: ours passes, in virtual time as on real sockets, and a driver
+that fails is an error of its case.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from click.testing import CliRunner
+
+from mqttlab import conformance
+from mqttlab.conformance import ClientTrial, Verdict, command, document, exports, page
+from mqttlab.conformance.cases import Case
+from mqttlab.conformance.clients import clients
+from mqttlab.conformance.prove import Proof, prove
+from mqttlab.conformance.runner import Outcome, Settings, run
+from mqttlab.conformance.sabotage import drop
+from mqttlab.conformance.times import Times
+from mqttlab.errors import UsageError
+
+ROOT = Path(__file__).parents[2]
+LIVE = ROOT / "results/conformance/clients/mqttlab/conformance.json"
+SAMPLE, SEED = 24, 1
+LOSSY = "umts,loss=2%"
+
+Pairs = list[tuple[Case, int]]
+
+
+def all_cases() -> Pairs:
+    return [(one, version) for one in conformance.load("client") for version in one.versions]
+
+
+def verdicts(outcomes: list[Outcome]) -> dict[tuple[str, str], str]:
+    return {(one.case.name, one.version): str(one.verdict) for one in outcomes}
+
+
+def simulated(pairs: Pairs, link: str | None = None) -> list[Outcome]:
+    pytest.importorskip("mqttlab._sim")
+    with clients("sim", None, 1, link, None) as target:
+        found: list[Outcome] = target.complete(run(pairs, target, Settings(target.times)))
+    return found
+
+
+def on_sockets(
+    pairs: Pairs, client: str = "live", settings: Settings | None = None
+) -> list[Outcome]:
+    with clients(client, None, 1, None, None) as target:
+        return asyncio.run(run(pairs, target, settings or Settings(at_once=8)))
+
+
+@pytest.fixture(scope="module")
+def outcomes() -> list[Outcome]:
+    return simulated(all_cases())
+
+
+def test_our_client_breaks_no_statement(outcomes: list[Outcome]) -> None:
+    wrong = [
+        f"{one.case.name} ({one.version}): {one.verdict}: {one.observed}"
+        for one in outcomes
+        if one.verdict in (Verdict.FAIL, Verdict.ERROR, Verdict.NOT_TESTED)
+    ]
+    assert not wrong
+    assert all(one.observed for one in outcomes if one.verdict is not Verdict.PASS)
+
+
+def test_every_statement_that_a_client_can_show_has_a_case() -> None:
+    coverage = document.coverage(conformance.load("client"), "client")
+    assert {v: seen for v, (_, seen, _) in coverage.items()} == {"3.1.1": 70, "5.0": 205}
+    assert not [row for _, _, missing in coverage.values() for row in missing]
+
+
+def test_every_case_ends_as_it_did_on_real_sockets(outcomes: list[Outcome]) -> None:
+    committed = {
+        (one["name"], one["version"]): one["verdict"]
+        for one in json.loads(LIVE.read_text())["cases"]
+    }
+    assert verdicts(outcomes) == committed
+
+
+def test_a_sample_ends_on_real_sockets_as_in_virtual_time(outcomes: list[Outcome]) -> None:
+    drawn = random.Random(SEED).sample(all_cases(), SAMPLE)
+    found = verdicts(on_sockets(drawn))
+    assert found == {key: verdict for key, verdict in verdicts(outcomes).items() if key in found}
+
+
+def test_every_case_ends_the_same_over_a_lossy_link(outcomes: list[Outcome]) -> None:
+    assert verdicts(simulated(all_cases(), LOSSY)) == verdicts(outcomes)
+
+
+def test_every_sabotage_turns_its_case_red() -> None:
+    pytest.importorskip("mqttlab._sim")
+    with clients("sim", None, 1, None, None) as target:
+        proofs: list[Proof] = target.complete(
+            prove(all_cases(), target, Settings(target.times), others=False)
+        )
+    assert [one.case.name for one in proofs if one.green] == []
+    assert sum(one.red for one in proofs) > 350
+
+
+def test_a_report_is_the_same_in_every_process(
+    in_process: Callable[..., str], tmp_path: Path
+) -> None:
+    pytest.importorskip("mqttlab._sim")
+
+    def report(hash_seed: int) -> bytes:
+        out = tmp_path / str(hash_seed)
+        words = ["--client", "sim", "--impairment", LOSSY, "--seed", "5", "--out", str(out)]
+        in_process(
+            f"from mqttlab.conformance.command import main; main({words}, standalone_mode=False)",
+            hash_seed=hash_seed,
+        )
+        return (out / "conformance.json").read_bytes()
+
+    assert report(1) == report(2)
+
+
+def test_the_report_of_a_client_is_like_that_of_a_broker(outcomes: list[Outcome]) -> None:
+    found = document.build("a client", "client", outcomes, "mqttlab ...", False, 1.0)
+    schema = json.loads((Path(command.__file__).parent / "conformance.schema.json").read_text())
+    jsonschema.validate(found, schema)
+    assert found["end"] == "client"
+    (connected,) = (
+        c for c in found["cases"] if (c["name"], c["version"]) == ("connect.will", "5.0")
+    )
+    directions = {line["text"].split()[0]: line["direction"] for line in connected["log"]}
+    assert directions["CONNECT"] == "received"
+    assert "a client (client)" in page.render([found])
+    assert "a client" in exports.markdown(found)
+    assert exports.junit(found).count("<testcase") == len(outcomes)
+
+
+# Drivers that fail.
+
+HELLO = """
+import json, sys, threading
+def say(event, **fields): print(json.dumps({"event": event, **fields}), flush=True)
+say("hello", name="made up", features=["3.1.1", "message"])
+"""
+LOST = "sys.stdin.readline(); say('error', what='lost'); sys.stdin.read()"
+QUICK = Settings(times=Times(0.5, 0.05, 1, 0.2, 0.2, 0.2, limit_s=5), at_once=2)
+
+
+def made_up(body: Callable[[ClientTrial], Any], key: str = "3:MQTT-3.1.0-1") -> Case:
+    return Case("made.up", (key,), "", "", body, drop("CONNECT"), end="client")
+
+
+async def connects(t: ClientTrial) -> None:
+    await t.arrives()
+
+
+def driven(program: str, body: Callable[[ClientTrial], Any] = connects) -> Outcome:
+    words = shlex.join([sys.executable, "-c", program, "{host}", "{port}"])
+    (outcome,) = on_sockets([(made_up(body), 4)], words, QUICK)
+    return outcome
+
+
+@pytest.mark.parametrize(
+    ("program", "verdict", "said"),
+    [
+        ("raise SystemExit('no library')", Verdict.ERROR, "exited with 1: no library"),
+        (HELLO + "sys.stdin.readline(); raise KeyError('x')", Verdict.ERROR, "exited with 1: Key"),
+        (
+            HELLO + "sys.stdin.readline(); print('eh?', flush=True); sys.stdin.read()",
+            Verdict.ERROR,
+            "no event",
+        ),
+        (HELLO + LOST, Verdict.ERROR, "the driver: lost"),
+        (HELLO + "threading.Event().wait()", Verdict.ERROR, "does not quit"),
+        (HELLO + "sys.stdin.readline(); sys.stdin.readline()", Verdict.FAIL, "does not connect"),
+    ],
+    ids=["start", "die", "babble", "error", "hang", "idle"],
+)
+def test_a_driver_that_fails_is_an_error_of_its_case(
+    program: str, verdict: Verdict, said: str
+) -> None:
+    outcome = driven(program)
+    assert outcome.verdict is verdict
+    assert said in outcome.observed
+
+
+def test_a_program_that_is_not_there_is_an_error() -> None:
+    (outcome,) = on_sockets([(made_up(connects), 4)], "/no/such/program {port}", QUICK)
+    assert outcome.verdict is Verdict.ERROR
+    assert "/no/such/program: No such file" in outcome.observed
+
+
+def test_what_a_driver_does_not_have_is_not_claimed() -> None:
+    async def asks_much(t: ClientTrial) -> None:
+        await t.open(will={"topic": "t", "payload": "x", "qos": 0, "retain": False})
+
+    outcome = driven(HELLO + "sys.stdin.read()", asks_much)
+    assert outcome.verdict is Verdict.NOT_CLAIMED
+    assert outcome.observed == "a will"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--client", "nobody"], "paho, gmqtt, .* or a command with"),
+        (["--client", "live", "--impairment", "umts"], "only sim has such links"),
+        (
+            ["--client", "live", "--profile", str(ROOT / "tests/interop/amqtt.toml")],
+            "of clients, only --client sim has one",
+        ),
+        (["--client", "sim", "--profile", str(ROOT / "pyproject.toml")], "write drive ="),
+    ],
+)
+def test_what_is_wrong_on_the_command_line_is_said(words: list[str], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        CliRunner().invoke(command.main, words, catch_exceptions=False)
