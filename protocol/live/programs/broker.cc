@@ -162,6 +162,19 @@ void add_limits(CLI::App& app, Options& options) {
   limit("--receive-maximum", broker.receive_window, "N", "The same from one session");
 }
 
+void add_refusals(CLI::App& app, BrokerConfig& broker) {
+  const auto refuse = [&](const char* name, bool& available, const char* help) {
+    app.add_flag_callback(
+           name, [&available] { available = false; }, help)
+        ->group("What is not offered, which clients of 5.0 are told");
+  };
+  refuse("--no-retained", broker.retain_available,
+         "Retained messages: who sends one is disconnected");
+  refuse("--no-wildcards", broker.wildcard_available, "Filters with + and #");
+  refuse("--no-shared", broker.shared_available, "Shared subscriptions");
+  refuse("--no-identifiers", broker.identifiers_available, "Subscription identifiers");
+}
+
 void add_options(CLI::App& app, Options& options) {
   app.set_version_flag("--version", MQTTLAB_VERSION);
   app.add_option(
@@ -194,6 +207,7 @@ void add_options(CLI::App& app, Options& options) {
   add_store(app, options);
   add_tls(app, options);
   add_limits(app, options);
+  add_refusals(app, options.broker);
 }
 
 BrokerFiles files_of(const Options& options) {
