@@ -10,6 +10,7 @@ from . import (  # noqa: F401
     connect_properties,
     disconnect,
     flow,
+    long_times,
     over_websocket,
     packets,
     publish,

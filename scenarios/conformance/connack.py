@@ -15,6 +15,7 @@ from mqttlab.conformance import (
     late,
     not_claimed,
     not_observable,
+    only,
     patch,
     repeat,
 )
@@ -53,10 +54,10 @@ async def comes_first(t: Trial) -> None:
     check(first == "CONNACK", f"{first} came first")
 
 
-@case("5:MQTT-3.2.0-2", expect="one CONNACK", sabotage=repeat("CONNACK", once=True))
+@case("5:MQTT-3.2.0-2", expect="one CONNACK", sabotage=only("once", repeat("CONNACK", once=True)))
 async def comes_once(t: Trial) -> None:
     """A connection that goes on for a while."""
-    peer = await t.connect()
+    peer = await t.connect("once")
     await peer.subscribe(t.topic())
     await peer.nothing("CONNACK")
 
@@ -64,12 +65,14 @@ async def comes_once(t: Trial) -> None:
 @case(
     "5:MQTT-3.2.2-1",
     expect="bits 7 to 1 of the acknowledge flags are 0",
-    sabotage=patch("CONNACK", once=True, bytes=lambda raw: raw[:2] + b"\x80" + raw[3:]),
+    sabotage=only(
+        "flags", patch("CONNACK", once=True, bytes=lambda raw: raw[:2] + b"\x80" + raw[3:])
+    ),
 )
 async def reserved_flags(t: Trial) -> None:
     """The acknowledge flags."""
     peer = await t.open()
-    peer.send("CONNECT", **t.connecting())
+    peer.send("CONNECT", **t.connecting("flags"))
     answer = await peer.expect("CONNACK")
     check(answer.raw[2] & 0xFE == 0, f"flags 0x{answer.raw[2]:02X}")
 
@@ -78,12 +81,12 @@ async def reserved_flags(t: Trial) -> None:
     "3:MQTT-3.2.2-1",
     "5:MQTT-3.2.2-2",
     expect="0x00 with Session Present 0",
-    sabotage=change("CONNACK", lambda p: not p.session_present, session_present=1),
+    sabotage=only("cleaned", change("CONNACK", lambda p: not p.session_present, session_present=1)),
 )
 async def not_present_after_clean(t: Trial) -> None:
     """A clean start, with a session and without one."""
-    for name in ("a", "b"):
-        if name == "b":
+    for name in ("uncleaned", "cleaned"):
+        if name == "cleaned":
             await offline(t, t.topic(), name=name)
         peer = await t.connect(name)
         assert peer.connack
@@ -94,12 +97,12 @@ async def not_present_after_clean(t: Trial) -> None:
     "3:MQTT-3.2.2-2",
     "5:MQTT-3.2.2-3",
     expect="Session Present 1",
-    sabotage=change("CONNACK", lambda p: p.session_present, session_present=0),
+    sabotage=only("present", change("CONNACK", lambda p: p.session_present, session_present=0)),
 )
 async def present(t: Trial) -> None:
     """A session is gone on with."""
-    await offline(t, t.topic())
-    peer = await t.connect(session=True)
+    await offline(t, t.topic(), name="present")
+    peer = await t.connect("present", session=True)
     assert peer.connack
     check(peer.connack.session_present, "Session Present 0")
 
@@ -108,11 +111,11 @@ async def present(t: Trial) -> None:
     "3:MQTT-3.2.2-3",
     "5:MQTT-3.2.2-3",
     expect="Session Present 0",
-    sabotage=change("CONNACK", lambda p: not p.session_present, session_present=1),
+    sabotage=only("new", change("CONNACK", lambda p: not p.session_present, session_present=1)),
 )
 async def not_present_if_new(t: Trial) -> None:
     """No clean start, and no session."""
-    peer = await t.connect(session=True)
+    peer = await t.connect("new", session=True)
     assert peer.connack
     check(not peer.connack.session_present, "Session Present 1")
 
@@ -200,12 +203,15 @@ _RANGES: tuple[tuple[str, str, int], ...] = (
 
 
 def _announces(kind: str, property: str, id: str, wrong: Any, expect: str) -> None:
+    assigned = property == "assigned_client_identifier"
+    client = "" if assigned else f"{kind}{id.split('.')[-1].partition('-')[0]}"
+
     @case(
         id,
         name=f"connack.{kind}_{property}",
         expect=expect,
         why="seen in every CONNACK of the case; one without it keeps the rule, too",
-        sabotage=change("CONNACK", once=True, **{property: wrong}),
+        sabotage=only(client, change("CONNACK", once=True, **{property: wrong})),
     )
     async def run(t: Trial) -> None:
         for on in ("plain", "limited", "guarded"):
@@ -213,7 +219,7 @@ def _announces(kind: str, property: str, id: str, wrong: Any, expect: str) -> No
                 continue
             peer = await t.connect(
                 "n" + on[0],
-                client_id="" if on == "plain" else t.client_id(on[0]),
+                client_id="" if assigned else t.client_id(client),
                 on=on,
                 session_expiry_interval=2**32 - 1,
                 request_response_information=1,

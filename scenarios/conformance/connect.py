@@ -11,6 +11,7 @@ from mqttlab.conformance import (
     ends,
     keep_open,
     message,
+    only,
 )
 from mqttlab.conformance.wire import text
 
@@ -162,14 +163,14 @@ async def clean_wipes(t: Trial) -> None:
 @case(
     "3:MQTT-3.1.2-6",
     expect="Session Present 0 after a clean session",
-    sabotage=change("CONNACK", lambda p: not p.session_present, session_present=1),
+    sabotage=only("unused", change("CONNACK", lambda p: not p.session_present, session_present=1)),
 )
 async def clean_is_not_reused(t: Trial) -> None:
     """A clean session dies with its connection."""
-    peer = await t.connect()
+    peer = await t.connect("unused")
     await peer.subscribe(t.topic())
     await peer.disconnect()
-    peer = await t.connect(session=True)
+    peer = await t.connect("unused", session=True)
     assert peer.connack
     check(not peer.connack.session_present, "Session Present 1")
 
@@ -353,23 +354,26 @@ async def wrong_password(t: Trial) -> None:
     "3:MQTT-3.1.4-3",
     "5:MQTT-3.1.4-4",
     expect="Session Present 0 and nothing delivered",
-    sabotage=change("CONNACK", lambda p: True, session_present=1),
+    sabotage=only("applied", change("CONNACK", lambda p: True, session_present=1)),
 )
 async def clean_start_is_applied(t: Trial) -> None:
     """A clean start where a session was."""
-    await offline(t, t.topic())
-    peer = await t.connect()
+    await offline(t, t.topic(), name="applied")
+    peer = await t.connect("applied")
     assert peer.connack
     check(not peer.connack.session_present, "Session Present 1")
 
 
 @case(
-    "3:MQTT-3.1.4-4", "5:MQTT-3.1.4-5", expect="CONNACK 0x00", sabotage=drop("CONNACK", once=True)
+    "3:MQTT-3.1.4-4",
+    "5:MQTT-3.1.4-5",
+    expect="CONNACK 0x00",
+    sabotage=only("plain", drop("CONNACK", once=True)),
 )
 async def accepted(t: Trial) -> None:
     """A plain CONNECT."""
     peer = await t.open()
-    peer.send("CONNECT", **t.connecting())
+    peer.send("CONNECT", **t.connecting("plain"))
     answer = await peer.expect("CONNACK")
     check(answer.reason == 0, f"CONNACK 0x{answer.reason:02X}")
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from mqttlab.conformance import Trial, case, change, check, drop, invent, keep_open
+from mqttlab.conformance import Trial, case, change, check, drop, invent, keep_open, only
 
 from .common import parting, refuses
 
 
-@case("MQTT-3.12.4-1", expect="three PINGRESP", sabotage=drop("PINGRESP", once=True))
+@case("MQTT-3.12.4-1", expect="three PINGRESP", sabotage=only("pings", drop("PINGRESP", once=True)))
 async def pingresp(t: Trial) -> None:
     """Three PINGREQ."""
-    peer = await t.connect()
+    peer = await t.connect("pings")
     for _ in range(3):
         peer.send("PINGREQ")
     for _ in range(3):
@@ -54,15 +54,15 @@ refuses(
 @case(
     "U-3.14.2.2.2-2",
     expect="closed, with DISCONNECT 0x82 or none, and no session is kept",
-    sabotage=change("CONNACK", lambda p: not p.session_present, session_present=1),
+    sabotage=only("nought", change("CONNACK", lambda p: not p.session_present, session_present=1)),
     why="a client that says goodbye is closed in any case; that it got no session shows it",
 )
 async def expiry_from_0(t: Trial) -> None:
     """A session of expiry 0, which DISCONNECT wants to keep."""
-    peer = await t.connect(session=True, session_expiry_interval=0)
+    peer = await t.connect("nought", session=True, session_expiry_interval=0)
     peer.offend("DISCONNECT", session_expiry_interval=100)
     await peer.dropped(0x82)
-    again = await t.connect(session=True, session_expiry_interval=100)
+    again = await t.connect("nought", session=True, session_expiry_interval=100)
     assert again.connack
     check(not again.connack.session_present, "Session Present 1")
 

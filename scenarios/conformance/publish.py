@@ -322,15 +322,18 @@ async def one_copy_has_all(t: Trial) -> None:
     check(said == [21, 22], f"identifiers {said}")
 
 
-def _split(link: Link, packet: Packet) -> Sequence[Item]:
-    """One copy for each subscription, both under the identifier of the first."""
-    return [packet.changed(subscription_identifier=21, qos=0, packet_id=None)] * 2
+def _split_well(link: Link, packet: Packet) -> Sequence[Item]:
+    return [packet.changed(subscription_identifier=one, qos=0, packet_id=None) for one in (21, 22)]
+
+
+_of_copies = lambda p: b"/copies/" in p.topic  # noqa: E731
 
 
 @case(
     "5:MQTT-3.3.4-5",
     expect="each copy has the identifier of its own subscription",
-    sabotage=instead("PUBLISH", _split, lambda p: b"/copies/" in p.topic, text="splits"),
+    sabotage=change("PUBLISH", _of_copies, subscription_identifier=21),
+    occasion=instead("PUBLISH", _split_well, _of_copies, text="splits"),
 )
 async def copies_have_their_own(t: Trial) -> None:
     """Where a copy is sent for each subscription."""

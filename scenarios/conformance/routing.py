@@ -10,6 +10,7 @@ from mqttlab.conformance import (
     check,
     drop,
     ends,
+    only,
     swap,
 )
 
@@ -37,30 +38,30 @@ async def session_lasts_with_connection(t: Trial) -> None:
 @case(
     "MQTT-4.1.0-1",
     expect="queued messages are there after two more connections",
-    sabotage=drop("PUBLISH", ends("long")),
+    sabotage=drop("PUBLISH", ends("lasts")),
 )
 async def session_lasts_over_connections(t: Trial) -> None:
     """A session that is taken up, left, and taken up again."""
-    await offline(t, t.topic("long"))
+    await offline(t, t.topic("lasts"))
     peer = await t.connect(session=True)
     await peer.disconnect()
     other = await t.connect("p")
-    await other.publish(t.topic("long"))
+    await other.publish(t.topic("lasts"))
     peer = await t.connect(session=True)
-    await peer.expect("PUBLISH", topic=t.topic("long"))
+    await peer.expect("PUBLISH", topic=t.topic("lasts"))
 
 
 @case(
     "5:MQTT-4.1.0-2",
     expect="Session Present 0",
-    sabotage=change("CONNACK", lambda p: not p.session_present, session_present=1),
+    sabotage=only("expires", change("CONNACK", lambda p: not p.session_present, session_present=1)),
 )
 async def session_expires(t: Trial) -> None:
     """A session whose expiry interval is over."""
-    peer = await t.connect(session=True, session_expiry_interval=t.times.unit_s)
+    peer = await t.connect("expires", session=True, session_expiry_interval=t.times.unit_s)
     await peer.disconnect()
     await t.sleep(t.times.unit_s + t.times.slack_s)
-    peer = await t.connect(session=True)
+    peer = await t.connect("expires", session=True)
     assert peer.connack
     check(not peer.connack.session_present, "Session Present 1")
 
@@ -68,13 +69,13 @@ async def session_expires(t: Trial) -> None:
 @case(
     "5:MQTT-4.1.0-2",
     expect="Session Present 0",
-    sabotage=change("CONNACK", lambda p: not p.session_present, session_present=1),
+    sabotage=only("nothing", change("CONNACK", lambda p: not p.session_present, session_present=1)),
 )
 async def session_of_expiry_0(t: Trial) -> None:
     """A session that ends with its connection."""
-    peer = await t.connect(session=True, session_expiry_interval=0)
+    peer = await t.connect("nothing", session=True, session_expiry_interval=0)
     await peer.disconnect()
-    peer = await t.connect(session=True)
+    peer = await t.connect("nothing", session=True)
     assert peer.connack
     check(not peer.connack.session_present, "Session Present 1")
 
@@ -82,14 +83,14 @@ async def session_of_expiry_0(t: Trial) -> None:
 @case(
     "5:MQTT-3.1.2-23",
     expect="Session Present 1",
-    sabotage=change("CONNACK", lambda p: p.session_present, session_present=0),
+    sabotage=only("hour", change("CONNACK", lambda p: p.session_present, session_present=0)),
 )
 async def session_is_kept(t: Trial) -> None:
     """A session whose expiry interval is not over."""
-    peer = await t.connect(session=True, session_expiry_interval=1000 * t.times.unit_s)
+    peer = await t.connect("hour", session=True, session_expiry_interval=1000 * t.times.unit_s)
     await peer.cut()
     await t.sleep(t.times.unit_s)
-    peer = await t.connect(session=True)
+    peer = await t.connect("hour", session=True)
     assert peer.connack
     check(peer.connack.session_present, "Session Present 0")
 
@@ -98,11 +99,11 @@ async def session_is_kept(t: Trial) -> None:
     "3:MQTT-7.1.1-1",
     "5:MQTT-4.2.0-1",
     expect="CONNACK and PINGRESP",
-    sabotage=drop("PINGRESP", once=True),
+    sabotage=only("reached", drop("PINGRESP", once=True)),
 )
 async def reachable(t: Trial) -> None:
     """A connection over what the target listens on."""
-    peer = await t.connect()
+    peer = await t.connect("reached")
     await peer.stays()
 
 

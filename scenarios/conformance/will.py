@@ -16,6 +16,7 @@ from mqttlab.conformance import (
     keep_open,
     message,
     not_observable,
+    only,
     repeat,
 )
 
@@ -340,11 +341,11 @@ async def keep_alive_fires_will(t: Trial) -> None:
     "3:MQTT-3.1.2-24",
     "5:MQTT-3.1.2-22",
     expect="the connection stays",
-    sabotage=drop("PINGRESP", lambda p: True),
+    sabotage=only("kept", drop("PINGRESP", lambda p: True)),
 )
 async def keep_alive_kept(t: Trial) -> None:
     """Packets that come within 1.5 keep alives, three times."""
-    peer = await t.connect(keep_alive_s=t.times.unit_s)
+    peer = await t.connect("kept", keep_alive_s=t.times.unit_s)
     for _ in range(3):
         await t.sleep(1.2 * t.times.unit_s)
         await peer.stays()
@@ -354,11 +355,11 @@ async def keep_alive_kept(t: Trial) -> None:
     "3:MQTT-3.1.2-24",
     "5:MQTT-3.1.2-22",
     expect="the connection stays",
-    sabotage=drop("PINGRESP"),
+    sabotage=only("off", drop("PINGRESP")),
     why="0 turns the mechanism off",
 )
 async def keep_alive_off(t: Trial) -> None:
     """Keep alive 0."""
-    peer = await t.connect(keep_alive_s=0)
+    peer = await t.connect("off", keep_alive_s=0)
     await t.sleep(2.5 * t.times.unit_s)
     await peer.stays()

@@ -20,7 +20,7 @@ import pytest
 from click.testing import CliRunner
 
 from mqttlab import conformance, exits
-from mqttlab.conformance import Trial, Verdict, command, document, exports, page, wire
+from mqttlab.conformance import Trial, Verdict, command, coverage, document, exports, page, wire
 from mqttlab.conformance.cases import Case, statements
 from mqttlab.conformance.prove import prove
 from mqttlab.conformance.runner import INTERRUPTED, Outcome, Ran, Settings, attempt, run
@@ -76,10 +76,14 @@ def test_the_committed_report_is_what_a_run_finds(found: dict[str, Any]) -> None
     assert by_statement[0] == by_statement[1]
 
 
-def test_every_statement_that_a_server_can_show_has_a_case() -> None:
-    for exercised, seen, missing in document.coverage(conformance.load(), "server").values():
-        assert not missing
-        assert exercised == seen > 100
+def test_every_statement_that_can_be_seen_has_a_case_at_each_end_that_shows_it() -> None:
+    for found in coverage.coverage().values():
+        assert found.exercised == found.seen
+        assert found.together > 0.95 * found.observable
+        assert found.together + len(found.missing) == found.listed
+        assert all(row.observable in coverage.UNSEEN for row in found.missing)
+    without_any = coverage.coverage([])["5.0"]
+    assert (without_any.together, len(without_any.missing)) == (0, without_any.listed)
 
 
 def test_a_sample_of_the_cases_turns_red_under_sabotage() -> None:

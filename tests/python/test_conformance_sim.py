@@ -51,8 +51,14 @@ def test_every_case_ends_as_on_real_sockets(link: str) -> None:
         (one["name"], one["version"]): one["verdict"]
         for one in json.loads(LIVE.read_text())["cases"]
     }
-    found = {(one.case.name, one.version): one.verdict for one in outcomes_of(all_cases(), link)}
-    assert {key: str(verdict) for key, verdict in found.items()} == on_sockets
+    outcomes = outcomes_of(all_cases(), link)
+    found = {(one.case.name, one.version): str(one.verdict) for one in outcomes}
+    days = {key for key in on_sockets if key[0].startswith("long_times.")}
+    assert {found[key] for key in days} == {"pass"}
+    assert {on_sockets[key] for key in days} == {"not observable"}  # nobody waits for them there
+    assert {key: verdict for key, verdict in found.items() if key not in days} == {
+        key: verdict for key, verdict in on_sockets.items() if key not in days
+    }
 
 
 def test_every_sabotage_turns_its_case_red() -> None:
@@ -60,8 +66,8 @@ def test_every_sabotage_turns_its_case_red() -> None:
         proofs: list[Proof] = target.complete(
             prove(all_cases(), target, Settings(target.times), others=False)
         )
-    assert [one.case.name for one in proofs if one.green] == []
-    assert sum(one.red for one in proofs) > 500
+    assert [one.case.name for one in proofs if not one.red] == []
+    assert len(proofs) == len(all_cases())
 
 
 def test_a_case_alone_meets_the_losses_that_it_met_among_all() -> None:

@@ -71,6 +71,8 @@ class Case:
     alone: bool = False  # it would disturb others, or they it
     end: str = "server"  # which end it judges
     recommended: tuple[str, ...] = ()  # versions in which a MUST of others is a SHOULD
+    takes_s: float = 0.0  # of waiting that its rule asks for; real time has a minute
+    occasion: Recipe | None = None  # makes a target that gives none one that does, for the proof
 
     @property
     def versions(self) -> tuple[int, ...]:
@@ -105,12 +107,17 @@ def case(
     end: str = "server",
     name: str = "",
     recommended: tuple[str, ...] = (),
+    takes_s: float = 0.0,
+    occasion: Recipe | None = None,
 ) -> Callable[[Function], Function]:
     """Makes a coroutine that takes a Trial the check of these statements.
 
     An id alone is the statement of both versions if they share its number and meaning, else
     that of the only version that has it; "3:..." and "5:..." name one. `expect` says what the
     target should do; `why`, what that is taken from where the statement alone does not say.
+    `takes_s`: that long a wait; where that takes as long, the case is not observable.
+    `occasion`: where a target gives none, a rewrite of what it sends that does, as a sabotage is;
+    it is for the proof alone.
     """
     keys = tuple(key for one in ids for key in _keys(one))
 
@@ -120,8 +127,9 @@ def case(
         if (end, full) in _found:
             raise UsageError(f"case {full}: there is another one of this name")
         _found[end, full] = Case(
-            full, keys, expect, why, function, sabotage, strength, alone, end, recommended
-        )
+            full, keys, expect, why, function, sabotage, strength, alone, end, recommended,
+            takes_s, occasion,
+        )  # fmt: skip
         return function
 
     return mark

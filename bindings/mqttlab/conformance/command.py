@@ -11,15 +11,16 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.table import Table
 
-from mqttlab.conformance import document, impairments, results
+from mqttlab.conformance import coverage, document, impairments, results
 from mqttlab.conformance.cases import VERSIONS, Case, load, statements
 from mqttlab.conformance.clients import SHIPPED, clients
+from mqttlab.conformance.proofs import show as show_proofs
 from mqttlab.conformance.prove import prove
 from mqttlab.conformance.runner import Settings, attempt
 from mqttlab.conformance.target import Target, profiled, serve
 from mqttlab.errors import UsageError
+from mqttlab.exits import OK
 
 __all__ = ["main"]
 
@@ -140,7 +141,8 @@ def main(
     if sample and sample < len(pairs):
         pairs = random.Random(seed).sample(pairs, sample)
     if listing:
-        return _list(cases, pairs, end, console)
+        coverage.show(pairs, console)
+        return OK
     if name != "sim" and links:
         raise UsageError(f"--impairment {links[0]}: only sim has such links")
     if len(links) > 1 or (links and seeds > 1):
@@ -153,7 +155,7 @@ def main(
             again=_command(end, name, profile, strict, seed, links, seeds), out=out,
             console=console,
         )  # fmt: skip
-    with _target(end, name, profile, seed, links, out) as served:
+    with _target(end, name, profile, seed, links, None if proving else out) as served:
         settings = Settings(served.times, strict=strict)
         if name != "sim":
             settings = replace(settings, token=_run_token())
@@ -164,7 +166,8 @@ def main(
             if not client:
                 settings = replace(settings, at_once=_AT_ONCE_PROVING)
             proofs = served.complete(prove(pairs, served, settings, others=others))
-            return results.show_proofs(proofs, out, console)
+            words = " --prove --others" if others else " --prove"
+            return show_proofs(proofs, command + words, out, console)
         ran = attempt(pairs, served, settings)
         found = document.build(
             served.name, end, ran.outcomes, command, strict, ran.took_s, logs=not brief,
@@ -250,23 +253,3 @@ def _command(
     words += ["--seed", str(seed)] if name == "sim" else []
     words += ["--seeds", str(seeds)] if seeds > 1 else []
     return shlex.join(words)
-
-
-def _list(
-    cases: Sequence[Case], pairs: Sequence[tuple[Case, int]], end: str, console: Console
-) -> int:
-    wanted = {one.name for one, _ in pairs}
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("case", "statements", "what"):
-        table.add_column(column)
-    for one in cases:
-        if one.name in wanted:
-            table.add_row(one.name, " ".join(one.keys), (one.run.__doc__ or one.why).strip())
-    console.print(table)
-    for version, (exercised, seen, missing) in document.coverage(cases, end).items():
-        listed = sum(row.version == version for row in statements().values())
-        console.print(
-            f"{version}: {listed} statements, {seen} can be seen at a {end}, {exercised} of "
-            f"these have cases{''.join(f'; not: {row.key}' for row in missing)}"
-        )
-    return 0

@@ -7,14 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mqttlab import _core
-from mqttlab.conformance.cases import VERSIONS, Case, Statement, statements
+from mqttlab.conformance.cases import VERSIONS, Statement, statements
+from mqttlab.conformance.coverage import UNSEEN
 from mqttlab.conformance.runner import Outcome
 from mqttlab.conformance.trial import Entry
 from mqttlab.conformance.verdicts import Verdict
 from mqttlab.errors import UsageError
 from mqttlab.exits import FINDINGS, INTERRUPTED, NOT_APPLICABLE, OK
 
-__all__ = ["FORMAT", "WEIGHT", "build", "coverage", "exit_code"]
+__all__ = ["FORMAT", "WEIGHT", "build", "exit_code"]
 
 FORMAT = 2
 # A statement has the first of its cases' verdicts in this order.
@@ -26,10 +27,6 @@ WEIGHT = (
     Verdict.NOT_CLAIMED,
     Verdict.NOT_OBSERVABLE,
 )
-_UNSEEN = {
-    "codec": "only an encoder can break it: nothing on the wire can show it",
-    "not-observable": "it is about the inside of an implementation, or about the standard itself",
-}
 
 
 def build(
@@ -106,7 +103,7 @@ def _why_not(row: Statement, end: str) -> str:
     other = "client" if end == "server" else "server"
     if row.seen_from(other):
         return f"a {other}'s duty: no {end} can show it"
-    return _UNSEEN[row.observable]
+    return UNSEEN[row.observable]
 
 
 def _summary(
@@ -174,14 +171,3 @@ def _described(data: bytes, from_client: bool, version: int) -> str:
         broken = str(error).rpartition(" ")[2]
         name = _core.packets[(data[0] >> 4) - 1] if data and data[0] >> 4 else "bytes"
         return f"{name}, {len(data)} bytes; breaks {broken}"
-
-
-def coverage(cases: Sequence[Case], end: str) -> dict[str, tuple[int, int, list[Statement]]]:
-    """Per version: statements with a case, those that can be seen from here, and the others."""
-    named = {key for one in cases if one.end == end for key in one.keys}
-    found = {}
-    for version in VERSIONS:
-        seen = [r for r in statements().values() if r.version == version and r.seen_from(end)]
-        missing = [row for row in seen if row.key not in named]
-        found[version] = (len(seen) - len(missing), len(seen), missing)
-    return found

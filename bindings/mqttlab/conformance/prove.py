@@ -8,12 +8,14 @@ from dataclasses import dataclass, field, replace
 
 from mqttlab.conformance.cases import Case
 from mqttlab.conformance.runner import Outcome, Settings, run, run_one, token
-from mqttlab.conformance.sabotage import KeepOpen, Link, Sabotage, replay
+from mqttlab.conformance.sabotage import Chain, KeepOpen, Link, Sabotage, replay
 from mqttlab.conformance.target import Target
 from mqttlab.conformance.verdicts import Verdict
 from mqttlab.conformance.wire import Packet
 
 __all__ = ["Proof", "prove"]
+
+_NO_OCCASION = (Verdict.NOT_CLAIMED, Verdict.NOT_OBSERVABLE)
 
 History = list[tuple[Link, Sequence[Packet | bytes | None]]]
 
@@ -28,7 +30,8 @@ class Proof:
     after: Verdict | None = None  # with it; None if there was nothing to prove
     observed: str = ""
     changed: int = 0  # packets and ends of connections
-    others: list[str] = field(default_factory=list)  # cases that turned red with it
+    others: list[Proof] = field(default_factory=list)  # of cases that turned red with it
+    made: bool = False  # the target gave no occasion; the case's own made one
 
     @property
     def red(self) -> bool:
@@ -50,15 +53,12 @@ async def prove(
     done: Callable[[str], None] = lambda _: None,
 ) -> list[Proof]:
     """First all cases as they are; then each that passes with its sabotage; with `others`, also
-    each other case whose packets that sabotage would have touched.
+    each other case whose packets that sabotage would have touched. A case to which the target
+    gives no occasion is proved on one that its own `occasion` makes.
     """
-    baseline = await run(cases, target, settings)
-    passing = [
-        one for one in baseline if one.verdict is Verdict.PASS and one.trial and not one.departs
-    ]
-    proofs = [Proof(one.case, one.version, one.verdict) for one in baseline if one.trial]
+    baseline = [one for one in await run(cases, target, settings) if one.trial]
+    proofs = [Proof(one.case, one.version, one.verdict) for one in baseline]
     by_name = {(one.case.name, one.version): one for one in proofs}
-    histories = {id(one): _history(one) for one in passing}
     gate, runs = asyncio.Semaphore(settings.at_once), 0
     alone = asyncio.Lock()
 
@@ -70,8 +70,17 @@ async def prove(
         async with alone if one.case.alone else gate:
             return await run_one(one.case, one.trial.version, target, mine, sabotage)
 
+    async def occasion(one: Outcome) -> Outcome:
+        assert one.case.occasion
+        outcome = await sabotaged(one, one.case.occasion())
+        by_name[one.case.name, one.version].made = True
+        return outcome
+
     async def own(one: Outcome) -> None:
         sabotage = one.case.sabotage()
+        if by_name[one.case.name, one.version].made:
+            assert one.case.occasion
+            sabotage = Chain(one.case.occasion(), sabotage)
         outcome = await sabotaged(one, sabotage)
         proof = by_name[one.case.name, one.version]
         proof.after = Verdict.FAIL if outcome.departs else outcome.verdict
@@ -82,8 +91,14 @@ async def prove(
     async def other(culprit: Outcome, one: Outcome) -> None:
         outcome = await sabotaged(one, _learned(culprit))
         if outcome.verdict is Verdict.FAIL:
-            by_name[culprit.case.name, culprit.version].others.append(one.case.name)
+            proof = by_name[culprit.case.name, culprit.version]
+            proof.others.append(by_name[one.case.name, one.version])
 
+    for index, one in enumerate(baseline):
+        if one.verdict in _NO_OCCASION and one.case.occasion:
+            baseline[index] = await occasion(one)
+    passing = [one for one in baseline if one.verdict is Verdict.PASS and not one.departs]
+    histories = {id(one): _history(one) for one in passing}
     async with asyncio.TaskGroup() as tasks:
         for one in passing:
             tasks.create_task(own(one))
@@ -98,7 +113,7 @@ async def prove(
                     ):
                         tasks.create_task(other(culprit, one))
     for proof in proofs:
-        proof.others.sort()
+        proof.others.sort(key=lambda one: one.case.name)
     return proofs
 
 

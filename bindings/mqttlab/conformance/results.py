@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,15 +11,11 @@ from rich.console import Console
 from rich.table import Table
 
 from mqttlab.conformance import document, exports, page
-from mqttlab.conformance.prove import Proof
 from mqttlab.conformance.runner import INTERRUPTED
 from mqttlab.conformance.verdicts import Verdict
 from mqttlab.errors import UsageError
-from mqttlab.exits import FINDINGS, OK
 
-__all__ = ["compare", "folder", "show", "show_proofs", "write", "write_file"]
-
-_MOST_OTHERS = 5  # cases that may turn red together; more ask for another sabotage
+__all__ = ["compare", "folder", "show", "write", "write_file"]
 
 
 def show(found: dict[str, Any], wall_s: float, out: Path | None, console: Console) -> None:
@@ -50,43 +45,6 @@ def show(found: dict[str, Any], wall_s: float, out: Path | None, console: Consol
         f"{wall_s:.1f} s, {rate:.0f} statements a second"
         + (f"; {out / 'report.html'}" if out else "")
     )
-
-
-def show_proofs(proofs: Sequence[Proof], out: Path | None, console: Console) -> int:
-    """What stays green, what turns red with others; the exit code."""
-    tried = [one for one in proofs if one.after]
-    green = [one for one in proofs if one.green]
-    red = len(tried) - len(green)
-    console.print(f"{red} of {len(tried)} cases turned red under their sabotage")
-    for one in green:
-        why = "it found nothing to change" if not one.changed else f"{one.after}: {one.observed}"
-        console.print(f"green: {one.case.name} ({one.version}): {why}", markup=False)
-    for one in proofs:
-        if len(one.others) > _MOST_OTHERS:
-            named = ", ".join(one.others[:_MOST_OTHERS])
-            console.print(
-                f"{one.case.name} ({one.version}): {len(one.others)} others turn red, "
-                f"such as {named}",
-                markup=False,
-            )
-    for verdict, count in Counter(p.before for p in proofs if p not in tried).items():
-        console.print(f"nothing to prove: {count} {verdict}")
-    if out:
-        write_file(out, "proof.json", json.dumps([_proof(one) for one in proofs], indent=1) + "\n")
-    return FINDINGS if green else OK
-
-
-def _proof(one: Proof) -> dict[str, Any]:
-    return {
-        "case": one.case.name,
-        "version": one.version,
-        "sabotage": one.case.sabotage.text,
-        "before": one.before,
-        "after": one.after,
-        "observed": one.observed,
-        "changed": one.changed,
-        "others": one.others,
-    }
 
 
 def compare(files: Sequence[Path], out: Path | None, console: Console) -> int:

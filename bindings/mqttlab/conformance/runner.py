@@ -17,7 +17,7 @@ from mqttlab.conformance.sabotage import Sabotage
 from mqttlab.conformance.target import Target
 from mqttlab.conformance.times import LIVE, Times
 from mqttlab.conformance.trial import BaseTrial, Entry, Fault, Trial
-from mqttlab.conformance.verdicts import Ending, TargetError, Verdict
+from mqttlab.conformance.verdicts import Ending, NotObservable, TargetError, Verdict
 
 __all__ = ["INTERRUPTED", "Outcome", "Ran", "Settings", "attempt", "run", "run_one", "token"]
 
@@ -221,8 +221,13 @@ async def _run_one(
     )
     trial.began = trial.now
     verdict, observed = Verdict.PASS, ""
+    limit_s = settings.times.limit_s
     try:
-        async with asyncio.timeout(settings.times.limit_s):
+        if case.takes_s and settings.times.clock == "real":
+            raise NotObservable(
+                f"it takes {case.takes_s / 3600:.0f} hours: --target sim waits them"
+            )
+        async with asyncio.timeout(limit_s + case.takes_s):
             await case.run(trial)
         observed = "; ".join(trial.notes)
     except asyncio.CancelledError:
@@ -233,7 +238,7 @@ async def _run_one(
     except Ending as ending:
         verdict, observed = ending.verdict, str(ending)
     except TimeoutError:
-        verdict, observed = Verdict.ERROR, f"no verdict within {settings.times.limit_s:g} s"
+        verdict, observed = Verdict.ERROR, f"no verdict within {limit_s + case.takes_s:g} s"
     except TargetError as error:
         verdict, observed = Verdict.ERROR, str(error)
     except Exception as error:  # a case's own mistake must not end the run, and never look green

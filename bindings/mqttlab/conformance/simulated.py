@@ -122,6 +122,10 @@ def _brokers(said: Mapping[str, Any], directory: Path) -> dict[int, broker_optio
         _LIMITED: {
             "maximum_qos": limits["maximum_qos"],
             "max_packet_size": limits["max_packet_size"],
+            "retain_available": False,
+            "wildcard_available": False,
+            "shared_available": False,
+            "identifiers_available": False,
         },
         _GUARDED: {"passwords": os.fspath(users), "scram": True, "acl": os.fspath(acl)},
     }

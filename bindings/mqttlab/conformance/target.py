@@ -166,7 +166,8 @@ start = ["{mqttlab-broker}", "--listen", "tcp://127.0.0.1:{port1}", "--listen",
          "{receive_maximum}"]
 also = [
   ["{mqttlab-broker}", "--listen", "tcp://127.0.0.1:{port3}", "--allow-anonymous",
-   "--max-qos", "{maximum_qos}", "--max-packet-size", "{max_packet_size}"],
+   "--max-qos", "{maximum_qos}", "--max-packet-size", "{max_packet_size}", "--no-retained",
+   "--no-wildcards", "--no-shared", "--no-identifiers"],
   ["{mqttlab-broker}", "--listen", "tcp://127.0.0.1:{port4}", "--passwords",
    "{directory}/users", "--scram", "--acl", "{directory}/acl"],
 ]
