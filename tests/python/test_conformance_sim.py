@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from click.testing import CliRunner
 pytest.importorskip("mqttlab._sim")
 
 from mqttlab import conformance, exits
-from mqttlab.conformance import Trial, Verdict, command
+from mqttlab.conformance import Trial, Verdict, captures, command
 from mqttlab.conformance.cases import Case
 from mqttlab.conformance.prove import Proof, prove
 from mqttlab.conformance.runner import Outcome, Settings, attempt, run
@@ -107,6 +108,37 @@ def test_a_report_is_the_same_in_every_process(tmp_path: Path) -> None:
     captures = [(tmp_path / str(seed) / "run.pcap").read_bytes() for seed in (1, 2)]
     assert captures[0] == captures[1]
     assert len(captures[0]) > 100_000
+
+
+def mqtt_packets(capture: Path) -> int:
+    """As tshark counts them; 0 malformed ones."""
+    words = ["tshark", "-n", "-r", str(capture), "-Y", "mqtt || _ws.malformed", "-T", "fields"]
+    done = subprocess.run(
+        [*words, "-e", "mqtt.msgtype", "-e", "_ws.malformed"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    rows = [line.split("\t") for line in done.stdout.splitlines()]
+    assert not any(row[1] for row in rows)
+    return sum(len(row[0].split(",")) for row in rows)
+
+
+@pytest.mark.skipif(not shutil.which("tshark"), reason="apt-get install tshark")
+def test_each_case_has_a_capture_of_what_its_log_says(tmp_path: Path) -> None:
+    assert invoke("--case", "will", "--version", "5.0", "--out", str(tmp_path)) == exits.OK
+    found = json.loads((tmp_path / "conformance.json").read_text())
+    assert [one["pcap"] for one in found["cases"]] == [
+        f"pcap/{one['name']}-5.0.pcap" for one in found["cases"]
+    ]
+    (case,) = (one for one in conformance.load() if one.name == "will.delayed")
+    (outcome,) = outcomes_of([(case, 5)])
+    packets = sum(entry.direction != "end" for entry in outcome.log)
+    assert packets == 7
+    assert mqtt_packets(tmp_path / "pcap/will.delayed-5.0.pcap") == packets
+    out_of_log = captures.write([outcome], None, tmp_path)
+    made = tmp_path / out_of_log["will.delayed", "5.0"]
+    assert made.suffix == ".pcapng"
+    assert b"Made from the log of will.delayed (5.0)" in made.read_bytes()
+    assert mqtt_packets(made) == packets
 
 
 def test_an_interrupt_leaves_what_there_was() -> None:

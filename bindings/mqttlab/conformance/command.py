@@ -96,13 +96,13 @@ _PROGRAMS_AT_ONCE = 8  # drivers: each is a process, which should be on time
     show_default=True,
     help="With --impairment: under so many seeds, from --seed on, in one table.",
 )
-@click.option("--brief", is_flag=True, help="No wire logs of what passed in the report.")
+@click.option("--brief", is_flag=True, help="No wire logs of what passed, no captures.")
 @click.option("--compare", is_flag=True, help="Merge conformance.json files into one report.")
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Write report.html, conformance.json, junit.xml, summary.md and badge.svg.",
+    help="Write report.html, conformance.json, junit.xml, summary.md, badge.svg, pcap/*.",
 )
 @click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def main(
@@ -169,9 +169,13 @@ def main(
             words = " --prove --others" if others else " --prove"
             return show_proofs(proofs, command + words, out, console)
         ran = attempt(pairs, served, settings)
+        captures = (
+            results.captures(ran.outcomes, out, _capture(name, out)) if out and not brief else {}
+        )
         found = document.build(
             served.name, end, ran.outcomes, command, strict, ran.took_s, logs=not brief,
             clock=served.times.clock, interrupted=ran.interrupted,
+            captures=captures,
         )  # fmt: skip
     if out:
         results.write(out, found)
@@ -222,7 +226,7 @@ def _run_token() -> str:
 def _target(
     end: str, name: str, profile: Path | None, seed: int, links: Sequence[str], out: Path | None
 ) -> AbstractContextManager[Target]:
-    pcap = results.folder(out) / "run.pcap" if out and name == "sim" else None
+    pcap = _capture(name, out)
     if end == "client":
         return clients(name, profile, seed, links[0] if links else None, pcap)
     if name != "sim":
@@ -231,6 +235,11 @@ def _target(
 
     link = links[0] if links else CLEAN
     return simulated(seed, link, pcap, profile)
+
+
+def _capture(name: str, out: Path | None) -> Path | None:
+    """Of all cases."""
+    return results.folder(out) / "run.pcap" if out and name == "sim" else None
 
 
 def _command(

@@ -34,7 +34,9 @@ class Connection(asyncio.Protocol):
     """The target is a client, and its packets are."""
 
     def __init__(self, trial: BaseTrial, name: str, *, acks: bool = True) -> None:
-        self.trial, self.name, self.acks = trial, name, acks
+        earlier = sum(peer.who == name for peer in trial.peers)
+        self.trial, self.who, self.acks = trial, name, acks
+        self.name = f"{name} {earlier + 1}" if earlier else name  # of this connection
         self.version = trial.version
         self.link = Link(self.version, trial.token.encode())
         self.history: list[Packet | bytes | None] = []
@@ -54,6 +56,8 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio.Protocol."""
         self._transport = cast(asyncio.Transport, transport)
+        if address := transport.get_extra_info("peername" if self.hears_clients else "sockname"):
+            self.trial.addresses.add((str(address[0]), int(address[1])))
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""

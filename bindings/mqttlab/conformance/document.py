@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from mqttlab import _core
@@ -40,8 +41,11 @@ def build(
     *,
     clock: str = "real",
     interrupted: bool = False,
+    captures: Mapping[tuple[str, str], str] = MappingProxyType({}),
 ) -> dict[str, Any]:
-    """The document; its fields are in conformance.schema.json. `logs`: those of passes, too."""
+    """The document; its fields are in conformance.schema.json. `logs`: those of passes, too.
+    `captures`: files, by case and version.
+    """
     versions = [v for v in VERSIONS if any(one.version == v for one in outcomes)]
     rows = [
         _statement(row, end, outcomes) for row in statements().values() if row.version in versions
@@ -57,7 +61,7 @@ def build(
         "interrupted": interrupted,
         "versions": {v: _summary(v, rows, outcomes) for v in versions},
         "statements": rows,
-        "cases": [_case(one, command, logs) for one in outcomes],
+        "cases": [_case(one, command, logs, captures) for one in outcomes],
     }
 
 
@@ -127,7 +131,10 @@ def _counts(verdicts: Iterable[str]) -> dict[str, int]:
     return {v.value: counter[v.value] for v in WEIGHT}
 
 
-def _case(one: Outcome, command: str, logs: bool) -> dict[str, Any]:
+def _case(
+    one: Outcome, command: str, logs: bool, captures: Mapping[tuple[str, str], str]
+) -> dict[str, Any]:
+    capture = captures.get((one.case.name, one.version))
     return {
         "name": one.case.name,
         "version": one.version,
@@ -141,6 +148,7 @@ def _case(one: Outcome, command: str, logs: bool) -> dict[str, Any]:
         "observed": one.observed,
         "took_s": round(one.seconds, 3),
         "repeat": f"{command} --version {one.version} --case {one.case.name}",
+        **({"pcap": capture} if capture else {}),
         "log": [_line(entry, one) for entry in one.log if logs or one.verdict is not Verdict.PASS],
     }
 

@@ -45,7 +45,9 @@ def _template(name: str) -> Template:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(slug=_slug, standard=_standard)
+    environment.filters.update(
+        slug=_slug, standard=_standard, lanes=_lanes, packet=_packet, seconds=_seconds
+    )
     style = _file("mqttlab.report", "style.css") + _file("mqttlab.conformance", "page.css")
     given = {"style": Markup(style), "verdicts": [verdict.value for verdict in WEIGHT]}
     return environment.from_string(_file("mqttlab.conformance", name), given)
@@ -91,6 +93,24 @@ def _rows(documents: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def _slug(text: str) -> str:
     return "".join(c if c.isalnum() else "-" for c in text)
+
+
+def _lanes(case: Mapping[str, Any]) -> dict[str, int]:
+    """The connections of a case, from left to right; the target is behind the last."""
+    names = dict.fromkeys(line["peer"] for line in case["log"])
+    return {name: index for index, name in enumerate(names)}
+
+
+def _packet(line: Mapping[str, Any]) -> str:
+    """What stands on its arrow."""
+    if line["direction"] == "end":
+        return "reset" if line["text"].startswith("reset") else "closed"
+    words = [word for word in line["text"].replace(",", " ").split() if word.isupper()]
+    return str(words[0]) if words else "bytes"
+
+
+def _seconds(value: float) -> str:
+    return f"{value:,.3f} s"
 
 
 def _standard(row: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,12 @@ from rich.console import Console
 from rich.table import Table
 
 from mqttlab.conformance import document, exports, page
-from mqttlab.conformance.runner import INTERRUPTED
+from mqttlab.conformance.captures import write as write_captures
+from mqttlab.conformance.runner import INTERRUPTED, Outcome
 from mqttlab.conformance.verdicts import Verdict
 from mqttlab.errors import UsageError
 
-__all__ = ["compare", "folder", "show", "write", "write_file"]
+__all__ = ["captures", "compare", "folder", "show", "write", "write_file"]
 
 
 def show(found: dict[str, Any], wall_s: float, out: Path | None, console: Console) -> None:
@@ -52,6 +54,10 @@ def compare(files: Sequence[Path], out: Path | None, console: Console) -> int:
     if len(files) < 2 or not out:
         raise UsageError("--compare: name two conformance.json or more, and --out DIR")
     documents = [_read(path) for path in files]
+    for path, found in zip(files, documents, strict=True):
+        for one in found["cases"]:
+            if "pcap" in one:
+                one["pcap"] = os.path.relpath(path.parent / one["pcap"], out)
     write_file(out, "report.html", page.render(documents))
     for one in documents:
         for version, counts in one["versions"].items():
@@ -79,6 +85,16 @@ def write(out: Path, found: dict[str, Any]) -> None:
     write_file(out, "junit.xml", exports.junit(found))
     write_file(out, "summary.md", exports.markdown(found))
     write_file(out, "badge.svg", exports.badge(found))
+
+
+def captures(
+    outcomes: Sequence[Outcome], out: Path, whole: Path | None
+) -> dict[tuple[str, str], str]:
+    """As captures.write. Errors: UsageError if DIR takes none."""
+    try:
+        return write_captures(outcomes, whole, folder(out))
+    except OSError as error:
+        raise UsageError(f"--out {out}: {error.strerror}; name another DIR") from None
 
 
 def folder(out: Path) -> Path:

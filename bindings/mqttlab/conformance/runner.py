@@ -250,7 +250,9 @@ async def _run_one(
     if trial.broken:
         verdict, observed = Verdict.ERROR, f"the sabotage itself: {trial.broken!r}"
     seconds = trial.now - trial.began
+    addresses = set(trial.addresses)
     await trial.tidy()
+    trial.addresses = addresses
     if trial.crash:
         verdict, observed = Verdict.ERROR, trial.crash
     log = tuple(trial.log)

@@ -64,6 +64,7 @@ class BaseTrial:
     broken: Exception | None = None  # the sabotage's own mistake
     notes: list[str] = field(default_factory=list)  # on what passed
     crash: str = ""  # what the target died of, or its driver
+    addresses: set[tuple[str, int]] = field(default_factory=set)  # clients' ends of connections
 
     async def tidy(self) -> None:
         """Leaves nothing behind on the target."""

@@ -120,6 +120,10 @@ class _WebSocket(asyncio.Protocol, asyncio.Transport):
         assert self._under
         self._under.write(bytes([final << 7 | opcode]) + length + self._masks + payload)
 
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """See asyncio.Transport."""
+        return self._under.get_extra_info(name, default) if self._under else default
+
     def is_closing(self) -> bool:
         """See asyncio.Transport."""
         return self._under is None or self._under.is_closing()
