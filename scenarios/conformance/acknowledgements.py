@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from mqttlab.conformance import Packet, Peer, Trial, case, change, check
+from mqttlab.conformance import Packet, Peer, Trial, case, change, check, not_observable
 
 from .common import parting, refuses
 
@@ -40,6 +40,15 @@ async def _pubrel(t: Trial, peer: Peer) -> Packet:
 async def _suback(t: Trial, peer: Peer) -> Packet:
     peer.send("SUBSCRIBE", packet_id=1403, filters=[(t.topic(), 0)])
     return await peer.get("SUBACK")
+
+
+async def _explained(t: Trial, peer: Peer) -> Packet:
+    """A refusal, if the target is known to refuse something: it has a reason, if any SUBACK has."""
+    if "guarded" not in t.target.endpoints:
+        return await _suback(t, peer)
+    guarded = await t.connect("g", on="guarded")
+    guarded.send("SUBSCRIBE", packet_id=1403, filters=[(t.target.guard("forbidden"), 0)])
+    return await guarded.get("SUBACK")
 
 
 async def _unsuback(t: Trial, peer: Peer) -> Packet:
@@ -124,7 +133,10 @@ for _packet, _id in (
         why="two Reason Strings",
     )
 
-for _packet, _id in (("SUBACK", "U-3.9.2.1.2-1"), ("UNSUBACK", "U-3.11.2.1.2-1")):
+for _packet, _elicit, _id in (
+    ("SUBACK", _explained, "U-3.9.2.1.2-1"),
+    ("UNSUBACK", _unsuback, "U-3.11.2.1.2-1"),
+):
 
     def _once(packet: str, elicit: Elicit, id: str) -> None:
         @case(
@@ -132,11 +144,14 @@ for _packet, _id in (("SUBACK", "U-3.9.2.1.2-1"), ("UNSUBACK", "U-3.11.2.1.2-1")
             name=f"acknowledgements.{packet.lower()}_once_reason_string",
             expect="one Reason String at most",
             sabotage=change(packet, _ours(packet), once=True, reason_string=["a", "b"]),
+            occasion=change(packet, _ours(packet), once=True, reason_string="a"),
         )
         async def run(t: Trial) -> None:
-            await elicit(t, await t.connect("a"))
+            answer = await elicit(t, await t.connect("a"))
+            if answer.property("reason_string") is None:
+                not_observable(f"its {packet} has none")
 
-    _once(_packet, _ELICITS[_packet][0], _id)
+    _once(_packet, _elicit, _id)
 
 refuses(
     "acknowledgements.pubrel_flags",

@@ -92,7 +92,7 @@ async def _offered(
     not_claimed(feature)
 
 
-def invalid_filter(name: str, ids: tuple[str, ...], filter: str) -> None:
+def invalid_filter(name: str, ids: tuple[str, ...], filter: str, because: str = "") -> None:
     """A case: a filter that is none. 5.0 has 0x8F for SUBACK, too; then the connection may stay."""
 
     @case(
@@ -100,7 +100,7 @@ def invalid_filter(name: str, ids: tuple[str, ...], filter: str) -> None:
         name=name,
         expect="closed, or refused by SUBACK",
         sabotage=_granted(),
-        why=f"{filter!r} is no topic filter; whether that makes its packet malformed, "
+        why=f"{filter!r} is no topic filter{because}; whether that makes its packet malformed, "
         "or its subscription refused, is disputed",
     )
     async def run(t: Trial) -> None:
@@ -140,6 +140,24 @@ async def receiver(t: Trial, name: str, *, qos: int, **fields: Any) -> tuple[Pee
     peer = await t.connect("s", acks=False, session=True, **fields)
     await peer.subscribe(t.topic(name), qos=qos)
     return peer, await t.connect("p")
+
+
+async def at_once(peer: Peer, count: int) -> list[Packet]:
+    """So many messages in flight to a peer that acknowledges none; they are no longer in its inbox.
+    The case is not observable if the server sends fewer at a time, as it may.
+    """
+    found = lambda: [p for p in peer.inbox if p.type == "PUBLISH"]  # noqa: E731
+    await peer.trial.until(lambda: len(found()) >= count)
+    if 0 < len(found()) < count:
+        not_observable(f"it sends {len(found())} at a time")
+    return [await peer.get("PUBLISH") for _ in range(count)]
+
+
+def room(peer: Peer, most: int) -> int:
+    """How many PUBLISH of QoS 1 and 2 the server takes at once, and `most` at most."""
+    assert peer.connack
+    told = peer.connack.property("receive_maximum") if peer.trial.v5 else None
+    return min(most, told or most)
 
 
 async def next_link(t: Trial, peer: Peer, **fields: Any) -> Peer:

@@ -76,7 +76,7 @@ async def qos_0_stays(t: Trial) -> None:
 @case("MQTT-3.3.1-3", expect="DUP 0", sabotage=change("PUBLISH", ends("dup"), dup=True))
 async def dup_is_not_passed_on(t: Trial) -> None:
     """A PUBLISH that arrives with DUP 1."""
-    peer, other = await pair(t, "dup", acks=False)
+    peer, other = await pair(t, "dup")
     for qos in (1, 2):
         await other.publish(t.topic("dup"), qos=qos, dup=True)
         got = await peer.get("PUBLISH", qos=qos)

@@ -12,7 +12,7 @@ from mqttlab.conformance import (
     repeat,
 )
 
-from .common import next_link, receiver
+from .common import at_once, next_link, receiver
 
 
 @case(
@@ -25,7 +25,7 @@ async def resends(t: Trial) -> None:
     peer, other = await receiver(t, "resend", qos=2)
     await other.publish(t.topic("resend"), b"1", qos=1)
     await other.publish(t.topic("resend"), b"2", qos=2)
-    sent = [(await peer.get("PUBLISH")).packet_id for _ in range(2)]
+    sent = [one.packet_id for one in await at_once(peer, 2)]
     peer = await next_link(t, peer)
     got = [(await peer.expect("PUBLISH")).packet_id for _ in range(2)]
     check(sorted(got) == sorted(sent), f"identifiers {got}, not {sent}")

@@ -13,6 +13,7 @@ from mqttlab.conformance import (
     ends,
     message,
     not_claimed,
+    not_observable,
 )
 
 from .common import invalid_filter
@@ -24,7 +25,7 @@ for _name, _ids, _filter in (
     ("share_alone", ("5:MQTT-4.8.2-2",), "$share/group"),
     ("share_empty_filter", ("5:MQTT-4.8.2-2",), "$share/group/"),
 ):
-    invalid_filter(f"shared.{_name}", _ids, _filter)
+    invalid_filter(f"shared.{_name}", _ids, _filter, ", since $share marks a share (4.8.2)")
 
 
 async def _share(t: Trial, name: str, *members: str, qos: int = 2) -> list[Peer]:
@@ -34,7 +35,9 @@ async def _share(t: Trial, name: str, *members: str, qos: int = 2) -> list[Peer]
         assert peer.connack
         if peer.connack.property("shared_subscription_available") == 0:
             not_claimed("shared subscriptions")
-        await peer.subscribe(f"$share/{t.token}/{t.topic(name)}", qos=qos)
+        granted = await peer.subscribe(f"$share/{t.token}/{t.topic(name)}", qos=qos)
+        if granted != [qos]:
+            not_observable(f"it grants QoS {granted[0]} at most")
         peers.append(peer)
     return peers
 

@@ -14,7 +14,7 @@ from mqttlab.conformance import (
     repeat,
 )
 
-from .common import SURROGATE, refuses
+from .common import SURROGATE, refuses, room
 
 
 def _filters(*pairs: tuple[str | bytes, int]) -> dict[str, object]:
@@ -198,7 +198,8 @@ async def replacing_loses_nothing(t: Trial) -> None:
     peer = await t.connect("s")
     await peer.subscribe(t.topic("flow"))
     other = await t.connect("p")
-    for number in range(12):
+    count = room(other, 12)
+    for number in range(count):
         other.send(
             "PUBLISH",
             topic=t.topic("flow"),
@@ -207,7 +208,7 @@ async def replacing_loses_nothing(t: Trial) -> None:
             payload=str(number).encode(),
         )
         await peer.subscribe(t.topic("flow"))
-    for number in range(12):
+    for number in range(count):
         await peer.expect("PUBLISH", payload=str(number).encode())
 
 
@@ -270,7 +271,9 @@ async def codes_are_known(t: Trial) -> None:
     peer.send("SUBSCRIBE", packet_id=1502, filters=[(t.topic(), 1)])
     await peer.expect("SUBACK", packet_id=1502)
     peer.send("SUBSCRIBE", packet_id=1503, filters=[("$share/x/" + t.topic(), 1)])
-    await peer.expect("SUBACK", packet_id=1503)
+    await peer.answered()
+    if not peer.ended:  # some refuse it so
+        await peer.expect("SUBACK", packet_id=1503)
 
 
 @case(

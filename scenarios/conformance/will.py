@@ -70,6 +70,7 @@ async def after_a_violation(t: Trial) -> None:
     watcher = await _watch(t, "will-violation")
     peer = await t.connect(will=_will(t, "will-violation"))
     peer.send("PUBLISH", topic=t.topic(), flags=6, payload=b"\0\1")
+    await peer.ends()
     await watcher.expect("PUBLISH", topic=t.topic("will-violation"))
 
 
@@ -84,6 +85,7 @@ async def after_a_second_connect(t: Trial) -> None:
     watcher = await _watch(t, "will-second")
     peer = await t.connect(will=_will(t, "will-second"))
     peer.send("CONNECT", **t.connecting())
+    await peer.ends()
     await watcher.expect("PUBLISH", topic=t.topic("will-second"))
 
 
@@ -250,7 +252,7 @@ async def retained(t: Trial) -> None:
     """Will Retain 1."""
     t.retained.add(t.topic("will-kept"))
     watcher = await _watch(t, "will-kept")
-    peer = await t.connect(will=_will(t, "will-kept", retain=True))
+    peer = await t.connect(will=_will(t, "will-kept", retain=True, qos=1))
     await peer.cut()
     await watcher.get("PUBLISH", topic=t.topic("will-kept"))
     late = await t.connect("late")
@@ -296,6 +298,7 @@ async def user_properties(t: Trial) -> None:
     "5:MQTT-3.1.2-22",
     "5:MQTT-3.2.2-22",
     expect="closed after 1.5 keep alives, or when the server looks the next time",
+    why="earlier is legal, too, once the client has let its keep alive pass (3.1.2.10)",
     sabotage=keep_open(),
 )
 async def keep_alive_closes(t: Trial) -> None:
@@ -307,7 +310,7 @@ async def keep_alive_closes(t: Trial) -> None:
     await peer.dropped(0x8D, within_s=1.5 * interval_s + t.times.sweep_s)
     after_s = peer.ended_at - began
     check(
-        after_s > 1.5 * interval_s - t.times.early_s,
+        after_s > interval_s - t.times.early_s,
         f"closed after {after_s:.2f} s; the keep alive is {interval_s} s",
     )
 
@@ -341,13 +344,14 @@ async def keep_alive_fires_will(t: Trial) -> None:
     "3:MQTT-3.1.2-24",
     "5:MQTT-3.1.2-22",
     expect="the connection stays",
+    why="a client may be ended once it has let its keep alive pass, and need not before 1.5 of it",
     sabotage=only("kept", drop("PINGRESP", lambda p: True)),
 )
 async def keep_alive_kept(t: Trial) -> None:
-    """Packets that come within 1.5 keep alives, three times."""
+    """Packets that come within the keep alive, over more than 1.5 of it."""
     peer = await t.connect("kept", keep_alive_s=t.times.unit_s)
     for _ in range(3):
-        await t.sleep(1.2 * t.times.unit_s)
+        await t.sleep(0.7 * t.times.unit_s)
         await peer.stays()
 
 

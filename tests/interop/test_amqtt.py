@@ -1,4 +1,4 @@
-"""A broker of others, unmodified, in virtual time: what conformance finds of it repeats."""
+"""A broker of others in virtual time: conformance finds what it found on real sockets."""
 
 from __future__ import annotations
 
@@ -13,24 +13,27 @@ import pytest
 pytest.importorskip("mqttlab._sim")
 
 PROFILE = Path(__file__).with_name("amqtt.toml")
-# Seen on real sockets as well, where some other verdicts change from run to run.
-BREAKS = {"publish.qos_3", "publish.topic_hash", "acknowledgements.pubrel_flags", "subscribe.empty"}
+LIVE = PROFILE.parents[2] / "results/conformance/amqtt/conformance.json"
 
 
-def verdicts(out: Path, hash_seed: int) -> dict[str, str]:
+def verdicts(path: Path) -> dict[str, str]:
+    """Of each case that does not take hours, which real sockets do not wait."""
+    cases = json.loads(path.read_text())["cases"]
+    return {one["name"]: one["verdict"] for one in cases if "long_times" not in one["name"]}
+
+
+def in_virtual_time(out: Path, hash_seed: int) -> dict[str, str]:
     subprocess.run(
-        [sys.executable, "-m", "mqttlab.cli", "conformance", "--target", "sim", "--version",
-         "3.1.1", "--profile", str(PROFILE), "--out", str(out)],
+        [sys.executable, "-m", "mqttlab.cli", "conformance", "--target", "sim",
+         "--profile", str(PROFILE), "--out", str(out)],
         env={**os.environ, "PYTHONHASHSEED": str(hash_seed)}, capture_output=True, timeout=60,
     )  # fmt: skip
-    found = json.loads((out / "conformance.json").read_text())
-    assert found["implementation"] == "amqtt"
-    return {one["name"]: one["verdict"] for one in found["cases"]}
+    return verdicts(out / "conformance.json")
 
 
-def test_amqtt_in_virtual_time_comes_to_the_same_verdicts_again(tmp_path: Path) -> None:
-    first, again = (verdicts(tmp_path / str(seed), seed) for seed in (1, 2))
-    assert first == again
-    assert {name for name in BREAKS if first[name] == "fail"} == BREAKS
-    assert sum(verdict == "pass" for verdict in first.values()) > len(first) / 2
-    assert "error" not in first.values()
+def test_amqtt_in_virtual_time_comes_to_the_verdicts_of_real_sockets(tmp_path: Path) -> None:
+    live = verdicts(LIVE)
+    for seed in (1, 2):
+        assert in_virtual_time(tmp_path / str(seed), seed) == live
+    assert sum(verdict == "pass" for verdict in live.values()) > len(live) / 2
+    assert "error" not in live.values()

@@ -163,6 +163,17 @@ def test_a_hang_is_put_down_to_its_case_and_the_run_goes_on(tmp_path: Path) -> N
     assert outcomes[1].observed == "the target takes connections and answers no CONNECT"
 
 
+def test_a_crash_after_its_case_passed_is_put_down_to_it(tmp_path: Path) -> None:
+    async def connects(t: Trial) -> None:
+        await t.connect()
+
+    then = 'writer.write(b"\\xd0\\0"); await reader.read(1); os._exit(7)'
+    program = CRASHES.replace('writer.write(b"\\xd0\\0")', then)
+    cases = made_up("connects", connects), made_up("ping", pings), made_up("connects", connects)
+    outcomes = judge(tmp_path, program, *cases)
+    assert [one.verdict for one in outcomes] == [Verdict.PASS, Verdict.ERROR, Verdict.PASS]
+
+
 def test_a_target_that_says_nothing_is_an_error(tmp_path: Path) -> None:
     (outcome,) = judge(tmp_path, SILENT, made_up("ping", pings))
     assert outcome.verdict is Verdict.ERROR

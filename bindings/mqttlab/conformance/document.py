@@ -28,6 +28,7 @@ WEIGHT = (
     Verdict.NOT_CLAIMED,
     Verdict.NOT_OBSERVABLE,
 )
+_LONGEST = 300  # characters of a line of a log
 
 
 def build(
@@ -161,6 +162,8 @@ def _line(entry: Entry, one: Outcome) -> dict[str, Any]:
     else:
         from_client = (entry.direction == "sent") == (one.case.end == "server")
         text = _described(entry.data, from_client, VERSIONS[one.version])
+    if len(text) > _LONGEST:
+        text = text[:_LONGEST] + " ..."
     line: dict[str, Any] = {
         "at_s": round(entry.at_s, 3),
         "peer": entry.peer,

@@ -107,7 +107,7 @@ async def run(
     by side but for those that say `alone`; what a crash or a hang of the target interrupted runs
     again, one by one, so that it is put down to its case. `outcomes`: gets them, as they come.
     """
-    gate = asyncio.Semaphore(settings.at_once)
+    gate = asyncio.Semaphore(target.profile.get("at_once", settings.at_once))
     outcomes = {} if outcomes is None else outcomes
 
     async def one(index: int) -> None:
@@ -139,17 +139,25 @@ async def _again(
     settings: Settings,
     one: Callable[[int], Awaitable[None]],
 ) -> None:
-    """After a crash or a hang: what it may have been, each against a target that serves."""
+    """After a crash or a hang: what it may have been, each against a target that serves; those
+    that passed last. If no case does it alone, those that it ended stay errors.
+    """
     if not target.restart or not (lost := await _lost(*cases[0], target, settings)):
         return
-    for index, (case, version) in enumerate(cases):
-        if outcomes[index].verdict is Verdict.PASS:
-            continue
-        if lost:
-            await asyncio.to_thread(target.restart)
-        await one(index)
-        if lost := await _lost(case, version, target, settings):
-            outcomes[index] = replace(outcomes[index], verdict=Verdict.ERROR, observed=lost)
+    last = replace(outcomes[len(cases) - 1], verdict=Verdict.ERROR, observed=lost)
+    ended = {i: one for i, one in outcomes.items() if one.verdict is Verdict.ERROR}
+    for passed in (False, True):
+        found = False
+        for index in [i for i, o in outcomes.items() if (o.verdict is Verdict.PASS) is passed]:
+            if lost:
+                await asyncio.to_thread(target.restart)
+            await one(index)
+            if lost := await _lost(*cases[index], target, settings):
+                outcomes[index] = replace(outcomes[index], verdict=Verdict.ERROR, observed=lost)
+                found = True
+        if found:
+            return
+    outcomes |= ended or {len(cases) - 1: last}
 
 
 async def _lost(case: Case, version: int, target: Target, settings: Settings) -> str:

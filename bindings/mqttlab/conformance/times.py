@@ -26,7 +26,9 @@ class Times:
 
 # Seconds are whole in MQTT, so 1 s is the shortest keep alive. Timers of brokers that tick once a
 # second are up to that late; some look for silent clients every 5 s, and 3.1.2.10 lets them.
-LIVE = Times(patience_s=3.0, quiet_s=0.15, unit_s=1, slack_s=2.0, sweep_s=7.0, early_s=0.2)
+LIVE = Times(
+    patience_s=3.0, quiet_s=0.15, unit_s=1, slack_s=2.0, sweep_s=7.0, early_s=0.2, parting_s=0.5
+)  # fmt: skip
 
 # In virtual time nothing costs anything, and a target's timers are late by its link's delay alone.
 VIRTUAL = Times(
