@@ -156,6 +156,37 @@ std::uint32_t TcpSocket::AvailableWindow() const {
   return is_empty ? 0 : window;
 }
 
+// ns-3 waits for room for a whole segment, also to repeat what was smaller, and asks nobody unless
+// there is none at all: if the news of more is lost, it waits for ever. Linux fills what there is.
+void TcpSocket::ReceivedAck(ns3::Ptr<ns3::Packet> packet, const ns3::TcpHeader& header) {
+  TcpSocketBase::ReceivedAck(packet, header);
+  fill_window_later();
+}
+
+void TcpSocket::ReTxTimeout() {
+  TcpSocketBase::ReTxTimeout();
+  fill_window_later();
+}
+
+bool TcpSocket::waits_for_window() const {
+  const bool may_send = m_state == ESTABLISHED || m_state == CLOSE_WAIT;
+  const auto room = m_rWnd.Get();
+  return may_send && room > 0 && room < m_tcb->m_segmentSize && m_txBuffer->Size() > room &&
+         BytesInFlight() == 0;
+}
+
+void TcpSocket::fill_window_later() {
+  if (fill_.IsRunning() || !waits_for_window()) return;
+  fill_ = ns3::Simulator::Schedule(m_rto.Get() * std::int64_t{2}, &TcpSocket::fill_window,
+                                   ns3::Ptr<TcpSocket>(this));
+}
+
+void TcpSocket::fill_window() {
+  if ((m_endPoint == nullptr && m_endPoint6 == nullptr) || !waits_for_window()) return;
+  const auto first = m_txBuffer->HeadSequence();
+  m_tcb->m_nextTxSequence = first + SendDataPacket(first, m_rWnd.Get(), true);
+}
+
 // ns-3 repeats an unanswered FIN for ever, without backoff. Linux gives an orphan eight, doubling.
 void TcpSocket::SendEmptyPacket(std::uint8_t flags) {
   constexpr std::uint32_t orphan_retries = 8;

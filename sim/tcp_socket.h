@@ -46,13 +46,19 @@ class TcpSocket : public ns3::TcpSocketBase {
   std::uint32_t SendDataPacket(ns3::SequenceNumber32 first, std::uint32_t most_bytes,
                                bool with_ack) override;
   [[nodiscard]] std::uint32_t AvailableWindow() const override;
+  void ReceivedAck(ns3::Ptr<ns3::Packet> packet, const ns3::TcpHeader& header) override;
+  void ReTxTimeout() override;
   void DoForwardUp(ns3::Ptr<ns3::Packet> packet, const ns3::Address& from,
                    const ns3::Address& to) override;
 
  private:
   void reap();
+  [[nodiscard]] bool waits_for_window() const;
+  void fill_window_later();
+  void fill_window();
   void outlive_event() {}
   void reject(const ns3::TcpHeader& syn, const ns3::Address& from, const ns3::Address& to);
+  ns3::EventId fill_{};
   std::uint32_t fins_ = 0;  // sent without data
   bool refuses_ = false;
   bool drained_ = false;  // had nothing left to send at the last reap()
