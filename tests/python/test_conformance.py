@@ -313,6 +313,7 @@ def test_the_page_shows_each_statement_and_each_case_once(found: dict[str, Any])
     both = page.render([found, found | {"implementation": "<other>"}])
     assert "<other>" not in both
     assert both.count('<article class="matrix"') == len(statements())
+    assert both.count('<details class="case"') == len(cases)
 
 
 def test_the_summaries_say_what_the_document_says(found: dict[str, Any]) -> None:

@@ -27,6 +27,7 @@ def render(documents: Sequence[Mapping[str, Any]]) -> str:
     return _template("page.html.j2").render(
         documents=documents,
         rows=_rows(documents),
+        cases=_cases(documents),
         status="fail" if any(_findings(one) for one in documents) else "pass",
         findings=[[len(_findings(one)), one] for one in documents],
         title=", ".join(one["implementation"] for one in documents),
@@ -46,7 +47,12 @@ def _template(name: str) -> Template:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters.update(
-        slug=_slug, standard=_standard, lanes=_lanes, packet=_packet, seconds=_seconds
+        slug=_slug,
+        standard=_standard,
+        by_verdict=_by_verdict,
+        lanes=_lanes,
+        packet=_packet,
+        seconds=_seconds,
     )
     style = _file("mqttlab.report", "style.css") + _file("mqttlab.conformance", "page.css")
     given = {"style": Markup(style), "verdicts": [verdict.value for verdict in WEIGHT]}
@@ -89,6 +95,26 @@ def _rows(documents: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             {**first, "reasons": said, "cells": cells, "strength": " ".join(strength) or "MUST"}
         )
     return rows
+
+
+_Run = tuple[Mapping[str, Any], Mapping[str, Any]]  # of a document, a case
+
+
+def _cases(documents: Sequence[Mapping[str, Any]]) -> list[tuple[Mapping[str, Any], list[_Run]]]:
+    """Each case once, with what came of it in each document that has it."""
+    runs: dict[tuple[str, str], list[_Run]] = {}
+    for document in documents:
+        for case in document["cases"]:
+            runs.setdefault((case["name"], case["version"]), []).append((document, case))
+    return [(of[0][1], of) for of in runs.values()]
+
+
+def _by_verdict(runs: Sequence[_Run]) -> list[tuple[str, list[str]]]:
+    """The weightiest first, with implementations."""
+    found: dict[str, list[str]] = {verdict.value: [] for verdict in WEIGHT}
+    for document, case in runs:
+        found[case["verdict"]].append(document["implementation"])
+    return [(verdict, names) for verdict, names in found.items() if names]
 
 
 def _slug(text: str) -> str:
