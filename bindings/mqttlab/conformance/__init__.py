@@ -21,12 +21,12 @@ from mqttlab.conformance.sabotage import (
     keep_open,
     late,
     message,
-    only,
     patch,
     repeat,
     subscribed,
     swap,
 )
+from mqttlab.conformance.scope import only
 from mqttlab.conformance.served import Served
 from mqttlab.conformance.trial import Trial
 from mqttlab.conformance.verdicts import (

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 
 from mqttlab.conformance.cases import Case
 from mqttlab.conformance.runner import Outcome, Settings, run, run_one, token
-from mqttlab.conformance.sabotage import Chain, KeepOpen, Link, Sabotage, replay
+from mqttlab.conformance.sabotage import KeepOpen, Link, Sabotage, replay
+from mqttlab.conformance.scope import Chain
 from mqttlab.conformance.target import Target
 from mqttlab.conformance.verdicts import Verdict
 from mqttlab.conformance.wire import Packet
@@ -80,7 +81,8 @@ async def prove(
         sabotage = one.case.sabotage()
         if by_name[one.case.name, one.version].made:
             assert one.case.occasion
-            sabotage = Chain(one.case.occasion(), sabotage)
+            from_client = one.case.end == "client"
+            sabotage = Chain(one.case.occasion(), sabotage, from_client=from_client)
         outcome = await sabotaged(one, sabotage)
         proof = by_name[one.case.name, one.version]
         proof.after = Verdict.FAIL if outcome.departs else outcome.verdict

@@ -16,7 +16,6 @@ from mqttlab.conformance.wire import Packet, decode, encode
 
 __all__ = [
     "CLOSE",
-    "Chain",
     "Item",
     "KeepOpen",
     "Later",
@@ -33,7 +32,6 @@ __all__ = [
     "keep_open",
     "late",
     "message",
-    "only",
     "patch",
     "repeat",
     "replay",
@@ -280,49 +278,6 @@ class _Swap(Sabotage):
 def swap(type: str, where: Where | None = None) -> Recipe:
     """Two such packets in a row change places; one that stays alone never comes."""
     return Recipe(f"swaps {type}", lambda: _Swap(type, where))
-
-
-class _Only(Sabotage):
-    def __init__(self, name: str, inner: Sabotage) -> None:
-        super().__init__()
-        self._name, self._inner = name.encode(), inner
-
-    def packet(self, link: Link, packet: Packet) -> Sequence[Item]:
-        if not link.client_id.endswith(self._name):
-            return [packet.raw]
-        items = self._inner.packet(link, packet)
-        self.fired = self._inner.fired
-        return items
-
-
-def only(name: str, recipe: Recipe) -> Recipe:
-    """The same, on links of clients whose id ends so: a broker that fails only there."""
-    return Recipe(recipe.text, lambda: _Only(name, recipe()))
-
-
-class Chain(Sabotage):
-    """What the first makes of a packet goes through the second."""
-
-    def __init__(self, first: Sabotage, second: Sabotage) -> None:
-        super().__init__()
-        self._first, self._second = first, second
-
-    def packet(self, link: Link, packet: Packet) -> Sequence[Item]:
-        """See Sabotage.packet."""
-        items: list[Item] = []
-        for item in self._first.packet(link, packet):
-            if isinstance(item, bytes):
-                items += self._second.packet(link, decode(item, False, link.version))
-            elif item is not CLOSE or self._second.closing(link):
-                items.append(item)
-        self.fired = self._second.fired
-        return items
-
-    def closing(self, link: Link) -> bool:
-        """See Sabotage.closing."""
-        closes = self._first.closing(link) and self._second.closing(link)
-        self.fired = self._second.fired
-        return closes
 
 
 class _WebSocket(Sabotage):
