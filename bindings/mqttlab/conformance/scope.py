@@ -29,7 +29,7 @@ def only(name: str, recipe: Recipe) -> Recipe:
 
 
 class Chain(Sabotage):
-    """What the first makes of a packet, which a client or a server sent, goes through the second."""
+    """What the first makes of a packet goes through the second."""
 
     def __init__(self, first: Sabotage, second: Sabotage, *, from_client: bool) -> None:
         super().__init__()
