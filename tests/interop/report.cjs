@@ -70,7 +70,7 @@ async function main() {
   const found = await filters(page);
   const frames = (await page.evaluate(scroll)).sort((a, b) => a - b);
   await page.goto(`${url}#${id}`);
-  const ladder = page.locator(`details[id="${id}"] .ladder`);
+  const ladder = page.locator(`details[id="${id}"] .ladder`).first();
   await ladder.waitFor();
   await ladder.scrollIntoViewIfNeeded();
   await page.screenshot({ path: `${folder}/ladder.png` });
@@ -84,8 +84,9 @@ async function main() {
   await plain.goto(url);
   assert.equal(await plain.locator(".filters").isVisible(), false);
   const first = plain.locator("details.case").first();
-  await first.locator("summary").click();
-  assert(await first.locator(".ladder").isVisible());
+  await first.locator("summary").focus();
+  await plain.keyboard.press("Enter");
+  assert(await first.locator(".facts").first().isVisible());
   await plain.screenshot({ path: `${folder}/plain.png` });
   await browser.close();
   assert.deepEqual(errors, []);
