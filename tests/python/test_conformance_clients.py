@@ -25,11 +25,11 @@ from mqttlab.conformance.prove import Proof, prove
 from mqttlab.conformance.runner import Outcome, Settings, run
 from mqttlab.conformance.sabotage import drop
 from mqttlab.conformance.times import Times
-from mqttlab.errors import UsageError
+from mqttlab.errors import Error, UsageError
 
 ROOT = Path(__file__).parents[2]
 LIVE = ROOT / "results/conformance/clients/mqttlab/conformance.json"
-SAMPLE, SEED = 24, 1
+SAMPLE, SEED = 16, 1
 LOSSY = "umts,loss=2%"
 
 Pairs = list[tuple[Case, int]]
@@ -40,7 +40,10 @@ def all_cases() -> Pairs:
 
 
 def verdicts(outcomes: list[Outcome]) -> dict[tuple[str, str], str]:
-    return {(one.case.name, one.version): str(one.verdict) for one in outcomes}
+    """Of cases that need not be waited for by the day: on real sockets nobody does."""
+    return {
+        (one.case.name, one.version): str(one.verdict) for one in outcomes if not one.case.takes_s
+    }
 
 
 def simulated(pairs: Pairs, link: str | None = None) -> list[Outcome]:
@@ -54,7 +57,7 @@ def on_sockets(
     pairs: Pairs, client: str = "live", settings: Settings | None = None
 ) -> list[Outcome]:
     with clients(client, None, 1, None, None) as target:
-        return asyncio.run(run(pairs, target, settings or Settings(at_once=8)))
+        return asyncio.run(run(pairs, target, settings or Settings(target.times, at_once=8)))
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +80,9 @@ def test_every_case_ends_as_it_did_on_real_sockets(outcomes: list[Outcome]) -> N
         (one["name"], one["version"]): one["verdict"]
         for one in json.loads(LIVE.read_text())["cases"]
     }
-    assert verdicts(outcomes) == committed
+    found = verdicts(outcomes)
+    assert found == {key: verdict for key, verdict in committed.items() if key in found}
+    assert len(committed) - len(found) == sum(bool(one.case.takes_s) for one in outcomes)
 
 
 def test_a_sample_ends_on_real_sockets_as_in_virtual_time(outcomes: list[Outcome]) -> None:
@@ -160,7 +165,6 @@ def driven(program: str, body: Callable[[ClientTrial], Any] = connects) -> Outco
 @pytest.mark.parametrize(
     ("program", "verdict", "said"),
     [
-        ("raise SystemExit('no library')", Verdict.ERROR, "exited with 1: no library"),
         (HELLO + "sys.stdin.readline(); raise KeyError('x')", Verdict.ERROR, "exited with 1: Key"),
         (
             HELLO + "sys.stdin.readline(); print('eh?', flush=True); sys.stdin.read()",
@@ -171,7 +175,7 @@ def driven(program: str, body: Callable[[ClientTrial], Any] = connects) -> Outco
         (HELLO + "threading.Event().wait()", Verdict.ERROR, "does not quit"),
         (HELLO + "sys.stdin.readline(); sys.stdin.readline()", Verdict.FAIL, "does not connect"),
     ],
-    ids=["start", "die", "babble", "error", "hang", "idle"],
+    ids=["die", "babble", "error", "hang", "idle"],
 )
 def test_a_driver_that_fails_is_an_error_of_its_case(
     program: str, verdict: Verdict, said: str
@@ -181,10 +185,16 @@ def test_a_driver_that_fails_is_an_error_of_its_case(
     assert said in outcome.observed
 
 
-def test_a_program_that_is_not_there_is_an_error() -> None:
-    (outcome,) = on_sockets([(made_up(connects), 4)], "/no/such/program {port}", QUICK)
-    assert outcome.verdict is Verdict.ERROR
-    assert "/no/such/program: No such file" in outcome.observed
+@pytest.mark.parametrize(
+    ("command_line", "said"),
+    [
+        ("/no/such/program {port}", "/no/such/program: No such file"),
+        (shlex.join([sys.executable, "-c", "import nothing_of_this_name", "{port}"]), "No module"),
+    ],
+)
+def test_a_driver_that_never_starts_is_one_line(command_line: str, said: str) -> None:
+    with pytest.raises(Error, match=said):
+        on_sockets([(made_up(connects), 4)], command_line, QUICK)
 
 
 def test_what_a_driver_does_not_have_is_not_claimed() -> None:

@@ -5,6 +5,7 @@ that it speaks to.
 from __future__ import annotations
 
 import asyncio
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from mqttlab.conformance.wire import Packet
 if TYPE_CHECKING:
     from mqttlab.conformance.clients import Clients, Driver
 
-__all__ = ["ClientTrial"]
+__all__ = ["ClientTrial", "signature"]
 
 _VERSIONS = {4: "3.1.1", 5: "5.0"}
 _LONG_S = 3600  # a session that outlives any case
@@ -35,6 +36,11 @@ _OPTIONS = {
 Event = dict[str, Any]
 
 
+def signature(case: str) -> str:
+    """How the client ids of a case end, and of no other: sabotages find their case by it."""
+    return f"{zlib.crc32(case.encode()):08x}"
+
+
 @dataclass
 class ClientTrial(BaseTrial):
     """What a case for clients gets. `expect` and `get` wait for what the client's driver tells, as
@@ -46,10 +52,15 @@ class ClientTrial(BaseTrial):
     _server: asyncio.AbstractServer | None = None
     _arrivals: list[Served] = field(default_factory=list)
     _acks: bool = True
+    _announced: tuple[str, int] | None = None  # topic and QoS of what it will publish
     _web: bool = False
-    _names: list[str] = field(default_factory=list)
+    _name: str = "a"
     _orders: int = 0
     _news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def client_id(self, name: str = "a") -> str:
+        """A client id of this run's and this case's own; 23 letters and digits at most."""
+        return super().client_id(name) + signature(self.case.name)
 
     # What it can do.
 
@@ -71,7 +82,8 @@ class ClientTrial(BaseTrial):
 
     async def open(self, name: str = "a", *, acks: bool = True, **options: Any) -> Served:
         """The client is told to connect, and has: CONNECT is taken, and nothing is answered.
-        Options: those of the order "connect"; properties of CONNECT by their names.
+        Options: those of the order "connect"; properties of CONNECT by their names; `publishes`,
+        topic and QoS of what it will be told to publish, for clients that have to know.
         """
         return await self._opened(False, name, acks, await self.connecting(name, **options))
 
@@ -87,24 +99,20 @@ class ClientTrial(BaseTrial):
         return await self.accepted(peer, connack or {})
 
     async def reconnect(
-        self,
-        *,
-        acks: bool = True,
-        clean: bool = False,
-        connack: Event | None = None,
-        judged: bool = False,
+        self, *, acks: bool = True, clean: bool = False, connack: Event | None = None
     ) -> Served:
         """The connection is cut if it still stands, and the same client comes back to its session,
         unless it makes a `clean` start; Session Present is 1 unless `connack` says otherwise.
-        `judged`: the rule is broken if it does not.
         """
         await self.needs("session")
         if not self.peers[-1].ended:
             await self.peers[-1].cut()
         await self.get("closed")
         order = {"do": "reconnect", "clean": clean}
-        peer = await self._opened(judged, f"a{len(self.peers)}", acks, order)
-        return await self.accepted(peer, {"session_present": 1} | (connack or {}))
+        peer = await self._opened(False, self._name, acks, order)
+        # Whether it tells "connected" before what it sends again is through is its own affair.
+        peer.welcome(**{"session_present": 1} | (connack or {}))
+        return peer
 
     async def accepted(self, peer: Served, connack: Event) -> Served:
         """CONNACK, and the client's word that it is connected."""
@@ -124,6 +132,7 @@ class ClientTrial(BaseTrial):
             if option in options:
                 await self.needs(feature)
         self._web = options.get("websocket", False)
+        self._announced = options.pop("publishes", None)
         driver = await self._started()
         order |= {"client_id": self.client_id(name), "clean": True, "keep_alive_s": _KEEP_ALIVE_S}
         carried: Event = {}
@@ -137,6 +146,8 @@ class ClientTrial(BaseTrial):
                 carried[key] = value
         if carried:
             order["properties"] = carried
+        if self._announced:
+            order["publishes"] = dict(zip(("topic", "qos"), self._announced, strict=True))
         if "properties" in order.get("will", {}):
             await self.needs("will properties")
         if not order["client_id"]:
@@ -148,7 +159,7 @@ class ClientTrial(BaseTrial):
     async def _opened(self, judged: bool, name: str, acks: bool, order: Event) -> Served:
         driver = await self._started()
         self._acks = acks
-        self._names.append(name)
+        self._name = name
         driver.order(order)
         within_s = self.times.patience_s
         await self._until(lambda: self._arrivals or driver.died, within_s)
@@ -161,10 +172,7 @@ class ClientTrial(BaseTrial):
         return peer
 
     def _accept(self) -> asyncio.Protocol:
-        name = self._names[-1] if self._names else "a"
-        if any(peer.name == name for peer in self.peers):
-            name += f"+{len(self.peers)}"
-        peer = Served(self, name, acks=self._acks)
+        peer = Served(self, self._name, acks=self._acks)
         self.peers.append(peer)
         return WebSocketServer(peer, self.sabotage.websocket) if self._web else peer
 
@@ -191,6 +199,9 @@ class ClientTrial(BaseTrial):
     def order(self, do: str, **fields: Any) -> int:
         """An order to the driver; returns its id."""
         assert self.driver
+        announced = do == "publish" and self._announced == (fields["topic"], fields["qos"])
+        if do in ("publish", "subscribe") and not self._has(do) and not announced:
+            raise NotClaimed(FEATURES[do])
         self._orders += 1
         self.driver.order({"do": do, "id": self._orders, **fields})
         return self._orders
@@ -205,13 +216,23 @@ class ClientTrial(BaseTrial):
         return self.order("publish", **fields)
 
     async def subscribed(self, peer: Served, *filters: str, qos: int = 2, **more: Any) -> Packet:
-        """The client has subscribed to these filters; returns SUBSCRIBE."""
-        number = self.order("subscribe", filters=[[one, qos] for one in filters], **more)
+        """The client has subscribed to these filters, or, if it is told on its command line, to
+        all; returns SUBSCRIBE.
+        """
+        number = 0
+        if self._has("subscribe") or more:
+            number = self.order("subscribe", filters=[[one, qos] for one in filters], **more)
         packet = await peer.get("SUBSCRIBE")
         if not peer.acks:
-            peer.send("SUBACK", packet_id=packet.packet_id, codes=[qos] * len(filters))
-        await self.get("acknowledged", id=number)
+            codes = [options & 3 for _, options in packet.filters]
+            peer.send("SUBACK", packet_id=packet.packet_id, codes=codes)
+        if number:
+            await self.get("acknowledged", id=number)
         return packet
+
+    def _has(self, feature: str) -> bool:
+        assert self.driver
+        return feature in self.driver.features
 
     # What it tells.
 

@@ -18,11 +18,14 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, cast
 
+from mqttlab.conformance.cases import VERSIONS, Case
 from mqttlab.conformance.client_trial import ClientTrial
 from mqttlab.conformance.drivers.console import Drive, Orders
+from mqttlab.conformance.sabotage import Recipe, Sabotage
 from mqttlab.conformance.target import Target
+from mqttlab.conformance.times import PROGRAMS
 from mqttlab.conformance.verdicts import TargetError
-from mqttlab.errors import UsageError
+from mqttlab.errors import Error, UsageError
 
 __all__ = ["SHIPPED", "Clients", "Driver", "clients", "hosted"]
 
@@ -105,8 +108,7 @@ class _Program(Driver):
                 self.die(f"the driver says {line[:80]!r}, which is no event")
         code = await self.process.wait()
         if not self._quitting or code:
-            last = (await complaint).decode(errors="replace").strip().rpartition("\n")[2]
-            self.die(f"the driver has exited with {code}: {last}")
+            self.die(f"the driver has exited with {code}: {_gist(await complaint)}")
 
     def order(self, order: dict[str, Any]) -> None:
         assert self.process.stdin
@@ -126,6 +128,13 @@ class _Program(Driver):
             self.die(f"the driver does not quit within {_QUIT_S:g} s")
             self.process.kill()
             await self._reader
+
+
+def _gist(complaint: bytes) -> str:
+    """The line of a traceback that says what it was."""
+    lines = [line.strip() for line in complaint.decode(errors="replace").splitlines()]
+    named = [line for line in lines if "Error" in line.partition(" ")[0]]
+    return next(reversed(named or [line for line in lines if line]), "nothing on standard error")
 
 
 class _Coroutine(Driver):
@@ -202,7 +211,29 @@ def clients(
         raise UsageError(
             f"--client {name!r}: write {shipped}, or a command with {{host}} and {{port}}"
         )
-    yield Clients("", {}, begin=lambda trial, host, port: _launch(trial, words, host, port))
+    target = Clients(
+        "",
+        {},
+        times=PROGRAMS,
+        begin=lambda trial, host, port: _launch(trial, words, host, port),
+    )
+    asyncio.run(_reach(target))
+    yield target
+
+
+async def _reach(target: Clients) -> None:
+    """One driver says hello, before any case needs one."""
+
+    async def nothing(trial: ClientTrial) -> None:
+        return
+
+    case = Case("hello", (), "", "", nothing, Recipe("", Sabotage), end="client")
+    trial = ClientTrial(case, VERSIONS["3.1.1"], target, target.times, "hello")
+    try:
+        driver = await target.start(trial, HOST, 1)
+    except TargetError as error:
+        raise Error(f"--client: {error}; see that it is installed where it is looked for") from None
+    await driver.stop()
 
 
 async def _launch(trial: ClientTrial, words: list[str], host: str, port: int) -> Driver:

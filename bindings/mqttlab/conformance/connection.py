@@ -66,6 +66,7 @@ class Connection(asyncio.Protocol):
             packet = decode(raw, self.hears_clients, self.version, now)
             self.link.received.append(packet)
             self.history.append(packet)
+            self._learn(packet)
             try:
                 items = self.trial.sabotage.packet(self.link, packet)
             except Exception as error:  # the event loop would make it the link's end
@@ -73,6 +74,9 @@ class Connection(asyncio.Protocol):
                 raise
             for item in items:
                 self._take(item)
+
+    def _learn(self, packet: Packet) -> None:
+        """What a packet says of who sends it."""
 
     def connection_lost(self, error: Exception | None) -> None:
         """See asyncio.Protocol."""

@@ -39,6 +39,10 @@ class Served(Connection):
         super().connection_made(transport)
         self.trial.arrived(self)
 
+    def _learn(self, packet: Packet) -> None:
+        if packet.type == "CONNECT" and not packet.violation:
+            self.link.client_id = packet.client_id
+
     def _answer(self, packet: Packet) -> None:
         if packet.type == "PINGREQ" and self.pongs:
             self.send("PINGRESP")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-__all__ = ["IMPAIRED", "LIVE", "VIRTUAL", "Times"]
+__all__ = ["IMPAIRED", "LIVE", "PROGRAMS", "VIRTUAL", "Times"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,9 @@ class Times:
 LIVE = Times(
     patience_s=3.0, quiet_s=0.15, unit_s=1, slack_s=2.0, sweep_s=7.0, early_s=0.2, parting_s=0.5
 )  # fmt: skip
+
+# A client is a process of its own, one of several that start all the time.
+PROGRAMS = replace(LIVE, patience_s=5.0)
 
 # In virtual time nothing costs anything, and a target's timers are late by its link's delay alone.
 VIRTUAL = Times(

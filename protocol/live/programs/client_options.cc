@@ -236,6 +236,7 @@ DialConfig ClientOptions::dial() const {
 
 ClientConfig ClientOptions::client() const {
   ClientConfig config;
+  config.max_packet_size = 268'435'460;  // unless -D connect says less
   const Endpoint at = endpoint();
   config.client_id = id_;
   config.version = version_;

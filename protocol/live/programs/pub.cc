@@ -69,7 +69,7 @@ class Publisher {
  private:
   ClientConfig config() const {
     ClientConfig config = options_.client.client();
-    config.queue_bytes = config.max_packet_size = 268'435'460;
+    config.queue_bytes = 268'435'460;
     return config;
   }
 

@@ -49,7 +49,7 @@ class Subscriber {
       : io_(io),
         options_(options),
         goodbye_{.properties = options.client.properties(property_place::disconnect)},
-        runner_(io, options.client.dial(), config(), std::random_device()(),
+        runner_(io, options.client.dial(), options.client.client(), std::random_device()(),
                 [this](const ClientEvent& event) { on(event); }),
         signals_(io, SIGINT, SIGTERM),
         timer_(io) {
@@ -77,12 +77,6 @@ class Subscriber {
   }
 
  private:
-  ClientConfig config() const {
-    ClientConfig config = options_.client.client();
-    config.max_packet_size = 268'435'460;
-    return config;
-  }
-
   void on(const ClientEvent& event) {
     if (options_.client.debug) show(event);
     if (std::holds_alternative<Connected>(event)) return subscribe();

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -15,6 +14,8 @@ from mqttlab.conformance import (
     keep_open,
 )
 from mqttlab.conformance import case as any_case
+from mqttlab.conformance.client_trial import signature
+from mqttlab.conformance.hearsay import aimed
 from mqttlab.conformance.sabotage import Link, Recipe, Sabotage
 
 from ..common import ILL_FORMED, SURROGATE
@@ -31,8 +32,19 @@ __all__ = [
     "refuses",
 ]
 
-case = functools.partial(any_case, end="client")
-"""A case for clients."""
+
+def case(*ids: str, sabotage: Recipe, name: str = "", own_id: bool = True, **options: Any) -> Any:
+    """A case for clients; its sabotage is of this case's client alone. `own_id`: that has the
+    client id that a trial gives it.
+    """
+
+    def mark(function: Any) -> Any:
+        full = name or f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
+        mine = aimed(signature(full), sabotage) if own_id else sabotage
+        return any_case(*ids, sabotage=mine, name=full, end="client", **options)(function)
+
+    return mark
+
 
 Prepare = Callable[[ClientTrial, Served], Awaitable[Any]]
 Fields = dict[str, Any] | Callable[[ClientTrial], dict[str, Any]]

@@ -41,8 +41,10 @@ def _forgets(name: str, *ids: str, packet: str, clean: bool) -> None:
         sabotage=invent(packet, "PUBACK", packet_id=0x7F03, **fields),
     )
     async def run(t: ClientTrial) -> None:
-        peer = await t.connect(acks=False, session=not clean)
-        t.publish(t.topic("forgotten"), qos=1 if packet == "PUBLISH" else 2)
+        qos = 1 if packet == "PUBLISH" else 2
+        announced = (t.topic("forgotten"), qos)
+        peer = await t.connect(acks=False, session=not clean, publishes=announced)
+        t.publish(t.topic("forgotten"), qos=qos)
         message = await peer.get("PUBLISH")
         if packet == "PUBREL":
             peer.send("PUBREC", packet_id=message.packet_id)

@@ -12,6 +12,7 @@ from mqttlab.conformance import (
     check,
     drop,
     invent,
+    not_observable,
 )
 from mqttlab.conformance.sabotage import Recipe
 from mqttlab.conformance.wire import text
@@ -31,7 +32,9 @@ def _connect(
 ) -> None:
     """A case: the CONNECT of a client with these options."""
 
-    @case(*ids, name=f"connect.{name}", expect=what, sabotage=sabotage)
+    own_id = "client_id" not in options
+
+    @case(*ids, name=f"connect.{name}", expect=what, sabotage=sabotage, own_id=own_id)
     async def run(t: ClientTrial) -> None:
         peer = await t.arrives(**options)
         assert peer.connect
@@ -199,7 +202,7 @@ _connect(
     "MQTT-3.1.3-3",
     what="the client id, at the beginning of the payload",
     holds=lambda p: p.client_id == b"only-client",
-    sabotage=change("CONNECT", payload=[]),
+    sabotage=change("CONNECT", lambda p: p.client_id == b"only-client", payload=[]),
     client_id="only-client",
 )
 _connect(
@@ -207,7 +210,7 @@ _connect(
     "MQTT-3.1.3-4",
     what="the client id in UTF-8",
     holds=lambda p: p.client_id == "größe-✓".encode(),
-    sabotage=change("CONNECT", client_id=SURROGATE),
+    sabotage=change("CONNECT", lambda p: b"gr\xc3\xb6" in p.client_id, client_id=SURROGATE),
     client_id="größe-✓",
 )
 _connect(
@@ -234,7 +237,7 @@ _connect(
     "3:MQTT-3.1.3-7",
     what="CleanSession 1",
     holds=lambda p: p.clean,
-    sabotage=change("CONNECT", clean=False),
+    sabotage=change("CONNECT", lambda p: not p.client_id, clean=False),
     client_id="",
 )
 
@@ -280,12 +283,16 @@ def _other(packet: Packet) -> bytes:
     strength="SHOULD",
     why="the session is kept under it (3.2.2.3.7)",
     sabotage=change("CONNECT", lambda p: p.client_id == b"assigned-1", client_id=b""),
+    own_id=False,
 )
 async def assigned_client_id(t: ClientTrial) -> None:
     """A client without an id comes back to its session."""
     await t.needs("empty client id")
-    connack = {"assigned_client_identifier": "assigned-1"}
-    await t.connect(session=True, client_id="", connack=connack)
+    peer = await t.attempt(session=True, client_id="")
+    if peer is None:
+        not_observable("it keeps no session without a client id")
+    await peer.get("CONNECT")
+    await t.accepted(peer, {"assigned_client_identifier": "assigned-1"})
     again = await t.reconnect()
     assert again.connect
     check(again.connect.client_id == b"assigned-1", f"{again.connect.client_id!r}")

@@ -9,6 +9,7 @@ from mqttlab.conformance import ClientTrial, Served, check, drop
 from .common import case
 
 _ROUNDS = 3.5  # keep alives
+_MOST_S = 65_535  # of two bytes
 
 
 async def _keep_alive_s(t: ClientTrial) -> int:
@@ -93,3 +94,17 @@ async def no_pingresp(t: ClientTrial) -> None:
     slack_s = keep_alive_s + t.times.punctual_s
     check(await peer.until(lambda: "PINGREQ" in peer.heard, slack_s), "no PINGREQ")
     await peer.dropped(within_s=2 * keep_alive_s + t.times.slack_s)
+
+
+@case(
+    "3:MQTT-3.1.2-23",
+    "5:MQTT-3.1.2-20",
+    expect="PINGREQ before each keep alive is over",
+    sabotage=drop("PINGREQ"),
+    takes_s=_ROUNDS * _MOST_S,
+)
+async def longest(t: ClientTrial) -> None:
+    """An idle client, at the longest keep alive there is."""
+    peer = await t.connect(keep_alive_s=_MOST_S)
+    await t.sleep(_ROUNDS * _MOST_S)
+    _judge(t, peer, _MOST_S)

@@ -12,7 +12,7 @@ from .common import SURROGATE, case, never_sends
 
 async def _published(t: ClientTrial, name: str, payload: str = "abc", **fields: Any) -> Packet:
     """A PUBLISH of the client."""
-    peer = await t.connect()
+    peer = await t.connect(publishes=(t.topic(name), fields.get("qos", 1)))
     t.publish(t.topic(name), payload, **fields)
     return await peer.expect("PUBLISH")
 

@@ -24,7 +24,7 @@ from .common import case, drops_later
 
 async def _sent(t: ClientTrial, name: str, qos: int) -> tuple[Served, Packet]:
     """A message that the client has sent, and nobody has answered."""
-    peer = await t.connect(acks=False)
+    peer = await t.connect(acks=False, publishes=(t.topic(name), qos))
     t.publish(t.topic(name), qos=qos)
     return peer, await peer.expect("PUBLISH", topic=t.topic(name))
 
@@ -77,7 +77,7 @@ def _free(name: str, qos: int, *ids: str) -> None:
         sabotage=change("PUBLISH", ends(f"free{qos}"), packet_id=lambda p, link: 3),
     )
     async def run(t: ClientTrial) -> None:
-        peer = await t.connect(acks=False)
+        peer = await t.connect(acks=False, publishes=(t.topic(f"free{qos}"), qos))
         for _ in range(3):
             t.publish(t.topic(f"free{qos}"), qos=qos)
         seen = [(await peer.get("PUBLISH")).packet_id]

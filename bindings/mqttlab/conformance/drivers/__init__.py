@@ -16,7 +16,8 @@ Orders; `id` is a number that its answer repeats, optional fields are absent whe
     {"do": "connect", "version": "5.0", "client_id": "a", "clean": true, "keep_alive_s": 60, ...}
         optional: user_name, password; will: {topic, payload, qos, retain, properties};
         properties: those of CONNECT (5.0); scram: {user_name, password}; websocket: true
-        (at ws://HOST:PORT/mqtt). A new client.
+        (at ws://HOST:PORT/mqtt); publishes: {topic, qos}, which it will be told to publish
+        later, for programs that are told on their command line. A new client.
     {"do": "reconnect", "clean": false}     the same client again, with what it had in flight
     {"do": "publish", "id": 1, "topic": "t", "payload": "x", "qos": 1, "retain": false}
         optional: properties
@@ -35,6 +36,7 @@ Events, as they happen:
     {"event": "message", "topic": "t", "payload": "x", "qos": 1, "retain": false}
         optional: properties
     {"event": "closed", "what": "..."}      the connection ended, or could not be had
+    {"event": "warning", "what": "..."}     what the client complains of; shown, not judged
     {"event": "error", "what": "..."}       the driver cannot go on
 
 Properties are an object by the standard's names in small letters, "response_topic", with
@@ -43,8 +45,8 @@ UTF-8. A driver makes one client, does not connect again by itself, subscribes t
 and hands every order to its client as it is: what the client refuses, it says (`failed`).
 
 Drivers in Python on asyncio are coroutines `drive(orders, say, host, port)`: see `console.py`. They
-also run in virtual time. Shipped: `ours`, `paho`, `gmqtt_driver`, `commands` (mosquitto_pub and
-mosquitto_sub, and ours, which take the same options) and `mqttjs.cjs`.
+also run in virtual time. Shipped: `ours`, `paho_driver`, `gmqtt_driver`, `commands` (mosquitto_pub
+and mosquitto_sub, and ours, which take the same options) and `mqttjs.cjs`.
 """
 
 from __future__ import annotations
@@ -59,6 +61,8 @@ FEATURES = {
     "login": "user name and password",
     "will": "a will",
     "will properties": "properties of a will",
+    "publish": "publishing what it is told when it is connected",
+    "subscribe": "subscribing to what it is told when it is connected",
     "unsubscribe": "UNSUBSCRIBE",
     "properties": "properties of PUBLISH",
     "connect properties": "properties of CONNECT",
