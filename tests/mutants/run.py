@@ -3,6 +3,7 @@
     .venv/bin/python tests/mutants/run.py            all mutants; without a fault nothing may break
     .venv/bin/python tests/mutants/run.py M19 N05    only these
     .venv/bin/python tests/mutants/run.py --cuts     by exchanges that are cut, not by random worlds
+    .venv/bin/python tests/mutants/run.py --cuts none   every cut of the tree as it is
 
 Everything is built in build/mutants: the tree once, and for each mutant the files that its patch
 touches, in an overlay that lies before the tree in the include path. Results go to
@@ -88,7 +89,7 @@ def load(ids: list[str]) -> list[Mutant]:
     with open(HERE / "mutants.toml", "rb") as file:
         mutants = [Mutant(**entry) for entry in tomllib.load(file)["mutant"]]
     known = {mutant.id for mutant in mutants}
-    if unknown := sorted(set(ids) - known):
+    if unknown := sorted(set(ids) - known - {NONE.id}):
         names = ", ".join(sorted(known))
         sys.exit(f"run.py: no mutant {', '.join(unknown)}; mutants.toml has {names}")
     for mutant in mutants:
@@ -253,6 +254,8 @@ def line(outcome: Outcome) -> str:
 
 
 def summary(outcomes: list[Outcome], program: str) -> str:
+    if outcomes[0].mutant is NONE and len(outcomes) == 1:
+        return f"without a fault: {outcomes[0].verdict}"
     if program == "cuts":
         killed = [outcome.mutant for outcome in outcomes if outcome.killer]
         only = ", ".join(mutant.id for mutant in killed if mutant.survives) or "none"
