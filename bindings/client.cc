@@ -79,6 +79,13 @@ class Hosted {
     filters_ = std::make_unique<FilterStack>(plan, establish, now);
   }
 
+  std::variant<Token, Misuse> publish(std::string_view topic, const py::bytes& payload, int qos,
+                                      bool retain, Time now,
+                                      const std::optional<Properties>& properties) {
+    return client_.publish(Slice::copy_of(topic), Slice::copy_of(std::string_view(payload)),
+                           static_cast<QoS>(qos), retain, now, properties.value_or(Properties()));
+  }
+
   void received(const py::bytes& bytes, Time now) {
     arrived_ += std::string_view(bytes);
     pump(now);
@@ -153,14 +160,6 @@ class Hosted {
   std::string arrived_;  // what the link has had no room for
 };
 
-std::variant<Token, Misuse> publish(Hosted& self, std::string_view topic, const py::bytes& payload,
-                                    int qos, bool retain, Time now,
-                                    const std::optional<Properties>& properties) {
-  return self.client().publish(Slice::copy_of(topic), Slice::copy_of(std::string_view(payload)),
-                               static_cast<QoS>(qos), retain, now,
-                               properties.value_or(Properties()));
-}
-
 }  // namespace
 
 void bind_client(py::module_& m) {
@@ -175,7 +174,7 @@ void bind_client(py::module_& m) {
             return self.client().stop(now, disconnect_of(with_will, expiry_s));
           },
           "now"_a, "with_will"_a = false, "session_expiry_s"_a = py::none())
-      .def("publish", &publish, "topic"_a, "payload"_a, "qos"_a, "retain"_a, "now"_a,
+      .def("publish", &Hosted::publish, "topic"_a, "payload"_a, "qos"_a, "retain"_a, "now"_a,
            "properties"_a = py::none())
       .def(
           "subscribe",
