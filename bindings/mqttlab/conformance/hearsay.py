@@ -1,50 +1,16 @@
-"""Sabotage of one client: found by its client id, and of what it tells its application."""
+"""Sabotage of what a client tells its application, where that is what a rule is about."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from mqttlab.conformance.sabotage import Item, Link, Recipe, Sabotage
-from mqttlab.conformance.wire import Packet
+from mqttlab.conformance.sabotage import Recipe, Sabotage
 
-__all__ = ["aimed", "heard_twice", "misheard", "unheard"]
+__all__ = ["heard_twice", "misheard", "unheard"]
 
 Event = dict[str, Any]
 Which = Callable[[Event], object]
-
-
-class _Aimed(Sabotage):
-    def __init__(self, ending: str, inner: Sabotage) -> None:
-        super().__init__()
-        self._ending, self._inner = ending.encode(), inner
-
-    def packet(self, link: Link, packet: Packet) -> Sequence[Item]:
-        if not link.client_id.endswith(self._ending):
-            return [packet.raw]
-        items = self._inner.packet(link, packet)
-        self.fired = self._inner.fired
-        return items
-
-    def closing(self, link: Link) -> bool:
-        closes = not link.client_id.endswith(self._ending) or self._inner.closing(link)
-        self.fired = self._inner.fired
-        return closes
-
-    def event(self, event: Event) -> Sequence[Event]:
-        events = self._inner.event(event)
-        self.fired = self._inner.fired
-        return events
-
-    def websocket(self, what: str, value: str) -> str:
-        value = self._inner.websocket(what, value)
-        self.fired = self._inner.fired
-        return value
-
-
-def aimed(ending: str, recipe: Recipe) -> Recipe:
-    """The same of a client whose id ends so: it behaves to everybody else."""
-    return Recipe(recipe.text, lambda: _Aimed(ending, recipe()))
 
 
 class _Hearsay(Sabotage):

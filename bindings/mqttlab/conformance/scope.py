@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, TypeVar
 
 from mqttlab.conformance.sabotage import CLOSE, Item, Link, Recipe, Sabotage
 from mqttlab.conformance.wire import Packet, decode
 
 __all__ = ["Chain", "only"]
+
+Outcome = TypeVar("Outcome")
 
 
 class _Only(Sabotage):
@@ -18,13 +21,27 @@ class _Only(Sabotage):
     def packet(self, link: Link, packet: Packet) -> Sequence[Item]:
         if not link.client_id.endswith(self._name):
             return [packet.raw]
-        items = self._inner.packet(link, packet)
+        return self._counted(self._inner.packet(link, packet))
+
+    def closing(self, link: Link) -> bool:
+        other = not link.client_id.endswith(self._name)
+        return other or self._counted(self._inner.closing(link))
+
+    def event(self, event: dict[str, Any]) -> Sequence[dict[str, Any]]:
+        return self._counted(self._inner.event(event))
+
+    def websocket(self, what: str, value: str) -> str:
+        return self._counted(self._inner.websocket(what, value))
+
+    def _counted(self, outcome: Outcome) -> Outcome:
         self.fired = self._inner.fired
-        return items
+        return outcome
 
 
 def only(name: str, recipe: Recipe) -> Recipe:
-    """The same, on links of clients whose id ends so: a broker that fails only there."""
+    """The same, on links of clients whose id ends so: a broker that fails only there, or that
+    client.
+    """
     return Recipe(recipe.text, lambda: _Only(name, recipe()))
 
 

@@ -12,10 +12,10 @@ from mqttlab.conformance import (
     check,
     instead,
     keep_open,
+    only,
 )
 from mqttlab.conformance import case as any_case
 from mqttlab.conformance.client_trial import signature
-from mqttlab.conformance.hearsay import aimed
 from mqttlab.conformance.sabotage import Link, Recipe, Sabotage
 
 from ..common import ILL_FORMED, SURROGATE
@@ -40,7 +40,7 @@ def case(*ids: str, sabotage: Recipe, name: str = "", own_id: bool = True, **opt
 
     def mark(function: Any) -> Any:
         full = name or f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
-        mine = aimed(signature(full), sabotage) if own_id else sabotage
+        mine = only(signature(full), sabotage) if own_id else sabotage
         return any_case(*ids, sabotage=mine, name=full, end="client", **options)(function)
 
     return mark

@@ -46,7 +46,7 @@ and hands every order to its client as it is: what the client refuses, it says (
 
 Drivers in Python on asyncio are coroutines `drive(orders, say, host, port)`: see `console.py`. They
 also run in virtual time. Shipped: `ours`, `paho_driver`, `gmqtt_driver`, `commands` (mosquitto_pub
-and mosquitto_sub, and ours, which take the same options) and `mqttjs.cjs`.
+and mosquitto_sub, and ours, which take the same options) and `mqttjs.cjs`, which needs NODE_PATH.
 """
 
 from __future__ import annotations
