@@ -255,6 +255,7 @@ async def retained(t: Trial) -> None:
     peer = await t.connect(will=_will(t, "will-kept", retain=True, qos=1))
     await peer.cut()
     await watcher.get("PUBLISH", topic=t.topic("will-kept"))
+    await t.sleep(t.times.quiet_s)  # some pass it on before they keep it
     late = await t.connect("late")
     await late.subscribe(t.topic("will-kept"))
     await late.expect("PUBLISH", topic=t.topic("will-kept"), retain=True)

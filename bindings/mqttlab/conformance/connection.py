@@ -219,13 +219,17 @@ class Connection(asyncio.Protocol):
         CONNACK before it. `codes`: what the standard proposes; another one of 0x80 or more is
         legal, and reported under --strict.
         """
-        patience = self.trial.times.patience_s if within_s is None else within_s
+        patience = self._ending_s() if within_s is None else within_s
         await self.until(lambda: self.ended or self._tolerated(), patience)
         if said := self._tolerated():
             raise Failed(f"{self.name}: {said}")
         if not self.ended:
             raise Failed(f"{self.name}: the connection stays open for {patience:g} s")
         return self._parting(codes)
+
+    def _ending_s(self) -> float:
+        """How long the target may take to end this connection."""
+        return self.trial.times.patience_s
 
     def _tolerated(self) -> str:
         """What the target said that it says only if it tolerates everything; "" if nothing."""

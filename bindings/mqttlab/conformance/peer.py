@@ -31,6 +31,10 @@ class Peer(Connection):
 
     # Judging.
 
+    def _ending_s(self) -> float:
+        times, welcomed = self.trial.times, self.connack or "CONNACK" in self.heard
+        return times.patience_s if welcomed else max(times.patience_s, times.welcome_s)
+
     def _tolerated(self) -> str:
         fresh = self.connack is None and [raw[0] >> 4 for raw in self.link.sent] == [1]
         return "accepted with CONNACK 0x00" if fresh and self._welcomed() else ""

@@ -77,10 +77,22 @@ def _read(path: Path) -> dict[str, Any]:
     return found
 
 
+def _text(found: dict[str, Any]) -> str:
+    """JSON with a line for each statement and each case."""
+
+    def lines(value: Any) -> str:
+        if not isinstance(value, list) or not value or not isinstance(value[0], dict):
+            return json.dumps(value, ensure_ascii=False)
+        rows = ",\n  ".join(json.dumps(row, ensure_ascii=False) for row in value)
+        return f"[\n  {rows}\n ]"
+
+    fields = (f"{json.dumps(name)}: {lines(value)}" for name, value in found.items())
+    return "{\n " + ",\n ".join(fields) + "\n}\n"
+
+
 def write(out: Path, found: dict[str, Any]) -> None:
     """One run's files."""
-    text = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
-    write_file(out, "conformance.json", text)
+    write_file(out, "conformance.json", _text(found))
     write_file(out, "report.html", page.render([found]))
     write_file(out, "junit.xml", exports.junit(found))
     write_file(out, "summary.md", exports.markdown(found))

@@ -25,6 +25,7 @@ INTERRUPTED = "interrupted"  # what is observed of a case that was not run to it
 _TIDYING_S = 2.0  # for what an interrupted case leaves on the target
 _ENDING_S = 0.3  # between the end of a target's connections and that of the target
 _CLIENTS = 16  # where threads share them, one thread may hang, and the others serve theirs
+_TRIES = 4  # times patience: until it serves
 _PROBE = 36**3 - 1  # no case has this number
 _DIGITS = string.digits + string.ascii_lowercase
 _VERSION_NAMES = {4: "3.1.1", 5: "5.0"}
@@ -117,6 +118,7 @@ async def run(
                 case, version, target, replace(settings, token=token(settings, index))
             )
 
+    serves = bool(target.restart) and await _serving(cases, target, settings)
     async with asyncio.TaskGroup() as tasks:
         for index, (case, _) in enumerate(cases):
             if not case.alone:
@@ -124,7 +126,8 @@ async def run(
     for index, (case, _) in enumerate(cases):
         if case.alone:
             await one(index)
-    await _again(cases, outcomes, target, settings, one)
+    if serves:
+        await _again(cases, outcomes, target, settings, one)
     return _in_order(outcomes)
 
 
@@ -142,7 +145,8 @@ async def _again(
     """After a crash or a hang: what it may have been, each against a target that serves; those
     that passed last. If no case does it alone, those that it ended stay errors.
     """
-    if not target.restart or not (lost := await _lost(*cases[0], target, settings)):
+    assert target.restart
+    if not (lost := await _lost(*cases[0], target, settings)):
         return
     last = replace(outcomes[len(cases) - 1], verdict=Verdict.ERROR, observed=lost)
     ended = {i: one for i, one in outcomes.items() if one.verdict is Verdict.ERROR}
@@ -151,6 +155,7 @@ async def _again(
         for index in [i for i, o in outcomes.items() if (o.verdict is Verdict.PASS) is passed]:
             if lost:
                 await asyncio.to_thread(target.restart)
+                await _serving(cases, target, settings)
             await one(index)
             if lost := await _lost(*cases[index], target, settings):
                 outcomes[index] = replace(outcomes[index], verdict=Verdict.ERROR, observed=lost)
@@ -158,6 +163,14 @@ async def _again(
         if found:
             return
     outcomes |= ended or {len(cases) - 1: last}
+
+
+async def _serving(cases: Sequence[tuple[Case, int]], target: Target, settings: Settings) -> bool:
+    """Waits for a target that was just started, as some listen before they serve. Does it?"""
+    for _ in range(_TRIES):
+        if not await _lost(*cases[0], target, settings):
+            return True
+    return False
 
 
 async def _lost(case: Case, version: int, target: Target, settings: Settings) -> str:

@@ -17,6 +17,7 @@ class Times:
     slack_s: float  # how late a target's timers may be
     sweep_s: float  # how late it may notice that a client is silent
     early_s: float  # how early, by the clocks of both ends
+    welcome_s: float = 0.0  # until it ends a client from which no valid CONNECT comes, at most
     limit_s: float = 60.0  # for one case
     look_s: float = 0.01  # between two looks at several peers
     parting_s: float = 0.0  # until a target that a client has left knows that, at most
@@ -25,9 +26,11 @@ class Times:
 
 
 # Seconds are whole in MQTT, so 1 s is the shortest keep alive. Timers of brokers that tick once a
-# second are up to that late; some look for silent clients every 5 s, and 3.1.2.10 lets them.
+# second are up to that late; some look for silent clients every 5 s, and 3.1.2.10 lets them; some
+# end a client whose CONNECT is none only with their time for it, often 10 s.
 LIVE = Times(
-    patience_s=3.0, quiet_s=0.15, unit_s=1, slack_s=2.0, sweep_s=7.0, early_s=0.2, parting_s=0.5
+    patience_s=3.0, quiet_s=0.15, unit_s=1, slack_s=2.0, sweep_s=7.0, early_s=0.2, welcome_s=12.0,
+    parting_s=0.5,
 )  # fmt: skip
 
 # A client is a process of its own, one of several that start all the time.
