@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,9 +11,12 @@ from pathlib import Path
 import pytest
 
 from brokers import BROKERS
+from mqttlab.conformance.cases import VERSIONS
 from mqttlab.conformance.target import Endpoint, profiled
 
 HERE = Path(__file__).parent
+RESULTS = HERE.parents[1] / "results/conformance"
+FINDINGS = sorted(RESULTS.glob("*/findings.md"))
 STARTED = [p for p in sorted(HERE.glob("*.toml")) if "brokers.py" in p.read_text()]
 
 
@@ -51,3 +56,24 @@ def test_what_is_missing_is_one_line(tmp_path: Path) -> None:
     assert line == f"aedes 1.2.0 is not installed: python {HERE}/brokers.py install aedes\n"
     assert "aedes: npm ci" in said("install", "aedes")
     assert not list((tmp_path / "mqttlab/brokers").iterdir())
+
+
+@pytest.mark.parametrize("path", FINDINGS, ids=lambda path: path.parent.name)
+def test_the_findings_name_each_broken_statement_and_the_table_counts_them(path: Path) -> None:
+    found = json.loads(path.with_name("conformance.json").read_text())
+    named = set(re.findall(r"(?:MQTT|U)-[\d.]+-\d+", path.read_text()))
+    broken = [row for row in found["statements"] if row["verdict"] in ("fail", "error")]
+    assert {row["id"] for row in broken} - named == set()
+    counts = [
+        str(sum(row["version"] == v for row in broken)) if v in found["versions"] else ""
+        for v in VERSIONS
+    ]
+    ended = sum(one["verdict"] == "error" for one in found["cases"])
+    row = f"| {' | '.join(counts)} | {ended} | [report]({path.parent.name}/summary.md)"
+    assert row in (RESULTS / "README.md").read_text()
+
+
+def test_each_version_is_put_to_four_brokers_of_others() -> None:
+    judged = [json.loads(path.with_name("conformance.json").read_text()) for path in FINDINGS]
+    for version in VERSIONS:
+        assert sum(version in found["versions"] for found in judged) >= 4
