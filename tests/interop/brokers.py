@@ -147,6 +147,7 @@ def install(name: str) -> None:
             raise BrokerError(
                 f"{name}: {' '.join(command)}: {error}; see above, and repeat"
             ) from None
+    shutil.rmtree(making / "target", ignore_errors=True)  # what cargo compiled on the way
     making.rename(folder)
 
 

@@ -178,16 +178,6 @@ class Trial(BaseTrial):
                 fields.setdefault("session_expiry_interval", _LONG_S)
         return fields
 
-    async def gone(self, peer: Peer) -> None:
-        """The peer's link is reset, and the target has noticed: a session of the same name is the
-        sign that needs no wait, so here it is only given the time of one exchange.
-        """
-        await peer.cut()
-        await self.sleep(self.times.parting_s)
-        other = await self.connect(f"w{len(self.peers)}")
-        await other.barrier()
-        await other.disconnect()
-
     async def retain(self, topic: str, payload: bytes | str = b"kept", **fields: Any) -> None:
         """A retained message, put there by somebody else."""
         peer = await self.connect(f"r{len(self.peers)}")
