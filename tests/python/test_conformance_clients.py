@@ -10,6 +10,7 @@ import random
 import shlex
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import pytest
 from click.testing import CliRunner
 
 from mqttlab import conformance
-from mqttlab.conformance import ClientTrial, Verdict, command, document, exports, page
+from mqttlab.conformance import ClientTrial, Verdict, captures, command, document, exports, page
 from mqttlab.conformance.cases import Case
 from mqttlab.conformance.clients import clients
 from mqttlab.conformance.prove import Proof, prove
@@ -135,6 +136,43 @@ def test_the_report_of_a_client_is_like_that_of_a_broker(outcomes: list[Outcome]
     assert "a client (client)" in page.render([found])
     assert "a client" in exports.markdown(found)
     assert exports.junit(found).count("<testcase") == len(outcomes)
+
+
+def test_the_log_says_what_was_ordered_and_what_it_told(tmp_path: Path) -> None:
+    async def publishes(t: ClientTrial) -> None:
+        peer = await t.connect()
+        t.publish(t.topic("\0"), "x", qos=2)
+        t.publish(t.topic(), "x" * 99, content_type="a b")
+        await t.expect("acknowledged", id=2)
+        await peer.cut()
+        await t.expect("closed")
+
+    (outcome,) = simulated([(made_up(publishes, "5:MQTT-3.1.0-1"), 5)])
+    (case,) = document.build("a client", "client", [outcome], "", False, 1.0)["cases"]
+    told = [(line["direction"], line["text"]) for line in case["log"]]
+    topic = "c/r0000/"
+    connect = next(text for direction, text in told if direction == "order")
+    assert connect.startswith("connect 5.0 r0000a")
+    assert connect.endswith(" clean keep_alive_s 60")
+    assert [one for one in told[1:] if one[0] in ("order", "told") or "PUB" in one[1]] == [
+        ("told", "connected"),
+        ("order", f'publish 1 "{topic}\\u0000" payload x qos 2'),
+        ("order", f"publish 2 {topic}t payload {'x' * 40}... (99 characters) qos 1 "
+                  'properties (content_type "a b")'),
+        ("told", "failed 1 bad_topic"),
+        ("received", "PUBLISH qos 1 id 1 topic c/r0000/t 99 B, Content Type a b"),
+        ("sent", "PUBACK id 1"),
+        ("told", "acknowledged 2 codes []"),
+        ("told", 'closed "the server closed the connection"'),
+    ]  # fmt: skip
+    shown = page.render([document.build("a client", "client", [outcome], "", False, 1.0)])
+    assert "<b>a</b><b>client</b>" in shown
+    assert '<i class="told" style="--at: 1">told</i></td><td>acknowledged 2 codes []' in shown
+    quiet = replace(outcome, log=tuple(one for one in outcome.log if one.on_the_wire))
+    assert captures.made(outcome) == captures.made(quiet)
+    mute = replace(outcome, log=tuple(one for one in outcome.log if not one.on_the_wire))
+    assert mute.log
+    assert captures.write([mute], None, tmp_path) == {}
 
 
 # Drivers that fail.

@@ -45,7 +45,7 @@ def write(outcomes: Sequence[Outcome], whole: Path | None, out: Path) -> dict[Ke
     for one in outcomes:
         key = (one.case.name, one.version)
         data = cut.get(key) if whole else made(one)
-        if data and one.log:
+        if data and any(entry.on_the_wire for entry in one.log):
             path = f"{FOLDER}/{one.case.name}-{one.version}.pcap{'' if whole else 'ng'}"
             (out / FOLDER).mkdir(parents=True, exist_ok=True)
             (out / path).write_bytes(data)
@@ -149,7 +149,7 @@ def made(outcome: Outcome) -> bytes:
     interface = struct.pack("<HHI", _RAW, 0, 0) + _option(9, b"\x09") + bytes(4)  # nanoseconds
     blocks = [_block(0x0A0D0D0A, header), _block(1, interface)]
     streams: dict[str, _Stream] = {}
-    for entry in outcome.log:
+    for entry in (one for one in outcome.log if one.on_the_wire):
         if entry.peer not in streams:
             number = len(streams)
             peer = (_PEERS + number, _FIRST_PORT + number)

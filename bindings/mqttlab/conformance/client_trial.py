@@ -5,14 +5,15 @@ that it speaks to.
 from __future__ import annotations
 
 import asyncio
+import json
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mqttlab.conformance.drivers import FEATURES
 from mqttlab.conformance.served import Served
-from mqttlab.conformance.trial import BaseTrial
+from mqttlab.conformance.trial import BaseTrial, Entry
 from mqttlab.conformance.verdicts import Ending, Failed, NotClaimed, NotTested, TargetError
 from mqttlab.conformance.websocket import WebSocketServer
 from mqttlab.conformance.wire import Packet
@@ -34,6 +35,16 @@ _OPTIONS = {
 }
 """Those of the order "connect" that take a feature."""
 Event = dict[str, Any]
+_BARE = (
+    "id",
+    "topic",
+    "filters",
+    "version",
+    "client_id",
+    "what",
+)  # say by themselves what they are
+_RANK = {"do": 0, "event": 0, "id": 1}
+_LONGEST = 40  # characters of a value in the log: what comes behind it has to be seen, too
 
 
 def signature(case: str) -> str:
@@ -271,9 +282,18 @@ class ClientTrial(BaseTrial):
         await self.sleep(self.times.quiet_s)
         return self._told("message", {"topic": topic})
 
-    def told(self) -> None:
-        """The driver has something to tell, or has died."""
+    def ordered(self, order: Event) -> None:
+        """Log: an order, as the driver gets it."""
+        self._noted("order", order)
+
+    def told(self, *events: Event) -> None:
+        """The driver tells these, or is there, or has died. Log: events."""
+        for event in events:
+            self._noted("told", event)
         self._news.set()
+
+    def _noted(self, direction: str, line: Event) -> None:
+        self.log.append(Entry(self.now - self.began, "driver", direction, text=_words(line)))
 
     async def _until(self, ready: Callable[[], Any], within_s: float) -> None:
         due = self.now + within_s
@@ -297,7 +317,38 @@ class ClientTrial(BaseTrial):
         for peer in self.peers:
             await (peer.close() if peer.ended else peer.cut())
         if self.driver:
+            log, self.log = self.log, []  # what it tells while it ends is not part of the case
             await self.driver.stop()
+            self.log = log
             self.crash = self.driver.died
         if self._server:
             self._server.close()
+
+
+def _words(line: Event) -> str:
+    """An order or an event on one line: its name, its id, its fields; flags that are false are
+    left out.
+    """
+    name, *rest = sorted(line.items(), key=lambda item: _RANK.get(item[0], len(_RANK)))
+    return " ".join([str(name[1]), *_fields(rest)])
+
+
+def _fields(items: Iterable[tuple[str, Any]]) -> Iterator[str]:
+    for key, value in items:
+        if value is True:
+            yield key
+        elif key in _BARE:
+            yield _value(value)
+        elif value is not False and value != {}:
+            yield f"{key} {_value(value)}"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"({' '.join(_fields(value.items()))})"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_value, value))}]"
+    text = str(value)
+    if not text or not text.isprintable() or " " in text:
+        text = json.dumps(text)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}... ({len(text)} characters)"

@@ -58,6 +58,10 @@ class Driver:
 
     def order(self, order: dict[str, Any]) -> None:
         """Tells it what to do."""
+        self._trial.ordered(order)
+        self._hand(order)
+
+    def _hand(self, order: dict[str, Any]) -> None:
         raise NotImplementedError
 
     async def stop(self) -> None:
@@ -69,9 +73,11 @@ class Driver:
         if event == "hello":
             self.name, self.features = fields["name"], fields["features"]
             self.least_keep_alive_s = fields.get("least_keep_alive_s", 1)
+            self._trial.told()
         else:
-            self.events += self._trial.sabotage.event({"event": event, **fields})
-        self._trial.told()
+            events = self._trial.sabotage.event({"event": event, **fields})
+            self.events += events
+            self._trial.told(*events)
 
     def die(self, what: str) -> None:
         """It has ended by itself."""
@@ -110,7 +116,7 @@ class _Program(Driver):
         if not self._quitting or code:
             self.die(f"the driver has exited with {code}: {_gist(await complaint)}")
 
-    def order(self, order: dict[str, Any]) -> None:
+    def _hand(self, order: dict[str, Any]) -> None:
         assert self.process.stdin
         with contextlib.suppress(ConnectionError):
             self.process.stdin.write(json.dumps(order).encode() + b"\n")
@@ -120,7 +126,7 @@ class _Program(Driver):
         self._quitting = True
         if self.died and self.process.returncode is None:
             self.process.kill()
-        self.order({"do": "quit"})
+        self._hand({"do": "quit"})
         self.process.stdin.close()
         try:
             await asyncio.wait_for(asyncio.shield(self._reader), _QUIT_S)
@@ -152,11 +158,11 @@ class _Coroutine(Driver):
         if not task.cancelled() and (error := task.exception()):
             self.die(f"the driver: {type(error).__name__}: {error}")
 
-    def order(self, order: dict[str, Any]) -> None:
+    def _hand(self, order: dict[str, Any]) -> None:
         self._orders.put_nowait(order)
 
     async def stop(self) -> None:
-        self.order({"do": "quit"})
+        self._hand({"do": "quit"})
         done, _ = await asyncio.wait([self._task], timeout=self._trial.times.patience_s)
         if not done:
             self.die("the driver does not quit")

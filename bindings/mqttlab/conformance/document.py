@@ -155,7 +155,9 @@ def _case(
 
 
 def _line(entry: Entry, one: Outcome) -> dict[str, Any]:
-    if entry.direction == "end":
+    if not entry.on_the_wire:
+        text = entry.text
+    elif entry.direction == "end":
         text = {"fin": "closed by the target", "reset": "reset by the target"}.get(
             entry.text, "closed by the case"
         )

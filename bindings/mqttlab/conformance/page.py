@@ -11,6 +11,7 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from mqttlab.conformance.document import WEIGHT
+from mqttlab.conformance.trial import NOTES
 from mqttlab.conformance.verdicts import Verdict
 
 __all__ = ["render", "render_impairments"]
@@ -123,12 +124,14 @@ def _slug(text: str) -> str:
 
 def _lanes(case: Mapping[str, Any]) -> dict[str, int]:
     """The connections of a case, from left to right; the target is behind the last."""
-    names = dict.fromkeys(line["peer"] for line in case["log"])
+    names = dict.fromkeys(line["peer"] for line in case["log"] if line["direction"] not in NOTES)
     return {name: index for index, name in enumerate(names)}
 
 
 def _packet(line: Mapping[str, Any]) -> str:
-    """What stands on its arrow."""
+    """What stands on its arrow, or at the target."""
+    if line["direction"] in NOTES:
+        return str(line["direction"])
     if line["direction"] == "end":
         return "reset" if line["text"].startswith("reset") else "closed"
     words = [word for word in line["text"].replace(",", " ").split() if word.isupper()]

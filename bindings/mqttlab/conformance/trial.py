@@ -19,20 +19,29 @@ if TYPE_CHECKING:
     from mqttlab.conformance.cases import Case
     from mqttlab.conformance.target import Target
 
-__all__ = ["BaseTrial", "Entry", "Fault", "Trial"]
+__all__ = ["NOTES", "BaseTrial", "Entry", "Fault", "Trial"]
 
+NOTES = ("order", "told")
+"""Directions of what no connection carries."""
 _LONG_S = 3600  # a session that outlives any case
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the log: a packet or bytes, or the end of a connection."""
+    """One line of the log: a packet or bytes, the end of a connection, or, where a client is
+    judged, an order to its driver or an event of it.
+    """
 
     at_s: float
     peer: str
-    direction: str  # "sent", "received", "end"
+    direction: str  # "sent", "received", "end"; "order", "told"
     data: bytes = b""
     text: str = ""
+
+    @property
+    def on_the_wire(self) -> bool:
+        """Of a connection."""
+        return self.direction not in NOTES
 
 
 @dataclass
