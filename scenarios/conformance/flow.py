@@ -45,6 +45,7 @@ async def _one_of_one(t: Trial, name: str, qos: int) -> tuple[Peer, Packet]:
     "5:MQTT-4.3.2-3",
     "5:MQTT-4.9.0-2",
     expect="after PUBACK the next PUBLISH",
+    why="4.9: it gives the quota back that the next message waits for",
     sabotage=drop("PUBLISH", lambda p: p.payload == b"2" and p.topic.endswith(b"/open1")),
 )
 async def puback_gives_quota(t: Trial) -> None:
@@ -59,6 +60,7 @@ async def puback_gives_quota(t: Trial) -> None:
     "5:MQTT-4.9.0-2",
     "5:MQTT-4.3.3-5",
     expect="after PUBREC nothing; after PUBCOMP the next PUBLISH",
+    why="4.9: it gives the quota back that the next message waits for",
     sabotage=drop("PUBLISH", lambda p: p.payload == b"2" and p.topic.endswith(b"/open2")),
 )
 async def pubcomp_gives_quota(t: Trial) -> None:
@@ -75,6 +77,7 @@ async def pubcomp_gives_quota(t: Trial) -> None:
     "5:MQTT-3.3.4-9",
     "5:MQTT-4.9.0-2",
     expect="after a failing PUBREC the next PUBLISH",
+    why="4.9: it gives the quota back that the next message waits for",
     sabotage=drop("PUBLISH", lambda p: p.payload == b"2" and p.topic.endswith(b"/open3")),
 )
 async def failed_pubrec_gives_quota(t: Trial) -> None:

@@ -19,6 +19,7 @@ async def text_frame(t: Trial) -> None:
     """A PINGREQ in a text frame."""
     peer, socket = await _connected(t)
     peer.doom("text frame")
+    t.said(peer, b"\xc0\x00")
     socket.write_frame(TEXT, b"\xc0\x00")
     await peer.dropped()
 
@@ -57,6 +58,7 @@ async def one_in_many_frames(t: Trial) -> None:
     """A packet of which each byte has its own frame."""
     peer, socket = await _connected(t)
     data = peer.make("PUBLISH", topic=t.topic(), qos=1, packet_id=1903, payload=b"12345")
+    t.said(peer, data)
     for byte in data:
         socket.write_frame(BINARY, bytes([byte]))
     await peer.expect("PUBACK", packet_id=1903)
@@ -67,6 +69,7 @@ async def fragments(t: Trial) -> None:
     """A packet in one message of two frames, as WebSocket lets any sender fragment one."""
     peer, socket = await _connected(t)
     data = peer.make("PUBLISH", topic=t.topic(), qos=1, packet_id=1904, payload=b"12345")
+    t.said(peer, data)
     socket.write_frame(BINARY, data[:-1], final=False)
     socket.write_frame(0, data[-1:])
     await peer.expect("PUBACK", packet_id=1904)

@@ -175,6 +175,20 @@ async def returns_in_time(t: Trial) -> None:
 
 
 @case(
+    "MQTT-3.1.2-8",
+    expect="the will",
+    why="its delay is 0: it does not wait for the end of the session",
+    sabotage=drop("PUBLISH", ends("will-session")),
+)
+async def while_its_session_lives(t: Trial) -> None:
+    """The link of a session that outlives it goes down."""
+    watcher = await _watch(t, "will-session")
+    peer = await t.connect(session=True, will=_will(t, "will-session", qos=1))
+    await peer.cut()
+    await watcher.expect("PUBLISH", topic=t.topic("will-session"))
+
+
+@case(
     "MQTT-3.1.2-10",
     expect="the will is published once",
     sabotage=repeat("PUBLISH", ends("will-once")),
@@ -268,11 +282,14 @@ async def retained(t: Trial) -> None:
 )
 async def quality(t: Trial) -> None:
     """Will QoS 2."""
-    watcher = await _watch(t, "will-qos")
+    watcher = await t.connect("watcher")
+    granted = (await watcher.subscribe(t.topic("will-qos"), qos=2))[0]
+    if granted == 0:
+        not_observable("it grants QoS 0 for QoS 2")
     peer = await t.connect(will=_will(t, "will-qos", qos=2))
     await peer.cut()
     will = await watcher.get("PUBLISH", topic=t.topic("will-qos"))
-    check(will.qos == 2, f"QoS {will.qos}")
+    check(will.qos == granted, f"QoS {will.qos}, and QoS {granted} was granted")
 
 
 @case(

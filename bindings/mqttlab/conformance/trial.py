@@ -23,6 +23,7 @@ __all__ = ["NOTES", "BaseTrial", "Entry", "Fault", "Trial"]
 
 NOTES = ("order", "told")
 """Directions of what no connection carries."""
+_ANSWERS = ("PUBACK", "PUBREC", "PUBREL", "PUBCOMP", "SUBACK", "UNSUBACK")
 _LONG_S = 3600  # a session that outlives any case
 
 
@@ -122,7 +123,8 @@ class BaseTrial:
     def heard(self, peer: Connection, packet: Packet) -> None:
         """Log: a packet that reached a peer."""
         self.log.append(Entry(self.now - self.began, peer.name, "received", packet.raw))
-        if packet.violation and not self.any_form:
+        echoes = bool(peer.link.offences) and packet.type in _ANSWERS  # of an ill-formed request
+        if packet.violation and not self.any_form and not echoes:
             self.faults.append(
                 Fault(packet.violation[1], f"{packet.type} {packet.raw[:40].hex(' ')}")
             )
