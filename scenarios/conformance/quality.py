@@ -42,6 +42,22 @@ async def qos_1_first_time(t: Trial) -> None:
 
 @case(
     "3:MQTT-4.3.2-1",
+    "5:MQTT-4.3.2-2",
+    expect="DUP 0",
+    sabotage=change("PUBLISH", ends("queued-1"), dup=True),
+)
+async def qos_1_first_time_queued(t: Trial) -> None:
+    """The first PUBLISH of a message that has waited for its client."""
+    peer, other = await receiver(t, "queued-1", qos=1)
+    await peer.disconnect()
+    await other.publish(t.topic("queued-1"))
+    peer = await t.connect("s", acks=False, session=True)
+    got = await peer.get("PUBLISH")
+    check(not got.dup, "DUP 1")
+
+
+@case(
+    "3:MQTT-4.3.2-1",
     "5:MQTT-4.3.2-3",
     expect="the message again",
     sabotage=drop("PUBLISH", lambda p: p.dup and p.topic.endswith(b"/unacked")),

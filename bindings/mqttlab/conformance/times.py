@@ -27,9 +27,10 @@ class Times:
 
 # Seconds are whole in MQTT, so 1 s is the shortest keep alive. Timers of brokers that tick once a
 # second are up to that late; some look for silent clients every 5 s, and 3.1.2.10 lets them; some
-# end a client whose CONNECT is none only with their time for it, often 10 s.
+# end a client whose CONNECT is none only with their time for it, often 10 s; one sends again only
+# 5 s after its client is back.
 LIVE = Times(
-    patience_s=3.0, quiet_s=0.15, unit_s=1, slack_s=2.0, sweep_s=7.0, early_s=0.2, welcome_s=12.0,
+    patience_s=7.0, quiet_s=0.15, unit_s=1, slack_s=2.0, sweep_s=7.0, early_s=0.2, welcome_s=12.0,
     parting_s=0.5,
 )  # fmt: skip
 

@@ -2,6 +2,7 @@ import com.hivemq.embedded.EmbeddedExtension;
 import com.hivemq.embedded.EmbeddedHiveMQ;
 import com.hivemq.extension.sdk.api.ExtensionMain;
 import com.hivemq.extension.sdk.api.auth.SimpleAuthenticator;
+import com.hivemq.extension.sdk.api.packets.connect.ConnackReasonCode;
 import com.hivemq.extension.sdk.api.parameter.ExtensionStartInput;
 import com.hivemq.extension.sdk.api.parameter.ExtensionStartOutput;
 import com.hivemq.extension.sdk.api.parameter.ExtensionStopInput;
@@ -10,12 +11,18 @@ import com.hivemq.extension.sdk.api.services.Services;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/** HiveMQ CE that lets anybody in: java HiveMq.java FOLDER, which has config.xml. */
+/** HiveMQ CE that lets anybody in who brings no method of authentication: java HiveMq.java FOLDER,
+ * which has config.xml. */
 public class HiveMq {
   static class Anybody implements ExtensionMain {
     public void extensionStart(ExtensionStartInput in, ExtensionStartOutput out) {
-      SimpleAuthenticator yes = (asked, answer) -> answer.authenticateSuccessfully();
-      Services.securityRegistry().setAuthenticatorProvider(asked -> yes);
+      SimpleAuthenticator anybody =
+          (asked, answer) -> {
+            if (asked.getConnectPacket().getAuthenticationMethod().isPresent())
+              answer.failAuthentication(ConnackReasonCode.BAD_AUTHENTICATION_METHOD, "no method");
+            else answer.authenticateSuccessfully();
+          };
+      Services.securityRegistry().setAuthenticatorProvider(asked -> anybody);
     }
 
     public void extensionStop(ExtensionStopInput in, ExtensionStopOutput out) {}
