@@ -163,7 +163,8 @@ def _line(entry: Entry, one: Outcome) -> dict[str, Any]:
         )
     else:
         from_client = (entry.direction == "sent") == (one.case.end == "server")
-        text = _described(entry.data, from_client, VERSIONS[one.version])
+        described = _described(entry.data, from_client, VERSIONS[one.version])
+        text = ", ".join(filter(None, (described, entry.text)))
     if len(text) > _LONGEST:
         text = text[:_LONGEST] + " ..."
     line: dict[str, Any] = {

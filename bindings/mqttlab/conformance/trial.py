@@ -116,9 +116,9 @@ class BaseTrial:
 
     # What peers report.
 
-    def said(self, peer: Connection, data: bytes) -> None:
-        """Log: bytes that a peer sent."""
-        self.log.append(Entry(self.now - self.began, peer.name, "sent", data))
+    def said(self, peer: Connection, data: bytes, how: str = "") -> None:
+        """Log: bytes that a peer sent, and what was special about that."""
+        self.log.append(Entry(self.now - self.began, peer.name, "sent", data, how))
 
     def heard(self, peer: Connection, packet: Packet) -> None:
         """Log: a packet that reached a peer."""

@@ -38,7 +38,9 @@ async def text_frame(t: ClientTrial) -> None:
     """A packet in a text frame."""
     peer, beneath = await _over(t)
     peer.doom("a text frame")
-    beneath.write_frame(TEXT, peer.make("PINGRESP"))
+    answer = peer.make("PINGRESP")
+    beneath.write_frame(TEXT, answer)
+    t.said(peer, answer, "in a text frame")
     await peer.dropped()
 
 
@@ -67,6 +69,7 @@ async def packet_over_several_frames(t: ClientTrial) -> None:
     message = peer.make("PUBLISH", topic=t.topic(), qos=1, packet_id=103)
     for at in range(0, len(message), 3):
         beneath.write_frame(BINARY, message[at : at + 3])
+    t.said(peer, message, "in frames of three bytes")
     await peer.expect("PUBACK", packet_id=103)
 
 

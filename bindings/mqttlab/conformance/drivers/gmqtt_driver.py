@@ -21,7 +21,6 @@ FEATURES = [
     "disconnect reason", "disconnect", "acknowledged", "message",
 ]  # fmt: skip
 _log = logging.Logger("gmqtt", logging.CRITICAL + 1)  # cases provoke what it complains of
-_NEVER = -2  # retries: below this, and unlike -1, it does not connect again by itself
 _NAMES = {
     "payload_format_indicator": "payload_format_id",
     "request_problem_information": "request_problem_info",
@@ -46,6 +45,17 @@ class _Storage(PersistentStorage):  # type: ignore[misc]
         self._driver.settled(mid)
 
 
+class _Client(gmqtt.Client):  # type: ignore[misc]
+    """Does not connect again by itself."""
+
+    async def reconnect(self, delay: bool = False) -> None:
+        """Ends the connection, as gmqtt does first: told not to connect again, it would not."""
+        if self._allow_reconnect() and not self._connection.is_closing():
+            self._temporarily_stop_reconnect()
+            with contextlib.suppress(Exception):  # it ignores them, too
+                await self._disconnect()
+
+
 class Driver:
     """One client."""
 
@@ -65,11 +75,10 @@ class Driver:
                 **_properties(will.get("properties")),
             )  # fmt: skip
         self._storage = _Storage(self)
-        self._client = client = gmqtt.Client(
+        self._client = client = _Client(
             order["client_id"], clean_session=order["clean"], persistent_storage=self._storage,
             logger=_log, **more,
         )  # fmt: skip
-        client.set_config({"reconnect_retries": _NEVER})
         if "user_name" in order or "password" in order:
             client.set_auth_credentials(order.get("user_name"), order.get("password"))
         client.on_connect = self._connected
