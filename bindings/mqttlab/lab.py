@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator, Coroutine, Generator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any, Literal, NoReturn, TypeVar, Unpack
 
@@ -86,7 +86,9 @@ class Device:
         try:
             return await program
         finally:
-            place.reset(token)
+            # An interrupted run closes its programs from outside, where there is no place to reset.
+            with suppress(ValueError):
+                place.reset(token)
 
     def die(self, how: Literal["fin", "reset", "silent"]) -> None:
         """Ends the processes on this device without DISCONNECT, for the rest of the run.

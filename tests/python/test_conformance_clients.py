@@ -185,6 +185,8 @@ def say(event, **fields): print(json.dumps({"event": event, **fields}), flush=Tr
 say("hello", name="made up", features=["3.1.1", "message"])
 """
 LOST = "sys.stdin.readline(); say('error', what='lost'); sys.stdin.read()"
+CHILD = "import subprocess; subprocess.Popen(['sleep', '30']); sys.stdin.read()"
+LONG = "sys.stdin.readline(); print('x' * 2**25, flush=True); sys.stdin.read()"
 QUICK = Settings(times=Times(0.5, 0.05, 1, 0.2, 0.2, 0.2, limit_s=5), at_once=2)
 
 
@@ -214,12 +216,16 @@ def driven(program: str, body: Callable[[ClientTrial], Any] = connects) -> Outco
         (HELLO + LOST, Verdict.ERROR, "the driver: lost"),
         (HELLO + "threading.Event().wait()", Verdict.ERROR, "does not quit"),
         (HELLO + "sys.stdin.readline(); sys.stdin.readline()", Verdict.FAIL, "does not connect"),
+        (HELLO + CHILD, Verdict.ERROR, "does not quit"),
+        (HELLO + CHILD.replace("])", "], start_new_session=True)"), Verdict.ERROR, "not quit"),
+        (HELLO + LONG, Verdict.ERROR, "a line of more than 16777216 bytes"),
     ],
-    ids=["die", "babble", "error", "hang", "idle"],
+    ids=["die", "babble", "error", "hang", "idle", "child", "daemon", "long line"],
 )
 def test_a_driver_that_fails_is_an_error_of_its_case(
-    program: str, verdict: Verdict, said: str
+    monkeypatch: pytest.MonkeyPatch, program: str, verdict: Verdict, said: str
 ) -> None:
+    monkeypatch.setattr("mqttlab.conformance.clients._QUIT_S", 1.0)
     outcome = driven(program)
     assert outcome.verdict is verdict
     assert said in outcome.observed
@@ -230,6 +236,8 @@ def test_a_driver_that_fails_is_an_error_of_its_case(
     [
         ("/no/such/program {port}", "/no/such/program: No such file"),
         (shlex.join([sys.executable, "-c", "import nothing_of_this_name", "{port}"]), "No module"),
+        ("sh -c 'foo {port}", "No closing quotation; write a command of a shell"),
+        (shlex.join([sys.executable, "-c", HELLO.replace('"made up"', "3"), "{port}"]), "no event"),
     ],
 )
 def test_a_driver_that_never_starts_is_one_line(command_line: str, said: str) -> None:

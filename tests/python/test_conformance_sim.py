@@ -32,6 +32,22 @@ from mqttlab.errors import UsageError
 LIVE = Path(__file__).parents[2] / "results/conformance/mqttlab/conformance.json"
 MOSQUITTO = str(Path(__file__).parents[1] / "interop/mosquitto.toml")
 LOSSY = "umts,loss=2%"
+INTERRUPTED = """
+import os, signal, sys
+from mqttlab.conformance import command
+from mqttlab.conformance.cases import case
+from mqttlab.conformance.sabotage import drop
+
+@case("3:MQTT-3.12.4-1", expect="", sabotage=drop("PINGRESP"), name="made.interrupts")
+async def interrupts(t):
+    await t.connect()
+    os.kill(os.getpid(), signal.SIGINT)
+    await t.sleep(99)
+
+sys.stderr = sys.stdout
+words = ["--target", "sim", "--case", "made", "--case", "publish"]
+print(command.main(words, standalone_mode=False))
+"""
 
 Pairs = list[tuple[Case, int]]
 
@@ -263,3 +279,12 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+
+
+def test_an_interrupt_in_virtual_time_ends_with_the_report(in_process: Callable[..., str]) -> None:
+    pytest.importorskip("mqttlab._sim")
+    said = in_process(INTERRUPTED)
+    assert "Traceback" not in said
+    assert "interrupted: " in said
+    assert "statements a second" in said.splitlines()[-2]
+    assert said.splitlines()[-1] == "130"

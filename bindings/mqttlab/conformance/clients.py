@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import importlib
 import json
+import os
 import runpy
 import shlex
 import shutil
+import signal
 import sys
 import tomllib
 from collections.abc import Awaitable, Callable, Iterator
@@ -32,6 +34,8 @@ __all__ = ["SHIPPED", "Clients", "Driver", "clients", "hosted"]
 HOST = "127.0.0.1"
 _HELLO_S = 20.0  # from the start of a program to its first word; some load a whole language first
 _QUIT_S = 3.0
+_KILLED_S = 1.0  # until a killed driver's last words are read
+_LINE_BYTES = 2**24
 _MODULE = ["{python}", "-m"]
 _DRIVERS = "mqttlab.conformance.drivers"
 SHIPPED = {
@@ -71,8 +75,14 @@ class Driver:
     def tell(self, event: str, **fields: Any) -> None:
         """What it says."""
         if event == "hello":
-            self.name, self.features = fields["name"], fields["features"]
-            self.least_keep_alive_s = fields.get("least_keep_alive_s", 1)
+            name, features = fields["name"], fields["features"]
+            least_s = fields.get("least_keep_alive_s", 1)
+            texts = [name, *features] if isinstance(features, list) else [None]
+            if not name or not all(isinstance(text, str) for text in texts):
+                raise TypeError("hello: name is a text, features a list of texts")
+            if not isinstance(least_s, int):
+                raise TypeError("hello: least_keep_alive_s is a number of seconds")
+            self.name, self.features, self.least_keep_alive_s = name, features, least_s
             self._trial.told()
         else:
             events = self._trial.sabotage.event({"event": event, **fields})
@@ -95,8 +105,9 @@ class _Program(Driver):
         pipe = asyncio.subprocess.PIPE
         try:
             self.process = await asyncio.create_subprocess_exec(
-                *command, stdin=pipe, stdout=pipe, stderr=pipe, limit=2**24
-            )
+                *command, stdin=pipe, stdout=pipe, stderr=pipe, limit=_LINE_BYTES,
+                start_new_session=True,
+            )  # fmt: skip
         except OSError as error:
             raise TargetError(f"{command[0]}: {error.strerror}") from None
         self._quitting = False
@@ -106,15 +117,21 @@ class _Program(Driver):
         assert self.process.stdout
         assert self.process.stderr
         complaint = asyncio.create_task(self.process.stderr.read())
-        async for line in self.process.stdout:
-            try:
-                event = json.loads(line)
-                self.tell(**event)
-            except (ValueError, TypeError, KeyError):
-                self.die(f"the driver says {line[:80]!r}, which is no event")
+        try:
+            async for line in self.process.stdout:
+                self._heard(line)
+        except ValueError:  # of readline
+            self.die(f"the driver says a line of more than {_LINE_BYTES} bytes, which is no event")
+            return
         code = await self.process.wait()
         if not self._quitting or code:
             self.die(f"the driver has exited with {code}: {_gist(await complaint)}")
+
+    def _heard(self, line: bytes) -> None:
+        try:
+            self.tell(**json.loads(line))
+        except (ValueError, TypeError, KeyError):
+            self.die(f"the driver says {line[:80]!r}, which is no event")
 
     def _hand(self, order: dict[str, Any]) -> None:
         assert self.process.stdin
@@ -124,16 +141,25 @@ class _Program(Driver):
     async def stop(self) -> None:
         assert self.process.stdin
         self._quitting = True
-        if self.died and self.process.returncode is None:
-            self.process.kill()
+        if self.died:
+            self._kill()
         self._hand({"do": "quit"})
         self.process.stdin.close()
         try:
-            await asyncio.wait_for(asyncio.shield(self._reader), _QUIT_S)
-        except TimeoutError:
-            self.die(f"the driver does not quit within {_QUIT_S:g} s")
-            self.process.kill()
-            await self._reader
+            done, _ = await asyncio.wait([self._reader], timeout=_QUIT_S)
+            if not done:
+                self.die(f"the driver does not quit within {_QUIT_S:g} s")
+        finally:
+            self._kill()
+        done, _ = await asyncio.wait([self._reader], timeout=_KILLED_S)
+        if not done:  # what it started has a session of its own, and its pipes
+            self._reader.cancel()
+        self.process._transport.close()  # type: ignore[attr-defined]
+
+    def _kill(self) -> None:
+        """With all that it started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
 
 
 def _gist(complaint: bytes) -> str:
@@ -211,7 +237,10 @@ def clients(
         return
     if profile:
         raise UsageError(f"--profile {profile}: of clients, only --client sim has one")
-    words = SHIPPED.get(name) or shlex.split(name)
+    try:
+        words = SHIPPED.get(name) or shlex.split(name)
+    except ValueError as error:
+        raise UsageError(f"--client {name!r}: {error}; write a command of a shell") from None
     if not any("{port}" in word for word in words):
         shipped = ", ".join(["sim", *SHIPPED])
         raise UsageError(

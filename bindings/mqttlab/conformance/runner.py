@@ -18,6 +18,7 @@ from mqttlab.conformance.target import Target
 from mqttlab.conformance.times import LIVE, Times
 from mqttlab.conformance.trial import BaseTrial, Entry, Fault, Trial
 from mqttlab.conformance.verdicts import Ending, NotObservable, TargetError, Verdict
+from mqttlab.errors import Error
 
 __all__ = ["INTERRUPTED", "Outcome", "Ran", "Settings", "attempt", "run", "run_one", "token"]
 
@@ -83,7 +84,8 @@ def attempt(cases: Sequence[tuple[Case, int]], target: Target, settings: Setting
         try:
             return await run(cases, target, settings, outcomes)
         finally:
-            ends.append(loop.time())
+            with contextlib.suppress(Error):  # virtual time may be over, after an interrupt
+                ends.append(loop.time())
 
     began, interrupted = time.monotonic(), False
     try:
@@ -180,7 +182,7 @@ async def _lost(case: Case, version: int, target: Target, settings: Settings) ->
     trial = Trial(case, version, target, settings.times, token(settings, _PROBE))
     asked = (trial.connect(str(number)) for number in range(_CLIENTS))
     said = await asyncio.gather(*asked, return_exceptions=True)
-    await trial.tidy()
+    await _tidied(trial)
     return next((str(one) for one in said if isinstance(one, TargetError)), "")
 
 
@@ -252,9 +254,7 @@ async def _run_one(
             await case.run(trial)
         observed = "; ".join(trial.notes)
     except asyncio.CancelledError:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_TIDYING_S):
-                await trial.tidy()
+        await _tidied(trial, _TIDYING_S)
         raise
     except Ending as ending:
         verdict, observed = ending.verdict, str(ending)
@@ -272,7 +272,7 @@ async def _run_one(
         verdict, observed = Verdict.ERROR, f"the sabotage itself: {trial.broken!r}"
     seconds = trial.now - trial.began
     addresses = set(trial.addresses)
-    await trial.tidy()
+    await _tidied(trial)
     trial.addresses = addresses
     if trial.crash:
         verdict, observed = Verdict.ERROR, trial.crash
@@ -280,3 +280,15 @@ async def _run_one(
     name = _VERSION_NAMES[version]
     faults = tuple(trial.faults)
     return Outcome(case, name, verdict, observed, seconds, log, faults, departs, trial)
+
+
+async def _tidied(trial: BaseTrial, within_s: float | None = None) -> None:
+    """Whatever becomes of it, the run goes on."""
+    within_s = trial.times.limit_s if within_s is None else within_s
+    try:
+        async with asyncio.timeout(within_s):
+            await trial.tidy()
+    except TimeoutError:
+        trial.crash = trial.crash or f"not tidied up within {within_s:g} s"
+    except Exception as error:
+        trial.crash = trial.crash or f"tidying up: {type(error).__name__}: {error}"

@@ -193,7 +193,8 @@ class WebSocketClient(_WebSocket):
         status = self._head()
         if not status:
             return False
-        self.status = int(status.split()[1]) if len(status.split()) > 1 else 0
+        code = [*status.split(), "", ""][1]
+        self.status = int(code) if code.isascii() and code.isdigit() else 0
         if self.status != 101 or self.headers.get("sec-websocket-accept") != _accept(self._key):
             self._open.set_exception(NotTested(f"the upgrade was answered by {status}"))
             self.close()
