@@ -99,25 +99,30 @@ def invalid_filter(name: str, ids: tuple[str, ...], filter: str, because: str = 
         *ids,
         name=name,
         expect="closed, or refused by SUBACK",
-        sabotage=_granted(),
+        sabotage=granted(),
         why=f"{filter!r} is no topic filter{because}; whether that makes its packet malformed, "
         "or its subscription refused, is disputed",
     )
     async def run(t: Trial) -> None:
         peer = await t.connect()
         peer.offend("SUBSCRIBE", packet_id=1, filters=[(filter, 0)])
-        found = lambda: next((p for p in peer.inbox if p.type == "SUBACK"), None)  # noqa: E731
-        await peer.until(lambda: peer.ended or found(), t.times.patience_s)
-        answer = found()
-        if answer is None:
-            await peer.dropped(0x81, 0x82, 0x8F)
-        else:
-            check(answer.codes[0] >= 0x80, f"granted: SUBACK 0x{answer.codes[0]:02X}")
+        await not_granted(peer, 0x81, 0x82, 0x8F)
 
 
-def _granted() -> Recipe:
+async def not_granted(peer: Peer, *codes: int) -> None:
+    """The server closes, or refuses the subscription in SUBACK."""
+    found = lambda: next((p for p in peer.inbox if p.type == "SUBACK"), None)  # noqa: E731
+    await peer.until(lambda: peer.ended or found(), peer.trial.times.patience_s)
+    answer = found()
+    if answer is None:
+        await peer.dropped(*codes)
+    else:
+        check(answer.codes[0] >= 0x80, f"granted: SUBACK 0x{answer.codes[0]:02X}")
+
+
+def granted() -> Recipe:
     """Tolerates what should be refused: no end of the connection, no refusal in SUBACK."""
-    return Recipe("grants, or tolerates, what is no filter", _Granted)
+    return Recipe("grants, or tolerates, what must be refused", _Granted)
 
 
 class _Granted(KeepOpen):
@@ -128,10 +133,12 @@ class _Granted(KeepOpen):
         return super().packet(link, packet)
 
 
-async def pair(t: Trial, name: str, qos: int = 2, **fields: object) -> tuple[Peer, Peer]:
+async def pair(
+    t: Trial, name: str, qos: int = 2, needs: int = 0, **fields: object
+) -> tuple[Peer, Peer]:
     """A subscriber to the topic of this name, and somebody else who publishes."""
     subscriber = await t.connect("s", **fields)
-    await subscriber.subscribe(t.topic(name), qos=qos)
+    await subscriber.subscribe(t.topic(name), qos=qos, needs=needs)
     return subscriber, await t.connect("p")
 
 
@@ -202,5 +209,5 @@ async def parting(t: Trial, **fields: Any) -> tuple[Peer, Packet]:
 async def offline(t: Trial, topic: str, *, name: str = "a", qos: int = 2, **fields: Any) -> None:
     """A session with a subscription to `topic`, whose client is away."""
     peer = await t.connect(name, session=True, **fields)
-    await peer.subscribe(topic, qos=qos)
+    await peer.subscribe(topic, qos=qos, needs=min(qos, 1))
     await peer.disconnect()

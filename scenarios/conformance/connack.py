@@ -20,7 +20,7 @@ from mqttlab.conformance import (
     repeat,
 )
 
-from .common import announced, limit, offline
+from .common import announced, granted, limit, not_granted, offline
 
 _SAYS_NO = "a refused CONNECT need not be answered in 5.0"
 
@@ -202,7 +202,12 @@ _RANGES: tuple[tuple[str, str, int], ...] = (
 )
 
 
-def _announces(kind: str, property: str, id: str, wrong: Any, expect: str) -> None:
+def _beside(property: str) -> dict[str, str]:
+    """What CONNACK needs if it has this property."""
+    return {"authentication_method": "x"} if property == "authentication_data" else {}
+
+
+def _announces(kind: str, property: str, id: str, legal: Any, wrong: Any, expect: str) -> None:
     assigned = property == "assigned_client_identifier"
     client = "" if assigned else f"{kind}{id.split('.')[-1].partition('-')[0]}"
 
@@ -210,8 +215,11 @@ def _announces(kind: str, property: str, id: str, wrong: Any, expect: str) -> No
         id,
         name=f"connack.{kind}_{property}",
         expect=expect,
-        why="seen in every CONNACK of the case; one without it keeps the rule, too",
+        why="seen in every CONNACK of the case",
         sabotage=only(client, change("CONNACK", once=True, **{property: wrong})),
+        occasion=only(
+            client, change("CONNACK", once=True, **_beside(property), **{property: legal})
+        ),
     )
     async def run(t: Trial) -> None:
         for on in ("plain", "limited", "guarded"):
@@ -227,13 +235,13 @@ def _announces(kind: str, property: str, id: str, wrong: Any, expect: str) -> No
             assert peer.connack
             if peer.connack.property(property) is not None:
                 return
-        t.note("not announced")
+        not_observable("not announced")
 
 
 for _property, _id, _value in _ONCE:
-    _announces("once", _property, _id, [_value, _value], "at most one of this property")
+    _announces("once", _property, _id, _value, [_value, _value], "at most one of this property")
 for _property, _id, _value in _RANGES:
-    _announces("range", _property, _id, _value, "a value in range")
+    _announces("range", _property, _id, 1, _value, "a value in range")
 
 
 @case(
@@ -249,7 +257,7 @@ async def maximum_qos(t: Trial) -> None:
         peer = await t.connect(on[0], on=on)
         assert peer.connack
         said = peer.connack.property("maximum_qos")
-        peer.send("PUBLISH", topic=t.topic(), qos=2, packet_id=7)
+        peer.send(peer.make("PUBLISH", topic=t.topic(), qos=2, packet_id=7))
         await peer.answered()
         taken = any(p.type == "PUBREC" and p.reason < 0x80 for p in peer.inbox)
         if not taken:
@@ -303,17 +311,20 @@ def _beyond(
     packet: str,
     **fields: Any,
 ) -> None:
+    subscribes = packet == "SUBSCRIBE"  # SUBACK has codes of its own for such a refusal
+
     @case(
         id,
         name=f"connack.{name}",
-        expect=f"closed, with DISCONNECT 0x{code:02X} or none",
-        sabotage=keep_open(),
+        expect=f"closed, with DISCONNECT 0x{code:02X} or none"
+        + (f"; or SUBACK 0x{code:02X}" if subscribes else ""),
+        sabotage=granted() if subscribes else keep_open(),
     )
     async def run(t: Trial) -> None:
         peer, _ = await announced(t, announces, *values, feature=feature)
         made = {k: v(t) if callable(v) else v for k, v in fields.items()}
         peer.offend(packet, **made)
-        await peer.dropped(code)
+        await (not_granted(peer, code) if subscribes else peer.dropped(code))
 
 
 _beyond(

@@ -25,7 +25,7 @@ from .common import at_once, limit, pair
 )
 async def receive_maximum(t: Trial) -> None:
     """Four messages to a client that takes two and acknowledges none."""
-    peer, other = await pair(t, "window", acks=False, receive_maximum=2)
+    peer, other = await pair(t, "window", needs=1, acks=False, receive_maximum=2)
     for number in range(4):
         await other.publish(t.topic("window"), str(number), qos=1 + number % 2)
     await at_once(peer, 2)
@@ -34,7 +34,7 @@ async def receive_maximum(t: Trial) -> None:
 
 async def _one_of_one(t: Trial, name: str, qos: int) -> tuple[Peer, Packet]:
     """A client that takes one, has got it, and somebody waits behind."""
-    peer, other = await pair(t, name, acks=False, receive_maximum=1)
+    peer, other = await pair(t, name, needs=qos, acks=False, receive_maximum=1)
     await other.publish(t.topic(name), b"1", qos=qos)
     await other.publish(t.topic(name), b"2", qos=qos)
     return peer, await peer.get("PUBLISH", payload=b"1")

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from mqttlab.conformance import Trial, case, change, check, delay, drop, ends, keep_open, only
+from mqttlab.conformance import (
+    Trial,
+    case,
+    change,
+    check,
+    closes_after,
+    delay,
+    ends,
+    keep_open,
+    only,
+)
 
 _MOST_S = 65_535  # of two bytes
 _DAY_S = 86_400
@@ -31,7 +41,7 @@ async def keep_alive(t: Trial) -> None:
     "3:MQTT-3.1.2-24",
     "5:MQTT-3.1.2-22",
     expect="the connection stays",
-    sabotage=only("patient", drop("PINGRESP")),
+    sabotage=only("patient", closes_after("PINGRESP")),
     takes_s=3 * _MOST_S,
 )
 async def keep_alive_kept(t: Trial) -> None:

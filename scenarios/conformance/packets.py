@@ -35,7 +35,7 @@ async def nul_in_client_id(t: Trial) -> None:
     """U+0000 in the client id."""
     t.any_form = True
     peer = await t.open()
-    peer.offend("CONNECT", **t.connecting(client_id=t.client_id("\0")))
+    peer.offend("CONNECT", **t.connecting(client_id=t.client_id() + "\0"))
     await peer.dropped(0x81, 0x85)
 
 
@@ -220,7 +220,7 @@ def _answers(
     async def run(t: Trial) -> None:
         peer = await t.connect()
         if before:
-            peer.send(peer.make("PUBLISH", topic=t.topic(), qos=2, packet_id=packet_id))
+            peer.send("PUBLISH", topic=t.topic(), qos=2, packet_id=packet_id)
             await peer.get("PUBREC")
         made = {k: v(t) if callable(v) else v for k, v in fields.items()}
         peer.send(packet, packet_id=packet_id, **made)

@@ -10,6 +10,7 @@ from mqttlab.conformance import (
     check,
     drop,
     ends,
+    message,
     not_observable,
     only,
     swap,
@@ -236,20 +237,33 @@ for _name, _ids, _filter in (
 
 
 def _matches(name: str, *ids: str, filter: str, yes: tuple[str, ...], no: tuple[str, ...]) -> None:
+    async def subscriber(t: Trial, under: str, *topics: str) -> Peer:
+        peer = await t.connect("s")
+        await peer.subscribe(t.topic(f"{under}/{filter}"))
+        other = await t.connect("p")
+        for topic in topics:
+            await other.publish(t.topic(f"{under}/{topic}"))
+        return peer
+
     @case(
         *ids,
         name=f"routing.{name}",
-        expect="what the filter matches, and nothing else",
+        expect="what the filter matches",
         sabotage=drop("PUBLISH", lambda p: f"/{name}/".encode() in p.topic),
     )
-    async def run(t: Trial) -> None:
-        peer = await t.connect("s")
-        await peer.subscribe(t.topic(f"{name}/{filter}"))
-        other = await t.connect("p")
-        for topic in (*yes, *no):
-            await other.publish(t.topic(f"{name}/{topic}"))
+    async def matching(t: Trial) -> None:
+        peer = await subscriber(t, name, *yes)
         for topic in yes:
             await peer.expect("PUBLISH", topic=t.topic(f"{name}/{topic}"))
+
+    @case(
+        *ids,
+        name=f"routing.{name}_only",
+        expect="nothing that the filter does not match",
+        sabotage=message(f"{name}-only/{filter}", topic=no[0]),
+    )
+    async def others(t: Trial) -> None:
+        peer = await subscriber(t, f"{name}-only", *no)
         await peer.nothing("PUBLISH")
 
 

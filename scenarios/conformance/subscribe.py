@@ -109,9 +109,9 @@ async def no_wildcards(t: Trial) -> None:
     """A server without wildcards."""
     for on in ("plain", "limited"):
         if on in t.target.endpoints:
-            peer = await t.connect(f"no-wildcards-{on}", on=on)
+            peer = await t.connect(f"w{on}", on=on)
             filters = [(t.topic("+"), 0), (t.topic("#"), 0)]
-            peer.send("SUBSCRIBE", packet_id=1500, filters=filters)
+            peer.send(peer.make("SUBSCRIBE", packet_id=1500, filters=filters))
             answer = await peer.get("SUBACK")
             if max(answer.codes) >= 0x80:
                 check(answer.codes == [0x80, 0x80], f"SUBACK {answer.codes}")

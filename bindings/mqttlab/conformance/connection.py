@@ -131,7 +131,7 @@ class Connection(asyncio.Protocol):
 
     def offend(self, packet: str | bytes, /, **fields: Any) -> None:
         """Sends what no client may send."""
-        frame = self.send(packet, **fields)
+        frame = Connection.send(self, packet, **fields)  # whatever a kind of peer declines to send
         self.link.offences.append(self.link.mark(frame))
 
     def doom(self, why: str) -> None:

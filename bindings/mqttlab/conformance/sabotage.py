@@ -230,8 +230,8 @@ def message(name: str, after: str = "PINGRESP", **fields: Any) -> Recipe:
         topic = subscribed(link, name)
         if topic is None:
             return [packet.raw]
-        made = {"payload": b"invented"} | fields
-        return [encode("PUBLISH", link.version, topic=topic, **made), packet.raw]
+        made = {"topic": topic, "payload": b"invented"} | fields
+        return [encode("PUBLISH", link.version, **made), packet.raw]
 
     return instead(after, items, once=True, text="invents a message before")
 

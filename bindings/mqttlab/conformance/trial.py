@@ -24,6 +24,7 @@ __all__ = ["NOTES", "BaseTrial", "Entry", "Fault", "Trial"]
 NOTES = ("order", "told")
 """Directions of what no connection carries."""
 _ANSWERS = ("PUBACK", "PUBREC", "PUBREL", "PUBCOMP", "SUBACK", "UNSUBACK")
+_PLAIN_ID = 23  # letters and digits: what every server takes (3.1.3.1)
 _LONG_S = 3600  # a session that outlives any case
 
 
@@ -96,7 +97,11 @@ class BaseTrial:
 
     def client_id(self, name: str = "a") -> str:
         """A client id of this run's own; 23 letters and digits at most."""
-        return f"{self.token}{name}"
+        made = f"{self.token}{name}"
+        assert len(made) <= _PLAIN_ID, made
+        assert made.isascii(), made
+        assert made.isalnum(), made
+        return made
 
     async def sleep(self, seconds: float) -> None:
         """Waits, on the loop's clock."""
@@ -202,6 +207,9 @@ class Trial(BaseTrial):
         self.sabotage = Sabotage()
         with contextlib.suppress(Exception):
             await self._erase(self.sessions.items(), sorted(self.retained))
+        for peer in self.peers:
+            if not peer.ended:
+                await peer.cut()
 
     async def _erase(self, sessions: Any, topics: Sequence[str]) -> None:
         log, self.log = self.log, []  # none of this is part of the case
@@ -212,7 +220,8 @@ class Trial(BaseTrial):
             if topics:
                 peer = await self.connect("tidy")
                 for topic in topics:
-                    await peer.publish(topic, b"", retain=True)
+                    qos = min(1, peer.announced("maximum_qos", 2))
+                    await peer.publish(topic, b"", qos, retain=True)
                 await peer.disconnect()
         finally:
             self.log = log
