@@ -122,7 +122,6 @@ class _Program(Driver):
                 self._heard(line)
         except ValueError:  # of readline
             self.die(f"the driver says a line of more than {_LINE_BYTES} bytes, which is no event")
-            return
         code = await self.process.wait()
         if not self._quitting or code:
             self.die(f"the driver has exited with {code}: {_gist(await complaint)}")
