@@ -50,6 +50,7 @@ async def qos_1_first_time_queued(t: Trial) -> None:
     """The first PUBLISH of a message that has waited for its client."""
     peer, other = await receiver(t, "queued-1", qos=1)
     await peer.disconnect()
+    await t.sleep(t.times.parting_s)  # nothing is sent to a link that is just closing
     await other.publish(t.topic("queued-1"))
     peer = await t.connect("s", acks=False, session=True)
     got = await peer.get("PUBLISH")
