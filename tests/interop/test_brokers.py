@@ -12,7 +12,8 @@ import pytest
 
 from brokers import BROKERS
 from mqttlab.conformance.cases import VERSIONS
-from mqttlab.conformance.target import Endpoint, profiled
+from mqttlab.conformance.profiles import profiled
+from mqttlab.conformance.target import Endpoint
 
 HERE = Path(__file__).parent
 RESULTS = HERE.parents[1] / "results/conformance"

@@ -263,7 +263,7 @@ def test_what_a_driver_does_not_have_is_not_claimed() -> None:
             ["--client", "live", "--profile", str(ROOT / "tests/interop/amqtt.toml")],
             "of clients, only --client sim has one",
         ),
-        (["--client", "sim", "--profile", str(ROOT / "pyproject.toml")], "write drive ="),
+        (["--client", "sim", "--profile", str(ROOT / "tests/interop/aedes.toml")], "write drive ="),
     ],
 )
 def test_what_is_wrong_on_the_command_line_is_said(words: list[str], said: str) -> None:

@@ -12,7 +12,6 @@ import shlex
 import shutil
 import signal
 import sys
-import tomllib
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from typing import Any, cast
 from mqttlab.conformance.cases import VERSIONS, Case
 from mqttlab.conformance.client_trial import ClientTrial
 from mqttlab.conformance.drivers.console import Drive, Orders
+from mqttlab.conformance.profiles import profiled
 from mqttlab.conformance.sabotage import Recipe, Sabotage
 from mqttlab.conformance.target import Target
 from mqttlab.conformance.times import PROGRAMS
@@ -306,16 +306,19 @@ def _drive(profile: Path | None) -> Drive:
         from mqttlab.conformance.drivers import ours
 
         return ours.drive
-    place, _, function = str(tomllib.loads(profile.read_text()).get("drive", "")).rpartition(":")
+    place, _, function = str(profiled(profile).get("drive", "")).rpartition(":")
     if not place:
         raise UsageError(
             f"--profile {profile}: --client sim runs drivers on asyncio; write "
             'drive = "FILE.py:FUNCTION" or "MODULE:FUNCTION"; mqttlab.conformance.drivers says how'
         )
-    if place.endswith(".py"):
-        found = runpy.run_path(str(profile.parent / place)).get(function)
-    else:
-        found = getattr(importlib.import_module(place), function, None)
+    try:
+        if place.endswith(".py"):
+            found = runpy.run_path(str(profile.parent / place)).get(function)
+        else:
+            found = getattr(importlib.import_module(place), function, None)
+    except (ImportError, OSError) as error:
+        raise UsageError(f"--profile {profile}: drive: {place}: {error}; install it") from None
     if found is None:
         raise UsageError(f"--profile {profile}: {place} has no {function!r}; name one that it has")
     return cast(Drive, found)

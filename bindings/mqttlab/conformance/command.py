@@ -15,10 +15,11 @@ from rich.console import Console
 from mqttlab.conformance import coverage, document, impairments, results
 from mqttlab.conformance.cases import VERSIONS, Case, load, statements
 from mqttlab.conformance.clients import SHIPPED, clients
+from mqttlab.conformance.profiles import profiled
 from mqttlab.conformance.proofs import show as show_proofs
 from mqttlab.conformance.prove import prove
 from mqttlab.conformance.runner import Settings, attempt
-from mqttlab.conformance.target import Target, profiled, serve
+from mqttlab.conformance.target import Target, serve
 from mqttlab.errors import UsageError
 from mqttlab.exits import OK
 
@@ -130,6 +131,7 @@ def main(
     Exit codes: 0 fine, 1 findings (a case failed, or ended in an error), 2 usage, 3 error,
     4 nothing could be judged, 130 interrupted (what there was is written, and valid).
     """
+    _coherent()
     console = Console(width=None if Console().is_terminal else 120, highlight=False)
     if compare:
         return results.compare(files, out, console)
@@ -181,6 +183,28 @@ def main(
         results.write(out, found)
     results.show(found, ran.wall_s, out, console)
     return document.exit_code(found)
+
+
+def _coherent() -> None:
+    """Errors: UsageError for an option that nothing would come of."""
+    context = click.get_current_context()
+    names = {one.name: one.opts[0] for one in context.command.params}
+    given = {
+        name
+        for name in context.params
+        if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
+    }
+    if context.params["compare"]:
+        for name in sorted(given - {"compare", "out", "files"}):
+            raise UsageError(f"{names[name]} beside --compare: only --out goes with it")
+    for name, needs in (("others", "proving"), ("seeds", "links")):
+        if name in given and needs not in given:
+            raise UsageError(f"{names[name]} without {names[needs]}: write both")
+    if {"target", "client"} <= given:
+        raise UsageError("--target beside --client: judge one or the other")
+    for name in ("target", "client", "section"):
+        if context.params[name] == "":
+            raise UsageError(f"{names[name]} '': write what, or leave it out")
 
 
 def _chosen(
@@ -239,7 +263,12 @@ def _target(
 
 def _capture(name: str, out: Path | None) -> Path | None:
     """Of all cases."""
-    return results.folder(out) / "run.pcap" if out and name == "sim" else None
+    if not out or name != "sim":
+        return None
+    path = results.folder(out) / "run.pcap"
+    if path.is_dir():
+        raise UsageError(f"--out {out}: run.pcap is a folder there; name another DIR")
+    return path
 
 
 def _command(

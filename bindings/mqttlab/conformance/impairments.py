@@ -16,11 +16,18 @@ from mqttlab.conformance.cases import Case
 from mqttlab.conformance.runner import Settings, attempt
 from mqttlab.conformance.target import Target
 from mqttlab.conformance.verdicts import Verdict
-from mqttlab.exits import FINDINGS, INTERRUPTED, OK
+from mqttlab.exits import FINDINGS, INTERRUPTED, NOT_APPLICABLE, OK
 
 __all__ = ["FORMAT", "build", "markdown", "run"]
 
 FORMAT = 1
+_VERDICTS = {
+    OK: Verdict.PASS,
+    FINDINGS: Verdict.FAIL,
+    NOT_APPLICABLE: Verdict.NOT_TESTED,
+    INTERRUPTED: Verdict.NOT_TESTED,
+}
+"""Of a cell, by the exit code that a run of it alone would have."""
 _WRONG = (Verdict.FAIL, Verdict.ERROR, Verdict.NOT_TESTED)
 
 Document = dict[str, Any]
@@ -64,7 +71,8 @@ def run(
     if any(found["interrupted"] for _, _, found in cells):
         console.print("interrupted: cells are missing")
         return INTERRUPTED
-    return FINDINGS if any(_wrong(found) for _, _, found in cells) else OK
+    codes = {document.exit_code(found) for _, _, found in cells}
+    return next(code for code in (FINDINGS, NOT_APPLICABLE, OK) if code in codes)
 
 
 def _cells(
@@ -130,7 +138,7 @@ def _cell(link: str, seed: int, found: Document) -> Document:
     return {
         "impairment": link,
         "seed": seed,
-        "verdict": str(Verdict.FAIL if wrong else Verdict.PASS),
+        "verdict": str(_VERDICTS[document.exit_code(found)]),
         "command": found["command"],
         "took_s": found["took_s"],
         "cases": {str(verdict): counts[verdict] for verdict in Verdict},

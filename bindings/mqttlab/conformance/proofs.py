@@ -13,7 +13,8 @@ from rich.console import Console
 from mqttlab.conformance import results
 from mqttlab.conformance.cases import VERSIONS
 from mqttlab.conformance.prove import Proof
-from mqttlab.exits import FINDINGS, OK
+from mqttlab.conformance.verdicts import Verdict
+from mqttlab.exits import FINDINGS, NOT_APPLICABLE, OK
 
 __all__ = ["markdown", "show"]
 
@@ -43,7 +44,9 @@ def show(proofs: Sequence[Proof], command: str, out: Path | None, console: Conso
         rows = ",\n ".join(json.dumps(_row(one), ensure_ascii=False) for one in proofs)
         results.write_file(out, "proof.json", f"[\n {rows}\n]\n")
         results.write_file(out, "proof.md", markdown(proofs, command))
-    return FINDINGS if green else OK
+    if green or any(one.before in (Verdict.FAIL, Verdict.ERROR) for one in proofs):
+        return FINDINGS
+    return OK if tried else NOT_APPLICABLE
 
 
 def _why_green(one: Proof) -> str:

@@ -60,7 +60,7 @@ async def prove(
     baseline = [one for one in await run(cases, target, settings) if one.trial]
     proofs = [Proof(one.case, one.version, one.verdict) for one in baseline]
     by_name = {(one.case.name, one.version): one for one in proofs}
-    gate, runs = asyncio.Semaphore(settings.at_once), 0
+    gate, runs = asyncio.Semaphore(target.profile.get("at_once", settings.at_once)), 0
     alone = asyncio.Lock()
 
     async def sabotaged(one: Outcome, sabotage: Sabotage) -> Outcome:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from mqttlab.conformance.verdicts import Verdict
 from mqttlab.errors import UsageError
 
 __all__ = ["captures", "compare", "folder", "show", "write", "write_file"]
+
+_NEEDED = {"format", "implementation", "end", "command", "versions", "statements", "cases"}
 
 
 def show(found: dict[str, Any], wall_s: float, out: Path | None, console: Console) -> None:
@@ -54,6 +57,13 @@ def compare(files: Sequence[Path], out: Path | None, console: Console) -> int:
     if len(files) < 2 or not out:
         raise UsageError("--compare: name two conformance.json or more, and --out DIR")
     documents = [_read(path) for path in files]
+    if len({found["end"] for found in documents}) > 1:
+        raise UsageError("--compare: brokers and clients do not go into one report; name either")
+    named: Counter[str] = Counter()
+    for found in documents:
+        named[name := found["implementation"]] += 1
+        if named[name] > 1:
+            found["implementation"] = f"{name} ({named[name]})"
     for path, found in zip(files, documents, strict=True):
         for one in found["cases"]:
             if "pcap" in one:
@@ -72,7 +82,8 @@ def _read(path: Path) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(path.read_text("utf-8"))
     except ValueError:
         found = {}
-    if not isinstance(found, dict) or found.get("format") != document.FORMAT:
+    whole = isinstance(found, dict) and found.keys() >= _NEEDED
+    if not whole or found["format"] != document.FORMAT:
         raise UsageError(f"{path}: no conformance.json of format {document.FORMAT}; run it again")
     return found
 

@@ -16,7 +16,8 @@ from typing import Any
 from mqttlab import broker_options
 from mqttlab.conformance.clients import Clients, hosted
 from mqttlab.conformance.drivers.console import Drive
-from mqttlab.conformance.target import OURS, Endpoint, Target, profiled
+from mqttlab.conformance.profiles import profiled
+from mqttlab.conformance.target import OURS, Endpoint, Target
 from mqttlab.conformance.times import IMPAIRED, VIRTUAL
 from mqttlab.errors import Error, UsageError
 

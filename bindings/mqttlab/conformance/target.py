@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import socket
 import ssl
@@ -13,21 +14,26 @@ import tomllib
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from errno import ENOENT
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from mqttlab import programs
 from mqttlab.conformance.cases import VERSIONS
+from mqttlab.conformance.profiles import profiled
 from mqttlab.conformance.times import LIVE, Times
-from mqttlab.conformance.verdicts import NotClaimed, TargetError
+from mqttlab.conformance.verdicts import Ending, NotClaimed, TargetError
 from mqttlab.conformance.websocket import WebSocketClient
+from mqttlab.conformance.wire import Packet, Parser, decode, encode
 from mqttlab.errors import Error, UsageError
 
-__all__ = ["OURS", "Endpoint", "Target", "profiled", "serve"]
+__all__ = ["OURS", "Endpoint", "Target", "serve"]
 
 _SCHEMES = {"tcp": 1883, "tls": 8883, "ws": 80, "wss": 443}
-_REACH_S = 10.0
+_REACH_S = 5.0  # for each version
+_STARTED_S = 1.0
+_LOGIN = (4, 5, 0x86, 0x87, 0x8C)  # CONNACK, of who has no login, or another one
 _ENDPOINTS = {
     "plain": "",
     "websocket": "MQTT over WebSocket",
@@ -105,20 +111,52 @@ class Target:
 
     async def reach(self) -> None:
         """Connects once, before any case does. Errors: Error, with what can be done."""
+        address = self.endpoints["plain"]
         try:
-            async with asyncio.timeout(_REACH_S):
-                await self.open(asyncio.Protocol())
-        except TargetError as error:
+            said = await self.greeted(_REACH_S)
+        except Ending as error:
             remedy = "see that a broker listens there"
             if self.endpoints["plain"].scheme in ("tls", "wss"):
                 remedy += ", and that the profile's cafile has its authority"
             raise Error(f"{error}; {remedy}") from None
-        except TimeoutError:
-            address = self.endpoints["plain"]
-            raise Error(f"no answer from {address} within {_REACH_S:g} s; name another") from None
         except OSError as error:
             named = self.profile.get("cafile")
             raise UsageError(f"profile: cafile = {named!r}: {error.strerror or error}") from None
+        if said:
+            raise Error(
+                f"{address} accepts no CONNECT: {said}; see that it speaks MQTT, and which versions"
+            )
+
+    async def greeted(self, within_s: float) -> str:
+        """Why no CONNECT, of any of its versions, was accepted; "" if one was. Errors: Error if it
+        asks for a login; else as `open`.
+        """
+        why = ""
+        for version in self.profile.get("versions", VERSIONS):
+            greeting = _Greeting(VERSIONS[version], self.login("plain"), self.profile)
+            try:
+                async with asyncio.timeout(within_s):
+                    await self.open(greeting)
+                    answer = await greeting.answer
+            except TimeoutError:
+                why = f"no answer within {within_s:g} s"
+                continue
+            finally:
+                greeting.end()
+            if answer is None:
+                why = "it closes the connection"
+            elif answer.type != "CONNACK" or answer.violation:
+                why = f"it answers {answer.raw[:16]!r}"
+            elif (code := answer.fields["reason"]) == 0:
+                return ""
+            elif code in _LOGIN:
+                raise Error(
+                    f"{self.endpoints['plain']} refuses CONNECT with 0x{code:02X}: it asks who "
+                    "connects; write user and password of the profile's [login]"
+                )
+            else:
+                why = f"it refuses with 0x{code:02X}"
+        return why
 
     async def _connect(self, protocol: Callable[[], asyncio.Protocol], on: str) -> None:
         endpoint = self.endpoint(on)
@@ -159,6 +197,40 @@ class Target:
         return str(value)
 
 
+class _Greeting(asyncio.Protocol):
+    """One CONNECT, and what is answered."""
+
+    def __init__(self, version: int, login: dict[str, Any], profile: dict[str, Any]) -> None:
+        keep_alive_s = profile.get("keep_alive_s", 0)
+        self._version = version
+        self._connect = encode(
+            "CONNECT", version, client_id="greeting", keep_alive_s=keep_alive_s, **login
+        )
+        self._parser = Parser()
+        self._transport: asyncio.BaseTransport | None = None
+        self.answer: asyncio.Future[Packet | None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        cast(asyncio.Transport, transport).write(self._connect)
+
+    def data_received(self, data: bytes) -> None:
+        for raw in self._parser.feed(data):
+            self._answered(decode(raw, False, self._version))
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._answered(None)
+
+    def _answered(self, packet: Packet | None) -> None:
+        if not self.answer.done():
+            self.answer.set_result(packet)
+
+    def end(self) -> None:
+        if self._transport and not self._transport.is_closing():
+            cast(asyncio.Transport, self._transport).write(encode("DISCONNECT", self._version))
+            self._transport.close()
+
+
 OURS = """
 name = "mqttlab"
 start = ["{mqttlab-broker}", "--listen", "tcp://127.0.0.1:{port1}", "--listen",
@@ -189,18 +261,6 @@ scram_password = "compiler"
 [files]
 acl = "user ada\\ntopic readwrite c/#\\nuser grace\\ntopic readwrite c/#\\n"
 """
-
-
-def profiled(path: Path | None) -> dict[str, Any]:
-    """What a profile says; nothing if there is none. Errors: UsageError."""
-    try:
-        said = tomllib.loads(path.read_text()) if path else {}
-    except ValueError as error:
-        raise UsageError(f"--profile {path}: no TOML: {error}") from None
-    versions = said.get("versions", list(VERSIONS))
-    if not isinstance(versions, list) or not set(versions) <= set(VERSIONS):
-        raise UsageError(f"--profile {path}: versions = {versions!r}; name some of {[*VERSIONS]}")
-    return said
 
 
 @contextmanager
@@ -256,7 +316,11 @@ def _started(said: dict[str, Any], directory: Path, here: Path) -> Iterator[Targ
             with log:
                 program, *arguments = map(fill, words)
                 command = [programs.installed(program) or program, *arguments]
-                processes.append(subprocess.Popen(command, stdout=log, stderr=log))
+                try:
+                    processes.append(subprocess.Popen(command, stdout=log, stderr=log))
+                except OSError as error:
+                    why = "is not there" if error.errno == ENOENT else f"is {error.strerror}"
+                    raise Error(f"profile: start: {program} {why}; install it") from None
         target.process = processes[0]
         for endpoint in endpoints.values():
             logs = sorted(directory.glob("log*"))
@@ -265,6 +329,8 @@ def _started(said: dict[str, Any], directory: Path, here: Path) -> Iterator[Targ
     target.restart = start
     try:
         start()
+        with contextlib.suppress(Ending):  # the cases say what it is like
+            asyncio.run(target.greeted(_STARTED_S))
         yield target
     finally:
         for process in processes:
