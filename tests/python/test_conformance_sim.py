@@ -45,7 +45,7 @@ async def interrupts(t):
     await t.sleep(99)
 
 sys.stderr = sys.stdout
-words = ["--target", "sim", "--case", "made", "--case", "publish"]
+words = ["--target", "sim", "--case", "made", "--case", "publish", *sys.argv[1:]]
 print(command.main(words, standalone_mode=False))
 """
 
@@ -174,6 +174,15 @@ def test_an_interrupt_leaves_what_there_was() -> None:
         ran = attempt(pairs, target, Settings(target.times))
     assert ran.interrupted
     assert [one.verdict for one in ran.outcomes] == [Verdict.PASS, Verdict.NOT_TESTED]
+
+
+def test_an_interrupted_proof_leaves_what_there_was(
+    in_process: Callable[..., str], tmp_path: Path
+) -> None:
+    said = in_process(INTERRUPTED.replace("sys.argv[1:]", f"['--prove', '--out', '{tmp_path}']"))
+    assert said.splitlines()[-2:] == ["interrupted: cases were not tried", "130"]
+    assert "Traceback" not in said
+    assert isinstance(json.loads((tmp_path / "proof.json").read_text()), list)
 
 
 def invoke(*words: str) -> int:

@@ -107,7 +107,7 @@ def test_a_folder_in_the_place_of_the_capture_is_one_line(tmp_path: Path) -> Non
 
 
 @contextlib.contextmanager
-def server(answer: bytes) -> Iterator[str]:
+def server(answer: bytes, heard: list[bytes] | None = None) -> Iterator[str]:
     """Says this to everybody, once it has heard something, and closes."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
@@ -115,7 +115,9 @@ def server(answer: bytes) -> Iterator[str]:
             with contextlib.suppress(OSError):
                 while True:
                     with listener.accept()[0] as connection:
-                        connection.recv(4096)
+                        said = connection.recv(4096)
+                        if heard is not None:
+                            heard.append(said)
                         connection.sendall(answer)
 
         thread = threading.Thread(target=serve, daemon=True)
@@ -138,6 +140,17 @@ def server(answer: bytes) -> Iterator[str]:
 def test_what_accepts_no_connect_is_one_line(scheme: str, answer: bytes, said: str) -> None:
     with server(answer) as address:
         assert said in refused("--target", f"{scheme}://{address}")
+
+
+def test_a_websocket_is_asked_for_at_its_port_and_with_a_nonce_of_its_own() -> None:
+    heard: list[bytes] = []
+    with server(b"HTTP/1.1 404 none\r\n\r\n", heard) as address:
+        for _ in range(2):
+            refused("--target", f"ws://{address}")
+    heads = [said.decode().split("\r\n") for said in heard]
+    assert all(f"Host: {address}" in head for head in heads)
+    keys = {line for head in heads for line in head if line.startswith("Sec-WebSocket-Key: ")}
+    assert len(keys) == 2
 
 
 def test_a_broker_that_is_started_and_asks_for_a_login_is_one_line(tmp_path: Path) -> None:

@@ -12,14 +12,31 @@ from typing import TypeVar
 from mqttlab.conformance.sabotage import Recipe
 from mqttlab.errors import UsageError
 
-__all__ = ["GROUP", "VERSIONS", "Case", "Statement", "case", "load", "statements"]
+__all__ = [
+    "GROUP",
+    "NAMES",
+    "VERSIONS",
+    "Case",
+    "Statement",
+    "case",
+    "key_of",
+    "load",
+    "statements",
+]
 
 GROUP = "mqttlab.conformance"
 VERSIONS = {"3.1.1": 4, "5.0": 5}
+"""Protocol levels by the names of versions."""
+NAMES = {level: name for name, level in VERSIONS.items()}
 _LEVELS = {"3.1.1": "3", "5.0": "5"}
 
 Run = Callable[..., Awaitable[None]]
 Function = TypeVar("Function", bound=Run)
+
+
+def key_of(level: int, id: str) -> str:
+    """ "3:MQTT-3.1.2-24": a statement of a version, by its id."""
+    return f"{_LEVELS[NAMES[level]]}:{id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +53,7 @@ class Statement:
     @property
     def key(self) -> str:
         """ "3:MQTT-3.1.2-24"."""
-        return f"{_LEVELS[self.version]}:{self.id}"
+        return key_of(VERSIONS[self.version], self.id)
 
     @property
     def section(self) -> str:
@@ -85,8 +102,12 @@ class Case:
 
     def ids(self, version: int) -> tuple[str, ...]:
         """The ids of its statements of a version."""
-        mark = "5:" if version == VERSIONS["5.0"] else "3:"
-        return tuple(key[2:] for key in self.keys if key.startswith(mark))
+        return tuple(key.partition(":")[2] for key in self.keys_in(version))
+
+    def keys_in(self, version: int) -> tuple[str, ...]:
+        """The keys of its statements of a version."""
+        mark = key_of(version, "")
+        return tuple(key for key in self.keys if key.startswith(mark))
 
     @property
     def section(self) -> str:

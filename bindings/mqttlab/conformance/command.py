@@ -17,7 +17,7 @@ from mqttlab.conformance.cases import VERSIONS, Case, load, statements
 from mqttlab.conformance.clients import SHIPPED, clients
 from mqttlab.conformance.profiles import profiled
 from mqttlab.conformance.proofs import show as show_proofs
-from mqttlab.conformance.prove import prove
+from mqttlab.conformance.prove import Proof, prove
 from mqttlab.conformance.runner import Settings, attempt
 from mqttlab.conformance.target import Target, serve
 from mqttlab.errors import UsageError
@@ -167,9 +167,14 @@ def main(
         if proving:
             if not client:
                 settings = replace(settings, at_once=_AT_ONCE_PROVING)
-            proofs = served.complete(prove(pairs, served, settings, others=others))
             words = " --prove --others" if others else " --prove"
-            return show_proofs(proofs, command + words, out, console)
+            proofs: list[Proof] = []
+            interrupted = False
+            try:
+                served.complete(prove(pairs, served, settings, others=others, into=proofs))
+            except KeyboardInterrupt:
+                interrupted = True
+            return show_proofs(proofs, command + words, out, console, interrupted)
         ran = attempt(pairs, served, settings)
         captures = (
             results.captures(ran.outcomes, out, _capture(name, out)) if out and not brief else {}
@@ -217,7 +222,7 @@ def _chosen(
         for level in levels
         if level in one.versions
         and (not named or any(_is(one, name, level) for name in named))
-        and (not section or any(_within(key, section) for key in _keys(one, level)))
+        and (not section or any(_within(key, section) for key in one.keys_in(level)))
     ]
     if not pairs:
         raise UsageError("--case, --section and --version leave no case; --list names them")
@@ -226,14 +231,8 @@ def _chosen(
 
 def _is(one: Case, name: str, level: int) -> bool:
     ids = one.ids(level)
-    mark = "5" if level == VERSIONS["5.0"] else "3"
     named = name in (one.name, one.name.partition(".")[0])
-    return named or name in ids or name in [f"{mark}:{id}" for id in ids]
-
-
-def _keys(one: Case, level: int) -> list[str]:
-    mark = "5" if level == VERSIONS["5.0"] else "3"
-    return [f"{mark}:{id}" for id in one.ids(level)]
+    return named or name in ids or name in one.keys_in(level)
 
 
 def _within(key: str, section: str) -> bool:

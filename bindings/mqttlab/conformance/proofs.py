@@ -14,14 +14,20 @@ from mqttlab.conformance import results
 from mqttlab.conformance.cases import VERSIONS
 from mqttlab.conformance.prove import Proof
 from mqttlab.conformance.verdicts import Verdict
-from mqttlab.exits import FINDINGS, NOT_APPLICABLE, OK
+from mqttlab.exits import FINDINGS, INTERRUPTED, NOT_APPLICABLE, OK
 
 __all__ = ["markdown", "show"]
 
 _MOST_OTHERS = 5  # cases that may turn red together; more ask for another sabotage
 
 
-def show(proofs: Sequence[Proof], command: str, out: Path | None, console: Console) -> int:
+def show(
+    proofs: Sequence[Proof],
+    command: str,
+    out: Path | None,
+    console: Console,
+    interrupted: bool = False,
+) -> int:
     """What stays green, what turns red with too many others; the exit code."""
     tried = [one for one in proofs if one.after]
     green = [one for one in tried if one.green]
@@ -44,6 +50,9 @@ def show(proofs: Sequence[Proof], command: str, out: Path | None, console: Conso
         rows = ",\n ".join(json.dumps(_row(one), ensure_ascii=False) for one in proofs)
         results.write_file(out, "proof.json", f"[\n {rows}\n]\n")
         results.write_file(out, "proof.md", markdown(proofs, command))
+    if interrupted:
+        console.print("interrupted: cases were not tried")
+        return INTERRUPTED
     if green or any(one.before in (Verdict.FAIL, Verdict.ERROR) for one in proofs):
         return FINDINGS
     return OK if tried else NOT_APPLICABLE

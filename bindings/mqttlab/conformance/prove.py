@@ -52,13 +52,16 @@ async def prove(
     *,
     others: bool,
     done: Callable[[str], None] = lambda _: None,
+    into: list[Proof] | None = None,
 ) -> list[Proof]:
     """First all cases as they are; then each that passes with its sabotage; with `others`, also
     each other case whose packets that sabotage would have touched. A case to which the target
-    gives no occasion is proved on one that its own `occasion` makes.
+    gives no occasion is proved on one that its own `occasion` makes. `into`: has the proofs as far
+    as they are, should the run be interrupted.
     """
     baseline = [one for one in await run(cases, target, settings) if one.trial]
-    proofs = [Proof(one.case, one.version, one.verdict) for one in baseline]
+    proofs = [] if into is None else into
+    proofs += [Proof(one.case, one.version, one.verdict) for one in baseline]
     by_name = {(one.case.name, one.version): one for one in proofs}
     gate, runs = asyncio.Semaphore(target.profile.get("at_once", settings.at_once)), 0
     alone = asyncio.Lock()

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mqttlab.conformance.cases import Case, statements
+from mqttlab.conformance.cases import NAMES, VERSIONS, Case, key_of, statements
 from mqttlab.conformance.client_trial import ClientTrial
 from mqttlab.conformance.sabotage import Sabotage
 from mqttlab.conformance.target import Target
@@ -29,7 +29,6 @@ _CLIENTS = 16  # where threads share them, one thread may hang, and the others s
 _TRIES = 4  # times patience: until it serves
 _PROBE = 36**3 - 1  # no case has this number
 _DIGITS = string.digits + string.ascii_lowercase
-_VERSION_NAMES = {4: "3.1.1", 5: "5.0"}
 
 
 @dataclass(frozen=True)
@@ -59,8 +58,7 @@ class Outcome:
     @property
     def keys(self) -> list[str]:
         """The statements that it judges."""
-        mark = "5:" if self.version == "5.0" else "3:"
-        return [key for key in self.case.keys if key.startswith(mark)]
+        return list(self.case.keys_in(VERSIONS[self.version]))
 
 
 @dataclass(frozen=True)
@@ -94,7 +92,7 @@ def attempt(cases: Sequence[tuple[Case, int]], target: Target, settings: Setting
         interrupted = True
         for index, (case, version) in enumerate(cases):
             if index not in outcomes:
-                name = _VERSION_NAMES[version]
+                name = NAMES[version]
                 outcomes[index] = Outcome(case, name, Verdict.NOT_TESTED, INTERRUPTED, 0.0)
         found = _in_order(outcomes)
     return Ran(found, ends[-1] - ends[0] if ends else 0.0, time.monotonic() - began, interrupted)
@@ -200,11 +198,10 @@ def _elsewhere(outcomes: Iterable[Outcome]) -> list[Outcome]:
     failed = {key for one in outcomes if one.verdict is Verdict.FAIL for key in one.keys}
     found: dict[str, Outcome] = {}
     for one in outcomes:
-        mark = "5" if one.version == "5.0" else "3"
         for fault in one.faults:
             if one.verdict is Verdict.FAIL and fault.text.partition(" ")[2] in one.observed:
                 continue  # this is what the case was looking for
-            key = f"{mark}:{fault.statement}"
+            key = key_of(VERSIONS[one.version], fault.statement)
             if key in statements() and key not in failed and key not in found:
                 case = replace(one.case, name=f"{one.case.name}.malformed", keys=(key,))
                 found[key] = replace(
@@ -226,7 +223,7 @@ async def run_one(
     sabotage: Sabotage | None = None,
 ) -> Outcome:
     """One case. `settings.token`: of this run and case."""
-    name = f"{case.name} {_VERSION_NAMES[version]}"
+    name = f"{case.name} {NAMES[version]}"
     outcome: Outcome = await target.at(name, _run_one(case, version, target, settings, sabotage))
     return outcome
 
@@ -264,7 +261,7 @@ async def _run_one(
         verdict, observed = Verdict.ERROR, str(error)
     except Exception as error:  # a case's own mistake must not end the run, and never look green
         verdict, observed = Verdict.ERROR, f"the case itself: {type(error).__name__}: {error}"
-    strength = case.strength_in(_VERSION_NAMES[version])
+    strength = case.strength_in(NAMES[version])
     departs = verdict is Verdict.FAIL and strength != "MUST" and not settings.strict
     if departs:
         verdict, observed = Verdict.PASS, f"departs from a {strength}: {observed}"
@@ -277,7 +274,7 @@ async def _run_one(
     if trial.crash:
         verdict, observed = Verdict.ERROR, trial.crash
     log = tuple(trial.log)
-    name = _VERSION_NAMES[version]
+    name = NAMES[version]
     faults = tuple(trial.faults)
     return Outcome(case, name, verdict, observed, seconds, log, faults, departs, trial)
 

@@ -350,8 +350,8 @@ def replay(
     """Would it have changed anything of links that were recorded? Frames that the peer sent are
     bytes, None is the end of the link.
     """
-    with contextlib.suppress(Exception):  # it was not made for packets such as these
-        for recorded, events in histories:
+    for recorded, events in histories:
+        with contextlib.suppress(Exception):  # it was not made for packets such as these
             _replay(sabotage, recorded, events)
     return sabotage.fired > 0
 

@@ -72,9 +72,15 @@ class Endpoint:
             raise UsageError(f"{where} {text!r}: write HOST:PORT, or an address with {known}")
         return cls(url.scheme, url.hostname, port or _SCHEMES[url.scheme], url.path or "/mqtt")
 
+    @property
+    def authority(self) -> str:
+        """HOST:PORT, as a URL has them."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
     def __str__(self) -> str:
         path = self.path if self.scheme.startswith("ws") else ""
-        return f"{self.scheme}://{self.host}:{self.port}{path}"
+        return f"{self.scheme}://{self.authority}{path}"
 
 
 @dataclass
@@ -103,7 +109,7 @@ class Target:
         """
         endpoint = self.endpoint(on)
         if endpoint.scheme.startswith("ws"):
-            socket_side = WebSocketClient(peer, endpoint.host, endpoint.path, seen)
+            socket_side = WebSocketClient(peer, endpoint.authority, endpoint.path, seen)
             await self._connect(lambda: socket_side, on)
             await socket_side.upgraded()
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import secrets
 from collections.abc import Callable
 from typing import Any, ClassVar, cast
 
@@ -108,7 +109,9 @@ class _WebSocket(asyncio.Protocol, asyncio.Transport):
         self.write_frame(BINARY, bytes(data))
 
     def write_frame(self, opcode: int, payload: bytes, *, final: bool = True) -> None:
-        """One frame; a client masks it by zeros: legal, and a capture of it can be read."""
+        """One frame; a client's mask is zeros, so that a capture of it can be read: a knowing
+        departure from RFC 6455, 5.3, which wants one that nobody can foresee.
+        """
         size = len(payload)
         masked = 0x80 if self._masks else 0
         if size < 126:
@@ -154,7 +157,7 @@ class WebSocketClient(_WebSocket):
     def __init__(self, inner: asyncio.Protocol, host: str, path: str, *seen: Any) -> None:
         super().__init__(inner, *seen)
         self._host, self._path = host, path
-        self._key = base64.b64encode(b"mqttlab-conforms")
+        self._key = base64.b64encode(secrets.token_bytes(16))  # of the run's seed in virtual time
         self._open: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.status = 0
 
