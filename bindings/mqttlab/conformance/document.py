@@ -96,8 +96,9 @@ def _statement(row: Statement, end: str, outcomes: Iterable[Outcome]) -> dict[st
         found["reason"] = _why_not(row, end)
         if row.seen_from(end):
             found["verdict"] = Verdict.NOT_TESTED.value
-    elif verdict is not Verdict.PASS:
-        reasons = dict.fromkeys(one.observed for one in here if one.verdict is verdict)
+    else:
+        telling = [one for one in here if one.departs or one.verdict is not Verdict.PASS]
+        reasons = dict.fromkeys(one.observed for one in telling if one.verdict is verdict)
         found["reason"] = "; ".join(reasons)
     return found
 
@@ -147,6 +148,7 @@ def _case(
         "sabotage": one.case.sabotage.text,
         "verdict": one.verdict.value,
         "observed": one.observed,
+        **({"departs": True} if one.departs else {}),
         "took_s": round(one.seconds, 3),
         "repeat": f"{command} --version {one.version} --case {one.case.name}",
         **({"pcap": capture} if capture else {}),

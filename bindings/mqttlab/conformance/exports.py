@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.etree import ElementTree
 
@@ -65,15 +65,17 @@ def markdown(document: Mapping[str, Any]) -> str:
         numbers = [str(found[key]) for key in ("listed", "seen_from_here", "exercised")]
         lines.append(f"| {version} | {' | '.join([*numbers, *counts])} |")
     for verdict in (Verdict.FAIL, Verdict.ERROR, Verdict.NOT_TESTED, Verdict.NOT_CLAIMED):
-        lines += _section(document, verdict)
+        cases = [one for one in document["cases"] if one["verdict"] == verdict]
+        lines += _section(verdict.value.capitalize(), cases)
+    departing = [one for one in document["cases"] if one.get("departs")]
+    lines += _section("Pass, and departs from what is only recommended", departing)
     return "\n".join(lines) + "\n"
 
 
-def _section(document: Mapping[str, Any], verdict: Verdict) -> list[str]:
-    cases = [one for one in document["cases"] if one["verdict"] == verdict]
+def _section(title: str, cases: Sequence[Mapping[str, Any]]) -> list[str]:
     if not cases:
         return []
-    lines = ["", f"## {verdict.value.capitalize()}", ""]
+    lines = ["", f"## {title}", ""]
     lines += ["| case | statements | expected | observed |", "| --- | --- | --- | --- |"]
     for one in cases:
         keys = ", ".join(one["statements"])

@@ -37,7 +37,8 @@ def show(found: dict[str, Any], wall_s: float, out: Path | None, console: Consol
     console.print(table)
     wrong = (Verdict.FAIL, Verdict.ERROR, Verdict.NOT_TESTED)
     for one in found["cases"]:
-        if one["verdict"] in wrong and one["observed"] != INTERRUPTED:
+        told = one["verdict"] in wrong and one["observed"] != INTERRUPTED
+        if told or one.get("departs"):
             keys = " ".join(one["statements"])
             console.print(
                 f"{one['verdict']}: {one['name']} ({keys}): {one['observed']}", markup=False

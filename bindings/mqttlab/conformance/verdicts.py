@@ -23,7 +23,7 @@ __all__ = [
 
 
 class Verdict(StrEnum):
-    """In the order of weight: a statement has the last of its cases' verdicts."""
+    """What a case can come to; `document.WEIGHT` says which of its cases' a statement has."""
 
     PASS = "pass"
     NOT_OBSERVABLE = "not observable"
