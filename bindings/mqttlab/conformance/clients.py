@@ -12,6 +12,7 @@ import shlex
 import shutil
 import signal
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -49,7 +50,7 @@ SHIPPED = {
 """Commands of the drivers that come with this package, by the names that --client takes."""
 
 
-class Driver:
+class Driver(ABC):
     """A driver that runs: orders to it, events of it."""
 
     def __init__(self, trial: ClientTrial) -> None:
@@ -65,12 +66,13 @@ class Driver:
         self._trial.ordered(order)
         self._hand(order)
 
+    @abstractmethod
     def _hand(self, order: dict[str, Any]) -> None:
-        raise NotImplementedError
+        """Passes an order on."""
 
+    @abstractmethod
     async def stop(self) -> None:
         """Tells it to quit, and sees that it does."""
-        raise NotImplementedError
 
     def tell(self, event: str, **fields: Any) -> None:
         """What it says."""

@@ -6,6 +6,7 @@ Plain asyncio (a Protocol): it runs on any event loop.
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -22,7 +23,7 @@ Where = Callable[[Packet], object]
 _ANSWER = {1: "PUBACK", 2: "PUBREC"}
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.Protocol, ABC):
     """One connection with the target; its other end keeps to nothing by itself.
 
     Verbs that begin with what a case expects (`expect`, `dropped`, `nothing`) judge: they end the
@@ -261,9 +262,9 @@ class Connection(asyncio.Protocol):
 
     # Preparing and ending.
 
+    @abstractmethod
     async def barrier(self) -> None:
         """Returns once what was sent before has been read."""
-        raise NotImplementedError
 
     async def answered(self) -> None:
         """Something has come that no verb has taken, or the connection has ended."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -55,7 +56,7 @@ class Fault:
 
 
 @dataclass
-class BaseTrial:
+class BaseTrial(ABC):
     """What a case gets, whatever it judges. Names are unique per run and case, so that cases can
     run side by side.
     """
@@ -77,9 +78,9 @@ class BaseTrial:
     crash: str = ""  # what the target died of, or its driver
     addresses: set[tuple[str, int]] = field(default_factory=set)  # clients' ends of connections
 
+    @abstractmethod
     async def tidy(self) -> None:
         """Leaves nothing behind on the target."""
-        raise NotImplementedError
 
     @property
     def v5(self) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import hashlib
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar, cast
 
@@ -18,7 +19,7 @@ _MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _UPGRADE_S = 5.0
 
 
-class _WebSocket(asyncio.Protocol, asyncio.Transport):
+class _WebSocket(asyncio.Protocol, asyncio.Transport, ABC):
     """A protocol for the TCP or TLS side, and the transport of the MQTT side."""
 
     _masks: ClassVar[bytes]
@@ -60,9 +61,9 @@ class _WebSocket(asyncio.Protocol, asyncio.Transport):
         """See asyncio.Protocol."""
         self._inner.connection_lost(error)
 
+    @abstractmethod
     def _opened(self) -> bool:
         """What has come makes the upgrade complete."""
-        raise NotImplementedError
 
     def _head(self) -> str:
         """The first line of the other end's head, whose headers are kept; "" if it has not all
