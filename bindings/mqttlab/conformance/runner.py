@@ -145,22 +145,24 @@ async def _again(
     """After a crash or a hang: what it may have been, each against a target that serves; those
     that passed last. If no case does it alone, those that it ended stay errors.
     """
-    assert target.restart
     if not (lost := await _lost(*cases[0], target, settings)):
         return
     last = replace(outcomes[len(cases) - 1], verdict=Verdict.ERROR, observed=lost)
     ended = {i: one for i, one in outcomes.items() if one.verdict is Verdict.ERROR}
+
+    async def ends_it(index: int) -> bool:
+        nonlocal lost
+        if lost and target.restart:
+            await asyncio.to_thread(target.restart)
+            await _serving(cases, target, settings)
+        await one(index)
+        if lost := await _lost(*cases[index], target, settings):
+            outcomes[index] = replace(outcomes[index], verdict=Verdict.ERROR, observed=lost)
+        return bool(lost)
+
     for passed in (False, True):
-        found = False
-        for index in [i for i, o in outcomes.items() if (o.verdict is Verdict.PASS) is passed]:
-            if lost:
-                await asyncio.to_thread(target.restart)
-                await _serving(cases, target, settings)
-            await one(index)
-            if lost := await _lost(*cases[index], target, settings):
-                outcomes[index] = replace(outcomes[index], verdict=Verdict.ERROR, observed=lost)
-                found = True
-        if found:
+        suspects = [i for i, o in outcomes.items() if (o.verdict is Verdict.PASS) is passed]
+        if any([await ends_it(index) for index in suspects]):  # all of them: each has its verdict
             return
     outcomes |= ended or {len(cases) - 1: last}
 
@@ -268,7 +270,7 @@ async def _run_one(
     if trial.broken:
         verdict, observed = Verdict.ERROR, f"the sabotage itself: {trial.broken!r}"
     seconds = trial.now - trial.began
-    addresses = set(trial.addresses)
+    addresses = set(trial.addresses)  # what tidies up connects as well, and is not the case's
     await _tidied(trial)
     trial.addresses = addresses
     if trial.crash:

@@ -30,6 +30,7 @@ __all__ = [
     "never_sends",
     "outgoing",
     "refuses",
+    "told_once",
 ]
 
 
@@ -124,6 +125,14 @@ def holds_open() -> Recipe:
 def _ends(codes: tuple[int, ...]) -> str:
     named = " or ".join(f"0x{code:02X}" for code in codes)
     return f"the client closes; in 5.0 it may say {named} before"
+
+
+async def told_once(t: ClientTrial, peer: Served, name: str, packet_id: int) -> None:
+    """PUBREL ends a delivery of QoS 2, and the application has got that message once."""
+    peer.send("PUBREL", packet_id=packet_id)
+    await peer.expect("PUBCOMP", packet_id=packet_id)
+    told = await t.messages(t.topic(name))
+    check(len(told) == 1, f"told {len(told)} times")
 
 
 Order = Callable[[ClientTrial], int]

@@ -17,7 +17,7 @@ from mqttlab.conformance import (
 )
 from mqttlab.conformance.sabotage import Where
 
-from .common import case, drops_later
+from .common import case, drops_later, told_once
 
 # As sender.
 
@@ -303,10 +303,7 @@ async def once(t: ClientTrial) -> None:
     for dup in (False, True):
         peer.send("PUBLISH", topic=t.topic("once"), qos=2, packet_id=80, payload=b"once", dup=dup)
         await peer.expect("PUBREC", packet_id=80)
-    peer.send("PUBREL", packet_id=80)
-    await peer.expect("PUBCOMP", packet_id=80)
-    told = await t.messages(t.topic("once"))
-    check(len(told) == 1, f"told {len(told)} times")
+    await told_once(t, peer, "once", 80)
 
 
 @case(

@@ -18,7 +18,7 @@ from mqttlab.conformance import (
 )
 from mqttlab.conformance.sabotage import Where
 
-from .common import case
+from .common import case, told_once
 
 
 async def _cut(
@@ -198,10 +198,7 @@ async def received_once(t: ClientTrial) -> None:
     peer = await t.reconnect(acks=False)
     peer.send("PUBLISH", dup=True, **fields)
     await peer.expect("PUBREC", packet_id=95)
-    peer.send("PUBREL", packet_id=95)
-    await peer.expect("PUBCOMP", packet_id=95)
-    told = await t.messages(t.topic("once"))
-    check(len(told) == 1, f"told {len(told)} times")
+    await told_once(t, peer, "once", 95)
 
 
 @case(
