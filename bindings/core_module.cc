@@ -101,6 +101,7 @@ PYBIND11_MODULE(_core, m) {
   m.attr("drop_reasons") =
       names_of<trace::DropReason>(static_cast<int>(trace::DropReason::expired) + 1);
   m.attr("deaths") = names_of<trace::Death>(static_cast<int>(trace::Death::silent) + 1);
+  m.attr("store_fates") = names_of<trace::StoreFate>(static_cast<int>(trace::StoreFate::torn) + 1);
   m.attr("packets") = packet_names();
 }
 

@@ -12,6 +12,7 @@ event_bytes: int
 kinds: list[str]
 drop_reasons: list[str]
 deaths: list[str]
+store_fates: list[str]
 packets: list[str]
 
 def describe(frame: bytes, from_client: bool = True, version: int = 4) -> str:

@@ -22,6 +22,7 @@ __all__ = [
     "End",
     "Kind",
     "Packet",
+    "StoreFate",
 ]
 
 
@@ -47,6 +48,12 @@ class Kind(IntEnum):
     LINK_UP = 13
     DIED = 14  # the actor's client process is gone; code: Death
     PHASE = 15  # text: the phase's name; after "settle" there are no faults
+    FAULT = 16  # text: what is done on purpose, and to which actor; a connection, if to one
+    FAULT_OVER = 17  # the same; from here on it has no effect
+    CRASHED = 18  # this end's process is gone and may come back; code: StoreFate
+    RESTARTED = 19  # it is back, with what its store has
+    PAUSED = 20  # this end's process does not run: no bytes, no timers
+    WENT_ON = 21  # it runs again
 
 
 class End(IntEnum):
@@ -105,6 +112,14 @@ class Death(IntEnum):
     FIN = 0
     RESET = 1
     SILENT = 2
+
+
+class StoreFate(IntEnum):
+    """What a process that crashed finds in its store when it is back."""
+
+    KEPT = 0  # all that it wrote
+    LOST = 1  # nothing
+    TORN = 2  # what it had synced; of what it wrote later a part, its last record cut
 
 
 class Direction(IntEnum):

@@ -116,6 +116,12 @@ void Oracle::State::on(const Event& event) {
     case Kind::publish_refused:
     case Kind::link_down:
     case Kind::link_up:
+    case Kind::fault:
+    case Kind::fault_over:
+    case Kind::crashed:
+    case Kind::restarted:
+    case Kind::paused:
+    case Kind::went_on:
       break;
   }
   ++model.event_index;

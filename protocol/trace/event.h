@@ -39,8 +39,15 @@ enum class Kind : std::uint8_t {
   link_up,  ///< the actor's access link, by fault or cycle
   died,     ///< the actor's client process is gone; code: Death
   phase,    ///< text: its name, e.g. "settle"; everything after it runs without faults
+  fault,    ///< text: what is done on purpose, in words; the actor that it befalls; the connection,
+            ///< if it befalls one
+  fault_over,  ///< the same; from here on it has no effect
+  crashed,     ///< this end's process is gone and may come back; code: StoreFate
+  restarted,   ///< it is back, with what its store has
+  paused,      ///< this end's process does not run: no bytes read or written, no timers
+  went_on,     ///< it runs again
 };
-inline constexpr int kinds = static_cast<int>(Kind::phase) + 1;
+inline constexpr int kinds = static_cast<int>(Kind::went_on) + 1;
 [[nodiscard]] std::string_view name(Kind kind);
 
 enum class End : std::uint8_t { client, broker };
@@ -58,6 +65,13 @@ enum class DropReason : std::uint8_t {
 [[nodiscard]] std::string_view name(DropReason reason);
 enum class Death : std::uint8_t { fin, reset, silent };
 [[nodiscard]] std::string_view name(Death death);
+/// What a process that crashed finds in its store when it is back.
+enum class StoreFate : std::uint8_t {
+  kept,  ///< all that it wrote
+  lost,  ///< nothing
+  torn,  ///< what it had synced; of what it wrote later a part, its last record cut
+};
+[[nodiscard]] std::string_view name(StoreFate fate);
 
 /// One event; 48 bytes, so that millions fit. Fields that a kind does not use are 0.
 struct Event {

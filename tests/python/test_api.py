@@ -247,6 +247,7 @@ def test_the_layout_of_an_event_is_the_compilers() -> None:
         (trace.Kind, _core.kinds),
         (trace.DropReason, _core.drop_reasons),
         (trace.Death, _core.deaths),
+        (trace.StoreFate, _core.store_fates),
         (trace.Packet, _core.packets),
     ],
 )

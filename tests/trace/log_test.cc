@@ -287,6 +287,7 @@ TEST(Names, EveryKindReasonAndDeathHasOne) {
   EXPECT_EQ(name(static_cast<Kind>(kinds)), "?");
   EXPECT_EQ(name(DropReason::retained_limit), "retained_limit");
   EXPECT_EQ(name(Death::silent), "silent");
+  EXPECT_EQ(name(StoreFate::torn), "torn");
 }
 
 }  // namespace
