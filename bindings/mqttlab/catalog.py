@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 
 from mqttlab.errors import Error, UsageError
-from mqttlab.parameters import Scenario, until_of
+from mqttlab.parameters import NUMBER, Scenario, mark_of
 
 __all__ = ["ScenarioFileError", "installed", "load"]
 
@@ -29,7 +29,7 @@ def installed() -> dict[str, metadata.EntryPoint]:
 
 
 def load(name: str) -> Scenario:
-    """A scenario by its installed name, or from a file: "field_trial", "my.py", "my.py:other".
+    """A scenario by its installed name or number ("S03"), or from a file: "my.py", "my.py:other".
 
     In a file, the scenario is the function named after ":", else `scenario`, else the one
     decorated with @mqttlab.scenario. Errors: UsageError if there is none; ScenarioFileError if
@@ -39,11 +39,20 @@ def load(name: str) -> Scenario:
     if path.endswith(".py"):
         return _pick(_execute(Path(path)), path, function)
     points = installed()
-    if name not in points:
-        known = ", ".join(points) or "none is installed"
-        raise UsageError(f"scenario: unknown {name!r}; known are {known}; a file must end in .py")
-    loaded = points[name].load()
-    return loaded if callable(loaded) else _pick(loaded, name, "")
+    if name in points:
+        return _loaded(points[name])
+    if NUMBER.fullmatch(name):
+        for scenario in map(_loaded, points.values()):
+            mark = mark_of(scenario)
+            if mark and mark.number == name:
+                return scenario
+    known = ", ".join(points) or "none is installed"
+    raise UsageError(f"scenario: unknown {name!r}; known are {known}; a file must end in .py")
+
+
+def _loaded(point: metadata.EntryPoint) -> Scenario:
+    found = point.load()
+    return typing.cast(Scenario, found) if callable(found) else _pick(found, point.name, "")
 
 
 def _execute(path: Path) -> types.ModuleType:
@@ -75,7 +84,7 @@ def _pick(module: types.ModuleType, where: str, name: str) -> Scenario:
     named = getattr(module, "scenario", None)
     if inspect.iscoroutinefunction(named):
         return typing.cast(Scenario, named)
-    marked = [one for one in vars(module).values() if callable(one) and until_of(one) is not None]
+    marked = [one for one in vars(module).values() if callable(one) and mark_of(one)]
     if len(marked) != 1:
         raise UsageError(
             f"scenario: {where} has {len(marked)} functions decorated with @mqttlab.scenario and "

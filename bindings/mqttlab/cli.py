@@ -10,13 +10,11 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
 import click
 from rich.console import Console
-from rich.table import Table
 
 import mqttlab
 from mqttlab import catalog, run_command
@@ -79,66 +77,18 @@ def _commands() -> None:
 
 @_commands.command("list")
 def _list() -> None:
-    """Name the installed scenarios, with their parameters."""
-    from mqttlab.parameters import parameters, until_of
+    """Name the installed scenarios: number, name, what each shows, parameters."""
+    from mqttlab import listing
 
-    console = _console()
-    for name in catalog.installed():
-        function = catalog.load(name)
-        console.print(f"[bold]{name}[/]  {_claim(function)}", highlight=False)
-        grid = Table.grid(padding=(0, 2))
-        for parameter in parameters(function).values():
-            default = "required" if parameter.required else _default(parameter.default)
-            grid.add_row("", f"--set {parameter.name}=", parameter.kind.__name__, default)
-        grid.add_row("", "--until", "Duration", str(until_of(function) or "required"))
-        console.print(grid)
-
-
-def _claim(function: Callable[..., object]) -> str:
-    """The first line of a scenario's docstring."""
-    return (function.__doc__ or "").strip().partition("\n")[0]
-
-
-def _default(value: object) -> str:
-    if value is None:
-        return "none"
-    return f"{float(value):g} s" if isinstance(value, mqttlab.Duration) else str(value)
+    listing.scenarios(_console())
 
 
 @_commands.command("links")
 def _links() -> None:
     """Print the named link profiles and where their numbers come from."""
-    console = _console()
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("profile", "", "rate", "delay", "jitter", "loss", "bursts", "queue"):
-        numeric = column not in ("profile", "", "bursts")
-        table.add_column(column, justify="right" if numeric else "left", no_wrap=True)
-    profiles = mqttlab.profiles()
-    for name, profile in profiles.items():
-        description = profile.link.describe()
-        for label in ("up", "down"):
-            table.add_row(name if label == "up" else "", label, *_direction(description[label]))
-    console.print(table)
-    console.print()
-    for name, profile in profiles.items():
-        console.print(f"[bold]{name}[/]: {profile.source}", highlight=False)
+    from mqttlab import listing
 
-
-def _direction(direction: object) -> tuple[str, ...]:
-    """One direction of a link, each value with its unit."""
-    assert isinstance(direction, Mapping)
-    burst = direction["burst"]
-    return (
-        f"{direction['rate_bps'] / 1e3:g} kbit/s" if direction["rate_bps"] else "unlimited",
-        f"{direction['delay_s'] * 1e3:g} ms",
-        f"{direction['jitter_s'] * 1e3:g} ms",
-        f"{direction['loss'] * 100:g} %",
-        f"{burst['good_to_bad'] * 100:g} % in, {burst['bad_to_good'] * 100:g} % out, "
-        f"{burst['loss_bad'] * 100:g} % lost"
-        if burst
-        else "none",
-        f"{direction['queue_packets']} packets",
-    )
+    listing.links(_console())
 
 
 @_commands.command("run")
@@ -179,7 +129,7 @@ def _run(
     cafile: Path | None,
     out: Path | None,
 ) -> int:
-    """Run a scenario: judge it, write run.json, tables and report.html."""
+    """Run a scenario, by name, number or file: judge it, write run.json, tables, report.html."""
     from mqttlab.report import summary
 
     parameters = run_command.parameters_of(settings, devices)

@@ -7,9 +7,10 @@ command line are read.
 from __future__ import annotations
 
 import inspect
+import re
 import types
 import typing
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,11 +18,23 @@ from typing import Any, TypeVar
 from mqttlab import units
 from mqttlab.errors import UsageError
 
-__all__ = ["Parameter", "Scenario", "bind", "parameters", "scenario", "until_of"]
+__all__ = ["Mark", "NUMBER", "Parameter", "Scenario", "bind", "mark_of", "parameters", "scenario"]
 
 Scenario = Callable[..., Awaitable[object]]
 _S = TypeVar("_S", bound=Scenario)
 _TYPES = (int, float, str, bool, Path, units.Duration)
+
+NUMBER = re.compile(r"[A-Z]\d+")
+"""What a scenario's number looks like."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What @mqttlab.scenario said of a function."""
+
+    until: float | str
+    number: str | None = None
+    bugs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -35,20 +48,31 @@ class Parameter:
     required: bool
 
 
-def scenario(*, until: float | str) -> Callable[[_S], _S]:
-    """Decorator: how long a scenario runs unless `run(until=...)` says otherwise."""
+def scenario(
+    *, until: float | str, number: str | None = None, bugs: Sequence[str] = ()
+) -> Callable[[_S], _S]:
+    """Decorator: how long a scenario runs unless `run(until=...)` says otherwise.
+
+    `number`: a short name by which it is found as well: "S03". `bugs`: those it stands for, each
+    as an id or in words. Errors: UsageError.
+    """
     units.duration_ns(until, "scenario: until")
+    if number is not None and not (isinstance(number, str) and NUMBER.fullmatch(number)):
+        raise UsageError(f"scenario: number={number!r} must be a letter and digits, as in 'S03'")
+    if isinstance(bugs, str):
+        raise UsageError(f"scenario: bugs={bugs!r} must be a list: [{bugs!r}]")
+    known = Mark(until, number, tuple(units.text(bug, "scenario: bugs", least=1) for bug in bugs))
 
     def mark(function: _S) -> _S:
-        function.__mqttlab_until__ = until  # type: ignore[attr-defined]
+        function.__mqttlab_scenario__ = known  # type: ignore[attr-defined]
         return function
 
     return mark
 
 
-def until_of(function: Scenario) -> float | str | None:
+def mark_of(function: Scenario) -> Mark | None:
     """What the decorator said, or None."""
-    return getattr(function, "__mqttlab_until__", None)
+    return getattr(function, "__mqttlab_scenario__", None)
 
 
 def parameters(function: Scenario) -> dict[str, Parameter]:

@@ -23,7 +23,7 @@ from mqttlab.errors import NotApplicableError, UsageError
 from mqttlab.host import WorldHost
 from mqttlab.lab import Lab
 from mqttlab.loop import Ending, VirtualLoop
-from mqttlab.parameters import Scenario, bind, until_of
+from mqttlab.parameters import Scenario, bind, mark_of
 from mqttlab.result import NotApplicable, Result, Verdict, Violation
 from mqttlab.surroundings import surroundings
 from mqttlab.targets import Place
@@ -70,7 +70,8 @@ def run(
     """
     function = catalog.load(scenario) if isinstance(scenario, str) else scenario
     values = bind(function, {} if parameters is None else parameters)
-    limit = until if until is not None else until_of(function)
+    mark = mark_of(function)
+    limit = mark.until if until is None and mark else until
     if limit is None:
         raise UsageError(
             "run: until= is missing; give it, or decorate the scenario with "

@@ -8,13 +8,16 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass
+from importlib.metadata import EntryPoint
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 pytest.importorskip("mqttlab._sim")
 
-from mqttlab import bench, cli
+import mqttlab
+from mqttlab import bench, catalog, cli
 
 QUIET = """
 import asyncio, mqttlab
@@ -170,6 +173,40 @@ def test_list_names_scenarios_with_their_parameters(capsys: pytest.CaptureFixtur
     out = capsys.readouterr().out
     for word in ("field_trial", "devices=", "200", "trace=", "Path", "--until"):
         assert word in out
+
+
+def test_a_numbered_scenario_is_listed_first_and_found_by_its_number(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "zed.py").write_text(
+        QUIET.replace('until="1h"', 'until="1h", number="S07", bugs=["B16"]').replace(
+            "quiet(lab, *, wait: mqttlab.Duration = mqttlab.Duration(\"1s\"), count",
+            "zed(lab, *, wait",
+        ).replace("range(count)", "range(wait)").replace(
+            "    await lab.broker", '    """Nothing is lost.\n\n    More."""\n    await lab.broker'
+        )
+    )  # fmt: skip
+    monkeypatch.syspath_prepend(folder)
+    group = "mqttlab.scenarios"
+    points = [EntryPoint(name, name, group) for name in ("quiet", "zed")]
+    monkeypatch.setattr(catalog.metadata, "entry_points", lambda group: points)
+    assert run("list") == cli.OK
+    out = capsys.readouterr().out
+    assert out.startswith("S07  zed  Nothing is lost.\n")
+    assert "\nquiet" in out
+    assert run("run", "S07") == cli.OK
+    assert Path("out/S07/run.json").exists()
+    assert run("run", "S08") == cli.USAGE
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [({"number": "three"}, ["'three'", "'S03'"]), ({"bugs": "B11"}, ["'B11'", "list"])],
+)
+def test_a_wrong_mark_is_refused(given: dict[str, Any], words: list[str]) -> None:
+    with pytest.raises(mqttlab.UsageError) as refused:
+        mqttlab.scenario(until="1s", **given)
+    assert all(word in str(refused.value) for word in words)
 
 
 def test_links_prints_numbers_with_units_and_their_sources(

@@ -1,0 +1,80 @@
+"""What `mqttlab list` and `mqttlab links` print."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.table import Table
+
+from mqttlab import catalog
+from mqttlab.links import profiles as link_profiles
+from mqttlab.parameters import Mark, Scenario, mark_of, parameters
+from mqttlab.units import Duration
+
+__all__ = ["claim_of", "links", "scenarios"]
+
+
+def scenarios(console: Console) -> None:
+    """The installed scenarios with their claims and parameters: by number, the others after."""
+    found = [(name, catalog.load(name)) for name in catalog.installed()]
+    found.sort(key=lambda one: (_mark(one[1]).number is None, _mark(one[1]).number, one[0]))
+    for name, function in found:
+        mark = _mark(function)
+        number = f"{mark.number}  " if mark.number else ""
+        console.print(f"{number}[bold]{name}[/]  {claim_of(function)}", highlight=False)
+        grid = Table.grid(padding=(0, 2))
+        for parameter in parameters(function).values():
+            default = "required" if parameter.required else _default(parameter.default)
+            grid.add_row("", f"--set {parameter.name}=", parameter.kind.__name__, default)
+        grid.add_row("", "--until", "Duration", str(mark.until or "required"))
+        console.print(grid)
+
+
+def _mark(function: Scenario) -> Mark:
+    return mark_of(function) or Mark("")
+
+
+def claim_of(function: Scenario) -> str:
+    """The first line of a scenario's docstring."""
+    return (function.__doc__ or "").strip().partition("\n")[0]
+
+
+def _default(value: object) -> str:
+    if value is None:
+        return "none"
+    return f"{float(value):g} s" if isinstance(value, Duration) else str(value)
+
+
+def links(console: Console) -> None:
+    """The named link profiles and where their numbers come from."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("profile", "", "rate", "delay", "jitter", "loss", "bursts", "queue"):
+        numeric = column not in ("profile", "", "bursts")
+        table.add_column(column, justify="right" if numeric else "left", no_wrap=True)
+    profiles = link_profiles()
+    for name, profile in profiles.items():
+        description = profile.link.describe()
+        for label in ("up", "down"):
+            table.add_row(name if label == "up" else "", label, *_direction(description[label]))
+    console.print(table)
+    console.print()
+    for name, profile in profiles.items():
+        console.print(f"[bold]{name}[/]: {profile.source}", highlight=False)
+
+
+def _direction(direction: object) -> tuple[str, ...]:
+    """One direction of a link, each value with its unit."""
+    assert isinstance(direction, Mapping)
+    burst = direction["burst"]
+    return (
+        f"{direction['rate_bps'] / 1e3:g} kbit/s" if direction["rate_bps"] else "unlimited",
+        f"{direction['delay_s'] * 1e3:g} ms",
+        f"{direction['jitter_s'] * 1e3:g} ms",
+        f"{direction['loss'] * 100:g} %",
+        f"{burst['good_to_bad'] * 100:g} % in, {burst['bad_to_good'] * 100:g} % out, "
+        f"{burst['loss_bad'] * 100:g} % lost"
+        if burst
+        else "none",
+        f"{direction['queue_packets']} packets",
+    )
