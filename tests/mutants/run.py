@@ -61,6 +61,10 @@ class Mutant:
     seeds: str = "1-200"
     survives: str = ""
     cuts: list[str] = field(default_factory=list)
+    scenario: str = ""
+    """The one that stands for the fault (scenarios.py), and by which invariants it shows it there,
+    if not by the `expected` ones."""
+    shows: list[str] = field(default_factory=list)
 
     @property
     def overlay(self) -> Path:
@@ -119,6 +123,12 @@ def includes(file: str) -> set[str]:
     return found
 
 
+def patched_files(mutant: Mutant) -> set[str]:
+    """Names of the files that a patch changes, from the tree's root."""
+    text = (HERE / mutant.patch).read_text()
+    return set(re.findall(r"^\+\+\+ b/(\S+)", text, re.MULTILINE))
+
+
 def prepare(mutant: Mutant, program: str) -> tuple[set[str], str]:
     """Fills the overlay with patched files; returns their names, and what went wrong, if so."""
     shutil.rmtree(mutant.overlay / "protocol", ignore_errors=True)
@@ -126,7 +136,7 @@ def prepare(mutant: Mutant, program: str) -> tuple[set[str], str]:
     patch = HERE / mutant.patch
     if not patch.exists():
         return set(), f"{patch.relative_to(ROOT)} is not there"
-    patched = set(re.findall(r"^\+\+\+ b/(\S+)", patch.read_text(), re.MULTILINE))
+    patched = patched_files(mutant)
     if not patched:
         return set(), f"{mutant.patch} changes no file"
     for name in patched:
