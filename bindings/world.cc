@@ -1,5 +1,6 @@
 #include "bindings/world.h"
 
+#include <pybind11/functional.h>
 #include <pybind11/native_enum.h>
 #include <pybind11/stl.h>
 
@@ -59,6 +60,12 @@ std::optional<AccessDelays> delays(const std::optional<std::array<Time, 3>>& giv
   if (!given) return std::nullopt;
   const auto delay = [](Time time) { return time < 0 ? never : time; };
   return AccessDelays{delay((*given)[0]), delay((*given)[1]), delay((*given)[2])};
+}
+
+Cut cut(const std::string& how) {
+  for (const auto one : {Cut::reset, Cut::fin, Cut::half_open, Cut::silent})
+    if (mqttlab::name(one) == how) return one;
+  throw std::invalid_argument("cut: '" + how + "' is none of reset, fin, half-open, silent");
 }
 
 using Call = std::variant<Token, Misuse>;
@@ -291,6 +298,14 @@ void bind_world(py::module_& m) {
            [](LabWorld& lab, ClientId client) { return lab.world().client(client).connected(); })
       .def("set_link",
            [](LabWorld& lab, DeviceId device, bool up) { lab.world().set_link(device, up); })
+      .def("at", [](LabWorld& lab, Time when,
+                    std::function<void()> what) { lab.world().at(when, std::move(what)); })
+      .def("interrupt", [](LabWorld& lab) { lab.world().interrupt(); })
+      .def("cut", [](LabWorld& lab, DeviceId device, const std::string& how,
+                     std::uint32_t connection) { lab.world().cut(device, cut(how), connection); })
+      .def("fault",
+           [](LabWorld& lab, trace::Actor actor, const std::string& what, std::uint32_t connection,
+              bool over) { lab.world().fault(actor, what, connection, over); })
       .def("stop_cycles", [](LabWorld& lab) { lab.world().stop_cycles(); })
       .def("set_loss_free", [](LabWorld& lab) { lab.world().set_loss_free(); })
       .def("die", [](LabWorld& lab, DeviceId device,

@@ -7,6 +7,15 @@
 #include <vector>
 
 namespace mqttlab::sim {
+namespace {
+
+std::optional<Segment> segment_of(const ns3::Ptr<ns3::Packet>& packet) {
+  const Head head(packet);
+  return Segment::read(head.bytes(), packet->GetSize());
+}
+
+}  // namespace
+
 Head::Head(const ns3::Ptr<ns3::Packet>& packet)
     : size(packet->CopyData(data.data(), static_cast<std::uint32_t>(data.size()))) {}
 
@@ -30,7 +39,7 @@ void AccessLink::offer(Way way, ns3::Ptr<ns3::Packet> packet, std::uint16_t prot
   half.meter.offered(segment, bytes);
   if (writer_ != nullptr && side_ == CaptureSide::sender) record(packet);
   DirectionCounters& counters = half.meter.counters;
-  if (!up_) {
+  if (!up_ || is_severed(way, segment)) {
     ++counters.lost_down;
     return;
   }
@@ -56,13 +65,18 @@ void AccessLink::offer(Way way, ns3::Ptr<ns3::Packet> packet, std::uint16_t prot
 
 void AccessLink::arrive(Way way, ns3::Ptr<ns3::Packet> packet, std::uint16_t protocol) {
   Half& half = halves_[static_cast<std::size_t>(way)];
-  if (!up_) {
+  if (!up_ || (!severed_.empty() && is_severed(way, segment_of(packet)))) {
     ++half.meter.counters.lost_down;
     return;
   }
   ++half.meter.counters.delivered;
   if (writer_ != nullptr && side_ == CaptureSide::receiver) record(packet);
   half.out->arrived(packet, protocol);
+}
+
+bool AccessLink::is_severed(Way way, const std::optional<Segment>& segment) const {
+  if (severed_.empty() || !segment) return false;
+  return severed_.contains(way == Way::up ? segment->source_port : segment->destination_port);
 }
 
 void AccessLink::record(const ns3::Ptr<ns3::Packet>& packet) {

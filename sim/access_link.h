@@ -5,6 +5,8 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
+#include <set>
 #include <string>
 
 #include "protocol/link/link.h"
@@ -34,6 +36,9 @@ class AccessLink {
   void set_up(bool up) { up_ = up; }
   [[nodiscard]] bool is_up() const { return up_; }
   void lose_nothing();
+  /// From now on no segment of the connection that has this port at the device passes or arrives.
+  void sever(std::uint16_t port) { severed_.insert(port); }
+  void join(std::uint16_t port) { severed_.erase(port); }  ///< a new connection has it
   [[nodiscard]] const DirectionCounters& counters(Way way) const;
 
  private:
@@ -43,10 +48,12 @@ class AccessLink {
     ns3::Ptr<Port> out;
   };
   void arrive(Way way, ns3::Ptr<ns3::Packet> packet, std::uint16_t protocol);
+  [[nodiscard]] bool is_severed(Way way, const std::optional<Segment>& segment) const;
   void record(const ns3::Ptr<ns3::Packet>& packet);
 
   std::array<Half, 2> halves_;
   bool up_ = true;
+  std::set<std::uint16_t> severed_;
   PcapWriter* writer_ = nullptr;
   CaptureSide side_ = CaptureSide::receiver;
 };

@@ -71,8 +71,9 @@ WorldConfig Baseline::world(const BaselineConfig& config) {
 }
 
 Baseline::Baseline(const BaselineConfig& config) : config_(config), network_(world(config)) {
-  network_.serve(port_of(over::tcp),
-                 [this](const Arrival& arrival) { accepted(arrival.socket, arrival.connection); });
+  network_.serve(port_of(over::tcp), [this](const Arrival& arrival) {
+    accepted(arrival.socket, arrival.wire->connection());
+  });
   ends_.resize(config.devices + 1);
   for (DeviceIndex device = 0; device <= config.devices; ++device) {
     network_.add_device("device-" + std::to_string(device), config.link);
@@ -93,7 +94,7 @@ void Baseline::dial(DeviceIndex device) {
     ends_[device] = std::make_unique<Counter>(dial.socket, config_.answer_bytes, [] {});
     return;
   }
-  receiver_connection_ = dial.connection;
+  receiver_connection_ = dial.connection();
   ends_[device] = std::make_unique<Counter>(dial.socket, config_.publish_bytes, [this] {
     ++messages_;
     ends_[receiver]->send(config_.answer_bytes);

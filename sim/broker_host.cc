@@ -22,11 +22,11 @@ BrokerHost::BrokerHost(Network& network, const Security& security, BrokerConfig 
 }
 
 void BrokerHost::accepted(const Arrival& arrival, Transport transport) {
-  const std::uint32_t number = arrival.connection;
+  const std::uint32_t number = arrival.wire->connection();
   if (number >= connections_.size()) connections_.resize(number + 1);
-  connections_[number] = {
-      std::make_unique<Stream>(arrival.socket, number, security_.server(transport), *this),
-      arrival.device};
+  connections_[number] = {std::make_unique<Stream>(arrival.socket, arrival.wire, trace::End::broker,
+                                                   security_.server(transport), *this),
+                          arrival.device};
   pump(number);
   settle();
 }

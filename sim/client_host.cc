@@ -97,7 +97,7 @@ void ClientHost::dial() {
   const Time patience = client_.config().connect_timeout;
   dial_until_ = patience < never - virtual_now() ? virtual_now() + patience : never;
   dialing_ = network_.dial(device_, port_of(transport_));
-  if (dialing_.connection == 0) {  // every local port is still in use
+  if (!dialing_.wire) {  // every local port is still in use
     client_.dial_failed(CloseCause::local, virtual_now());
     return;
   }
@@ -121,9 +121,10 @@ void ClientHost::drop_stream() {
 void ClientHost::connected(ns3::Ptr<ns3::Socket>) {
   if (dead_) return;
   const Dial dial = std::exchange(dialing_, {});
-  FilterPlan plan = security_.client(transport_, dial.connection);
+  FilterPlan plan = security_.client(transport_, dial.connection());
   if (own_tls_) plan.tls = own_tls_;
-  stream_ = std::make_unique<Stream>(dial.socket, dial.connection, std::move(plan), *this);
+  stream_ =
+      std::make_unique<Stream>(dial.socket, dial.wire, trace::End::client, std::move(plan), *this);
   settle();
 }
 

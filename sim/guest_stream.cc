@@ -44,7 +44,7 @@ GuestStream::GuestStream(Network& network, trace::Log& log, Place place, Tell te
       tell_(std::move(tell)),
       dialed_(true),
       alarm_([this] { work(); }) {
-  carry(arrival.socket, arrival.connection);
+  carry(arrival.socket, arrival.wire);
   alarm_.set(virtual_now());
 }
 
@@ -80,12 +80,12 @@ void GuestStream::await_drain(std::size_t low_bytes) {
   if (!over_) alarm_.set(virtual_now());
 }
 
-void GuestStream::carry(const ns3::Ptr<TcpSocket>& socket, std::uint32_t connection) {
+void GuestStream::carry(const ns3::Ptr<TcpSocket>& socket, std::shared_ptr<Wire> wire) {
   ns3::Address local, remote;
   socket->GetSockName(local);
   socket->GetPeerName(remote);
   ends_ = {address_of(local), address_of(remote)};
-  stream_ = std::make_unique<Stream>(socket, connection, FilterPlan{}, *this);
+  stream_ = std::make_unique<Stream>(socket, std::move(wire), end_, FilterPlan{}, *this);
 }
 
 trace::TappedPeer GuestStream::carried(Stream& stream, const Introduction&) {
@@ -119,7 +119,7 @@ void GuestStream::settle() {
 void GuestStream::dial() {
   dialed_ = true;
   dialing_ = network_.dial(place_.device, place_.port);
-  if (dialing_.connection == 0) return finish(CloseCause::local);  // every local port is in use
+  if (!dialing_.wire) return finish(CloseCause::local);  // every local port is in use
   const auto failed = ns3::MakeCallback(&GuestStream::not_connected, this);
   dialing_.socket->SetConnectCallback(ns3::MakeCallback(&GuestStream::connected, this), failed);
   dialing_.socket->SetCloseCallbacks(failed, failed);
@@ -128,7 +128,7 @@ void GuestStream::dial() {
 void GuestStream::connected(ns3::Ptr<ns3::Socket>) {
   if (death_) return;
   const Dial dial = std::exchange(dialing_, {});
-  carry(dial.socket, dial.connection);
+  carry(dial.socket, dial.wire);
   tell_(GuestNews::opened, {});
   settle();
 }

@@ -49,7 +49,7 @@ class GuestStream final : public StreamOwner {
   void active(Stream&) override { settle(); }
 
  private:
-  void carry(const ns3::Ptr<TcpSocket>& socket, std::uint32_t connection);
+  void carry(const ns3::Ptr<TcpSocket>& socket, std::shared_ptr<Wire> wire);
   void work();
   void settle();
   void dial();

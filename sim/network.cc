@@ -193,9 +193,13 @@ void Network::accept(ns3::Ptr<ns3::Socket> socket, const ns3::Address& from) {
   const auto known = connections_.find({device, port_of(from)});
   const auto stream = ns3::DynamicCast<TcpSocket>(socket);
   if (known != connections_.end()) {
-    const Dialed& dialed = known->second;
-    if (const auto service = services_.find(dialed.port); service != services_.end())
-      return service->second({stream, dialed.connection, device});
+    Dialed& dialed = known->second;
+    if (const auto service = services_.find(dialed.port); service != services_.end()) {
+      auto wire = dialed.wire.lock();
+      if (!wire) wire = make_wire(device, known->first.second, dialed.connection);
+      dialed.wire = wire;
+      return service->second({stream, std::move(wire), device});
+    }
   }
   stream->reset_and_forget();
 }
@@ -214,17 +218,33 @@ Dial Network::dial(DeviceIndex device, std::uint16_t site_port) {
   constexpr std::uint16_t first_port = 49'152;
   Dial dial;
   dial.socket = TcpSocket::create(devices_[device].node);
-  for (int attempts = 0; attempts < 16'384 && dial.connection == 0; ++attempts) {
+  for (int attempts = 0; attempts < 16'384 && !dial.wire; ++attempts) {
     const auto port = static_cast<std::uint16_t>(first_port + last_port_++ % 16'384);
     const auto local = endpoint(config_.ipv6, first_device_host + device, port);
     if (dial.socket->Bind(local) != 0) continue;
-    dial.connection = ++last_connection_;
-    connections_[{device, port}] = {dial.connection, site_port};
+    devices_[device].link->join(port);
+    dial.wire = make_wire(device, port, ++last_connection_);
+    connections_[{device, port}] = {last_connection_, site_port, dial.wire};
   }
-  if (dial.connection == 0) return dial;
+  if (!dial.wire) return dial;
   if (serves(site_port)) listen(fronts_[device / config_.devices_per_front], site_port);
   dial.socket->Connect(endpoint(config_.ipv6, broker_host, site_port));
   return dial;
+}
+
+std::shared_ptr<Wire> Network::make_wire(DeviceIndex device, std::uint16_t port,
+                                         std::uint32_t connection) {
+  AccessLink& link = *devices_[device].link;
+  return std::make_shared<Wire>(connection, [&link, port] { link.sever(port); });
+}
+
+std::vector<std::shared_ptr<Wire>> Network::wires(DeviceIndex device) const {
+  std::vector<std::shared_ptr<Wire>> all;
+  for (auto at = connections_.lower_bound({device, 0});
+       at != connections_.end() && at->first.first == device; ++at)
+    if (auto wire = at->second.wire.lock()) all.push_back(std::move(wire));
+  std::ranges::sort(all, {}, &Wire::connection);
+  return all;
 }
 
 }  // namespace mqttlab::sim

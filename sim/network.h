@@ -17,6 +17,7 @@
 
 #include "sim/access_link.h"
 #include "sim/tcp_socket.h"
+#include "sim/wire.h"
 #include "sim/world.h"
 
 namespace mqttlab::sim {
@@ -27,13 +28,14 @@ using DeviceIndex = std::uint32_t;
 /// A connection under way, seen from its device.
 struct Dial {
   ns3::Ptr<TcpSocket> socket;
-  std::uint32_t connection = 0;  ///< its number, the same at both ends; 0: no port is free
+  std::shared_ptr<Wire> wire;  ///< null: no port is free
+  [[nodiscard]] std::uint32_t connection() const { return wire->connection(); }
 };
 
 /// The same, seen from the site.
 struct Arrival {
   ns3::Ptr<TcpSocket> socket;
-  std::uint32_t connection = 0;
+  std::shared_ptr<Wire> wire;
   DeviceIndex device = 0;
 };
 
@@ -66,6 +68,8 @@ class Network {
   void open(DeviceIndex device, std::uint16_t port);
   /// A socket on its way to the site. Set its callbacks in the same event; only inside events.
   [[nodiscard]] Dial dial(DeviceIndex device, std::uint16_t port);
+  /// The device's connections that somebody holds, in the order of their dials.
+  [[nodiscard]] std::vector<std::shared_ptr<Wire>> wires(DeviceIndex device) const;
 
  private:
   struct Device {
@@ -80,7 +84,8 @@ class Network {
   };
   struct Dialed {
     std::uint32_t connection = 0;
-    std::uint16_t port = 0;  // of the site
+    std::uint16_t port = 0;    // of the site
+    std::weak_ptr<Wire> wire;  // of those who have a stream, or a dial, of it
   };
   [[nodiscard]] ns3::Ptr<ns3::Node> add_node();
   void add_address(const ns3::Ptr<ns3::Node>& node, const ns3::Ptr<Port>& port,
@@ -88,6 +93,8 @@ class Network {
   void add_front();
   void open_front(std::size_t front, std::uint16_t port);
   void listen(Front& front, std::uint16_t port);
+  [[nodiscard]] std::shared_ptr<Wire> make_wire(DeviceIndex device, std::uint16_t port,
+                                                std::uint32_t connection);
   void accept(ns3::Ptr<ns3::Socket> socket, const ns3::Address& from);
   void send_down(ns3::Ptr<ns3::Packet> packet, std::uint16_t protocol);
 

@@ -27,6 +27,7 @@ std::optional<Segment> Segment::read(Bytes head, std::uint32_t size) {
   segment.source = big_endian32(head, ipv6 ? 20 : 12);
   segment.destination = big_endian32(head, ipv6 ? 36 : 16);
   segment.source_port = static_cast<std::uint16_t>(tcp[0] << 8 | tcp[1]);
+  segment.destination_port = static_cast<std::uint16_t>(tcp[2] << 8 | tcp[3]);
   segment.sequence = big_endian32(tcp, 4);
   segment.syn = (tcp[13] & 0x02) != 0;
   segment.header_bytes = static_cast<std::uint32_t>(ip_bytes) + 4U * (tcp[12] >> 4);

@@ -15,7 +15,7 @@ inline constexpr std::size_t longest_headers = 40 + 60;
 /// The IP and TCP headers of one packet.
 struct Segment {
   std::uint32_t source = 0, destination = 0;  ///< the last four bytes of the addresses
-  std::uint16_t source_port = 0;
+  std::uint16_t source_port = 0, destination_port = 0;
   std::uint32_t sequence = 0;
   std::uint32_t header_bytes = 0;   ///< IP and TCP
   std::uint32_t payload_bytes = 0;  ///< of TCP

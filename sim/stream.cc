@@ -12,14 +12,16 @@ namespace mqttlab::sim {
 
 Time virtual_now() { return ns3::Simulator::Now().GetNanoSeconds(); }
 
-Stream::Stream(ns3::Ptr<TcpSocket> socket, std::uint32_t connection, const FilterPlan& filters,
-               StreamOwner& owner)
+Stream::Stream(ns3::Ptr<TcpSocket> socket, std::shared_ptr<Wire> wire, trace::End end,
+               const FilterPlan& filters, StreamOwner& owner)
     : socket_(std::move(socket)),
-      connection_(connection),
+      wire_(std::move(wire)),
+      end_(end),
       owner_(owner),
       filters_(
           filters, [this](const Introduction& who, Time) { return carry(who); }, virtual_now()),
       peer_(filters_.peer()) {
+  wire_->attach(end_, this);
   socket_->SetRecvCallback(ns3::MakeCallback(&Stream::on_readable, this));
   socket_->SetSendCallback(ns3::MakeCallback(&Stream::on_writable, this));
   socket_->SetCloseCallbacks(ns3::MakeCallback(&Stream::on_end, this),
@@ -27,6 +29,7 @@ Stream::Stream(ns3::Ptr<TcpSocket> socket, std::uint32_t connection, const Filte
 }
 
 Stream::~Stream() {
+  wire_->attach(end_, nullptr);
   if (socket_) socket_->vanish();  // only a world that is being destroyed comes here
 }
 
@@ -36,20 +39,21 @@ Peer* Stream::carry(const Introduction& introduction) {
 }
 
 Time Stream::deadline() const {
-  return filters_.has_filters() && !is_over() ? peer_.deadline() : never;
+  return filters_.has_filters() && !is_over() && !is_still() ? peer_.deadline() : never;
 }
 
 // What is written may make room to read again, and what is read may be answered.
 void Stream::pump() {
+  if (is_still()) return;
   if (filters_.has_filters() && !is_over()) peer_.advance(virtual_now());
-  for (bool wrote = true; wrote && !is_over();) {
+  for (bool wrote = true; wrote && !is_over() && !is_still();) {
     read();
-    wrote = !is_over() && write();
+    wrote = !is_over() && !is_still() && write();
   }
 }
 
 void Stream::read() {
-  while (const std::uint32_t available = socket_->GetRxAvailable()) {
+  while (const std::uint32_t available = deaf_ ? 0 : socket_->GetRxAvailable()) {
     const auto room = peer_.space();
     if (room.empty()) return;  // back-pressure: the receive window closes, then the sender's
     const auto most = static_cast<std::uint32_t>(std::min<std::size_t>(room.size(), available));
@@ -124,8 +128,16 @@ void Stream::die(trace::Death how) {
   if (carried_) carried_->bury(virtual_now());
 }
 
+void Stream::break_off(CloseCause cause) {
+  if (is_over() || frozen_) return;
+  end_cause_ = cause;
+  std::exchange(socket_, nullptr)->vanish();
+  peer_.closed(cause, virtual_now());
+  owner_.active(*this);
+}
+
 void Stream::on_readable(ns3::Ptr<ns3::Socket>) {
-  if (frozen_) return;
+  if (is_still()) return;
   if (filters_.has_filters()) {
     pump();  // filters answer by themselves
   } else {
@@ -135,13 +147,13 @@ void Stream::on_readable(ns3::Ptr<ns3::Socket>) {
 }
 
 void Stream::on_writable(ns3::Ptr<ns3::Socket>, std::uint32_t) {
-  if (frozen_ || !std::exchange(blocked_, false)) return;
+  if (is_still() || !std::exchange(blocked_, false)) return;
   pump();
   owner_.active(*this);
 }
 
 void Stream::on_end(ns3::Ptr<ns3::Socket>) {
-  if (frozen_) return;
+  if (is_still()) return;
   ended(socket_->end_cause());
   owner_.active(*this);
 }

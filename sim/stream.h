@@ -3,11 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 
 #include "protocol/trace/tapped_peer.h"
 #include "protocol/transport/filter_stack.h"
 #include "sim/tcp_socket.h"
+#include "sim/wire.h"
 
 namespace mqttlab::sim {
 
@@ -27,8 +29,8 @@ class StreamOwner {
 class Stream {
  public:
   /// All of it happens inside ns-3 events.
-  Stream(ns3::Ptr<TcpSocket> socket, std::uint32_t connection, const FilterPlan& filters,
-         StreamOwner& owner);
+  Stream(ns3::Ptr<TcpSocket> socket, std::shared_ptr<Wire> wire, trace::End end,
+         const FilterPlan& filters, StreamOwner& owner);
   ~Stream();
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
@@ -45,6 +47,13 @@ class Stream {
   /// The peer's process is dead: from here to die() the peer is not called any more.
   void freeze() { frozen_ = true; }
   void die(trace::Death how);
+  /// Its connection is cut: nothing is read any more and, if its peer is to be told, by
+  /// break_off(), it moves no byte either.
+  void cut_off(bool told) {
+    deaf_ = true;
+    still_ = told;
+  }
+  void break_off(CloseCause cause);
 
   /// Nothing will happen here any more; the peer has been told.
   [[nodiscard]] bool is_over() const { return socket_ == nullptr; }
@@ -53,10 +62,11 @@ class Stream {
   /// Of a stream that is over.
   [[nodiscard]] CloseCause end_cause() const { return end_cause_; }
   [[nodiscard]] Overhead overhead() const { return filters_.overhead(); }
-  [[nodiscard]] std::uint32_t connection() const { return connection_; }
+  [[nodiscard]] std::uint32_t connection() const { return wire_->connection(); }
 
  private:
   Peer* carry(const Introduction& introduction);
+  [[nodiscard]] bool is_still() const { return frozen_ || still_; }
   void read();
   bool write();  // true if anything went out
   void ended(CloseCause cause);
@@ -66,13 +76,14 @@ class Stream {
   void on_end(ns3::Ptr<ns3::Socket> socket);
 
   ns3::Ptr<TcpSocket> socket_;
-  std::uint32_t connection_;
+  const std::shared_ptr<Wire> wire_;
+  const trace::End end_;
   StreamOwner& owner_;
   std::optional<trace::TappedPeer> carried_;
   FilterStack filters_;
   Peer& peer_;            // the outermost of them
   bool blocked_ = false;  // the send buffer is full: go on in the send callback
-  bool frozen_ = false;
+  bool frozen_ = false, deaf_ = false, still_ = false;
   std::optional<CloseCause> cause_;  // the socket has ended, but unread bytes are left
   CloseCause end_cause_ = CloseCause::local;
 };

@@ -175,6 +175,11 @@ StreamId World::dial(DeviceId device, std::uint16_t port) {
 
 void World::set_link(DeviceId device, bool up) { state_->device(device).cycler.set(up); }
 
+void World::cut(DeviceId device, Cut how, std::uint32_t connection) {
+  for (const auto& wire : state_->network.wires(state_->device(device).index))
+    if (connection == 0 || wire->connection() == connection) wire->cut(how);
+}
+
 void World::stop_cycles() {
   for (const auto& device : state_->devices)
     if (device) device->cycler.stop_cycle();

@@ -52,6 +52,7 @@ class World final : public mqttlab::World {
                                      std::unique_ptr<Access> access);
 
   void set_link(DeviceId device, bool up) override;
+  void cut(DeviceId device, Cut how, std::uint32_t connection = 0) override;
   void stop_cycles() override;
   void set_loss_free() override;
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Coroutine, Generator, Iterable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Coroutine, Generator, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Literal, NoReturn, TypeVar, Unpack
 
@@ -22,6 +22,7 @@ from mqttlab.client_options import (
 )
 from mqttlab.errors import Error, NotApplicableError, UsageError
 from mqttlab.host import WorldHost
+from mqttlab.lab_faults import FaultyLab, devices_of
 from mqttlab.links import Link, LinkOptions, make_link
 from mqttlab.loop import VirtualLoop
 from mqttlab.result import ClientInfo, DeviceInfo, FleetInfo, NotApplicable
@@ -135,10 +136,11 @@ class Fleet:
         return FleetInfo(self.name, self._client_ids, self._qos, self.published, self.refused)
 
 
-class Lab:
+class Lab(FaultyLab):
     """What a scenario gets as its first argument. Made by `mqttlab.run`."""
 
     def __init__(self, host: WorldHost, loop: VirtualLoop, seed: int, place: Place) -> None:
+        super().__init__()
         self.host = host
         self.target = place.target
         """What the run is against, on real sockets; None: it is simulated."""
@@ -156,7 +158,6 @@ class Lab:
         self.broker_made: Broker | None = None
         self.links_made: dict[str, Link] = {}
         self._names: set[str] = set()
-        self._outages: dict[int, int] = {}  # actor -> how many scopes hold its link down
         self._stamps = 0
 
     # Building.
@@ -214,6 +215,7 @@ class Lab:
         self._take_name(name, "device")
         device = Device(self, name, link, self.world.add_device(name, link.spec))
         self.devices_made.append(device)
+        self.arm_for(device)
         return device
 
     def devices(
@@ -260,7 +262,7 @@ class Lab:
         if name is None:
             name = f"fleet-{len(self.fleets_made) + 1}"
         where = f"fleet {units.text(name, 'fleet: the name', least=1)!r}"
-        members_on = _devices(devices, where)
+        members_on = devices_of(devices, where)
         levels = list(qos) if isinstance(qos, Sequence) else [qos]
         config = _core.FleetConfig()
         config.qos = [qos_level(level, f"{where}: qos") for level in levels]
@@ -288,7 +290,7 @@ class Lab:
         config = client_config(device.name, own, self.seed)
         return self.add_client(device, config, own, fleet), config.client_id
 
-    # Time, payloads, faults.
+    # Time, payloads, the end of faults (lab_faults.py has what begins them).
 
     def now(self) -> float:
         """Virtual time in seconds since the start of the run."""
@@ -300,31 +302,9 @@ class Lab:
         self._stamps += 1
         return _core.stamp(units.text(name, "stamp: name"), self._stamps, self.world.now(), size)
 
-    @asynccontextmanager
-    async def outage(self, devices: Device | Iterable[Device]) -> AsyncIterator[None]:
-        """Inside this scope the devices' links are down; scopes may overlap."""
-        self.check_live()
-        hit = _devices(devices, "outage")
-        for device in hit:
-            self._outages[device.actor] = self._outages.get(device.actor, 0) + 1
-            if self._outages[device.actor] == 1 and device.alive:
-                self.world.set_link(device.actor, False)
-        try:
-            yield
-        finally:
-            for device in hit:
-                self._lift(device)
-
-    def _lift(self, device: Device) -> None:
-        holders = self._outages.get(device.actor, 0)
-        if holders == 0 or not self.live:  # lifted by settle(), or the run is over
-            return
-        self._outages[device.actor] = holders - 1
-        if holders == 1 and device.alive:
-            self.world.set_link(device.actor, True)
-
     def settle(self, within: float | str | None = None) -> None:
-        """Ends all faults: cycles and outages end, links come up, nothing is lost from now on.
+        """Ends all faults: cycles, outages and other effects end, links come up, nothing is lost
+        from now on, and what was planned and has not happened does not happen any more.
 
         Records the phase "settle": the oracle expects everything to converge `within` some time
         after it, and judges that if the run leaves it so much. By default: the longest keep alive
@@ -334,9 +314,7 @@ class Lab:
         self.check_live()
         if within is not None:
             self.world.allow(units.duration_ns(within, "settle: within"))
-        for device in self.devices_made:
-            if self._outages.pop(device.actor, 0) and device.alive:
-                self.world.set_link(device.actor, True)
+        self.end_faults()
         self.world.stop_cycles()
         self.world.set_loss_free()
         self.world.phase("settle")
@@ -411,18 +389,6 @@ class Lab:
         if name in self._names:
             raise UsageError(f"{what} {name!r}: this name is taken; names are unique in a run")
         self._names.add(name)
-
-
-def _devices(given: object, where: str) -> list[Device]:
-    """A device or several as a list."""
-    if isinstance(given, Device):
-        return [given]
-    devices: list[Device] = []
-    for one in given if isinstance(given, Iterable) else [given]:
-        if not isinstance(one, Device):
-            raise UsageError(f"{where}: {one!r} is no device; give what lab.device(...) returned")
-        devices.append(one)
-    return devices
 
 
 def _topic_template(topic: str, where: str) -> str:

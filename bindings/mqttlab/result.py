@@ -16,6 +16,7 @@ from mqttlab.errors import UsageError, ViolationError
 __all__ = [
     "ClientInfo",
     "DeviceInfo",
+    "FaultInfo",
     "FleetInfo",
     "NotApplicable",
     "Result",
@@ -121,6 +122,16 @@ class FleetInfo:
     refused: int  # by a full offline queue
 
 
+@dataclass(frozen=True)
+class FaultInfo:
+    """A planned fault of the run, and when it happened."""
+
+    fault: Mapping[str, object]  # as data, see mqttlab.faults.Fault
+    at: tuple[int, ...]  # ns of virtual time, in order; empty: it never happened
+    to: tuple[str, ...]  # to which device (or the broker), for each of them
+    then: FaultInfo | None = None  # the step that follows
+
+
 @dataclass(frozen=True, repr=False)
 class Result:
     """The outcome of `mqttlab.run`. Tables are NumPy structured arrays, read-only.
@@ -189,6 +200,8 @@ class Result:
     """What it was against, of a run on real sockets; None: simulated."""
     not_applicable: tuple[NotApplicable, ...] = ()
     """What could not be had there."""
+    faults: tuple[FaultInfo, ...] = ()
+    """What was planned by `lab.at`, `lab.plan` and `faults=`, in that order."""
 
     @property
     def passed(self) -> bool:

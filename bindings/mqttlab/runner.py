@@ -212,6 +212,7 @@ def _collect(
         ending=ending,
         target=place.target,
         not_applicable=tuple(lab.not_applicable),
+        faults=lab.fault_infos(),
     )
 
 

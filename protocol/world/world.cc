@@ -60,13 +60,15 @@ const World::Member& World::member(ClientId client) const {
 
 HostedClient& World::host(ClientId client) const { return *member(client).host; }
 
-void World::record(trace::Kind kind, trace::Actor actor, std::uint8_t code, trace::Text text) {
+void World::record(trace::Kind kind, trace::Actor actor, std::uint8_t code, trace::Text text,
+                   std::uint32_t connection) {
   trace::Event event;
   event.at = now();
   event.kind = kind;
   event.actor = actor;
   event.code = code;
   event.text = text;
+  event.connection = connection;
   log_.append(event);
 }
 
@@ -154,5 +156,11 @@ void World::die(DeviceId device, trace::Death how) {
 }
 
 void World::phase(const std::string& name) { record(trace::Kind::phase, 0, 0, log_.intern(name)); }
+
+void World::fault(trace::Actor actor, const std::string& what, std::uint32_t connection,
+                  bool over) {
+  const auto kind = over ? trace::Kind::fault_over : trace::Kind::fault;
+  record(kind, actor, 0, log_.intern(what), connection);
+}
 
 }  // namespace mqttlab

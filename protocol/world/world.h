@@ -13,6 +13,7 @@
 
 #include "protocol/broker/broker.h"
 #include "protocol/client/client.h"
+#include "protocol/link/fault.h"
 #include "protocol/link/link.h"
 #include "protocol/trace/log.h"
 #include "protocol/transport/filter.h"
@@ -84,9 +85,16 @@ class World {
   virtual void set_link(DeviceId device, bool up) = 0;
   virtual void stop_cycles() = 0;    ///< every cycling link comes up and stays up
   virtual void set_loss_free() = 0;  ///< every link loses nothing from now on; rate and delay stay
+  /// Cuts a connection of the device, by its number in the trace, or, with 0, all that it has; how
+  /// ends learn of it is `how`'s to say. Nothing passes any more.
+  virtual void cut(DeviceId device, Cut how, std::uint32_t connection = 0) = 0;
   /// Its clients' processes end; `silent` takes the link down for good.
   void die(DeviceId device, trace::Death how);
   void phase(const std::string& name);  ///< records a phase event
+  /// Records that something is done on purpose, in words, or that it is over; to a connection, or,
+  /// with 0, to the actor.
+  void fault(trace::Actor actor, const std::string& what, std::uint32_t connection, bool over);
+  void interrupt() { stop_run(); }  ///< run() returns at this instant
 
   [[nodiscard]] virtual Observation observation() const { return {}; }
   [[nodiscard]] trace::Log& log() { return log_; }
@@ -121,7 +129,8 @@ class World {
   virtual void stop_run() = 0;                  ///< run() returns soon
 
   [[nodiscard]] const Member& member(ClientId client) const;
-  void record(trace::Kind kind, trace::Actor actor, std::uint8_t code, trace::Text text);
+  void record(trace::Kind kind, trace::Actor actor, std::uint8_t code, trace::Text text,
+              std::uint32_t connection = 0);
   void became_ready(ClientId client);
   template <typename Call>
   std::variant<Token, Misuse> call(ClientId client, const Call& what);

@@ -232,6 +232,11 @@ void World::set_link(DeviceId device, bool up) {
   if (!off_.contains(device)) link(device).set_up(up);
 }
 
+void World::cut(DeviceId device, Cut how, std::uint32_t connection) {
+  if (connection != 0) throw std::invalid_argument("cut: on real sockets all connections are cut");
+  link(device).cut(how);
+}
+
 void World::stop_cycles() {
   for (const auto& link : links_)
     if (link) link->stop_cycle();

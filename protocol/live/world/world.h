@@ -46,6 +46,8 @@ class World final : public mqttlab::World {
   void decide(RequestId request, Decision decision) override;
 
   void set_link(DeviceId device, bool up) override;
+  /// All of them: throws std::invalid_argument for one.
+  void cut(DeviceId device, Cut how, std::uint32_t connection = 0) override;
   void stop_cycles() override;
   void set_loss_free() override;
 

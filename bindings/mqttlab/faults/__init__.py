@@ -1,0 +1,40 @@
+"""Faults as data: what is to happen (`Cut`, `Outage`, ...), and at which instant (`At`, `Before`,
+...). `lab.at(when, what, on=...)` plans one, `lab.plan(...)` many; every one has to_data() and
+from_data(), plain dictionaries for JSON and TOML.
+"""
+
+from __future__ import annotations
+
+from mqttlab.faults.effects import Cut, Effect, Outage
+from mqttlab.faults.fault import Fault
+from mqttlab.faults.instants import (
+    Arrived,
+    At,
+    Before,
+    Bytes,
+    Fired,
+    Inside,
+    Instant,
+    Resent,
+    Unread,
+    Written,
+)
+from mqttlab.faults.planned import Planned
+
+__all__ = [
+    "Arrived",
+    "At",
+    "Before",
+    "Bytes",
+    "Cut",
+    "Effect",
+    "Fault",
+    "Fired",
+    "Inside",
+    "Instant",
+    "Outage",
+    "Planned",
+    "Resent",
+    "Unread",
+    "Written",
+]

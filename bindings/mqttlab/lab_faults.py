@@ -1,0 +1,220 @@
+"""What a lab does on purpose: faults as scopes and as data, and their end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+from mqttlab.errors import UsageError
+from mqttlab.faults import At, Effect, Fault, Fired, Instant, Outage, Planned
+from mqttlab.faults.schedule import load
+from mqttlab.result import FaultInfo, NotApplicable
+
+if TYPE_CHECKING:
+    from mqttlab.lab import Device, Lab
+
+__all__ = ["FaultyLab", "devices_of"]
+
+_BROKER = 0  # its index in the trace: it is the first there
+
+
+@dataclass(eq=False)
+class _Running:
+    """An effect that has begun and lasts."""
+
+    what: Effect
+    device: Device | None
+    fired: Fired
+    words: str
+    """In the trace; empty: it is not recorded."""
+
+
+class FaultyLab:
+    """The part of a Lab that breaks things."""
+
+    def __init__(self) -> None:
+        self._holds: dict[int, int] = {}  # actor -> how many hold its link down
+        self._running: list[_Running] = []
+        self._planned: list[Planned] = []
+        self._to_come: list[tuple[str, Planned]] = []  # for devices that are not there yet
+        self._calm = False  # the run has settled: nothing that was planned happens
+
+    # As data.
+
+    def at(
+        self,
+        when: Instant | float | str,
+        what: Effect,
+        on: Device | str | Iterable[Device | str] | None = None,
+        for_: float | str | None = None,
+        then: Fault | None = None,
+    ) -> Planned:
+        """Plans a fault: `what` is done to each of `on`, once, when its instant comes.
+
+        `when`: an instant; a number or text is a time of the run, as At(...). `on`, `for_`, `then`:
+        see Fault. A fault that never happens is listed in Result.faults; settle() disarms it.
+
+        Errors: UsageError for wrong values, and a time that is over.
+        """
+        instant = when if isinstance(when, Instant) else At(when)
+        return self.plan([Fault(instant, what, _names(on), for_, then)])[0]
+
+    def plan(self, faults: Sequence[Fault] | str | os.PathLike[str]) -> list[Planned]:
+        """Plans faults, or those of a TOML file (see mqttlab.faults.schedule). Errors: as at()."""
+        lab = self._lab
+        lab.check_live()
+        steps = load(faults)
+        for number, fault in enumerate(steps, 1):
+            where = f"fault {number}" if len(steps) > 1 else "fault"
+            fault.check_target(where)
+            if isinstance(fault.when, At) and fault.when.at_ns < lab.world.now():
+                raise UsageError(f"{where}: {fault.when} is over: it is {lab.now():g} s already")
+        planned = [Planned(fault, lab.loop.create_future) for fault in steps]
+        self._planned += planned
+        for one in planned:
+            self._arm(one, None, 0)
+        return planned
+
+    def fault_infos(self) -> tuple[FaultInfo, ...]:
+        """As in Result.faults."""
+        return tuple(one.info() for one in self._planned)
+
+    def arm_for(self, device: Device) -> None:
+        """A device has been made: what was planned for its name is armed."""
+        due = [planned for name, planned in self._to_come if name == device.name]
+        self._to_come = [one for one in self._to_come if one[0] != device.name]
+        for planned in due:
+            self._arm_on(planned, device, 0)
+
+    def _arm(self, planned: Planned, before: Device | None, since_ns: int) -> None:
+        """`before`: whom the step before it befell, at `since_ns`."""
+        names = planned.fault.names
+        if not names:
+            self._arm_on(planned, before, since_ns)
+        known = {device.name: device for device in self._lab.devices_made}
+        for name in names:
+            if name in known:
+                self._arm_on(planned, known[name], since_ns)
+            else:
+                self._to_come.append((name, planned))
+
+    def _arm_on(self, planned: Planned, device: Device | None, since_ns: int) -> None:
+        lab, when = self._lab, planned.fault.when
+        if isinstance(when, At):
+            at_ns = since_ns + when.at_ns
+            if at_ns >= lab.world.now():
+                lab.world.at(at_ns, partial(self._happen, planned, device, Fired(at_ns)))
+            return
+        lab.refuse(NotApplicable(str(when), "there are no instants of the protocol here"))
+
+    def _happen(self, planned: Planned, device: Device | None, fired: Fired) -> None:
+        """The instant has come. Inside the world's event."""
+        lab, fault = self._lab, planned.fault
+        if self._calm or not lab.live:
+            return
+        running = self._begin(fault.what, device, fired, f"{fault.what} {fault.when}")
+        now = lab.world.now()
+        if fault.for_ns is not None:
+            lab.world.at(now + fault.for_ns, partial(self._end, running))
+        if planned.then is not None:
+            self._arm(planned.then, device, now)
+        broker = lab.broker_made.name if lab.broker_made else ""
+        if planned.happened(now, device.name if device else broker):
+            lab.world.interrupt()
+
+    def _begin(self, what: Effect, device: Device | None, fired: Fired, words: str) -> _Running:
+        actor = device.actor if device else _BROKER
+        if words:
+            self._lab.world.fault(actor, words, fired.connection, False)
+        running = _Running(what, device, fired, words)
+        what.begin(self._lab, device, fired)
+        if what.lasts:
+            self._running.append(running)
+        return running
+
+    def _end(self, running: _Running) -> None:
+        """Once: settle() may have ended it."""
+        if running not in self._running or not self._lab.live:
+            return
+        self._running.remove(running)
+        running.what.end(self._lab, running.device, running.fired)
+        if running.words:
+            actor = running.device.actor if running.device else _BROKER
+            self._lab.world.fault(actor, running.words, running.fired.connection, True)
+
+    # As scopes.
+
+    @asynccontextmanager
+    async def scope(
+        self, what: Effect, devices: Device | Iterable[Device], where: str
+    ) -> AsyncIterator[None]:
+        """Inside this scope an effect that lasts is done to each of the devices."""
+        self._lab.check_live()
+        words = "" if what.told_by_world else str(what)
+        fired = Fired(self._lab.world.now())
+        running = [self._begin(what, device, fired, words) for device in devices_of(devices, where)]
+        try:
+            yield
+        finally:
+            for one in running:
+                self._end(one)
+
+    def outage(self, devices: Device | Iterable[Device]) -> AbstractAsyncContextManager[None]:
+        """Inside this scope the devices' links are down; scopes may overlap."""
+        return self.scope(Outage(), devices, "outage")
+
+    def hold_link_down(self, device: Device) -> None:
+        """One more fault holds the device's link down."""
+        self._holds[device.actor] = self._holds.get(device.actor, 0) + 1
+        if self._holds[device.actor] == 1 and device.alive:
+            self._lab.world.set_link(device.actor, False)
+
+    def lift_link(self, device: Device) -> None:
+        """One less."""
+        self._holds[device.actor] -= 1
+        if self._holds[device.actor] == 0 and device.alive:
+            self._lab.world.set_link(device.actor, True)
+
+    def end_faults(self) -> None:
+        """Ends all that lasts, in the order of devices, and disarms what has not happened."""
+        self._calm = True
+        actor = lambda one: one.device.actor if one.device else _BROKER  # noqa: E731
+        for running in sorted(self._running, key=actor):
+            self._end(running)
+
+    @property
+    def _lab(self) -> Lab:
+        return cast("Lab", self)
+
+
+def devices_of(given: object, where: str) -> list[Device]:
+    """A device or several as a list."""
+    from mqttlab.lab import Device
+
+    if isinstance(given, Device):
+        return [given]
+    devices: list[Device] = []
+    for one in given if isinstance(given, Iterable) else [given]:
+        if not isinstance(one, Device):
+            raise UsageError(f"{where}: {one!r} is no device; give what lab.device(...) returned")
+        devices.append(one)
+    return devices
+
+
+def _names(on: Device | str | Iterable[Device | str] | None) -> str | tuple[str, ...] | None:
+    if on is None or isinstance(on, str):
+        return on
+    from mqttlab.lab import Device
+
+    if isinstance(on, Device):
+        return on.name
+    if not isinstance(on, Iterable):
+        raise UsageError(f"at: on={on!r} is no device; give what lab.device(...) returned")
+    names = tuple(one.name if isinstance(one, Device) else one for one in on)
+    if not names:
+        raise UsageError("at: on is empty; give a device")
+    return names
