@@ -14,7 +14,7 @@ from pathlib import Path
 from mqttlab.errors import Error, UsageError
 from mqttlab.parameters import NUMBER, Scenario, mark_of
 
-__all__ = ["ScenarioFileError", "installed", "load"]
+__all__ = ["ScenarioFileError", "installed", "is_installed", "load"]
 
 _GROUP = "mqttlab.scenarios"
 
@@ -26,6 +26,12 @@ class ScenarioFileError(Error):
 def installed() -> dict[str, metadata.EntryPoint]:
     """Installed scenarios by name, in alphabetical order; load() gives the function."""
     return {point.name: point for point in sorted(metadata.entry_points(group=_GROUP))}
+
+
+def is_installed(name: str, function: object) -> bool:
+    """Whether `load` finds this very function by this name."""
+    points = installed()
+    return name in points and _loaded(points[name]) is function
 
 
 def load(name: str) -> Scenario:

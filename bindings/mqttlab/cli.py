@@ -1,4 +1,4 @@
-"""The command line: `mqttlab list | links | run | judge | conformance | bench`, and the programs.
+"""The command line: `mqttlab list | run | replay | judge | conformance | ...`, and the programs.
 
 Exit codes: 0 fine, 1 findings (an invariant was violated), 2 usage, 3 error, 4 not applicable
 (the target cannot show it), 130 interrupted by Ctrl-C (the partial results are valid and written).
@@ -171,6 +171,34 @@ def _check_writable(directory: Path) -> None:
         raise UsageError(
             f"--out {str(directory)!r}: cannot write there: {error.strerror}; name another DIR"
         ) from None
+
+
+@_commands.command("replay")
+@click.argument("capsule", metavar="FILE", type=Path)
+@click.option("--pcap", is_flag=True, help="Capture all packets to DIR/capture.pcap.")
+@click.option("--out", metavar="DIR", type=Path, help="Write the run's results there.")
+def _replay(capsule: Path, pcap: bool, out: Path | None) -> int:
+    """Make the run of a capsule again, as a run or a test that failed has left it.
+
+    Exit codes: 0 it is the same run, 1 it is another one; what differs is said.
+    """
+    from mqttlab import replay, report
+    from mqttlab.capsule import Capsule
+
+    if pcap and not out:
+        raise UsageError("--pcap: needs --out DIR")
+    if out and Capsule.read(capsule).runs_elsewhere:
+        raise UsageError("--out: this run is made in another process, which writes no report")
+    if out:
+        _check_writable(out)
+    with run_command.progress(None) as progress:
+        found = replay.replay(
+            capsule, pcap=out / "capture.pcap" if pcap and out else None, progress=progress
+        )
+    replay.show(found, _console())
+    if out and found.result:
+        print(f"report: {report.write(found.result, out)}")
+    return OK if found.reproduced else FINDINGS
 
 
 @_commands.command("judge")

@@ -11,7 +11,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mqttlab.capsule import Capsule
 from mqttlab.errors import UsageError, ViolationError
+from mqttlab.origin import Origin
 
 __all__ = [
     "ClientInfo",
@@ -191,10 +193,8 @@ class Result:
     """Events that the network simulator has executed."""
     pcap: Path | None = None
     pcap_side: str = "receiver"
-    source: Path | None = None
-    """File of the scenario, if it came from one."""
     ending: str = field(default="until")
-    """Why the run ended: "until", "returned" (the scenario did), "interrupted" or
+    """Why the run ended: "until", "returned" or "raised" (the scenario did), "interrupted" or
     "not_applicable"."""
     target: Target | None = None
     """What it was against, of a run on real sockets; None: simulated."""
@@ -202,6 +202,12 @@ class Result:
     """What could not be had there."""
     faults: tuple[FaultInfo, ...] = ()
     """What was planned by `lab.at`, `lab.plan` and `faults=`, in that order."""
+    given_faults: tuple[Mapping[str, object], ...] = ()
+    """Those of `faults=` alone, as data."""
+    tcp: str = "linux-like"
+    ipv6: bool = False
+    origin: Origin | None = None
+    """Where the scenario is found again; None: nowhere, it is local to a function or typed in."""
 
     @property
     def passed(self) -> bool:
@@ -242,6 +248,7 @@ class Result:
     def write(self, directory: str | os.PathLike[str]) -> Path:
         """Writes run.json, tables and report.html into `directory`; returns the report's path.
 
+        If an invariant failed and the run can be made again, its capsule is beside them.
         Errors: UsageError if the directory cannot be written.
         """
         if not isinstance(directory, (str, os.PathLike)):
@@ -249,6 +256,14 @@ class Result:
         from mqttlab import report  # the report needs jinja2, the API does not
 
         return Path(report.write(self, Path(directory)))
+
+    def capsule(self) -> Capsule:
+        """What makes this run again: `capsule().write(path)`, then `mqttlab replay path`.
+
+        Errors: mqttlab.Error if nothing does: a run on real sockets, one that was interrupted, a
+        scenario that is local to a function.
+        """
+        return Capsule.of(self)
 
     def _explain(self, bad: list[Verdict], limit: int = 5) -> str:
         lines = []

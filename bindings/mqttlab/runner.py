@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import os
 import platform
 import signal
@@ -11,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from types import FrameType
@@ -23,12 +23,13 @@ from mqttlab.errors import NotApplicableError, UsageError
 from mqttlab.host import WorldHost
 from mqttlab.lab import Lab
 from mqttlab.loop import Ending, VirtualLoop
+from mqttlab.origin import Origin
 from mqttlab.parameters import Scenario, bind, mark_of
 from mqttlab.result import NotApplicable, Result, Verdict, Violation
 from mqttlab.surroundings import surroundings
 from mqttlab.targets import Place
 
-__all__ = ["run"]
+__all__ = ["run", "watching"]
 
 
 def run(
@@ -102,19 +103,47 @@ def run(
     loop = VirtualLoop(host, until_ns)  # type: ignore[abstract]  # what is missing are its fences
     lab = Lab(host, loop, seed, place)
     start = time.perf_counter()
+    error: Exception | None = None
     try:
         with _interruptible(host), surroundings(seed, host.now if target is None else None):
-            ending = _drive(loop, function(lab, **values))
+            try:
+                ending = _drive(loop, function(lab, **values))
+            except Exception as raised:
+                if not _watchers:
+                    raise
+                ending, error = "raised", raised
         verdicts = world.judge()
         wall_s = time.perf_counter() - start
-        return _collect(
+        result = _collect(
             lab, place, function, values, until_ns, wall_s, ending, verdicts, pcap, pcap_side
         )
+        result = replace(result, tcp=tcp, ipv6=ipv6, origin=Origin.of(function))
     finally:
         lab.live = False
         loop.cancel_all()
         loop.close()
         world.close()
+    for watch in _watchers:
+        watch(result, error)
+    if error is not None:
+        raise error
+    return result
+
+
+_Watcher = Callable[[Result, Exception | None], None]
+_watchers: list[_Watcher] = []
+
+
+@contextmanager
+def watching(watcher: _Watcher) -> Iterator[None]:
+    """Inside, `watcher` gets the result of each run, also of one whose scenario raised, and what
+    it raised.
+    """
+    _watchers.append(watcher)
+    try:
+        yield
+    finally:
+        _watchers.remove(watcher)
 
 
 def _drive(loop: VirtualLoop, scenario: object) -> str:
@@ -208,7 +237,6 @@ def _collect(
         simulator_events=place.simulator_events(),
         pcap=None if pcap is None else Path(pcap),
         pcap_side=pcap_side,
-        source=_source(function),
         ending=ending,
         target=place.target,
         not_applicable=tuple(lab.not_applicable),
@@ -237,13 +265,6 @@ def _table(rows: Sequence[tuple[object, ...]], dtype: np.dtype[np.void]) -> np.n
     table = np.array(rows, dtype=dtype)
     table.setflags(write=False)
     return table
-
-
-def _source(function: Scenario) -> Path | None:
-    try:
-        return Path(inspect.getfile(function))
-    except TypeError:
-        return None
 
 
 def _versions(place: Place, has_tls: bool) -> dict[str, str]:

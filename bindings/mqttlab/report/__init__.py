@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import shlex
+from contextlib import suppress
 from pathlib import Path
 
-from mqttlab.errors import UsageError
+from mqttlab.errors import Error, UsageError
 from mqttlab.figures import Analysis, figures
 from mqttlab.result import Result
 
-__all__ = ["write"]
+__all__ = ["capsule_beside", "write"]
 
 
 def write(result: Result, directory: Path, *, command: str | None = None) -> Path:
@@ -32,6 +33,7 @@ def write(result: Result, directory: Path, *, command: str | None = None) -> Pat
         )
         write_tables(analysis, found, directory)
         page.write_text(render(analysis, found, command or _command(result)), "utf-8")
+        _write_capsule(result, directory)
     except OSError as error:
         raise UsageError(
             f"results: cannot write {str(error.filename or directory)!r}: {error.strerror}; "
@@ -42,10 +44,7 @@ def write(result: Result, directory: Path, *, command: str | None = None) -> Pat
 
 def _command(result: Result) -> str:
     """`mqttlab run` with every parameter; the scenario by its installed name, or by its file."""
-    from mqttlab import catalog
-
-    known = result.scenario in catalog.installed() or result.source is None
-    words = ["mqttlab", "run", result.scenario if known else f"{result.source}:{result.scenario}"]
+    words = ["mqttlab", "run", result.origin.word if result.origin else result.scenario]
     words += ["--seed", str(result.seed), "--until", f"{result.until_s:g}s"]
     if result.target:
         words += ["--target", result.target.url]
@@ -54,3 +53,22 @@ def _command(result: Result) -> str:
             text = str(value).lower() if isinstance(value, bool) else str(value)
             words += ["--set", f"{key}={text}"]
     return shlex.join(words)
+
+
+def capsule_beside(page: Path, result: Result) -> Path | None:
+    """The capsule that `write` has left beside the page of a run, if it has."""
+    try:
+        path = page.parent / result.capsule().file_name
+    except Error:
+        return None
+    return path if path.exists() else None
+
+
+def _write_capsule(result: Result, directory: Path) -> None:
+    """Of a run that failed; that of the same seed goes when it does not fail any more."""
+    with suppress(Error):  # what cannot be made again has none
+        capsule = result.capsule()
+        if result.violations:
+            capsule.write(directory)
+        else:
+            (directory / capsule.file_name).unlink(missing_ok=True)

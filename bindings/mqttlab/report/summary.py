@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from mqttlab.figures import Analysis, figures
+from mqttlab.report import capsule_beside
 from mqttlab.report.headline import headline
 from mqttlab.result import Result, Target
 
@@ -47,6 +49,10 @@ def show(result: Result, page: Path, console: Console) -> None:
     if result.interrupted:
         console.print(f"Interrupted: results are partial, valid up to {result.virtual_s:.0f} s.")
     console.print(f"report: {page}", highlight=False, soft_wrap=True)
+    if capsule := capsule_beside(page, result):
+        console.print(
+            f"again: mqttlab replay {quote(str(capsule))}", highlight=False, soft_wrap=True
+        )
 
 
 def against(target: Target) -> str:

@@ -1,0 +1,188 @@
+"""Capsules: a run that failed as one small file, from which `mqttlab replay` makes it again.
+
+A capsule has what decides a run (scenario, seed, parameters, options, faults) and what came of it
+(fingerprint, what was broken). It has the digest of the scenario's file, not the file: a capsule
+lies beside the scenario that it is about, in the same repository for example.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mqttlab.errors import Error, UsageError
+from mqttlab.origin import Origin
+
+if TYPE_CHECKING:
+    from mqttlab.result import Result, Violation
+
+__all__ = ["SUFFIX", "Capsule"]
+
+SUFFIX = ".capsule.json"
+_FORMAT = 1
+_MOST_VIOLATIONS = 20  # of each run; its report has all
+
+
+@dataclass(frozen=True)
+class Capsule:
+    """What decides a run, and what came of it."""
+
+    scenario: Origin
+    seed: int
+    until_s: float
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """Values of JSON; `parameters.bind` makes those of the scenario of them."""
+    tcp: str = "linux-like"
+    ipv6: bool = False
+    test: str = ""
+    """Of a run that a test of pytest made: its node id; the scenario's file is the test's."""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    """What Hypothesis gave that test, as `encode` writes it."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    fingerprint: str = ""
+    """Empty: the process ended before there was one."""
+    broken: Mapping[str, int] = field(default_factory=dict)
+    """Invariant to how many violations of it were found."""
+    violations: Sequence[Mapping[str, Any]] = ()
+    """The first of them: invariant, statements, at_s, what."""
+    error: str = ""
+    """What the scenario raised, or how its process ended."""
+
+    @property
+    def file_name(self) -> str:
+        """What its file is called."""
+        return f"{self.scenario.name}-seed-{self.seed}{SUFFIX}"
+
+    @property
+    def runs_elsewhere(self) -> bool:
+        """Whether it takes another process to make it again."""
+        return bool(self.test) or not self.fingerprint
+
+    def write(self, path: str | os.PathLike[str]) -> Path:
+        """Writes it to a file, or into a folder under its name; returns the file's path.
+
+        Errors: UsageError if it cannot be written.
+        """
+        file = Path(path)
+        if file.is_dir():
+            file = file / self.file_name
+        text = json.dumps(self.to_data(), indent=1, ensure_ascii=False, allow_nan=False)
+        try:
+            file.write_text(text + "\n", "utf-8")
+        except OSError as error:
+            raise UsageError(f"capsule: cannot write {str(file)!r}: {error.strerror}") from None
+        return file
+
+    @staticmethod
+    def read(path: str | os.PathLike[str]) -> Capsule:
+        """Reads one. Errors: UsageError, one line naming file and reason."""
+        try:
+            data = json.loads(Path(path).read_text("utf-8"))
+        except OSError as error:
+            raise UsageError(f"capsule: cannot read {str(path)!r}: {error.strerror}") from None
+        except ValueError as error:
+            raise UsageError(f"capsule: {str(path)!r} is no JSON: {error}") from None
+        try:
+            return Capsule.from_data(data)
+        except UsageError as error:
+            raise UsageError(f"capsule: {str(path)!r}: {error}") from None
+
+    def to_data(self) -> dict[str, Any]:
+        """For JSON; what is empty is left out."""
+        data: dict[str, Any] = {"capsule": _FORMAT, "scenario": self.scenario.to_data()}
+        for one in fields(self)[1:]:
+            value = getattr(self, one.name)
+            if value or one.name in _REQUIRED:
+                data[one.name] = value
+        return data
+
+    @staticmethod
+    def from_data(data: object) -> Capsule:
+        """Of what to_data has made. Errors: UsageError naming what is wrong with it."""
+        if not isinstance(data, dict) or "capsule" not in data:
+            raise UsageError(f"is no capsule; `mqttlab run` writes them as NAME{SUFFIX}")
+        if data["capsule"] != _FORMAT:
+            raise UsageError(f"is a capsule of format {data['capsule']}, this reads {_FORMAT}")
+        values = {key: value for key, value in data.items() if key != "capsule"}
+        for name in (*_REQUIRED, *values):
+            if name not in _KINDS:
+                raise UsageError(f"{name!r} is no field of a capsule")
+            if not _fits(values.get(name), _KINDS[name]):
+                raise UsageError(f"{name} is missing or no {_WORDS[_KINDS[name][0]]}")
+        try:
+            values["scenario"] = Origin.from_data(values["scenario"])
+        except (KeyError, TypeError):
+            raise UsageError("scenario has not name, file, sha256 and installed") from None
+        return Capsule(**values)
+
+    @staticmethod
+    def of(result: Result, *, test: str = "", error: str = "") -> Capsule:
+        """Of a run. `test`: the node id of the test of pytest that made it.
+
+        Errors: mqttlab.Error if the run cannot be made again.
+        """
+        if result.target is not None:
+            raise Error("capsule: no two runs on real sockets are equal; see the report")
+        if result.interrupted:
+            raise Error("capsule: an interrupted run does not end there again")
+        if result.origin is None:
+            raise Error(
+                f"capsule: nobody else finds the scenario {result.scenario!r}: it is local to a "
+                "function or typed in; move it to the top of a file"
+            )
+        return Capsule(
+            scenario=result.origin,
+            seed=result.seed,
+            until_s=result.until_s,
+            parameters={name: _plain(value) for name, value in result.parameters.items()},
+            tcp=result.tcp,
+            ipv6=result.ipv6,
+            test=test,
+            versions=dict(result.versions),
+            fingerprint=result.fingerprint,
+            broken=Counter(one.invariant for one in result.violations),
+            violations=[_violation(one) for one in result.violations[:_MOST_VIOLATIONS]],
+            error=error,
+        )
+
+
+_REQUIRED = ("seed", "until_s", "fingerprint")
+_KINDS: dict[str, tuple[type, ...]] = {
+    "scenario": (dict,),
+    "seed": (int,),
+    "until_s": (float, int),
+    "parameters": (dict,),
+    "tcp": (str,),
+    "ipv6": (bool,),
+    "test": (str,),
+    "arguments": (dict,),
+    "versions": (dict,),
+    "fingerprint": (str,),
+    "broken": (dict,),
+    "violations": (list,),
+    "error": (str,),
+}
+_WORDS = {dict: "object", int: "whole number", float: "number", str: "text", bool: "true or false",
+          list: "array"}  # fmt: skip
+
+
+def _fits(value: object, kinds: tuple[type, ...]) -> bool:
+    return isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
+
+
+def _plain(value: object) -> object:
+    return str(value) if isinstance(value, Path) else value
+
+
+def _violation(one: Violation) -> dict[str, Any]:
+    return {
+        "invariant": one.invariant,
+        "statements": list(one.statements),
+        "at_s": one.at_s,
+        "what": one.what,
+    }
