@@ -39,6 +39,8 @@ class Capsule:
     """Values of JSON; `parameters.bind` makes those of the scenario of them."""
     tcp: str = "linux-like"
     ipv6: bool = False
+    faults: Sequence[Mapping[str, Any]] = ()
+    """The schedule given to the run, as `Fault.to_data` writes it."""
     test: str = ""
     """Of a run that a test of pytest made: its node id; the scenario's file is the test's."""
     arguments: Mapping[str, Any] = field(default_factory=dict)
@@ -142,6 +144,7 @@ class Capsule:
             parameters={name: _plain(value) for name, value in result.parameters.items()},
             tcp=result.tcp,
             ipv6=result.ipv6,
+            faults=result.given_faults,
             test=test,
             versions=dict(result.versions),
             fingerprint=result.fingerprint,
@@ -159,6 +162,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "parameters": (dict,),
     "tcp": (str,),
     "ipv6": (bool,),
+    "faults": (list,),
     "test": (str,),
     "arguments": (dict,),
     "versions": (dict,),

@@ -97,6 +97,7 @@ def _links() -> None:
 @click.option("--devices", type=int, help="The same as --set devices=N.")
 @click.option("--until", metavar="TIME", help="End at the latest, in virtual time: 10min.")
 @click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="A parameter.")
+@click.option("--faults", metavar="FILE.toml", help="A schedule of faults.")
 @click.option(
     "--pcap",
     is_flag=True,
@@ -123,6 +124,7 @@ def _run(
     devices: int | None,
     until: str | None,
     settings: tuple[str, ...],
+    faults: str | None,
     pcap: bool,
     pcap_side: str,
     target: str | None,
@@ -143,6 +145,7 @@ def _run(
             seed=seed,
             until=until,
             parameters=parameters,
+            faults=faults or (),
             pcap=directory / "capture.pcap" if pcap else None,
             pcap_side="sender" if pcap_side == "sender" else "receiver",
             target=target,
@@ -151,7 +154,7 @@ def _run(
         )
     from mqttlab import report
 
-    command = run_command.again(scenario, seed, until, target, cafile, parameters)
+    command = run_command.again(scenario, seed, until, faults, target, cafile, parameters)
     page = report.write(result, directory, command=command)
     summary.show(result, page, _console())
     if result.interrupted:

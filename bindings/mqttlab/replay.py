@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from mqttlab.capsule import Capsule
+from mqttlab.faults import Fault
 from mqttlab.isolated import elsewhere, made
 from mqttlab.origin import locate
 from mqttlab.result import Result
@@ -77,6 +78,7 @@ def again(
 ) -> tuple[Capsule, str, Result]:
     """Makes a run in this process: its capsule, what has changed in the scenario's file, and it."""
     scenario, changed = capsule.scenario.load(beside)
+    faults = [Fault.from_data(one, f"fault {n}") for n, one in enumerate(capsule.faults, 1)]
     kept: list[tuple[Result, Exception | None]] = []
     with watching(lambda *made: kept.append(made)):
         try:
@@ -87,6 +89,7 @@ def again(
                 parameters=capsule.parameters,
                 tcp=capsule.tcp,
                 ipv6=capsule.ipv6,
+                faults=faults,
                 pcap=pcap,
                 progress=progress,
             )

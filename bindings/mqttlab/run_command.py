@@ -45,6 +45,7 @@ def again(
     scenario: str,
     seed: int,
     until: str | None,
+    faults: str | None,
     target: str | None,
     cafile: Path | None,
     parameters: Mapping[str, object],
@@ -52,6 +53,7 @@ def again(
     """The command line that repeats a run; in the place of a target's credentials it says so."""
     words = ["mqttlab", "run", scenario, "--seed", str(seed)]
     words += ["--until", until] if until is not None else []
+    words += ["--faults", faults] if faults else []
     words += ["--target", _CREDENTIALS.sub("USER:PASSWORD", target)] if target else []
     words += ["--cafile", str(cafile)] if cafile else []
     for key, value in parameters.items():

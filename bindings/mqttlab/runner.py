@@ -20,6 +20,8 @@ import numpy as np
 
 from mqttlab import catalog, targets, trace, units
 from mqttlab.errors import NotApplicableError, UsageError
+from mqttlab.faults import Fault
+from mqttlab.faults.schedule import load
 from mqttlab.host import WorldHost
 from mqttlab.lab import Lab
 from mqttlab.loop import Ending, VirtualLoop
@@ -43,6 +45,7 @@ def run(
     pcap_devices: Sequence[str] = (),
     ipv6: bool = False,
     tcp: str = "linux-like",
+    faults: Sequence[Fault] | str | os.PathLike[str] = (),
     target: str | None = None,
     ca_file: str | os.PathLike[str] | None = None,
     progress: Callable[[float, float], None] | None = None,
@@ -57,6 +60,7 @@ def run(
     `pcap`: capture file (link type RAW), as packets are offered ("sender") or after the link's
         losses ("receiver"); `pcap_devices`: names, all if empty. With TLS, a key log is beside it.
     `tcp`: "linux-like" or "ns3-default".
+    `faults`: a schedule, planned before the scenario begins, as by `lab.plan`.
     `target`: runs on real sockets in real time instead, against the broker at "HOST:PORT" or at a
         tcp://, tls://, ws:// or wss:// URL, or against one of our own: "live". Each device dials
         it through a link of its own in this process. What cannot be had there is in
@@ -85,6 +89,7 @@ def run(
     if pcap_side not in ("sender", "receiver"):
         raise UsageError(f"run: pcap_side={pcap_side!r} is neither 'sender' nor 'receiver'")
 
+    schedule = load(faults)
     units.flag(ipv6, "run: ipv6")
     units.text(tcp, "run: tcp")
     if target is None:
@@ -107,6 +112,7 @@ def run(
     try:
         with _interruptible(host), surroundings(seed, host.now if target is None else None):
             try:
+                lab.plan(schedule)
                 ending = _drive(loop, function(lab, **values))
             except Exception as raised:
                 if not _watchers:
@@ -117,7 +123,13 @@ def run(
         result = _collect(
             lab, place, function, values, until_ns, wall_s, ending, verdicts, pcap, pcap_side
         )
-        result = replace(result, tcp=tcp, ipv6=ipv6, origin=Origin.of(function))
+        result = replace(
+            result,
+            given_faults=tuple(one.to_data() for one in schedule),
+            tcp=tcp,
+            ipv6=ipv6,
+            origin=Origin.of(function),
+        )
     finally:
         lab.live = False
         loop.cancel_all()

@@ -64,6 +64,31 @@ def test_a_failing_run_leaves_a_capsule_and_another_process_makes_the_same_run(
     assert kept.versions == found["versions"]
 
 
+SCHEDULE = """
+[[fault]]
+on = "rude"
+when = { at = "2s" }
+what = { outage = true }
+for = "1s"
+"""
+
+
+def test_the_schedule_of_faults_is_in_it(folder: Path) -> None:
+    Path("f.toml").write_text(SCHEDULE)
+    words = ("run", "rude.py", "--set", "wait=5s", "--seed", 7, "--faults")
+    assert command(*words, "f.toml")[0] == cli.FINDINGS
+    page = Path("out/rude/report.html").read_text()
+    assert "mqttlab run rude.py --seed 7 --faults f.toml --set wait=5s" in page
+    path = Path("out/rude", NAME)
+    code, out, _ = command("replay", path)
+    assert code == cli.OK, out
+    change(path, lambda data: data["faults"][0].update({"for": "2s"}))
+    assert command("replay", path)[0] == cli.FINDINGS
+    Path("f.toml").write_text(SCHEDULE.replace("at", "atom"))
+    code, _, err = command(*words, "f.toml")
+    assert (code, err.count("\n"), "f.toml: fault 1" in err) == (cli.USAGE, 1, True)
+
+
 def test_it_is_found_from_elsewhere_and_its_results_are_written_there(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -145,6 +170,7 @@ def test_what_cannot_be_made_again_says_why() -> None:
         (lambda data: data["scenario"].update(name="gone"), ["'gone'"]),
         (lambda data: data["parameters"].update(speed=1), ["'speed'", "known are"]),
         (lambda data: data.update(tcp="reno"), ["reno"]),
+        (lambda data: data.update(faults=[{"when": {}}]), ["fault 1", "what"]),
     ],
 )
 def test_a_bad_capsule_costs_one_line(
