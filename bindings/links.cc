@@ -15,24 +15,26 @@ using namespace py::literals;
 namespace mqttlab::bindings {
 namespace {
 
-void bind_capacity(py::module_& m) {
+void bind_recordings(py::module_& m) {
+  py::class_<Recording, std::shared_ptr<Recording>>(m, "Recording")
+      .def_readonly("name", &Recording::name)
+      .def_readonly("length", &Recording::length)
+      .def_readonly("has_rate", &Recording::has_rate)
+      .def_readonly("has_delay", &Recording::has_delay)
+      .def_readonly("has_loss", &Recording::has_loss)
+      .def_property_readonly("rows",
+                             [](const Recording& recording) { return recording.steps.size(); });
   py::class_<CapacityTrace, std::shared_ptr<CapacityTrace>>(m, "CapacityTrace")
       .def_readonly("name", &CapacityTrace::name)
       .def_readonly("length", &CapacityTrace::length)
       .def_property_readonly("opportunities",
-                             [](const CapacityTrace& trace) { return trace.opportunities.size(); })
-      .def_static(
-          "parse",
-          [](const std::string& name, const std::string& text) {
-            return std::const_pointer_cast<CapacityTrace>(CapacityTrace::parse(name, text));
-          },
-          "name"_a, "text"_a);
+                             [](const CapacityTrace& trace) { return trace.opportunities.size(); });
 }
 
 }  // namespace
 
 void bind_links(py::module_& m) {
-  bind_capacity(m);
+  bind_recordings(m);
   py::class_<GilbertElliott>(m, "GilbertElliott")
       .def(py::init<>())
       .def_readwrite("good_to_bad", &GilbertElliott::good_to_bad)
@@ -50,7 +52,12 @@ void bind_links(py::module_& m) {
       .def_property(
           "capacity",
           [](const Direction& d) { return std::const_pointer_cast<CapacityTrace>(d.capacity); },
-          [](Direction& d, std::shared_ptr<CapacityTrace> trace) { d.capacity = trace; });
+          [](Direction& d, std::shared_ptr<CapacityTrace> trace) { d.capacity = trace; })
+      .def_property_readonly(
+          "recording",
+          [](const Direction& d) { return std::const_pointer_cast<Recording>(d.recording); })
+      .def_readwrite("recording_start", &Direction::recording_start)
+      .def("record", &Direction::record, "file"_a, "text"_a);
   py::class_<Cycle>(m, "Cycle")
       .def(py::init<>())
       .def_readwrite("up", &Cycle::up)

@@ -63,8 +63,15 @@ class CapacityTrace:
     length: int
     @property
     def opportunities(self) -> int: ...
-    @staticmethod
-    def parse(name: str, text: str) -> CapacityTrace: ...
+
+class Recording:
+    name: str
+    length: int
+    has_rate: bool
+    has_delay: bool
+    has_loss: bool
+    @property
+    def rows(self) -> int: ...
 
 class GilbertElliott:
     good_to_bad: float
@@ -80,6 +87,14 @@ class Direction:
     loss: float
     burst: GilbertElliott | None
     capacity: CapacityTrace | None
+    @property
+    def recording(self) -> Recording | None: ...
+    recording_start: int | None
+    def record(self, file: str, text: str) -> None:
+        """Takes a recording: CSV if the name ends in .csv, or mahimahi's format.
+
+        Errors: UsageError naming line, text and remedy.
+        """
 
 class Cycle:
     up: int

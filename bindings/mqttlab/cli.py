@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -293,7 +294,11 @@ def _become(name: str, arguments: tuple[str, ...]) -> NoReturn:
     os.execv(program, [program, *arguments])
 
 
-def _add_program(name: str, summary: str) -> None:
+def _add_program(
+    name: str,
+    summary: str,
+    prepare: Callable[[tuple[str, ...]], tuple[str, ...]] = lambda arguments: arguments,
+) -> None:
     """A command that is one of the package's programs, with that program's options."""
 
     @_commands.command(
@@ -304,11 +309,28 @@ def _add_program(name: str, summary: str) -> None:
     )
     @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
     def command(arguments: tuple[str, ...]) -> None:
-        _become(f"mqttlab-{name}", arguments)
+        _become(f"mqttlab-{name}", prepare(arguments))
+
+
+def _with_link_file(arguments: tuple[str, ...]) -> tuple[str, ...]:
+    """`--profile FILE.toml` as the options that it stands for; others count after them."""
+    from mqttlab import link_files
+
+    words = [part for word in arguments for part in _parts(word)]
+    for at in range(len(words) - 1):
+        if words[at] == "--profile" and words[at + 1].endswith(".toml"):
+            return (*link_files.program_options(words[at + 1]), *words[:at], *words[at + 2 :])
+    return arguments
+
+
+def _parts(word: str) -> list[str]:
+    return word.split("=", 1) if word.startswith("--profile=") else [word]
 
 
 _add_program("broker", "Serve MQTT on real sockets.")
-_add_program("link", "Be the link between clients and a broker: delay, loss, cuts, outages.")
+_add_program(
+    "link", "Be the link between clients and a broker: delay, loss, cuts, outages.", _with_link_file
+)
 _add_program("pub", "Publish to a broker; mosquitto_pub's options.")
 _add_program("sub", "Print what a broker sends; mosquitto_sub's options.")
 _add_program("passwd", "Change a broker's password file.")

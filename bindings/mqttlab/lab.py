@@ -192,8 +192,9 @@ class Lab(FaultyLab):
     def link(self, profile: str | None = None, /, **options: Unpack[LinkOptions]) -> Link:
         """Describes an access link: from options, or a profile by name ("lte") and overrides.
 
-        Options (see LinkOptions): rate, delay, jitter, loss, burst, queue, trace for both
-        directions; `up` and `down` mappings of the same for one; cycle; name.
+        A profile may be a link file, too ("outage.toml", as `mqttlab fit` writes it).
+        Options (see LinkOptions): rate, delay, jitter, loss, burst, queue, trace, trace_start for
+        both directions; `up` and `down` mappings of the same for one; cycle; name.
         """
         if profile is not None:
             units.text(profile, "link: the profile", least=1)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
-from mqttlab import _core, units
+from mqttlab import _core, link_files, units
 from mqttlab.errors import UsageError
 
 __all__ = ["Burst", "Cycle", "DirectionOptions", "Link", "LinkOptions", "Profile", "profiles"]
@@ -48,7 +48,12 @@ class DirectionOptions(TypedDict, total=False):
     loss: float | str  # independent, per packet; 0..1 or "2%"
     burst: Burst | Mapping[str, float | str] | None
     queue: int  # packets; the queue drops at its tail
-    trace: str | os.PathLike[str]  # recorded capacity (mahimahi), replaces rate
+    trace: str | os.PathLike[str]
+    """A recording, read again from its start when it ends: mahimahi's format (times in ms, each an
+    opportunity to send 1,500 bytes), or *.csv whose first line names its columns: time_s or
+    time_ms, and any of mbit/s or kbit/s, delay_ms or delay_s, loss or loss_% (see Recording in
+    protocol/link). It replaces what it has columns of."""
+    trace_start: float | str  # where in it the run begins; absent: drawn for each device
 
 
 class LinkOptions(DirectionOptions, total=False):
@@ -88,7 +93,7 @@ class Profile:
 
 
 def profiles() -> dict[str, Profile]:
-    """Every named profile, by name: gprs, umts, lte, wifi, ethernet."""
+    """Every named profile, by name, as `mqttlab links` lists them."""
     return {
         spec.name: Profile(spec.name, source, Link(spec.name, spec))
         for spec, source in _core.link_profiles()
@@ -96,7 +101,15 @@ def profiles() -> dict[str, Profile]:
 
 
 def make_link(profile: str | None, default_name: str, **options: Unpack[LinkOptions]) -> Link:
-    """Builds a link from a profile (or from nothing) and options; errors name the option."""
+    """Builds a link from a profile (or from nothing) and options; errors name the option.
+
+    `profile`: a name, or the path of a link file, *.toml: options of `lab.link` as keys, and
+    `profile`, the name of what they refine. Paths in it are relative to it.
+    """
+    if profile is not None and profile.endswith(".toml"):
+        profile, said = link_files.read(Path(profile))
+        default_name = Path(default_name).stem
+        options = link_files.refined(said, options)
     name = options.get("name", default_name)
     where = f"link {name!r}"
     units.text(name, "link: the name", least=1)
@@ -202,7 +215,7 @@ def _set_burst(direction: _core.Direction, value: object, where: str) -> None:
 
 def _set_trace(direction: _core.Direction, value: object, where: str) -> None:
     if not isinstance(value, (str, os.PathLike)):
-        raise UsageError(f"{where}: {value!r} is no path of a mahimahi recording")
+        raise UsageError(f"{where}: {value!r} is no path of a recording")
     path = Path(value)
     try:
         text = path.read_text(encoding="ascii")
@@ -210,9 +223,13 @@ def _set_trace(direction: _core.Direction, value: object, where: str) -> None:
         raise UsageError(f"{where}: cannot read {str(path)!r}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise UsageError(
-            f"{where}: {str(path)!r} is no mahimahi recording: one time in ms per line is expected"
+            f"{where}: {str(path)!r} is no recording: a time in ms per line is expected, or *.csv"
         ) from None
-    direction.capacity = _core.CapacityTrace.parse(str(path), text)
+    direction.record(str(path), text)
+
+
+def _set_trace_start(direction: _core.Direction, value: object, where: str) -> None:
+    direction.recording_start = units.duration_ns(value, where)
 
 
 _SETTERS = {
@@ -223,11 +240,12 @@ _SETTERS = {
     "burst": _set_burst,
     "queue": _set_queue,
     "trace": _set_trace,
+    "trace_start": _set_trace_start,
 }
 
 
 def _describe_direction(direction: _core.Direction) -> dict[str, object]:
-    burst = direction.burst
+    burst, start = direction.burst, direction.recording_start
     return {
         "rate_bps": direction.rate_bps,
         "delay_s": direction.delay / 1e9,
@@ -242,4 +260,6 @@ def _describe_direction(direction: _core.Direction) -> dict[str, object]:
             "loss_bad": burst.loss_bad,
         },
         "capacity": direction.capacity and direction.capacity.name,
+        "recording": direction.recording and direction.recording.name,
+        "recording_start_s": start if start is None else start / 1e9,
     }

@@ -49,14 +49,16 @@ def _default(value: object) -> str:
 def links(console: Console) -> None:
     """The named link profiles and where their numbers come from."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("profile", "", "rate", "delay", "jitter", "loss", "bursts", "queue"):
-        numeric = column not in ("profile", "", "bursts")
+    texts = ("profile", "", "bursts", "comes and goes")
+    for column in ("profile", "", "rate", "delay", "jitter", "loss", "queue", *texts[2:]):
+        numeric = column not in texts
         table.add_column(column, justify="right" if numeric else "left", no_wrap=True)
     profiles = link_profiles()
     for name, profile in profiles.items():
         description = profile.link.describe()
         for label in ("up", "down"):
-            table.add_row(name if label == "up" else "", label, *_direction(description[label]))
+            row = (*_direction(description[label]), _cycle(description["cycle"]))
+            table.add_row(name if label == "up" else "", label, *row)
     console.print(table)
     console.print()
     for name, profile in profiles.items():
@@ -72,9 +74,15 @@ def _direction(direction: object) -> tuple[str, ...]:
         f"{direction['delay_s'] * 1e3:g} ms",
         f"{direction['jitter_s'] * 1e3:g} ms",
         f"{direction['loss'] * 100:g} %",
+        f"{direction['queue_packets']} packets",
         f"{burst['good_to_bad'] * 100:g} % in, {burst['bad_to_good'] * 100:g} % out, "
         f"{burst['loss_bad'] * 100:g} % lost"
         if burst
         else "none",
-        f"{direction['queue_packets']} packets",
     )
+
+
+def _cycle(cycle: object) -> str:
+    if not isinstance(cycle, Mapping):
+        return "always up"
+    return f"{cycle['up_s']:g} s up, {cycle['down_s']:g} s down"

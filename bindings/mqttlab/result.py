@@ -181,8 +181,8 @@ class Result:
     fleets: tuple[FleetInfo, ...]
     links: Mapping[str, Mapping[str, object]]
     """Link name to its description: `up` and `down` (mappings of rate_bps, delay_s, jitter_s,
-    loss, queue_packets, burst or None, capacity: the recording's name or None), `cycle` (up_s,
-    down_s, spread) or None."""
+    loss, queue_packets, burst or None, capacity and recording: names of recordings or None,
+    recording_start_s or None), `cycle` (up_s, down_s, spread) or None."""
     verdicts: tuple[Verdict, ...]
     """One per invariant, in the oracle's order."""
     violations: tuple[Violation, ...]

@@ -3,27 +3,9 @@
 #include <stdexcept>
 
 #include "protocol/link/link.h"
+#include "protocol/link/recording.h"
 
 namespace mqttlab {
-namespace {
-
-std::string_view trimmed(std::string_view line) {
-  while (!line.empty() && (line.back() == '\r' || line.back() == ' ' || line.back() == '\t'))
-    line.remove_suffix(1);
-  while (!line.empty() && (line.front() == ' ' || line.front() == '\t')) line.remove_prefix(1);
-  return line;
-}
-
-[[noreturn]] void bad_line(std::string_view name, std::size_t number, std::string_view line,
-                           std::string_view why) {
-  constexpr std::size_t shown = 40;
-  std::string text(line.substr(0, shown));
-  if (line.size() > shown) text += "...";
-  throw std::invalid_argument("capacity trace '" + std::string(name) + "', line " +
-                              std::to_string(number) + ": '" + text + "' " + std::string(why));
-}
-
-}  // namespace
 
 std::shared_ptr<const CapacityTrace> CapacityTrace::parse(std::string_view name,
                                                           std::string_view text) {

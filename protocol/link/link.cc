@@ -38,9 +38,23 @@ void check_direction(const std::string& link, const std::string& way, const Dire
   }
   if (direction.capacity && direction.capacity->opportunities.empty())
     reject(link, way + ".capacity", "a recording without opportunities", "at least one long");
+  if (direction.capacity && direction.recording && direction.recording->has_rate)
+    reject(link, way + ".recording", "of a rate beside a recorded capacity", "one of the two");
+  not_negative(link, way + ".recording_start", direction.recording_start.value_or(0));
 }
 
 }  // namespace
+
+void Direction::record(const std::string& file, std::string_view text) {
+  if (file.ends_with(".csv"))
+    recording = Recording::parse(file, text);
+  else
+    capacity = CapacityTrace::parse(file, text);
+}
+
+Time Direction::longest_delay() const {
+  return (recording && recording->has_delay ? recording->longest_delay() : delay) + jitter;
+}
 
 Time Cycle::period(bool is_up, double draw) const {
   const double stretch = 1.0 + spread * (2.0 * draw - 1.0);

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "protocol/link/recording.h"
 #include "protocol/peer.h"
 
 namespace mqttlab {
@@ -47,6 +48,12 @@ struct Direction {
   double loss = 0;  ///< independent, per packet, 0..1
   std::optional<GilbertElliott> burst;
   std::shared_ptr<const CapacityTrace> capacity;  ///< replaces rate_bps
+  std::shared_ptr<const Recording> recording;     ///< replaces what it has columns of
+  /// The place in capacity or recording at time 0; nullopt: drawn from seed and device's name.
+  std::optional<Time> recording_start;
+  /// Takes a recording from a file's text: CSV if its name ends in .csv, or mahimahi's format.
+  void record(const std::string& file, std::string_view text);
+  [[nodiscard]] Time longest_delay() const;
 };
 
 /// Alternating periods; each lasts its mean, stretched by a uniform factor in [1 - spread, 1 +
@@ -73,7 +80,7 @@ struct LinkProfile {
   LinkSpec spec;
   std::string_view source;  ///< citation
 };
-/// gprs, umts, lte, wifi, ethernet.
+/// From gprs to ethernet.
 [[nodiscard]] std::span<const LinkProfile> link_profiles();
 
 /// What crossed one direction of one link, at the IP layer, as offered by its sender.

@@ -16,8 +16,8 @@ const LinkSpec& checked(const LinkSpec& link) {
 }  // namespace
 
 Medium::Medium(const LinkSpec& link, std::uint64_t seed, std::string_view device, Time now)
-    : halves_{{{Pipe(checked(link), Way::up, seed, device), link.up.delay + link.up.jitter},
-               {Pipe(link, Way::down, seed, device), link.down.delay + link.down.jitter}}},
+    : halves_{{{Pipe(checked(link), Way::up, seed, device), link.up.longest_delay()},
+               {Pipe(link, Way::down, seed, device), link.down.longest_delay()}}},
       patience_(halves_[0].crossing + halves_[1].crossing + least_patience),
       cycle_(link.cycle),
       random_(seed, std::string(device) + "/cycle") {

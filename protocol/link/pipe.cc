@@ -20,10 +20,14 @@ Pipe::Pipe(const Direction& direction, std::uint64_t seed, std::string_view name
       loss_(seed, stream(name, "loss")),
       burst_(seed, stream(name, "burst")),
       jitter_(seed, stream(name, "jitter")) {
+  const auto start = [&](Time length) {
+    if (direction_.recording_start) return *direction_.recording_start % length;
+    // Whole milliseconds, as in recordings.
+    return static_cast<Time>(phase * static_cast<double>(length / millisecond)) * millisecond;
+  };
+  if (direction_.recording) recording_offset_ = start(direction_.recording->length);
   if (!direction_.capacity) return;
-  // Whole milliseconds, as in the recording.
-  const auto laps_ms = static_cast<double>(direction_.capacity->length / millisecond);
-  offset_ = static_cast<Time>(phase * laps_ms) * millisecond;
+  offset_ = start(direction_.capacity->length);
   left_ = opportunity_bytes;
 }
 
@@ -38,9 +42,10 @@ Offer Pipe::offer(std::uint32_t bytes, Time now) {
   const Time departs = departure(bytes, now);
   if (departs > now) leaving_.push_back(departs);
   // A packet that the link loses has used the link all the same.
-  if (const Fate fate = draw(); fate != Fate::carried) return {fate, 0};
+  const Recording::Step condition_now = condition(departs);
+  if (const Fate fate = draw(condition_now.loss); fate != Fate::carried) return {fate, 0};
 
-  Time arrives = departs + direction_.delay;
+  Time arrives = departs + condition_now.delay;
   if (direction_.jitter > 0)
     arrives += static_cast<Time>(jitter_.below(static_cast<std::uint64_t>(direction_.jitter) + 1));
   last_arrival_ = std::max(last_arrival_, arrives);  // no overtaking
@@ -54,6 +59,11 @@ bool Pipe::has_room(Time now) {
 
 Time Pipe::departure(std::uint32_t bytes, Time now) {
   if (direction_.capacity) return recorded_departure(bytes, now);
+  if (direction_.recording && direction_.recording->has_rate) {
+    const Time place = std::max(free_at_, now) + recording_offset_;
+    free_at_ = direction_.recording->departure(place, 8.0 * bytes) - recording_offset_;
+    return free_at_;
+  }
   if (direction_.rate_bps <= 0.0) return now;
   const double service_ns = static_cast<double>(bytes) * 8e9 / direction_.rate_bps;
   free_at_ = std::max(free_at_, now) + static_cast<Time>(std::llround(service_ns));
@@ -88,9 +98,18 @@ Time Pipe::recorded_departure(std::uint32_t bytes, Time now) {
   }
 }
 
-Fate Pipe::draw() {
+Recording::Step Pipe::condition(Time departs) const {
+  Recording::Step is{departs, direction_.rate_bps, direction_.delay, direction_.loss};
+  if (!direction_.recording) return is;
+  const Recording::Step& was = direction_.recording->at(departs + recording_offset_);
+  if (direction_.recording->has_delay) is.delay = was.delay;
+  if (direction_.recording->has_loss) is.loss = was.loss;
+  return is;
+}
+
+Fate Pipe::draw(double loss) {
   if (lossless_) return Fate::carried;
-  if (direction_.loss > 0.0 && loss_.uniform() < direction_.loss) return Fate::lost_random;
+  if (loss > 0.0 && loss_.uniform() < loss) return Fate::lost_random;
   if (direction_.burst) {
     const GilbertElliott& model = *direction_.burst;
     if (burst_.uniform() < (bad_ ? model.bad_to_good : model.good_to_bad)) bad_ = !bad_;

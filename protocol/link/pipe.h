@@ -21,7 +21,7 @@ struct Offer {
 class Pipe {
  public:
   /// Every draw comes from Random(seed, name + purpose), so that a change in one link moves nothing
-  /// in another. `phase` in [0, 1): where in a recording of capacity time 0 lies.
+  /// in another. `phase` in [0, 1): where in its recordings time 0 lies, if they do not say it.
   Pipe(const Direction& direction, std::uint64_t seed, std::string_view name, double phase);
   /// One way of a device's link. Both ways of a recorded link start at the same place of their
   /// recordings, which were made together; devices that share a recording start at different ones.
@@ -36,7 +36,9 @@ class Pipe {
  private:
   [[nodiscard]] Time departure(std::uint32_t bytes, Time now);
   [[nodiscard]] Time recorded_departure(std::uint32_t bytes, Time now);
-  [[nodiscard]] Fate draw();
+  /// What was recorded of the time at which a packet departs; what was not is the direction's own.
+  [[nodiscard]] Recording::Step condition(Time departs) const;
+  [[nodiscard]] Fate draw(double loss);
 
   Direction direction_;
   Random loss_, burst_, jitter_;
@@ -45,6 +47,7 @@ class Pipe {
   std::deque<Time> leaving_;  // departures of the packets in the queue, the one in service included
   Time free_at_ = 0;
   Time last_arrival_ = 0;
+  Time recording_offset_ = 0;
 
   // The opportunity that serves next: its lap, its index and what it has left.
   Time offset_ = 0;

@@ -105,7 +105,8 @@ TEST(LinkProfiles, AreValidNamedOnceAndCited) {
     EXPECT_TRUE(names.insert(profile.spec.name).second) << profile.spec.name;
     EXPECT_GT(profile.source.size(), 40U) << profile.spec.name;
   }
-  EXPECT_EQ(names, (std::set<std::string>{"gprs", "umts", "lte", "wifi", "ethernet"}));
+  EXPECT_EQ(names, (std::set<std::string>{"gprs", "edge", "umts", "lte", "nb-iot", "lte-m",
+                                          "geo-satellite", "6lowpan", "wifi", "ethernet"}));
 }
 
 }  // namespace

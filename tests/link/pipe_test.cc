@@ -29,24 +29,6 @@ TEST(Pipe, IndependentLossHasItsRate) {
   }
 }
 
-TEST(Pipe, BurstLossHasItsRateAndItsBurstLength) {
-  Direction direction;
-  direction.burst = GilbertElliott{0.01, 0.2, 0.0, 1.0};
-  Pipe pipe(direction, 7, "link", 0);
-  int lost = 0, bursts = 0;
-  bool before = false;
-  constexpr int packets = 200'000;
-  for (int i = 0; i < packets; ++i) {
-    const bool now = pipe.offer(100, i * second).fate == Fate::lost_burst;
-    lost += now;
-    bursts += now && !before;
-    before = now;
-  }
-  // Stationary share of the bad state: p / (p + r). Mean burst: 1 / r packets.
-  EXPECT_NEAR(static_cast<double>(lost) / packets, 0.01 / 0.21, 0.004);
-  EXPECT_NEAR(static_cast<double>(lost) / bursts, 5.0, 0.3);
-}
-
 TEST(Pipe, LosesNothingAfterLoseNothing) {
   Direction direction = with_loss(0.5);
   direction.burst = GilbertElliott{1, 0, 1, 1};

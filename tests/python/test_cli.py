@@ -214,7 +214,8 @@ def test_links_prints_numbers_with_units_and_their_sources(
 ) -> None:
     assert run("links") == cli.OK
     out = capsys.readouterr().out
-    for word in ("gprs", "umts", "lte", "wifi", "ethernet", "kbit/s", "ms", "3GPP"):
+    for word in ("gprs", "edge", "nb-iot", "6lowpan", "lte-m", "geo-satellite", "umts", "lte",
+                 "wifi", "ethernet", "kbit/s", "ms", "3GPP", "always up"):  # fmt: skip
         assert word in out
 
 

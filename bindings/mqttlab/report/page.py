@@ -190,10 +190,11 @@ def _link(description: Mapping[str, Any]) -> str:
         return ""
     up, down = description["up"], description["down"]
     parts = []
-    if up["capacity"] or down["capacity"]:
-        names = [Path(str(side["capacity"] or "-")).name for side in (up, down)]
-        parts.append("recorded capacity: " + ", ".join(dict.fromkeys(names)))
-    else:
+    for what in ("capacity", "recording"):
+        if up[what] or down[what]:
+            names = [Path(str(side[what] or "-")).name for side in (up, down)]
+            parts.append("recorded: " + ", ".join(dict.fromkeys(names)))
+    if not (up["capacity"] or down["capacity"]):
         parts.append(f"{_rate(up)} up, {_rate(down)} down")
     parts.append(f"delay {up['delay_s'] * 1e3:g} + up to {up['jitter_s'] * 1e3:g} ms")
     if up["loss"]:

@@ -24,7 +24,7 @@ using Json = nlohmann::ordered_json;
 struct Options {
   std::string listen = "tcp://127.0.0.1:1884", to;
   std::string profile, cycle;
-  std::vector<std::string> rate, delay, jitter, loss, queue, burst, capacity;
+  std::vector<std::string> rate, delay, jitter, loss, queue, burst, capacity, capacity_start;
   std::vector<std::string> cuts, blackholes, downs;
   std::string settle_after, stop_after;
   bool link_per_connection = false;
@@ -41,8 +41,9 @@ void add_link(CLI::App& app, Options& options) {
         ->type_name(type)
         ->group("The link; up: or down: before a value means one way");
   };
-  app.add_option("--profile", options.profile,
-                 "gprs, umts, lte, wifi or ethernet; `mqttlab links` says what they are")
+  app.add_option(
+         "--profile", options.profile,
+         "gprs, edge, nb-iot, lte, ... (`mqttlab links` lists them), or FILE.toml, a link file")
       ->type_name("NAME")
       ->group("The link; up: or down: before a value means one way");
   both("--rate", options.rate, "[WAY:]RATE", "As 384kbit/s or down:2Mbit/s");
@@ -53,8 +54,11 @@ void add_link(CLI::App& app, Options& options) {
        "Losses in bursts: good-to-bad=1%,bad-to-good=20%,loss-bad=100%");
   both("--queue", options.queue, "[WAY:]PACKETS", "More wait at the sender");
   both("--capacity", options.capacity, "[WAY:]FILE",
-       "A recording in mahimahi's format, in place of --rate");
+       "A recording: mahimahi's format, or CSV (*.csv) of time_s and mbit/s, delay_ms or loss");
+  both("--capacity-start", options.capacity_start, "[WAY:]TIME",
+       "Where in its recording a link begins; else --seed decides");
   app.add_option("--cycle", options.cycle, "Comes and goes: up=30s,down=5s,spread=50%")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
       ->type_name("PERIODS")
       ->group("The link; up: or down: before a value means one way");
   app.add_flag("--link-per-connection", options.link_per_connection,
@@ -147,7 +151,10 @@ LinkSpec link_of(const Options& options) {
     way.queue_packets = static_cast<std::uint32_t>(parse_count(value, 1, "--queue"));
   });
   each_way(link, options.capacity, [](Direction& way, const std::string& value) {
-    way.capacity = CapacityTrace::parse(value, read_file(value, "--capacity"));
+    way.record(value, read_file(value, "--capacity"));
+  });
+  each_way(link, options.capacity_start, [](Direction& way, const std::string& value) {
+    way.recording_start = parse_time(value, "--capacity-start");
   });
   if (!options.cycle.empty()) link.cycle = parse_cycle(options.cycle, "--cycle");
   return link;
