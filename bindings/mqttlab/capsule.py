@@ -10,18 +10,19 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mqttlab.errors import Error, UsageError
+from mqttlab.faults import Fault
 from mqttlab.origin import Origin
 
 if TYPE_CHECKING:
     from mqttlab.result import Result, Violation
 
-__all__ = ["SUFFIX", "Capsule"]
+__all__ = ["SUFFIX", "Capsule", "decoded", "encoded"]
 
 SUFFIX = ".capsule.json"
 _FORMAT = 1
@@ -44,7 +45,7 @@ class Capsule:
     test: str = ""
     """Of a run that a test of pytest made: its node id; the scenario's file is the test's."""
     arguments: Mapping[str, Any] = field(default_factory=dict)
-    """What Hypothesis gave that test, as `encode` writes it."""
+    """What Hypothesis gave that test, as `encoded` writes it."""
     versions: Mapping[str, str] = field(default_factory=dict)
     fingerprint: str = ""
     """Empty: the process ended before there was one."""
@@ -123,8 +124,14 @@ class Capsule:
         return Capsule(**values)
 
     @staticmethod
-    def of(result: Result, *, test: str = "", error: str = "") -> Capsule:
-        """Of a run. `test`: the node id of the test of pytest that made it.
+    def of(
+        result: Result,
+        *,
+        test: str = "",
+        arguments: Mapping[str, Any] | None = None,
+        error: str = "",
+    ) -> Capsule:
+        """Of a run. `test`, `arguments`: if a test of pytest made it.
 
         Errors: mqttlab.Error if the run cannot be made again.
         """
@@ -146,6 +153,7 @@ class Capsule:
             ipv6=result.ipv6,
             faults=result.given_faults,
             test=test,
+            arguments=arguments or {},
             versions=dict(result.versions),
             fingerprint=result.fingerprint,
             broken=Counter(one.invariant for one in result.violations),
@@ -153,6 +161,52 @@ class Capsule:
             error=error,
         )
 
+
+def encoded(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values for JSON: numbers, texts, bytes, lists, tuples, dictionaries by text, and faults.
+
+    Errors: mqttlab.Error naming the one that is none of these.
+    """
+    return {name: _encoded(value, name) for name, value in values.items()}
+
+
+def decoded(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What `encoded` was given."""
+    return {name: _decoded(value) for name, value in values.items()}
+
+
+def _encoded(value: Any, name: str) -> Any:
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, bytes):
+        return {"bytes": value.hex()}
+    if isinstance(value, Fault):
+        return {"fault": value.to_data()}
+    if isinstance(value, list):
+        return [_encoded(one, name) for one in value]
+    if isinstance(value, tuple):
+        return {"tuple": [_encoded(one, name) for one in value]}
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return {"dict": {key: _encoded(one, name) for key, one in value.items()}}
+    raise Error(f"capsule: argument {name} of type {type(value).__name__} cannot be kept")
+
+
+def _decoded(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_decoded(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    [(kind, inside)] = value.items()
+    if kind == "dict":
+        return {key: _decoded(one) for key, one in inside.items()}
+    return _DECODE[kind](inside)
+
+
+_DECODE: dict[str, Callable[[Any], Any]] = {
+    "bytes": bytes.fromhex,
+    "fault": Fault.from_data,
+    "tuple": lambda inside: tuple(_decoded(one) for one in inside),
+}
 
 _REQUIRED = ("seed", "until_s", "fingerprint")
 _KINDS: dict[str, tuple[type, ...]] = {

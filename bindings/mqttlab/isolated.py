@@ -10,14 +10,14 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from mqttlab.capsule import SUFFIX, Capsule
 from mqttlab.errors import Error, UsageError
 
-__all__ = ["elsewhere", "made"]
+__all__ = ["elsewhere", "leave", "made"]
 
 _USAGE = 2
 
@@ -27,17 +27,18 @@ def made(order: Capsule, beside: Sequence[Path] = ()) -> Capsule:
 
     Errors: UsageError if scenario or parameters are wrong.
     """
-    command = [sys.executable, "-m", "mqttlab.isolated", *(str(one.resolve()) for one in beside)]
-    return elsewhere(order, command)
+    module = [sys.executable, "-m", "mqttlab.isolated"]
+    folders = [str(one.resolve()) for one in beside]
+    return elsewhere(order, lambda order, made: [*module, *folders, order, made])
 
 
-def elsewhere(order: Capsule, command: list[str]) -> Capsule:
-    """The capsule that a command leaves, which gets two more words: the paths of ORDER and MADE."""
+def elsewhere(order: Capsule, command: Callable[[str, str], list[str]]) -> Capsule:
+    """The capsule that a command leaves. `command`: its words, of the paths of ORDER and MADE."""
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / f"{name}{SUFFIX}" for name in ("order", "made")]
         order.write(paths[0])
         done = subprocess.run(
-            [*command, *map(str, paths)], capture_output=True, text=True, errors="replace"
+            command(*map(str, paths)), capture_output=True, text=True, errors="replace"
         )
         if paths[1].is_file():
             return Capsule.read(paths[1])
@@ -54,6 +55,11 @@ def elsewhere(order: Capsule, command: list[str]) -> Capsule:
     )
 
 
+def leave(capsule: Capsule, path: str) -> None:
+    """Whole, or not at all: a process that dies while it writes has made no run."""
+    capsule.write(f"{path}.part").rename(path)
+
+
 def _main(beside: Sequence[str], order: str, path: str) -> int:
     from mqttlab.replay import again
 
@@ -62,8 +68,7 @@ def _main(beside: Sequence[str], order: str, path: str) -> int:
     except Error as error:
         print(f"mqttlab: {error}", file=sys.stderr)
         return _USAGE
-    # Whole, or not there: a process that dies while it writes has made no run.
-    capsule.write(f"{path}.part").rename(path)
+    leave(capsule, path)
     return 0
 
 

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from rich.console import Console
@@ -116,9 +117,10 @@ def _by_pytest(capsule: Capsule, beside: list[Path]) -> Replay:
     """Lets pytest run the test with the arguments that it had."""
     file = locate(capsule.scenario.file, beside)
     node = f"{file}::{capsule.test.partition('::')[2]}"
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist",
-               node, "--mqttlab-capsules"]  # fmt: skip
-    now = elsewhere(capsule, command)
+    pytest = [sys.executable, "-m", "pytest", "-q", node, *(["-n0"] if find_spec("xdist") else [])]
+    now = elsewhere(
+        capsule, lambda order, made: [*pytest, f"--mqttlab-order={order}", f"--mqttlab-made={made}"]
+    )
     changed = f"{file} has changed since" if now.scenario.sha256 != capsule.scenario.sha256 else ""
     return Replay(capsule, now, tuple(_differences(capsule, now, changed)))
 

@@ -6,14 +6,16 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mqttlab.capsule import Capsule
 from mqttlab.errors import UsageError, ViolationError
 from mqttlab.origin import Origin
+
+if TYPE_CHECKING:
+    from mqttlab.capsule import Capsule
 
 __all__ = [
     "ClientInfo",
@@ -234,6 +236,7 @@ class Result:
 
         Errors: UsageError for a name that the oracle does not know; ViolationError.
         """
+        __tracebackhide__ = True  # of pytest, which then shows who asked
         known = {verdict.invariant: verdict for verdict in self.verdicts}
         for name in invariants:
             if name not in known:
@@ -263,6 +266,8 @@ class Result:
         Errors: mqttlab.Error if nothing does: a run on real sockets, one that was interrupted, a
         scenario that is local to a function.
         """
+        from mqttlab.capsule import Capsule  # capsules keep faults, which know of results
+
         return Capsule.of(self)
 
     def _explain(self, bad: list[Verdict], limit: int = 5) -> str:

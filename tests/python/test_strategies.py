@@ -1,0 +1,91 @@
+"""Hypothesis strategies: what they draw is valid, reaches what matters, and shrinks."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import find, given, settings
+from hypothesis import strategies as st
+
+import mqttlab
+from mqttlab import _core, strategies
+from mqttlab.capsule import decoded, encoded
+from mqttlab.faults import At, Before, Cut, Fault, Outage
+
+SCHEDULES = strategies.faults(devices=["a", "b"], within="1min", longest="5s")
+
+
+def least(strategy: st.SearchStrategy[Any], wanted: Callable[[Any], bool]) -> Any:
+    return find(strategy, wanted, settings=settings(database=None, derandomize=True))
+
+
+@given(strategies.topics(), strategies.filters(shared=True))
+def test_topics_and_filters_are_valid(topic: str, topic_filter: str) -> None:
+    assert _core.valid_topic_name(topic)
+    assert _core.valid_topic_filter(topic_filter)
+
+
+def test_filters_reach_wildcards_and_matches() -> None:
+    assert least(strategies.filters(), lambda f: "+" in f and f.endswith("#")) == "+/#"
+    pair = least(st.tuples(strategies.filters(shared=True), strategies.topics()),
+                 lambda pair: _core.matches(*pair) and len(pair[1]) > 1)  # fmt: skip
+    assert pair == ("#", "00")
+
+
+@pytest.mark.parametrize("version", [4, 5])
+def test_packets_are_valid_and_of_all_kinds(version: int) -> None:
+    seen = set()
+
+    @given(strategies.packets(version))
+    def check(packet: bytes) -> None:
+        found = _core.decode(packet, True, version)
+        assert "violation" not in found, found
+        seen.add(found["type"])
+
+    check()
+    assert seen == {"PINGREQ", "PUBLISH", "PUBACK", "PUBREC", "PUBREL", "PUBCOMP", "SUBSCRIBE",
+                    "UNSUBSCRIBE", "DISCONNECT"}  # fmt: skip
+
+
+@given(SCHEDULES)
+def test_schedules_are_whole_and_survive_a_capsule(faults: list[Fault]) -> None:
+    assert len(faults) <= 4
+    for number, fault in enumerate(faults, 1):
+        fault.check_target(f"fault {number}")
+        assert (fault.for_ns is not None) == fault.what.lasts
+        assert fault.for_ns is None or 0 < fault.for_ns <= 5 * 10**9
+        assert not isinstance(fault.when, At) or fault.when.at_ns <= 60 * 10**9
+    kept = {"faults": faults, "others": [b"\xff", ("a", 1.5, None), {"dict": [True]}]}
+    assert decoded(encoded(kept)) == kept
+
+
+def test_schedules_shrink_to_the_least_that_fails() -> None:
+    lasting = least(SCHEDULES, lambda faults: any(isinstance(f.what, Outage) for f in faults))
+    assert lasting == [Fault(At("0ms"), Outage(), "a", "1ms")]
+    at_a_packet = least(SCHEDULES, lambda faults: any(not isinstance(f.when, At) for f in faults))
+    assert at_a_packet == [Fault(Before("PUBLISH", way="up"), Cut("reset"), "a")]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (lambda: strategies.faults(devices="meter", within=1), "'meter' must be a list"),
+        (lambda: strategies.faults(devices=["meter"], within="1 fortnight"), "fortnight"),
+        (lambda: strategies.faults(devices=["meter"], within=1, most=0), "most"),
+        (lambda: strategies.packets(3), "version=3"),
+        (lambda: strategies.topics(levels=0), "levels"),
+    ],
+)
+def test_wrong_arguments(wrong: object, words: str) -> None:
+    with pytest.raises(mqttlab.UsageError, match=words):
+        wrong()  # type: ignore[operator]
+
+
+def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "hypothesis", None)
+    monkeypatch.delitem(sys.modules, "mqttlab.strategies")
+    with pytest.raises(ImportError, match="pip install hypothesis"):
+        __import__("mqttlab.strategies")
