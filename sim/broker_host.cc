@@ -1,45 +1,65 @@
 #include "sim/broker_host.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 namespace mqttlab::sim {
 
-BrokerHost::BrokerHost(Network& network, const Security& security, BrokerConfig config,
-                       std::uint64_t seed, Access* access, trace::Log* log, trace::Actor actor,
-                       const Listeners& listeners)
-    : security_(security),
-      log_(log),
-      actor_(actor),
-      broker_(std::move(config), seed, access, log, actor),
+BrokerHost::BrokerHost(Network& network, const Security& security, Program program)
+    : network_(network),
+      security_(security),
+      program_(std::move(program)),
       alarm_([this] {
-        broker_.advance(virtual_now());
+        if (state_ != State::runs) return;
+        broker_->advance(virtual_now());
         settle();
-      }) {
-  for (const auto& [port, transport] : listeners)
-    network.serve(
-        port, [this, carrier = transport](const Arrival& arrival) { accepted(arrival, carrier); });
+      }),
+      burial_([this] { bury(); }),
+      birth_([this] {
+        record(trace::Kind::restarted);
+        begin();
+        settle();
+      }),
+      wakening_([this] { catch_up(); }),
+      turns_([this] { take_turns(); }) {
+  if (program_.disk) store_.emplace(*program_.disk);
+  begin();
 }
 
-void BrokerHost::accepted(const Arrival& arrival, Transport transport) {
-  const std::uint32_t number = arrival.wire->connection();
-  if (number >= connections_.size()) connections_.resize(number + 1);
-  connections_[number] = {std::make_unique<Stream>(arrival.socket, arrival.wire, trace::End::broker,
-                                                   security_.server(transport), *this),
-                          arrival.device};
-  pump(number);
-  settle();
-}
+BrokerHost::~BrokerHost() = default;
 
 trace::TappedPeer BrokerHost::carried(Stream& stream, const Introduction& introduction) {
   std::optional<trace::Tap> tap;
-  if (log_) tap.emplace(*log_, trace::End::broker, actor_, stream.connection(), virtual_now());
-  Peer& peer = broker_.accept(stream.connection(), virtual_now(), introduction.certificate);
+  if (program_.log)
+    tap.emplace(*program_.log, trace::End::broker, program_.actor, stream.connection(),
+                virtual_now());
+  Peer& peer = broker_->accept(stream.connection(), virtual_now(), introduction.certificate);
   return {peer, std::move(tap)};
 }
 
-void BrokerHost::decide(RequestId request, Decision decision) {
-  broker_.decide(request, std::move(decision), virtual_now());
+void BrokerHost::arrived(const Arrival& arrival, Transport transport) {
+  if (state_ == State::runs && !ties_) return accept({arrival, transport});
+  const auto ended = ns3::MakeCallback(&BrokerHost::left, this);
+  arrival.socket->SetCloseCallbacks(ended, ended);
+  waiting_.push_back({arrival, transport});
+  if (ties_) turns_.set(virtual_now());
+}
+
+void BrokerHost::left(ns3::Ptr<ns3::Socket> socket) {
+  for (Waiting& one : waiting_)
+    if (one.arrival.socket == socket) one.ended = one.arrival.socket->end_cause();
+}
+
+void BrokerHost::accept(const Waiting& waiting) {
+  const Arrival& arrival = waiting.arrival;
+  const std::uint32_t number = arrival.wire->connection();
+  if (number >= connections_.size()) connections_.resize(number + 1);
+  connections_[number] = {std::make_unique<Stream>(arrival.socket, arrival.wire, trace::End::broker,
+                                                   security_.server(waiting.transport), *this),
+                          arrival.device};
+  if (waiting.ended) connections_[number].stream->go_on(waiting.ended);
+  pump(number);
   settle();
 }
 
@@ -49,19 +69,30 @@ void BrokerHost::active(Stream& stream) {
 }
 
 // Bytes on one link make others speak, and what they write may make room for more: until all is
-// quiet.
+// quiet, or the process is not there any more.
 void BrokerHost::settle() {
-  while (const auto due = timers_.pop(virtual_now())) {
+  while (state_ == State::runs) {
+    const auto due = timers_.pop(virtual_now());
+    if (!due) break;
     connections_[*due].armed = never;
     pump(*due);
   }
-  for (;;) {
-    const auto touched = broker_.touched();
+  while (state_ == State::runs) {
+    commit();
+    const auto touched = broker_->touched();
     if (touched.empty()) break;
     woken_.assign(touched.begin(), touched.end());
     for (const LinkId link : woken_) pump(link);
   }
-  alarm_.set(std::min(broker_.deadline(), timers_.deadline()));
+  if (state_ != State::runs) return;
+  const Time disk = store_ ? store_->deadline() : never;
+  alarm_.set(std::min({broker_->deadline(), timers_.deadline(), disk}));
+}
+
+void BrokerHost::commit() {
+  if (!store_) return;
+  const JournalPosition safe = store_->commit(virtual_now());
+  if (safe > committed_) broker_->committed(committed_ = safe);
 }
 
 void BrokerHost::pump(std::uint32_t connection) {
@@ -83,8 +114,10 @@ void BrokerHost::tidy(std::uint32_t number) {
   overhead_[connection.device] += connection.stream->overhead();
   const bool has_link = connection.stream->is_established();
   connection.stream.reset();
-  if (has_link) broker_.release(number);
+  if (has_link && state_ != State::crashed) broker_->release(number);
 }
+
+BrokerGauges BrokerHost::gauges() const { return broker_ ? broker_->gauges() : BrokerGauges{}; }
 
 Overhead BrokerHost::overhead(DeviceIndex device) const {
   Overhead all = device < overhead_.size() ? overhead_[device] : Overhead{};

@@ -156,13 +156,21 @@ void Network::add_front() {
 
 void Network::serve(std::uint16_t port, Accepted accepted) {
   services_[port] = std::move(accepted);
+  powerless_.erase(port);
+  answer(port, TcpSocket::Answer::accept);
 }
 
-void Network::unserve(std::uint16_t port) {
+void Network::unserve(std::uint16_t port, bool powerless) {
   services_.erase(port);
+  if (powerless) powerless_.insert(port);
+  answer(port, powerless ? TcpSocket::Answer::silence : TcpSocket::Answer::refuse);
+}
+
+void Network::answer(std::uint16_t port, TcpSocket::Answer answer) {
   for (Front& front : fronts_)
-    if (const auto listener = front.listeners.find(port); listener != front.listeners.end())
-      listener->second->refuse(true);
+    if (const auto found = front.listeners.find(port);
+        found != front.listeners.end() && found->second)
+      found->second->answer(answer);
 }
 
 void Network::open(DeviceIndex device, std::uint16_t port) {
@@ -179,10 +187,13 @@ void Network::open_front(std::size_t front, std::uint16_t port) {
 
 void Network::listen(Front& front, std::uint16_t port) {
   auto& listener = front.listeners[port];
-  if (listener) return listener->refuse(false);
+  if (listener) return;
   listener = TcpSocket::create(front.node);
   listener->Bind(endpoint(config_.ipv6, broker_host, port));
   listener->Listen();
+  if (!serves(port))
+    listener->answer(powerless_.contains(port) ? TcpSocket::Answer::silence
+                                               : TcpSocket::Answer::refuse);
   listener->SetAcceptCallback(
       ns3::MakeNullCallback<bool, ns3::Ptr<ns3::Socket>, const ns3::Address&>(),
       ns3::MakeCallback(&Network::accept, this));
@@ -208,6 +219,7 @@ void Network::send_down(ns3::Ptr<ns3::Packet> packet, std::uint16_t protocol) {
   const Head head(packet);
   const auto segment = Segment::read(head.bytes(), packet->GetSize());
   if (!segment) return;  // router advertisements and the like have no one device to go to
+  if (powerless_.contains(segment->source_port)) return;
   const std::uint32_t index = (segment->destination & host_mask) - first_device_host;
   if (index < devices_.size())
     devices_[index].link->offer(Way::down, std::move(packet), protocol, segment);

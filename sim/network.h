@@ -11,6 +11,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -61,8 +62,9 @@ class Network {
   /// Who gets the connections that the site accepts at this port.
   void serve(std::uint16_t port, Accepted accepted);
   [[nodiscard]] bool serves(std::uint16_t port) const { return services_.contains(port); }
-  /// Nobody does any more: dials to the port are refused. Connections stay.
-  void unserve(std::uint16_t port);
+  /// Nobody does any more: dials to the port are refused. Connections stay. `powerless`: nothing
+  /// comes from the port, until it is served again.
+  void unserve(std::uint16_t port, bool powerless = false);
   /// The site listens at this port from the next event on, where the device finds it; otherwise
   /// from its first dial on.
   void open(DeviceIndex device, std::uint16_t port);
@@ -95,11 +97,13 @@ class Network {
   void listen(Front& front, std::uint16_t port);
   [[nodiscard]] std::shared_ptr<Wire> make_wire(DeviceIndex device, std::uint16_t port,
                                                 std::uint32_t connection);
+  void answer(std::uint16_t port, TcpSocket::Answer answer);
   void accept(ns3::Ptr<ns3::Socket> socket, const ns3::Address& from);
   void send_down(ns3::Ptr<ns3::Packet> packet, std::uint16_t protocol);
 
   WorldConfig config_;
   std::map<std::uint16_t, Accepted> services_;  // by port
+  std::set<std::uint16_t> powerless_;           // ports
   std::vector<Device> devices_;
   std::vector<Front> fronts_;
   std::map<std::pair<DeviceIndex, std::uint16_t>, Dialed> connections_;  // by local port

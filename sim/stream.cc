@@ -39,17 +39,28 @@ Peer* Stream::carry(const Introduction& introduction) {
 }
 
 Time Stream::deadline() const {
-  return filters_.has_filters() && !is_over() && !is_still() ? peer_.deadline() : never;
+  return filters_.has_filters() && !is_still() ? peer_.deadline() : never;
 }
 
 // What is written may make room to read again, and what is read may be answered.
 void Stream::pump() {
-  if (is_still()) return;
-  if (filters_.has_filters() && !is_over()) peer_.advance(virtual_now());
-  for (bool wrote = true; wrote && !is_over() && !is_still();) {
+  if (filters_.has_filters() && !is_still()) peer_.advance(virtual_now());
+  for (bool wrote = true; wrote && !is_still();) {
     read();
-    wrote = !is_over() && !is_still() && write();
+    wrote = !is_still() && write();
   }
+}
+
+void Stream::go_on(std::optional<CloseCause> end) {
+  held_ = blocked_ = false;
+  if (end) missed_ = end;
+  if (is_still()) return;
+  if (const auto cause = std::exchange(missed_, {})) {
+    ended(*cause);
+  } else {
+    read();
+  }
+  pump();
 }
 
 void Stream::read() {
@@ -60,6 +71,7 @@ void Stream::read() {
     const auto packet = socket_->Recv(most, 0);
     const std::uint32_t size = packet->CopyData(room.data(), most);
     peer_.received(size, virtual_now());
+    if (is_still()) return;  // what the peer did may have ended its own process
   }
   // Filters may hold bytes for a Peer that has no room: they come before the end of the stream.
   if (cause_ && !(filters_.has_filters() && peer_.space().empty())) finish(*cause_);
@@ -86,6 +98,7 @@ bool Stream::write() {
     if (socket_->Send(ns3::Create<ns3::Packet>(gathered.data(), size), 0) < 0) return wrote;
     wrote = true;
     peer_.sent(size, virtual_now());
+    if (is_still()) return wrote;
   }
   if (peer_.finished()) finish(CloseCause::local);
   return wrote;
@@ -97,7 +110,7 @@ bool Stream::write() {
 void Stream::ended(CloseCause cause) {
   cause_ = cause;
   read();
-  if (!is_over() && cause != CloseCause::fin) finish(cause);
+  if (!is_still() && cause != CloseCause::fin) finish(cause);
 }
 
 void Stream::finish(CloseCause cause) {
@@ -130,14 +143,24 @@ void Stream::die(trace::Death how) {
 
 void Stream::break_off(CloseCause cause) {
   if (is_over() || frozen_) return;
+  if (held_) {
+    still_ = false;
+    missed_ = cause;
+    return;
+  }
   end_cause_ = cause;
   std::exchange(socket_, nullptr)->vanish();
   peer_.closed(cause, virtual_now());
   owner_.active(*this);
 }
 
+bool Stream::waits() {
+  if (!is_still() && owner_.defers(*this)) held_ = true;
+  return is_still();
+}
+
 void Stream::on_readable(ns3::Ptr<ns3::Socket>) {
-  if (is_still()) return;
+  if (waits()) return;
   if (filters_.has_filters()) {
     pump();  // filters answer by themselves
   } else {
@@ -153,8 +176,12 @@ void Stream::on_writable(ns3::Ptr<ns3::Socket>, std::uint32_t) {
 }
 
 void Stream::on_end(ns3::Ptr<ns3::Socket>) {
-  if (is_still()) return;
-  ended(socket_->end_cause());
+  const CloseCause cause = socket_->end_cause();
+  if (waits()) {
+    missed_ = cause;
+    return;
+  }
+  ended(cause);
   owner_.active(*this);
 }
 

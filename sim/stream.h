@@ -24,6 +24,8 @@ class StreamOwner {
   virtual trace::TappedPeer carried(Stream& stream, const Introduction& introduction) = 0;
   /// The peer has been called; it, or others, may have something to write. May destroy the stream.
   virtual void active(Stream& stream) = 0;
+  /// The socket has something to tell. True: not yet, the stream is held from here on.
+  virtual bool defers(Stream&) { return false; }
 };
 
 class Stream {
@@ -46,6 +48,11 @@ class Stream {
   }
   /// The peer's process is dead: from here to die() the peer is not called any more.
   void freeze() { frozen_ = true; }
+  /// The peer's process does not run: its kernel goes on, the peer is not called.
+  void hold() { held_ = true; }
+  /// It does again: what has arrived meanwhile comes first. `end`: how the socket has ended before
+  /// this stream could see it.
+  void go_on(std::optional<CloseCause> end = {});
   void die(trace::Death how);
   /// Its connection is cut: nothing is read any more and, if its peer is to be told, by
   /// break_off(), it moves no byte either.
@@ -66,7 +73,8 @@ class Stream {
 
  private:
   Peer* carry(const Introduction& introduction);
-  [[nodiscard]] bool is_still() const { return frozen_ || still_; }
+  [[nodiscard]] bool is_still() const { return is_over() || frozen_ || still_ || held_; }
+  [[nodiscard]] bool waits();
   void read();
   bool write();  // true if anything went out
   void ended(CloseCause cause);
@@ -83,8 +91,9 @@ class Stream {
   FilterStack filters_;
   Peer& peer_;            // the outermost of them
   bool blocked_ = false;  // the send buffer is full: go on in the send callback
-  bool frozen_ = false, deaf_ = false, still_ = false;
-  std::optional<CloseCause> cause_;  // the socket has ended, but unread bytes are left
+  bool frozen_ = false, deaf_ = false, still_ = false, held_ = false;
+  std::optional<CloseCause> missed_;  // what ended the socket while the stream was held
+  std::optional<CloseCause> cause_;   // the socket has ended, but unread bytes are left
   CloseCause end_cause_ = CloseCause::local;
 };
 

@@ -116,19 +116,29 @@ void TcpSocket::DoForwardUp(ns3::Ptr<ns3::Packet> packet, const ns3::Address& fr
     CloseAndNotify();
     return;
   }
-  if (m_state == LISTEN && refuses_) return reject(header, from, to);
+  if (m_state == LISTEN) {
+    if (answer_ == Answer::silence) return;
+    const bool dials = (header.GetFlags() & ns3::TcpHeader::SYN) != 0;
+    if (dials ? answer_ == Answer::refuse : was_away_) return reject(header, from, to);
+  }
   TcpSocketBase::DoForwardUp(packet, from, to);
 }
 
-// As a node answers where nobody listens.
-void TcpSocket::reject(const ns3::TcpHeader& syn, const ns3::Address& from,
+// As a node answers where nobody listens, or to what belongs to no connection (RFC 9293, 3.10.7.1).
+void TcpSocket::reject(const ns3::TcpHeader& segment, const ns3::Address& from,
                        const ns3::Address& to) {
-  if ((syn.GetFlags() & ns3::TcpHeader::SYN) == 0) return;
+  const std::uint8_t flags = segment.GetFlags();
+  if ((flags & ns3::TcpHeader::RST) != 0) return;
   ns3::TcpHeader rst;
-  rst.SetFlags(ns3::TcpHeader::RST | ns3::TcpHeader::ACK);
-  rst.SetAckNumber(syn.GetSequenceNumber() + ns3::SequenceNumber32(1));
-  rst.SetSourcePort(syn.GetDestinationPort());
-  rst.SetDestinationPort(syn.GetSourcePort());
+  if ((flags & ns3::TcpHeader::SYN) != 0) {
+    rst.SetFlags(ns3::TcpHeader::RST | ns3::TcpHeader::ACK);
+    rst.SetAckNumber(segment.GetSequenceNumber() + ns3::SequenceNumber32(1));
+  } else {
+    rst.SetFlags(ns3::TcpHeader::RST);
+    rst.SetSequenceNumber(segment.GetAckNumber());
+  }
+  rst.SetSourcePort(segment.GetDestinationPort());
+  rst.SetDestinationPort(segment.GetSourcePort());
   const auto ip = [](const ns3::Address& address) -> ns3::Address {
     if (ns3::InetSocketAddress::IsMatchingType(address))
       return ns3::InetSocketAddress::ConvertFrom(address).GetIpv4();

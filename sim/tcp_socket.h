@@ -30,9 +30,13 @@ class TcpSocket : public ns3::TcpSocketBase {
   using ns3::TcpSocketBase::Recv;
   ns3::Ptr<ns3::Packet> Recv(std::uint32_t most_bytes, std::uint32_t flags) override;
 
-  /// A listener that refuses from now on, or does not. ns-3 gives nobody a port that connections
-  /// still have, so a listener that may come back has to stay.
-  void refuse(bool refuses) { refuses_ = refuses; }
+  /// What a listener does from now on with those who dial. ns-3 gives nobody a port that
+  /// connections still have, so a listener that may come back has to stay.
+  enum class Answer : std::uint8_t { accept, refuse, silence };
+  void answer(Answer answer) {
+    answer_ = answer;
+    was_away_ = was_away_ || answer != Answer::accept;
+  }
 
   // Ways to let go. None of them calls back any more.
   void forget();            ///< it has ended by itself
@@ -57,10 +61,11 @@ class TcpSocket : public ns3::TcpSocketBase {
   void fill_window_later();
   void fill_window();
   void outlive_event() {}
-  void reject(const ns3::TcpHeader& syn, const ns3::Address& from, const ns3::Address& to);
+  void reject(const ns3::TcpHeader& segment, const ns3::Address& from, const ns3::Address& to);
   ns3::EventId fill_{};
   std::uint32_t fins_ = 0;  // sent without data
-  bool refuses_ = false;
+  Answer answer_ = Answer::accept;
+  bool was_away_ = false;
   bool drained_ = false;  // had nothing left to send at the last reap()
 };
 

@@ -25,6 +25,7 @@ struct World::State {
   explicit State(WorldConfig given) : config(std::move(given)), network(config) {}
 
   [[nodiscard]] Device& device(DeviceId id);
+  [[nodiscard]] BrokerHost& the_broker() const;
   void watch_progress(const std::function<bool()>& keep_going);
 
   /// Runs what the user gave us; run() throws again what it throws, outside ns-3.
@@ -79,9 +80,10 @@ void World::make_broker(trace::Actor actor, const std::string& name, BrokerConfi
   if (!keys.empty()) keys.replace_extension(".keys");
   state_->security =
       std::make_unique<Security>(seed(), config.connect_timeout, keys.string(), certificates);
-  state_->broker =
-      std::make_unique<BrokerHost>(state_->network, *state_->security, std::move(config),
-                                   seed_of_broker, access, &log(), actor, listeners);
+  state_->broker = std::make_unique<BrokerHost>(
+      state_->network, *state_->security,
+      BrokerHost::Program{std::move(config), seed_of_broker, access, &log(), actor, listeners,
+                          disk_, [this] { return Security::epoch_s * second + clock_step_; }});
   state_->guests = std::make_unique<Guests>(state_->network, log(), actor);
 }
 
@@ -155,9 +157,11 @@ bool World::add_side_broker(std::uint16_t port, BrokerConfig config,
   static_cast<void>(guests());  // there is a site
   if (state_->network.serves(port)) return false;
   const std::uint64_t seed_of_broker = Random(seed(), "broker/" + std::to_string(port)).next();
-  auto broker = std::make_unique<BrokerHost>(state_->network, *state_->security, std::move(config),
-                                             seed_of_broker, access.get(), nullptr, trace::Actor{},
-                                             BrokerHost::Listeners{{port, over::tcp}});
+  auto broker = std::make_unique<BrokerHost>(state_->network, *state_->security,
+                                             BrokerHost::Program{.config = std::move(config),
+                                                                 .seed = seed_of_broker,
+                                                                 .access = access.get(),
+                                                                 .listeners = {{port, over::tcp}}});
   state_->side_brokers.emplace_back(std::move(access), std::move(broker));
   return true;
 }
@@ -172,6 +176,19 @@ StreamId World::dial(DeviceId device, std::uint16_t port) {
     if (port == port_of(transport)) state_->security->prepare(transport);
   return guests().dial(state_->device(device).index, device, port);
 }
+
+BrokerHost& World::State::the_broker() const {
+  if (!broker) throw std::logic_error("this world has no broker yet");
+  return *broker;
+}
+
+void World::crash_broker(trace::StoreFate fate, trace::Death how) {
+  state_->the_broker().crash(fate, how);
+}
+void World::restart_broker() { state_->the_broker().restart(); }
+void World::pause_broker() { state_->the_broker().pause(); }
+void World::resume_broker() { state_->the_broker().go_on(); }
+void World::shuffle_ties() { state_->the_broker().shuffle_ties(seed()); }
 
 void World::set_link(DeviceId device, bool up) { state_->device(device).cycler.set(up); }
 
@@ -194,7 +211,7 @@ void World::set_loss_free() {
 void World::power_off(DeviceId device) { state_->device(device).cycler.power_off(); }
 
 BrokerGauges World::broker_gauges() const {
-  return state_->broker ? state_->broker->broker().gauges() : BrokerGauges{};
+  return state_->broker ? state_->broker->gauges() : BrokerGauges{};
 }
 
 DirectionCounters World::counters(DeviceId device, bool up) const {

@@ -5,10 +5,12 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "protocol/world/world.h"
+#include "sim/disk.h"
 #include "sim/guests.h"
 
 namespace mqttlab::sim {
@@ -51,6 +53,16 @@ class World final : public mqttlab::World {
   [[nodiscard]] bool add_side_broker(std::uint16_t port, BrokerConfig config,
                                      std::unique_ptr<Access> access);
 
+  /// What becomes of the broker's process (BrokerHost), once there is one; use_disk() before.
+  void use_disk(DiskConfig disk) { disk_ = disk; }
+  void crash_broker(trace::StoreFate fate, trace::Death how);
+  void restart_broker();
+  void pause_broker();
+  void resume_broker();
+  void shuffle_ties();
+  /// The wall clocks of all hosts leap; Unix time at the world's beginning is Security::epoch_s.
+  void step_clock(Time by) { clock_step_ += by; }
+
   void set_link(DeviceId device, bool up) override;
   void cut(DeviceId device, Cut how, std::uint32_t connection = 0) override;
   void stop_cycles() override;
@@ -73,6 +85,8 @@ class World final : public mqttlab::World {
   void check_captured_devices() const;
 
   struct State;
+  std::optional<DiskConfig> disk_;  // of the broker
+  Time clock_step_ = 0;
   std::unique_ptr<State> state_;
 };
 

@@ -45,14 +45,6 @@ void prepare(Database& database, Durability durability) {
 
 }  // namespace
 
-Durability durability_of(std::string_view name) {
-  if (name == "none") return Durability::none;
-  if (name == "batch") return Durability::batch;
-  if (name == "sync") return Durability::sync;
-  throw std::invalid_argument("unknown durability '" + std::string(name) +
-                              "'; there are none, batch and sync");
-}
-
 SqliteStore::SqliteStore(StoreSettings settings)
     : settings_(std::move(settings)), database_(settings_.path, settings_.vfs) {
   prepare(database_, settings_.durability);

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "protocol/journal/durability.h"
 #include "protocol/journal/store.h"
 #include "protocol/live/store/database.h"
 #include "protocol/live/store/journal_tables.h"
@@ -12,19 +13,7 @@
 
 namespace mqttlab::live {
 
-/// What survives, when the broker has acknowledged something and then its process or the machine
-/// ends.
-enum class Durability : std::uint8_t {
-  none,   ///< all but the last batch_window if the process does, anything if the machine does
-  batch,  ///< all but the last batch_window
-  sync,   ///< all: acknowledged means on disk
-};
-/// Throws std::invalid_argument naming them.
-[[nodiscard]] Durability durability_of(std::string_view name);
-
-/// What Durability::batch may lose. A commit begins after half of it, which leaves the other half
-/// for the disk.
-inline constexpr Time batch_window = 200 * millisecond;
+using mqttlab::batch_window, mqttlab::Durability, mqttlab::durability_of;
 
 struct StoreSettings {
   std::string path;
