@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bindings/bench.h"
+#include "bindings/ends.h"
 #include "bindings/errors.h"
 #include "bindings/guests.h"
 #include "bindings/lab_world.h"
@@ -50,6 +51,7 @@ PYBIND11_MODULE(_sim, m) {
   m.def("simulator_events", [](const LabWorld& lab) {
     return dynamic_cast<const sim::World&>(lab.world()).simulator_events();
   });
+  bind_ends(m);
   bind_guests(m);
   bind_bench(m);
 }

@@ -47,6 +47,7 @@ class BrokerHost : public StreamOwner {
 
   // What becomes of its process. All may be called anywhere, also in the middle of what the broker
   // is doing: it does no more of that. Each throws std::logic_error in words if it is not possible.
+  [[nodiscard]] const char* state() const;  ///< running, paused, down
   /// `how`: as its kernel ends the connections; silent: the machine loses its power, and is as good
   /// as not there until restart().
   void crash(trace::StoreFate fate, trace::Death how);

@@ -71,11 +71,14 @@ void BrokerHost::record(trace::Kind kind, std::uint8_t code) const {
   program_.log->append(event);
 }
 
-void BrokerHost::check(bool possible, const char* what) const {
+const char* BrokerHost::state() const {
   constexpr const char* states[] = {"running", "paused", "down", "down"};
+  return states[static_cast<std::size_t>(state_)];
+}
+
+void BrokerHost::check(bool possible, const char* what) const {
   if (!possible)
-    throw std::logic_error(std::string("the broker cannot ") + what + ": it is " +
-                           states[static_cast<std::size_t>(state_)]);
+    throw std::logic_error(std::string("the broker cannot ") + what + ": it is " + state());
 }
 
 void BrokerHost::crash(trace::StoreFate fate, trace::Death how) {

@@ -182,6 +182,8 @@ BrokerHost& World::State::the_broker() const {
   return *broker;
 }
 
+const char* World::broker_state() const { return state_->the_broker().state(); }
+
 void World::crash_broker(trace::StoreFate fate, trace::Death how) {
   state_->the_broker().crash(fate, how);
 }

@@ -55,6 +55,7 @@ class World final : public mqttlab::World {
 
   /// What becomes of the broker's process (BrokerHost), once there is one; use_disk() before.
   void use_disk(DiskConfig disk) { disk_ = disk; }
+  [[nodiscard]] const char* broker_state() const;  ///< running, paused, down
   void crash_broker(trace::StoreFate fate, trace::Death how);
   void restart_broker();
   void pause_broker();

@@ -25,6 +25,31 @@ def world(
 def simulator_events(world: World) -> int:
     """How many events the simulator has executed."""
 
+def use_disk(world: World, durability: str, sync_time: int) -> None:
+    """The broker that is added next keeps its state on a simulated disk. `durability`: as the live
+    broker's; `sync_time`: how long a sync takes.
+    """
+
+def broker_state(world: World) -> str:
+    """ "running", "paused" or "down"."""
+
+def crash_broker(world: World, store: str, how: str) -> None:
+    """`store`: "kept", "lost" or "torn"; `how`: "fin", "reset" or "silent". As all that follow:
+    allowed anywhere, also in an event; mqttlab.Error in words if its state does not allow it.
+    """
+
+def restart_broker(world: World) -> None:
+    """In an event of this instant."""
+
+def pause_broker(world: World) -> None: ...
+def resume_broker(world: World) -> None:
+    """In an event of this instant."""
+
+def shuffle_ties(world: World) -> None:
+    """What arrives at the broker at one instant on different connections is taken in an order that
+    the seed draws, from now on.
+    """
+
 class Streams:
     """Byte streams of programs, by number. Calls take effect in an event at this instant; those for
     a stream that has ended do nothing. Between runs of the world only.

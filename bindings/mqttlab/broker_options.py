@@ -13,7 +13,7 @@ from mqttlab.client_options import qos_level
 from mqttlab.errors import UsageError
 from mqttlab.result import NotApplicable
 
-__all__ = ["BrokerOptions", "Tokens", "beyond_reach", "broker_config", "scram_line"]
+__all__ = ["BrokerOptions", "Tokens", "beyond_reach", "broker_config", "disk_of", "scram_line"]
 
 _Delay = float | str
 
@@ -56,6 +56,12 @@ class BrokerOptions(TypedDict, total=False):
     max_filter_levels: int  # of a topic filter; a deeper one is refused
     max_sessions: int  # then new client ids are refused with code 3 (5.0: 0x97)
     sys_interval: float | str  # $SYS topics are published so often; 0: not at all
+    # Where its state outlives a crash of its process; simulated networks only:
+    store: Literal["none", "disk"]  # default: none
+    # What survives, when it has been acknowledged and then the machine ends ("torn"): all; all but
+    # the last 200 ms (default); anything. As of `mqttlab broker --durability`.
+    durability: Literal["sync", "batch", "none"]
+    sync_time: float | str  # how long that disk takes to sync; default 0
     # What clients of MQTT 5.0 are told in CONNACK:
     server_keep_alive_s: int  # instead of their own
     max_session_expiry: float | str  # whole seconds; a longer interval is cut to it
@@ -90,6 +96,8 @@ def broker_config(name: str, options: BrokerOptions) -> tuple[_core.BrokerConfig
     access: dict[str, Any] = {"anonymous": not _PROOFS & options.keys()}
     for key, value in options.items():
         where = f"broker {name!r}: {key}"
+        if key in _DISK:
+            continue
         if key in _ACCESS:
             access[key] = _ACCESS[key](value, where)
         elif key == "max_session_expiry":
@@ -97,9 +105,24 @@ def broker_config(name: str, options: BrokerOptions) -> tuple[_core.BrokerConfig
         elif key in _FIELDS:
             setattr(config, key, _FIELDS[key](value, where))
         else:
-            known = ", ".join([*_FIELDS, "max_session_expiry", *_ACCESS])
+            known = ", ".join([*_FIELDS, "max_session_expiry", *_DISK, *_ACCESS])
             raise UsageError(f"broker {name!r}: unknown option {key!r}; known are {known}")
     return config, access
+
+
+def disk_of(name: str, options: BrokerOptions) -> tuple[str, int] | None:
+    """Durability and time of a sync in ns of the broker's disk; None: it has none."""
+    where = f"broker {name!r}"
+    store, durability = options.get("store", "none"), options.get("durability", "batch")
+    if store not in ("none", "disk"):
+        raise UsageError(f"{where}: store: {store!r} is none of 'none', 'disk'")
+    if durability not in ("sync", "batch", "none"):
+        raise UsageError(f"{where}: durability: {durability!r} is none of 'sync', 'batch', 'none'")
+    for key in ("durability", "sync_time"):
+        if key in options and store == "none":
+            raise UsageError(f"{where}: {key} is about a disk: add store='disk'")
+    sync_ns = units.duration_ns(options.get("sync_time", 0), f"{where}: sync_time")
+    return (durability, sync_ns) if store == "disk" else None
 
 
 # Of a broker that is none of ours: what only says how much it takes on, or how it goes about it.
@@ -258,6 +281,7 @@ _FIELDS: dict[str, Callable[[object, str], Any]] = {
     "sys_interval": units.duration_ns,
 }
 
+_DISK = ("store", "durability", "sync_time")
 _PROOFS = {"passwords", "tokens", "certificates"}
 _ACCESS: dict[str, Callable[[object, str], Any]] = {
     "passwords": _read,

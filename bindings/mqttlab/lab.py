@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Coroutine, Generator, Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Literal, NoReturn, TypeVar, Unpack
 
 from mqttlab import _core, units
-from mqttlab.broker_options import BrokerOptions, beyond_reach, broker_config
+from mqttlab.broker import Broker
+from mqttlab.broker_options import BrokerOptions, beyond_reach, broker_config, disk_of
 from mqttlab.client import Client
 from mqttlab.client_options import (
     ClientOptions,
@@ -22,6 +23,7 @@ from mqttlab.client_options import (
 )
 from mqttlab.errors import Error, NotApplicableError, UsageError
 from mqttlab.host import WorldHost
+from mqttlab.lab_ends import LabEnds
 from mqttlab.lab_faults import FaultyLab, devices_of
 from mqttlab.links import Link, LinkOptions, make_link
 from mqttlab.loop import VirtualLoop
@@ -32,30 +34,6 @@ from mqttlab.targets import Place
 __all__ = ["Broker", "Device", "Fleet", "Lab"]
 
 _T = TypeVar("_T")
-
-
-class Broker:
-    """The broker of a run."""
-
-    def __init__(self, lab: Lab, name: str) -> None:
-        self._lab = lab
-        self.name = name
-
-    def __await__(self) -> Generator[None, None, Broker]:
-        """So that both `lab.broker(...)` and `await lab.broker(...)` are fine."""
-        yield from ()
-        return self
-
-    def gauges(self) -> dict[str, int]:
-        """What the broker counts about itself at this instant; of ours only."""
-        self._lab.check_live()
-        if self._lab.is_foreign:
-            why = "a broker elsewhere counts for itself"
-            self._lab.refuse(NotApplicable("broker.gauges()", why, all=True))
-        return self._lab.world.gauges()
-
-    def __repr__(self) -> str:
-        return f"<Broker {self.name}>"
 
 
 class Device:
@@ -136,7 +114,7 @@ class Fleet:
         return FleetInfo(self.name, self._client_ids, self._qos, self.published, self.refused)
 
 
-class Lab(FaultyLab):
+class Lab(FaultyLab, LabEnds):
     """What a scenario gets as its first argument. Made by `mqttlab.run`."""
 
     def __init__(self, host: WorldHost, loop: VirtualLoop, seed: int, place: Place) -> None:
@@ -181,12 +159,14 @@ class Lab(FaultyLab):
                 if missing.all:
                     self.refuse(missing)
                 self.not_applicable.append(missing)
+        if (disk := disk_of(name, options)) is not None:
+            self.ends(f"the broker's option store={options['store']!r}").use_disk(self.world, *disk)
         self.world.add_broker(name, config, **access)
         if self.target is None:
             self.host.streams = self.loop.streams = Streams(self.world, self.loop, name)
         else:
             self.loop.refuse_streams = self._refuse_streams
-        self.broker_made = Broker(self, name)
+        self.broker_made = Broker(self, name, disk is not None)
         return self.broker_made
 
     def link(self, profile: str | None = None, /, **options: Unpack[LinkOptions]) -> Link:

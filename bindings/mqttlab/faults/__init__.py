@@ -6,6 +6,7 @@ from_data(), plain dictionaries for JSON and TOML.
 from __future__ import annotations
 
 from mqttlab.faults.effects import Cut, Effect, Outage
+from mqttlab.faults.ends import Crash, Pause
 from mqttlab.faults.fault import Fault
 from mqttlab.faults.instants import (
     Arrived,
@@ -26,6 +27,7 @@ __all__ = [
     "At",
     "Before",
     "Bytes",
+    "Crash",
     "Cut",
     "Effect",
     "Fault",
@@ -33,6 +35,7 @@ __all__ = [
     "Inside",
     "Instant",
     "Outage",
+    "Pause",
     "Planned",
     "Resent",
     "Unread",

@@ -1,0 +1,57 @@
+#include "bindings/ends.h"
+
+#include <pybind11/stl.h>
+
+#include <string>
+
+#include "bindings/lab_world.h"
+#include "sim/world.h"
+
+namespace py = pybind11;
+using namespace py::literals;
+
+namespace mqttlab::bindings {
+namespace {
+
+sim::World& simulated(const LabWorld& lab) { return dynamic_cast<sim::World&>(lab.world()); }
+
+template <typename Value>
+Value one_of(const std::string& name, std::initializer_list<Value> known, const char* where) {
+  for (const Value one : known)
+    if (trace::name(one) == name) return one;
+  throw std::invalid_argument(std::string(where) + ": there is no '" + name + "'");
+}
+
+trace::StoreFate fate_of(const std::string& name) {
+  using trace::StoreFate;
+  return one_of(name, {StoreFate::kept, StoreFate::lost, StoreFate::torn}, "crash");
+}
+
+trace::Death death_of(const std::string& name) {
+  using trace::Death;
+  return one_of(name, {Death::fin, Death::reset, Death::silent}, "crash");
+}
+
+}  // namespace
+
+void bind_ends(py::module_& m) {
+  m.def(
+      "use_disk",
+      [](LabWorld& lab, const std::string& durability, Time sync_time) {
+        simulated(lab).use_disk({durability_of(durability), sync_time});
+      },
+      "world"_a, "durability"_a, "sync_time"_a);
+  m.def("broker_state", [](LabWorld& lab) { return simulated(lab).broker_state(); });
+  m.def(
+      "crash_broker",
+      [](LabWorld& lab, const std::string& store, const std::string& how) {
+        simulated(lab).crash_broker(fate_of(store), death_of(how));
+      },
+      "world"_a, "store"_a, "how"_a);
+  m.def("restart_broker", [](LabWorld& lab) { simulated(lab).restart_broker(); });
+  m.def("pause_broker", [](LabWorld& lab) { simulated(lab).pause_broker(); });
+  m.def("resume_broker", [](LabWorld& lab) { simulated(lab).resume_broker(); });
+  m.def("shuffle_ties", [](LabWorld& lab) { simulated(lab).shuffle_ties(); });
+}
+
+}  // namespace mqttlab::bindings
