@@ -32,10 +32,12 @@ if TYPE_CHECKING:
     from mqttlab.broker_options import Tokens, scram_line
     from mqttlab.client import Client
     from mqttlab.client_options import Backoff, Scram, Will
+    from mqttlab.hunting import Hunt, hunt
     from mqttlab.lab import Broker, Device, Fleet, Lab
     from mqttlab.links import Burst, Cycle, Link, Profile, profiles
     from mqttlab.messages import Message
     from mqttlab.properties import Properties
+    from mqttlab.replaying import replay
     from mqttlab.runner import run
     from mqttlab.subscriptions import Subscription
 
@@ -52,6 +54,7 @@ __all__ = [
     "Duration",
     "Error",
     "Fleet",
+    "Hunt",
     "Lab",
     "Link",
     "Message",
@@ -69,7 +72,9 @@ __all__ = [
     "UsageError",
     "ViolationError",
     "Will",
+    "hunt",
     "profiles",
+    "replay",
     "run",
     "scenario",
     "scram_line",
@@ -81,10 +86,12 @@ _LATER = {  # loaded when first used: most commands need none of it
         "broker_options": ("Tokens", "scram_line"),
         "client": ("Client",),
         "client_options": ("Backoff", "Scram", "Will"),
+        "hunting": ("Hunt", "hunt"),
         "lab": ("Broker", "Device", "Fleet", "Lab"),
         "links": ("Burst", "Cycle", "Link", "Profile", "profiles"),
         "messages": ("Message",),
         "properties": ("Properties",),
+        "replaying": ("replay",),
         "runner": ("run",),
         "subscriptions": ("Subscription",),
     }.items()

@@ -1,4 +1,4 @@
-"""The command line: `mqttlab list | run | replay | judge | conformance | ...`, and the programs.
+"""The command line: `mqttlab list | run | replay | hunt | judge | ...`, and the programs.
 
 Exit codes: 0 fine, 1 findings (an invariant was violated), 2 usage, 3 error, 4 not applicable
 (the target cannot show it), 130 interrupted by Ctrl-C (the partial results are valid and written).
@@ -186,7 +186,7 @@ def _replay(capsule: Path, pcap: bool, out: Path | None) -> int:
 
     Exit codes: 0 it is the same run, 1 it is another one; what differs is said.
     """
-    from mqttlab import replay, report
+    from mqttlab import replaying, report
     from mqttlab.capsule import Capsule
 
     if pcap and not out:
@@ -196,10 +196,10 @@ def _replay(capsule: Path, pcap: bool, out: Path | None) -> int:
     if out:
         _check_writable(out)
     with run_command.progress(None) as progress:
-        found = replay.replay(
+        found = replaying.replay(
             capsule, pcap=out / "capture.pcap" if pcap and out else None, progress=progress
         )
-    replay.show(found, _console())
+    replaying.show(found, _console())
     if out and found.result:
         print(f"report: {report.write(found.result, out)}")
     return OK if found.reproduced else FINDINGS
@@ -269,6 +269,20 @@ def _bench_live(arguments: tuple[str, ...]) -> int:
         code = _against.main(list(arguments), "mqttlab bench live", standalone_mode=False)
         return code if isinstance(code, int) else OK
     _become("mqttlab-bench", arguments)
+
+
+@_commands.command(
+    "hunt",
+    context_settings={"ignore_unknown_options": True, "help_option_names": []},
+    add_help_option=False,
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def _hunt(arguments: tuple[str, ...]) -> int:
+    """Run a scenario with many seeds and collect what goes wrong (has its own --help)."""
+    from mqttlab import hunt_command
+
+    code = hunt_command.main.main(list(arguments), "mqttlab hunt", standalone_mode=False)
+    return code if isinstance(code, int) else OK
 
 
 @_commands.command(

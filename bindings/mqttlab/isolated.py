@@ -17,7 +17,7 @@ from pathlib import Path
 from mqttlab.capsule import SUFFIX, Capsule
 from mqttlab.errors import Error, UsageError
 
-__all__ = ["elsewhere", "leave", "made"]
+__all__ = ["elsewhere", "end_all", "leave", "made"]
 
 _USAGE = 2
 
@@ -37,22 +37,37 @@ def elsewhere(order: Capsule, command: Callable[[str, str], list[str]]) -> Capsu
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / f"{name}{SUFFIX}" for name in ("order", "made")]
         order.write(paths[0])
-        done = subprocess.run(
-            command(*map(str, paths)), capture_output=True, text=True, errors="replace"
-        )
+        code, said = _run(command(*map(str, paths)))
         if paths[1].is_file():
             return Capsule.read(paths[1])
-    said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()] or [""]
-    if done.returncode == _USAGE:
-        raise UsageError(said[-1].removeprefix("mqttlab: "))
-    if done.returncode == -signal.SIGINT:
-        raise KeyboardInterrupt
-    how = f"left with {done.returncode}"
-    if done.returncode < 0:
-        how = f"killed by {signal.Signals(-done.returncode).name}"
-    return replace(
-        order, fingerprint="", broken={}, violations=(), error=f"process {how}: {said[-1].strip()}"
-    )
+    if code == _USAGE:
+        raise UsageError(said.removeprefix("mqttlab: "))
+    how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"left with {code}"
+    return replace(order, fingerprint="", broken={}, violations=(), error=f"process {how}: {said}")
+
+
+_running: set[subprocess.Popen[str]] = set()
+
+
+def end_all() -> None:
+    """Ends the processes of all runs that are being made, as after Ctrl-C."""
+    for process in list(_running):
+        process.kill()
+
+
+def _run(words: list[str]) -> tuple[int, str]:
+    """A process's exit code and the last line that it said. A terminal's Ctrl-C is not for it."""
+    process = subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+        text=True, errors="replace", start_new_session=True,
+    )  # fmt: skip
+    _running.add(process)
+    try:
+        lines = [line.strip() for line in process.communicate()[0].splitlines() if line.strip()]
+    finally:
+        process.kill()
+        _running.discard(process)
+    return process.returncode, lines[-1] if lines else ""
 
 
 def leave(capsule: Capsule, path: str) -> None:
@@ -61,7 +76,7 @@ def leave(capsule: Capsule, path: str) -> None:
 
 
 def _main(beside: Sequence[str], order: str, path: str) -> int:
-    from mqttlab.replay import again
+    from mqttlab.replaying import again
 
     try:
         capsule, _, _ = again(Capsule.read(order), [Path(one) for one in beside])

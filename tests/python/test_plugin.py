@@ -13,7 +13,8 @@ import pytest
 
 pytest.importorskip("mqttlab._sim")
 
-from mqttlab import cli, replay
+import mqttlab
+from mqttlab import cli
 
 pytest_plugins = ["pytester"]
 
@@ -100,7 +101,7 @@ def test_scenarios_seeds_artefacts_and_properties(
         ("raises", "Error"),
     ):
         [path] = [line for line in lines if part in line]
-        found = replay.replay(path)
+        found = mqttlab.replay(path)
         assert found.reproduced, (path, found.again)
         assert word in f"{found.again.broken} {found.again.error}"
         assert bool(found.capsule.test) == ("plain" not in part)

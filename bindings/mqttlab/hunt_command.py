@@ -1,0 +1,108 @@
+"""`mqttlab hunt`: its options, what runs it, and how it goes on."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from mqttlab import run_command
+from mqttlab.errors import UsageError
+from mqttlab.exits import FINDINGS, INTERRUPTED, OK
+from mqttlab.hunting import hunt, show
+
+__all__ = ["main"]
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("scenario", metavar="NAME|FILE.py")
+@click.option("--seeds", type=click.IntRange(1), default=100, show_default=True, help="How many.")
+@click.option("--first", type=click.IntRange(0), default=1, show_default=True, help="The lowest.")
+@click.option("--jobs", type=click.IntRange(1), help="Runs at a time; default: one per core.")
+@click.option("--executor", metavar="WHAT", default="here", show_default=True,
+              help="What starts the runs: here, processes (a pool), dask (a local cluster), or "
+              "dask=ADDRESS of a scheduler.")  # fmt: skip
+@click.option("--until", metavar="TIME", help="As of `mqttlab run`, as are the next two.")
+@click.option("--set", "settings", metavar="KEY=VALUE", multiple=True)
+@click.option("--faults", metavar="FILE.toml")
+@click.option(
+    "--out", metavar="DIR", type=Path, help="Journal and capsules; default out/NAME-hunt."
+)
+def main(
+    scenario: str,
+    seeds: int,
+    first: int,
+    jobs: int | None,
+    executor: str,
+    until: str | None,
+    settings: tuple[str, ...],
+    faults: str | None,
+    out: Path | None,
+) -> int:
+    """Run a scenario with many seeds, each in a process of its own, and collect what goes wrong.
+
+    Each finding is told once, with the capsule of its lowest seed. Called again, it goes on where
+    it was: DIR has a journal. Exit codes: 0 nothing found, 1 findings, 130 interrupted.
+    """
+    directory = out or Path("out") / f"{Path(run_command.file_of(scenario)).stem}-hunt"
+    with _started(executor, jobs) as pool, _progress() as progress:
+        found = hunt(
+            scenario,
+            seeds=range(first, first + seeds),
+            jobs=jobs,
+            executor=pool,
+            until=until,
+            parameters=run_command.parameters_of(settings, None),
+            faults=faults or (),
+            directory=directory,
+            progress=progress,
+        )
+    show(found, Console() if sys.stdout.isatty() else Console(width=120))
+    if found.interrupted:
+        return INTERRUPTED
+    return FINDINGS if found.findings else OK
+
+
+@contextmanager
+def _started(what: str, jobs: int | None) -> Iterator[Executor | None]:
+    """An executor by its name."""
+    kind, _, address = what.partition("=")
+    if kind == "here":
+        yield None
+    elif kind == "processes":
+        with ProcessPoolExecutor(jobs) as pool:
+            yield pool
+    elif kind == "dask":
+        try:
+            dask = import_module("distributed")
+        except ImportError:
+            raise UsageError(f"--executor {what}: pip install distributed") from None
+        if address:
+            with dask.Client(address) as client:
+                yield client.get_executor()
+            return
+        options = {"n_workers": 1, "threads_per_worker": jobs, "dashboard_address": None}
+        with dask.LocalCluster(**options) as cluster, dask.Client(cluster) as client:
+            yield client.get_executor()
+    else:
+        raise UsageError(f"--executor {what!r}: is none of here, processes, dask, dask=ADDRESS")
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int, int], None] | None]:
+    """A bar on a terminal, nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    columns = (TextColumn("seeds"), BarColumn(), MofNCompleteColumn(),
+               TextColumn("{task.fields[found]} found"), TimeRemainingColumn())  # fmt: skip
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("hunt", total=None, found=0)
+        yield lambda done, asked, found: bar.update(task, completed=done, total=asked, found=found)
