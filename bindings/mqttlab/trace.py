@@ -54,6 +54,7 @@ class Kind(IntEnum):
     RESTARTED = 19  # it is back, with what its store has
     PAUSED = 20  # this end's process does not run: no bytes, no timers
     WENT_ON = 21  # it runs again
+    STOPPED = 22  # text: client id; its application ended it while it was not connected
 
 
 class End(IntEnum):

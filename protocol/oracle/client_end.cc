@@ -48,6 +48,7 @@ void ClientEnd::connect(Connection& connection, const Event& event) {
   client.connection = connection.number;
   client.content = false;
   client.dead = false;
+  client.guest = connection.guest;
   if (!connection.connect->clean_session) return;
   discards_.forgotten(client, connection);
   client.out.clear();  // v3 MQTT-3.1.2-6, v5 MQTT-3.1.2-4
@@ -118,6 +119,13 @@ void ClientEnd::finish(Connection& connection) {
   Client* client = model_.client_of(connection);
   if (client && !connection.client.closed && client->connection == connection.number)
     exchanges_.over({connection, End::client, client->out, nullptr});
+}
+
+void ClientEnd::stopped(const Event& event) {
+  for (const std::uint32_t index : model_.clients_of(event.actor)) {
+    Client& client = model_.client_at(index);
+    if (client.client_id == event.text) client.content = true;
+  }
 }
 
 // The process is gone and with it all it knew; what it left at the broker goes on.

@@ -23,6 +23,7 @@ class ClientEnd {
   void arrived(Connection& connection, const Event& event);
   void closed(Connection& connection);
   void died(Actor actor);
+  void stopped(const Event& event);
   void finish(Connection& connection);
 
  private:

@@ -47,8 +47,7 @@ void Converge::finish(const Deadline& deadline) {
 }
 
 void Converge::not_connected(const Client& client, const Deadline& deadline) {
-  const Connection* last = model_.find_connection(client.connection);
-  if (last && last->guest) return;  // its program may not want to be
+  if (client.guest) return;
   if (client.lost_at > deadline.before) return;
   model_.report.broken(Rule::converge, model_.now,
                        model_.who(client.client_id, client.actor) +

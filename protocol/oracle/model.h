@@ -159,8 +159,9 @@ struct Client {
   Text client_id = 0;
   std::uint32_t connection = 0;  ///< the last one
   bool dead = false;             ///< its process has died
-  bool content = false;          ///< it said DISCONNECT or was refused: it need not come back
-  Time lost_at = 0;              ///< when its last connection ended
+  bool guest = false;            ///< a program that may not want to be connected
+  bool content = false;  ///< it said DISCONNECT, was stopped or refused: it need not come back
+  Time lost_at = 0;      ///< when its last connection ended
   std::uint64_t lost_event = 0;
   Time handed_at = 0;                 ///< its application last took a message
   Table<Exchange> out;                ///< by packet id, client to broker

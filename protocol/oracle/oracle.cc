@@ -110,6 +110,9 @@ void Oracle::State::on(const Event& event) {
     case Kind::died:
       client_end.died(event.actor);
       break;
+    case Kind::stopped:
+      client_end.stopped(event);
+      break;
     case Kind::phase:
       converge.phase(event);
       break;

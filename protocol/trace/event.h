@@ -46,8 +46,10 @@ enum class Kind : std::uint8_t {
   restarted,   ///< it is back, with what its store has
   paused,      ///< this end's process does not run: no bytes read or written, no timers
   went_on,     ///< it runs again
+  stopped,     ///< the application has ended its client (text: client id) while that was not
+               ///< connected, so that no DISCONNECT says so
 };
-inline constexpr int kinds = static_cast<int>(Kind::went_on) + 1;
+inline constexpr int kinds = static_cast<int>(Kind::stopped) + 1;
 [[nodiscard]] std::string_view name(Kind kind);
 
 enum class End : std::uint8_t { client, broker };

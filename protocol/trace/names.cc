@@ -10,7 +10,7 @@ constexpr std::array<std::string_view, kinds> kind_names{
     "tail",    "publish_called", "publish_refused", "publish_completed", "delivered",
     "dropped", "session_ended",  "link_down",       "link_up",           "died",
     "phase",   "fault",          "fault_over",      "crashed",           "restarted",
-    "paused",  "went_on",
+    "paused",  "went_on",        "stopped",
 };
 static_assert(!kind_names.back().empty(), "every kind has a name");
 

@@ -90,7 +90,13 @@ void World::start(ClientId client) {
 }
 
 std::optional<Misuse> World::stop(ClientId client, const Disconnect& disconnect) {
-  return host(client).stop(disconnect);
+  HostedClient& hosted = host(client);
+  const bool is_unseen = !hosted.is_dead() && !hosted.client().connected();
+  const auto misuse = hosted.stop(disconnect);
+  if (is_unseen && !misuse)
+    record(trace::Kind::stopped, device_of(client), 0,
+           log_.intern(hosted.client().config().client_id));
+  return misuse;
 }
 
 std::optional<Misuse> World::reauthenticate(ClientId client) {

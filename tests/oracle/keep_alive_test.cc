@@ -232,6 +232,19 @@ TEST_F(Liveness, Who_left_was_refused_or_died_need_not_be_connected) {
   EXPECT_EQ(t.broken(), "");
 }
 
+TEST_F(Liveness, Who_was_stopped_while_offline_need_not_be_connected_and_the_others_must) {
+  Client sub = t.client("sub");
+  a.connect();
+  sub.connect();
+  a.cut();
+  sub.cut();
+  a.is_stopped();
+  t.settle();
+  EXPECT_EQ(t.broken(), "CONVERGE");
+  ASSERT_EQ(t.violations().size(), 1U);
+  EXPECT_NE(t.violations()[0].what.find("'sub'"), std::string::npos) << t.violations()[0].what;
+}
+
 TEST_F(Liveness, Without_a_settle_phase_convergence_is_not_observable) {
   a.connect();
   a.cut();

@@ -235,6 +235,9 @@ void Client::leaves() {
 void Client::dies(trace::Death how) {
   trace_.event({.kind = Kind::died, .code = static_cast<std::uint8_t>(how), .actor = actor_});
 }
+void Client::is_stopped() {
+  trace_.event({.kind = Kind::stopped, .actor = actor_, .text = trace_.log().intern(name_)});
+}
 
 TraceBuilder::TraceBuilder() : broker_(log_.add_actor("broker")) {}
 

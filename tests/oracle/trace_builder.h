@@ -132,6 +132,7 @@ class Client {
   void is_closed(CloseCause cause = CloseCause::local);  ///< the broker's end
   void cut();                                            ///< both ends, by reset
   void leaves();                                         ///< DISCONNECT, and both ends close
+  void is_stopped();  ///< by its application, while it is not connected
   void dies(trace::Death how = trace::Death::silent);
 
   [[nodiscard]] std::uint32_t connection() const { return connection_; }
