@@ -22,6 +22,7 @@ from mqttlab.client_options import (
     transport_of,
 )
 from mqttlab.errors import Error, NotApplicableError, UsageError
+from mqttlab.expectations import Expectations
 from mqttlab.host import WorldHost
 from mqttlab.lab_ends import LabEnds
 from mqttlab.lab_faults import FaultyLab, devices_of
@@ -129,6 +130,8 @@ class Lab(FaultyLab, LabEnds):
         self.seed = seed
         self.random = random.Random(f"mqttlab/{seed}")
         """The scenario's own random numbers, from the run's seed."""
+        self.expect = Expectations(host.now)
+        """What the scenario itself counts, and expects to find."""
         self.live = True
         self.devices_made: list[Device] = []
         self.clients_made: list[ClientInfo] = []

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ClientInfo",
     "DeviceInfo",
+    "Expectation",
     "FaultInfo",
     "FleetInfo",
     "NotApplicable",
@@ -54,6 +55,17 @@ class Violation:
     def at_s(self) -> float:
         """The instant in seconds of virtual time."""
         return self.at / 1e9
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """Something that the scenario has counted or measured itself (`lab.expect`)."""
+
+    what: str
+    found: float
+    wanted: str  # "96", "1 or more"; "": it is only told
+    holds: bool
+    at: int  # ns of virtual time
 
 
 @dataclass(frozen=True)
@@ -210,6 +222,8 @@ class Result:
     ipv6: bool = False
     origin: Origin | None = None
     """Where the scenario is found again; None: nowhere, it is local to a function or typed in."""
+    expected: tuple[Expectation, ...] = ()
+    """What the scenario itself has counted, in order; its verdict is SCENARIO."""
 
     @property
     def passed(self) -> bool:

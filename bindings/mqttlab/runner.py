@@ -27,7 +27,7 @@ from mqttlab.lab import Lab
 from mqttlab.loop import Ending, VirtualLoop
 from mqttlab.origin import Origin
 from mqttlab.parameters import Scenario, bind, mark_of
-from mqttlab.result import NotApplicable, Result, Verdict, Violation
+from mqttlab.result import Result, Verdict, Violation
 from mqttlab.surroundings import surroundings
 from mqttlab.targets import Place
 
@@ -214,7 +214,7 @@ def _collect(
     pcap_side: str,
 ) -> Result:
     world = place.world
-    verdicts, violations = _findings(judged, lab.not_applicable)
+    verdicts, violations = _findings(judged, lab)
     return Result(
         scenario=getattr(function, "__name__", str(function)),
         seed=lab.seed,
@@ -245,6 +245,7 @@ def _collect(
         links={name: link.describe() for name, link in lab.links_made.items()},
         verdicts=verdicts,
         violations=violations,
+        expected=tuple(lab.expect.rows),
         gauges=world.gauges() if lab.broker_made and not lab.is_foreign else {},
         simulator_events=place.simulator_events(),
         pcap=None if pcap is None else Path(pcap),
@@ -257,7 +258,7 @@ def _collect(
 
 
 def _findings(
-    judged: tuple[Sequence[Any], Sequence[Any]], not_applicable: Sequence[NotApplicable]
+    judged: tuple[Sequence[Any], Sequence[Any]], lab: Lab
 ) -> tuple[tuple[Verdict, ...], tuple[Violation, ...]]:
     """The oracle's rows as verdicts and violations, less what could not be put to the test."""
     verdicts = [Verdict(*row) for row in judged[0]]
@@ -265,7 +266,8 @@ def _findings(
         Violation(name, tuple(statements.split()), at, what, tuple(events))
         for name, statements, at, what, events in judged[1]
     ]
-    for missing in not_applicable:
+    verdicts, violations = lab.expect.judge(verdicts, violations)
+    for missing in lab.not_applicable:
         for index, verdict in enumerate(verdicts):
             found = sum(one.invariant == verdict.invariant for one in violations)
             verdicts[index] = missing.judged(verdict, found)

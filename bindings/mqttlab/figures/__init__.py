@@ -139,6 +139,10 @@ def figures(analysis: Analysis) -> dict[str, Any]:
         "keepalive_closes": connections.keep_alive_closes(),
         "ping_timeouts": connections.ping_timeouts(),
         "links": {link.name: link.json() for link in analysis.links},
+        "expected": [
+            {"what": one.what, "found": one.found, "wanted": one.wanted, "holds": one.holds}
+            for one in result.expected
+        ],
         "verdicts": [vars(verdict) for verdict in result.verdicts],
         "violations": [
             {

@@ -46,5 +46,6 @@ MEANING = {
     "KA-FAIR": "The broker never closes for keep alive before that.",
     "KA-DETECT": "A client notices a dead link within keep alive and ping time-out.",
     "STREAM-OK": "Each byte stream is whole, valid packets, but for a tail that was cut.",
+    "SCENARIO": "What the scenario itself expects came about.",
     "CONVERGE": "After the faults end, everything that is owed arrives, and then it is quiet.",
 }

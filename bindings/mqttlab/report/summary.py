@@ -12,7 +12,7 @@ from rich.table import Table
 from mqttlab.figures import Analysis, figures
 from mqttlab.report import capsule_beside
 from mqttlab.report.headline import headline
-from mqttlab.result import Result, Target
+from mqttlab.result import Expectation, Result, Target
 
 __all__ = ["against", "show"]
 
@@ -32,6 +32,8 @@ def show(result: Result, page: Path, console: Console) -> None:
         )
     if len(result.violations) > _MOST_FINDINGS:
         console.print(f"  ... and {len(result.violations) - _MOST_FINDINGS} more in run.json")
+    if result.expected:
+        console.print(_expected(result.expected))
     for missing in result.not_applicable:
         console.print(f"[yellow]not applicable:[/] {missing.what}: {missing.why}", highlight=False)
     for key in ("qos", "qos_clean_subscriber"):
@@ -59,6 +61,16 @@ def against(target: Target) -> str:
     """A target in words."""
     version = target.version or "a broker that does not tell its version"
     return f"our own broker ({version})" if target.own else f"{target.url} ({version})"
+
+
+def _expected(rows: tuple[Expectation, ...]) -> Table:
+    """What the scenario itself has counted."""
+    table = Table.grid(padding=(0, 2))
+    for row in rows:
+        style = "" if row.holds else "bold red"
+        wanted = f"({row.wanted} expected)" if row.wanted else ""
+        table.add_row(row.what, f"{row.found:.10g}", wanted, style=style)
+    return table
 
 
 def _levels(title: str, levels: dict[str, Any]) -> Table:
