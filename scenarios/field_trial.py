@@ -16,7 +16,8 @@ from itertools import cycle
 from pathlib import Path
 
 import mqttlab
-from mqttlab import Device, Duration, Lab, Link, UsageError, Will
+from mqttlab import Device, Duration, Lab, Link, Will
+from mqttlab.scenarios.support import check
 
 READINGS = "site/{name}/reading"
 STATUS = "site/{name}/status"
@@ -93,12 +94,6 @@ async def field_trial(
         async with audit.client(drain=True, **speaks[0]) as fresh:
             await fresh.subscribe("site/+/status", qos=1)
             await asyncio.sleep(10)
-
-
-def check(parameter: str, holds: bool, remedy: str) -> None:
-    """Refuses a parameter's value with one line that says how to do better."""
-    if not holds:
-        raise UsageError(f"parameter {parameter}: {remedy}")
 
 
 def bad_links(lab: Lab, trace: Path | None) -> list[Link]:

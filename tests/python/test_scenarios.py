@@ -1,0 +1,135 @@
+"""The scenarios keep their claims, at sizes that fit into CI; and what `lab.expect` makes of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+pytest.importorskip("mqttlab._sim")
+
+import mqttlab
+from mqttlab import Lab, Result, UsageError, catalog
+from mqttlab.parameters import Mark, mark_of
+
+SMALL: dict[str, dict[str, Any]] = {}
+"""Parameters of scenarios that would take long at their own size."""
+
+
+def numbered() -> dict[str, Mark]:
+    marks = {name: mark_of(catalog.load(name)) for name in catalog.installed()}
+    return {name: mark for name, mark in marks.items() if mark and mark.number}
+
+
+@pytest.mark.parametrize("name", numbered())
+def test_a_scenario_keeps_its_claim(name: str) -> None:
+    result = mqttlab.run(name, parameters=SMALL.get(name, {}))
+    result.check()
+    result.check("SCENARIO")
+    assert result.ending == "returned"
+    assert any(one.wanted for one in result.expected)
+
+
+def test_each_has_a_number_of_its_own_a_claim_and_the_bugs_it_stands_for() -> None:
+    marks = numbered()
+    numbers = sorted(str(mark.number) for mark in marks.values())
+    assert len(set(numbers)) == len(numbers) > 0
+    for name, mark in marks.items():
+        claim = (catalog.load(name).__doc__ or "").partition("\n")[0]
+        assert claim.endswith("."), name
+        assert mark.bugs, name
+
+
+@pytest.mark.parametrize("name", ["last_words", "delayed_will", "alias_after_reconnect"])
+def test_one_seed_is_one_run_in_every_process(name: str, in_process: Callable[..., str]) -> None:
+    code = f"import mqttlab; print(mqttlab.run({name!r}, seed=3).fingerprint)"
+    assert in_process(code, hash_seed=1) == in_process(code, hash_seed=2)
+
+
+def test_half_open_links_are_noticed_within_the_bounds_to_the_millisecond() -> None:
+    """Client: keep alive + ping timeout; broker: 1.5 x keep alive; after the last they heard."""
+    for keep_alive_s in (10, 60):
+        result = mqttlab.run("tunnel", parameters={"keep_alive_s": keep_alive_s})
+        found = {one.what: one.found for one in result.expected}
+        assert abs(found["client gave up, s"] - 1.1 * keep_alive_s) < 1e-3
+        assert abs(found["broker gave up, s"] - 1.5 * keep_alive_s) < 1e-3
+
+
+def expecting(say: Callable[[Lab], None]) -> Result:
+    async def scenario(lab: Lab) -> None:
+        await lab.broker()
+        async with lab.device("a").client() as client:
+            await client.publish("x", b"1", qos=1)
+        say(lab)
+
+    return mqttlab.run(scenario, until="1min")
+
+
+def test_what_a_scenario_counts_is_judged_and_told() -> None:
+    def say(lab: Lab) -> None:
+        lab.expect("apples", 3)
+        lab.expect("pears", 2, 2)
+        lab.expect("plums", 5, least=4, most=6)
+        lab.expect.observed("DUP-RULE")
+
+    result = expecting(say)
+    rows = [(one.what, one.found, one.wanted, one.holds) for one in result.expected]
+    assert rows == [
+        ("apples", 3, "", True),
+        ("pears", 2, "2", True),
+        ("plums", 5, "4 or more, 6 or less", True),
+    ]
+    assert [(v.status, v.checked) for v in result.verdicts if v.invariant == "SCENARIO"] == [
+        ("pass", 3)
+    ]
+    assert not any(v.invariant == "SCENARIO" for v in expecting(lambda lab: None).verdicts)
+
+
+@pytest.mark.parametrize(
+    ("say", "words"),
+    [
+        (lambda lab: lab.expect("pears", 1, 2), "pears: 1, not 2"),
+        (lambda lab: lab.expect("pears", 3, most=2), "pears: 3, not 2 or less"),
+        (lambda lab: lab.expect.observed("WILL-IFF"), "WILL-IFF was not put to the test: no"),
+        (lambda lab: lab.expect.broken("DUP-RULE", 2), "DUP-RULE is broken 0 times, not the 2"),
+    ],
+)
+def test_what_is_not_met_is_a_violation(say: Callable[[Lab], None], words: str) -> None:
+    result = expecting(say)
+    assert not result.passed
+    assert [one.invariant for one in result.violations] == ["SCENARIO"]
+    assert result.violations[0].what.startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("say", "words"),
+    [
+        (lambda lab: lab.expect("pears", "1"), "found='1' is no number"),
+        (lambda lab: lab.expect("", 1), "what"),
+        (lambda lab: lab.expect.observed("Q3-ONCE"), "unknown invariant 'Q3-ONCE'"),
+        (lambda lab: lab.expect.broken("Q1-NOLOSS", 0), "must be 1 or more"),
+    ],
+)
+def test_a_wrong_expectation_is_refused(say: Callable[[Lab], None], words: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        expecting(say)
+    assert words in str(refused.value)
+
+
+def test_what_raw_peers_break_on_purpose_is_no_finding() -> None:
+    async def scenario(lab: Lab) -> None:
+        await lab.broker()
+        device = lab.device("a")
+        await device.run(offend())
+        lab.expect.broken("STREAM-OK", 1)
+
+    async def offend() -> None:
+        reader, writer = await asyncio.open_connection("broker", 1883)
+        writer.write(b"\xf0\x00")
+        await reader.read()
+
+    result = mqttlab.run(scenario, until="1min")
+    assert result.passed
+    assert [v.why for v in result.verdicts if v.invariant == "STREAM-OK"] == ["but 1 on purpose"]
