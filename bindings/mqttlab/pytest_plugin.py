@@ -146,10 +146,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, _T, _T]:
-    """Runs scenarios, and keeps an eye on every run."""
+    """Runs scenarios, and keeps an eye on the runs of plain tests with the marker."""
     from mqttlab.runner import watching
 
     __tracebackhide__ = True
+    if not (_uses_lab(pyfuncitem) or pyfuncitem.get_closest_marker("mqttlab")):
+        return (yield)  # what else runs scenarios in its tests is left alone
     made = pyfuncitem.stash[_MADE] = _Made()
 
     def watch(result: Result, error: Exception | None) -> None:
@@ -160,6 +162,10 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, _T, _T]:
             return (yield)
     finally:
         _tell(pyfuncitem, made)
+
+
+def _uses_lab(item: pytest.Function) -> bool:
+    return isinstance(item.funcargs.get("lab"), _NoLab)
 
 
 def _tell(item: pytest.Function, made: _Made) -> None:
@@ -178,8 +184,7 @@ def _as_plain_function(item: pytest.Function, made: _Made) -> Iterator[None]:
     """Inside, pytest and Hypothesis find a plain function where there was a scenario."""
     hypothesis = getattr(item.obj, "hypothesis", None)
     test = hypothesis.inner_test if hypothesis else item.obj
-    uses_lab = isinstance(item.funcargs.get("lab"), _NoLab)
-    if not (uses_lab and inspect.iscoroutinefunction(test)):
+    if not (_uses_lab(item) and inspect.iscoroutinefunction(test)):
         yield
         return
     plain = _plain(test, item, made, bool(hypothesis))

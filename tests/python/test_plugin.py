@@ -65,6 +65,9 @@ async def test_raises(lab):
 def test_misuse(lab):
     lab.broker()
 
+def test_of_another_kind():
+    mqttlab.run(rude.rude).check()
+
 @pytest.mark.parametrize("seed", ["mine"])
 def test_a_seed_of_ones_own(seed):
     assert seed == "mine"
@@ -77,7 +80,7 @@ def test_scenarios_seeds_artefacts_and_properties(
     pytester.makepyfile(test_it=OTHERS)
     shutil.copy(HERE / "rude.py", pytester.path)
     done = pytester.runpytest_subprocess("-n2", "--junitxml=j.xml", "-p", "no:cacheprovider")
-    done.assert_outcomes(passed=2, failed=7)
+    done.assert_outcomes(passed=2, failed=8)
     said = done.stdout.str()
     assert "test_it.py::test_rude[[]seed7[]]" not in said
     assert "DUP-RULE is violated 1 times" in said

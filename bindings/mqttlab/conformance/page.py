@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from typing import Any
 from urllib.parse import quote
 
-from jinja2 import Environment, StrictUndefined, Template
+from jinja2 import Template
 from markupsafe import Markup
 
 from mqttlab.conformance.document import WEIGHT
 from mqttlab.conformance.trial import NOTES
 from mqttlab.conformance.verdicts import Verdict
+from mqttlab.report import ladder
+from mqttlab.report.ladder import Rung
 
 __all__ = ["render", "render_impairments"]
 
@@ -44,20 +46,12 @@ def render_impairments(table: Mapping[str, Any]) -> str:
 
 
 def _template(name: str) -> Template:
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    made = ladder.environment(
+        slug=_slug, standard=_standard, by_verdict=_by_verdict, lanes=_lanes, rungs=_rungs
     )
-    environment.filters.update(
-        slug=_slug,
-        standard=_standard,
-        by_verdict=_by_verdict,
-        lanes=_lanes,
-        packet=_packet,
-        seconds=_seconds,
-    )
-    style = _file("mqttlab.report", "style.css") + _file("mqttlab.conformance", "page.css")
+    style = ladder.style() + _file("mqttlab.conformance", "page.css")
     given = {"style": Markup(style), "verdicts": [verdict.value for verdict in WEIGHT]}
-    return environment.from_string(_file("mqttlab.conformance", name), given)
+    return made.from_string(_file("mqttlab.conformance", name), given)
 
 
 def _file(package: str, name: str) -> str:
@@ -128,6 +122,13 @@ def _lanes(case: Mapping[str, Any]) -> dict[str, int]:
     return {name: index for index, name in enumerate(names)}
 
 
+def _rungs(case: Mapping[str, Any], lanes: Mapping[str, int]) -> Iterator[Rung]:
+    for line in case["log"]:
+        lane = lanes.get(line["peer"], len(lanes))
+        css, label = line["direction"], _packet(line)
+        yield Rung(line["at_s"], css, lane, label, line["text"], line.get("hex", ""))
+
+
 def _packet(line: Mapping[str, Any]) -> str:
     """What stands on its arrow, or at the target."""
     if line["direction"] in NOTES:
@@ -136,10 +137,6 @@ def _packet(line: Mapping[str, Any]) -> str:
         return "reset" if line["text"].startswith("reset") else "closed"
     words = [word for word in line["text"].replace(",", " ").split() if word.isupper()]
     return str(words[0]) if words else "bytes"
-
-
-def _seconds(value: float) -> str:
-    return f"{value:,.3f} s"
 
 
 def _standard(row: Mapping[str, Any]) -> str:

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from mqttlab.figures import UNEXPLAINED, Analysis
 from mqttlab.figures.messages import Fate
+from mqttlab.report import ladder
 from mqttlab.report.charts import Bar, Curve, bytes_chart, latency_chart, layers_of
+from mqttlab.report.evidence import evidence
 from mqttlab.report.headline import headline
 from mqttlab.report.invariants import MEANING
 from mqttlab.report.summary import against
@@ -28,10 +29,7 @@ _LEG_NAMES = {"publisher_leg": "device to broker", "subscriber_leg": "broker to 
 
 def render(analysis: Analysis, found: Mapping[str, Any], command: str) -> str:
     """The page as HTML. `found`: the figures of run.json; `command`: what repeats the run."""
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters.update(
+    environment = ladder.environment(
         count=_count,
         seconds=_seconds,
         percent=_percent,
@@ -46,10 +44,12 @@ def render(analysis: Analysis, found: Mapping[str, Any], command: str) -> str:
     return template.render(
         run=found,
         against=against(analysis.result.target) if analysis.result.target else None,
-        style=Markup(_file("style.css")),
+        style=Markup(ladder.style()),
         headline=headline(found),
         meaning=MEANING,
         findings=found["violations"][:_MOST_FINDINGS],
+        evidence=evidence(analysis.view),
+        broker=analysis.result.broker or "broker",
         more_findings=max(0, len(found["violations"]) - _MOST_FINDINGS),
         links=list(_links(analysis, found, fate)),
         subscribers=list(_subscribers(found)),
