@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from mqttlab.lab import Broker, Device, Fleet, Lab
     from mqttlab.links import Burst, Cycle, Link, Profile, profiles
     from mqttlab.messages import Message
+    from mqttlab.own_invariants import invariant
     from mqttlab.properties import Properties
     from mqttlab.replaying import replay
     from mqttlab.runner import run
@@ -73,6 +74,7 @@ __all__ = [
     "ViolationError",
     "Will",
     "hunt",
+    "invariant",
     "profiles",
     "replay",
     "run",
@@ -90,6 +92,7 @@ _LATER = {  # loaded when first used: most commands need none of it
         "lab": ("Broker", "Device", "Fleet", "Lab"),
         "links": ("Burst", "Cycle", "Link", "Profile", "profiles"),
         "messages": ("Message",),
+        "own_invariants": ("invariant",),
         "properties": ("Properties",),
         "replaying": ("replay",),
         "runner": ("run",),

@@ -42,6 +42,8 @@ class Capsule:
     ipv6: bool = False
     faults: Sequence[Mapping[str, Any]] = ()
     """The schedule given to the run, as `Fault.to_data` writes it."""
+    invariants: Sequence[Mapping[str, Any]] = ()
+    """Those of one's own that were given to the run: where each is found, as of Origin."""
     test: str = ""
     """Of a run that a test of pytest made: its node id; the scenario's file is the test's."""
     arguments: Mapping[str, Any] = field(default_factory=dict)
@@ -152,6 +154,7 @@ class Capsule:
             tcp=result.tcp,
             ipv6=result.ipv6,
             faults=result.given_faults,
+            invariants=[] if test else [_found_again(one) for one in result.given_invariants],
             test=test,
             arguments=arguments or {},
             versions=dict(result.versions),
@@ -217,6 +220,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "tcp": (str,),
     "ipv6": (bool,),
     "faults": (list,),
+    "invariants": (list,),
     "test": (str,),
     "arguments": (dict,),
     "versions": (dict,),
@@ -231,6 +235,16 @@ _WORDS = {dict: "object", int: "whole number", float: "number", str: "text", boo
 
 def _fits(value: object, kinds: tuple[type, ...]) -> bool:
     return isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
+
+
+def _found_again(invariant: Callable[..., object]) -> dict[str, Any]:
+    origin = Origin.of(invariant)
+    if origin is None:
+        raise Error(
+            f"capsule: nobody else finds the invariant {invariant.__name__}: it is local to a "
+            "function or typed in; move it to the top of a file"
+        )
+    return origin.to_data()
 
 
 def _plain(value: object) -> object:

@@ -13,10 +13,13 @@ import typing
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mqttlab import units
 from mqttlab.errors import UsageError
+
+if TYPE_CHECKING:
+    from mqttlab.own_invariants import Rule
 
 __all__ = ["Mark", "NUMBER", "Parameter", "Scenario", "bind", "mark_of", "parameters", "scenario"]
 
@@ -35,6 +38,7 @@ class Mark:
     until: float | str
     number: str | None = None
     bugs: tuple[str, ...] = ()
+    invariants: tuple[Rule, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -49,19 +53,24 @@ class Parameter:
 
 
 def scenario(
-    *, until: float | str, number: str | None = None, bugs: Sequence[str] = ()
+    *,
+    until: float | str,
+    number: str | None = None,
+    bugs: Sequence[str] = (),
+    invariants: Sequence[Rule] = (),
 ) -> Callable[[_S], _S]:
     """Decorator: how long a scenario runs unless `run(until=...)` says otherwise.
 
     `number`: a short name by which it is found as well: "S03". `bugs`: those it stands for, each
-    as an id or in words. Errors: UsageError.
+    as an id or in words. `invariants`: of one's own, that judge its runs. Errors: UsageError.
     """
     units.duration_ns(until, "scenario: until")
     if number is not None and not (isinstance(number, str) and NUMBER.fullmatch(number)):
         raise UsageError(f"scenario: number={number!r} must be a letter and digits, as in 'S03'")
     if isinstance(bugs, str):
         raise UsageError(f"scenario: bugs={bugs!r} must be a list: [{bugs!r}]")
-    known = Mark(until, number, tuple(units.text(bug, "scenario: bugs", least=1) for bug in bugs))
+    names = tuple(units.text(bug, "scenario: bugs", least=1) for bug in bugs)
+    known = Mark(until, number, names, tuple(invariants))
 
     def mark(function: _S) -> _S:
         function.__mqttlab_scenario__ = known  # type: ignore[attr-defined]

@@ -15,7 +15,7 @@ from rich.markup import escape
 from mqttlab.capsule import Capsule
 from mqttlab.faults import Fault
 from mqttlab.isolated import elsewhere, made
-from mqttlab.origin import locate
+from mqttlab.origin import Origin, locate
 from mqttlab.result import Result
 from mqttlab.runner import run, watching
 
@@ -80,6 +80,7 @@ def again(
     """Makes a run in this process: its capsule, what has changed in the scenario's file, and it."""
     scenario, changed = capsule.scenario.load(beside)
     faults = [Fault.from_data(one, f"fault {n}") for n, one in enumerate(capsule.faults, 1)]
+    rules = [Origin.from_data(one).load(beside)[0] for one in capsule.invariants]
     kept: list[tuple[Result, Exception | None]] = []
     with watching(lambda *made: kept.append(made)):
         try:
@@ -91,6 +92,7 @@ def again(
                 tcp=capsule.tcp,
                 ipv6=capsule.ipv6,
                 faults=faults,
+                invariants=rules,
                 pcap=pcap,
                 progress=progress,
             )

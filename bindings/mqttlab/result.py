@@ -16,6 +16,7 @@ from mqttlab.origin import Origin
 
 if TYPE_CHECKING:
     from mqttlab.capsule import Capsule
+    from mqttlab.own_invariants import Rule
 
 __all__ = [
     "ClientInfo",
@@ -216,6 +217,10 @@ class Result:
     """What could not be had there."""
     faults: tuple[FaultInfo, ...] = ()
     """What was planned by `lab.at`, `lab.plan` and `faults=`, in that order."""
+    promises: Mapping[str, str] = field(default_factory=dict)
+    """Invariants of one's own to what they promise."""
+    given_invariants: tuple[Rule, ...] = ()
+    """Those of `invariants=` that the scenario does not bring itself."""
     given_faults: tuple[Mapping[str, object], ...] = ()
     """Those of `faults=` alone, as data."""
     tcp: str = "linux-like"

@@ -26,6 +26,7 @@ from mqttlab.host import WorldHost
 from mqttlab.lab import Lab
 from mqttlab.loop import Ending, VirtualLoop
 from mqttlab.origin import Origin
+from mqttlab.own_invariants import Rule, judged_by, rules_of
 from mqttlab.parameters import Scenario, bind, mark_of
 from mqttlab.result import Result, Verdict, Violation
 from mqttlab.surroundings import surroundings
@@ -46,6 +47,7 @@ def run(
     ipv6: bool = False,
     tcp: str = "linux-like",
     faults: Sequence[Fault] | str | os.PathLike[str] = (),
+    invariants: Sequence[Rule] = (),
     target: str | None = None,
     ca_file: str | os.PathLike[str] | None = None,
     progress: Callable[[float, float], None] | None = None,
@@ -61,6 +63,7 @@ def run(
         losses ("receiver"); `pcap_devices`: names, all if empty. With TLS, a key log is beside it.
     `tcp`: "linux-like" or "ns3-default".
     `faults`: a schedule, planned before the scenario begins, as by `lab.plan`.
+    `invariants`: of your own (`mqttlab.invariant`), judged with the oracle's.
     `target`: runs on real sockets in real time instead, against the broker at "HOST:PORT" or at a
         tcp://, tls://, ws:// or wss:// URL, or against one of our own: "live". Each device dials
         it through a link of its own in this process. What cannot be had there is in
@@ -90,6 +93,8 @@ def run(
         raise UsageError(f"run: pcap_side={pcap_side!r} is neither 'sender' nor 'receiver'")
 
     schedule = load(faults)
+    own = mark.invariants if mark else ()
+    rules = rules_of((*own, *invariants), "run: invariants")
     units.flag(ipv6, "run: ipv6")
     units.text(tcp, "run: tcp")
     if target is None:
@@ -125,11 +130,13 @@ def run(
         )
         result = replace(
             result,
+            given_invariants=tuple(one for one in invariants if one not in own),
             given_faults=tuple(one.to_data() for one in schedule),
             tcp=tcp,
             ipv6=ipv6,
             origin=Origin.of(function),
         )
+        result = judged_by(rules, result)
     finally:
         lab.live = False
         loop.cancel_all()

@@ -265,7 +265,7 @@ def test_a_broker_that_is_not_there_is_an_error() -> None:
             ["--target", "sim", "--impairment", "lte", "--seeds", "2", "--prove"],
             "--prove: write one",
         ),
-        (["--target", "sim", "--impairment", "edge"], "unknown profile 'edge'"),
+        (["--target", "sim", "--impairment", "wimax"], "unknown profile 'wimax'"),
         (["--target", "sim", "--impairment", "lte,los=1"], "'los=1'; write rate="),
         (["--target", "sim", "--impairment", "lte,loss=2"], "loss"),
         (["--target", "sim", "--profile", MOSQUITTO], "sim runs brokers in asyncio; write"),

@@ -46,7 +46,7 @@ def render(analysis: Analysis, found: Mapping[str, Any], command: str) -> str:
         against=against(analysis.result.target) if analysis.result.target else None,
         style=Markup(ladder.style()),
         headline=headline(found),
-        meaning=MEANING,
+        meaning={**MEANING, **analysis.result.promises},
         findings=found["violations"][:_MOST_FINDINGS],
         evidence=evidence(analysis.view),
         broker=analysis.result.broker or "broker",
