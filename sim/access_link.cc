@@ -7,17 +7,12 @@
 #include <vector>
 
 namespace mqttlab::sim {
-namespace {
 
 std::optional<Segment> segment_of(const ns3::Ptr<ns3::Packet>& packet) {
-  const Head head(packet);
-  return Segment::read(head.bytes(), packet->GetSize());
+  std::array<std::uint8_t, longest_headers> head;
+  const std::uint32_t size = packet->CopyData(head.data(), static_cast<std::uint32_t>(head.size()));
+  return Segment::read({head.data(), size}, packet->GetSize());
 }
-
-}  // namespace
-
-Head::Head(const ns3::Ptr<ns3::Packet>& packet)
-    : size(packet->CopyData(data.data(), static_cast<std::uint32_t>(data.size()))) {}
 
 AccessLink::AccessLink(std::uint64_t seed, const std::string& name, const LinkSpec& spec)
     : halves_{{{Pipe(spec, Way::up, seed, name), {}, nullptr},
@@ -34,23 +29,23 @@ void AccessLink::capture(PcapWriter* writer, CaptureSide side) {
 
 void AccessLink::offer(Way way, ns3::Ptr<ns3::Packet> packet, std::uint16_t protocol,
                        const std::optional<Segment>& segment) {
-  Half& half = halves_[static_cast<std::size_t>(way)];
-  const std::uint32_t bytes = packet->GetSize();
-  half.meter.offered(segment, bytes);
+  half(way).meter.offered(segment, packet->GetSize());
   if (writer_ != nullptr && side_ == CaptureSide::sender) record(packet);
-  DirectionCounters& counters = half.meter.counters;
   if (!up_ || is_severed(way, segment)) {
-    ++counters.lost_down;
+    ++half(way).meter.counters.lost_down;
     return;
   }
+  if (path_ && !path_->enters(way, packet, protocol, segment)) return;
+  forward(way, packet, protocol);
+}
+
+void AccessLink::forward(Way way, const ns3::Ptr<ns3::Packet>& packet, std::uint16_t protocol) {
+  DirectionCounters& counters = half(way).meter.counters;
   const Time now = ns3::Simulator::Now().GetNanoSeconds();
-  const Offer offer = half.pipe.offer(bytes, now);
+  const Offer offer = half(way).pipe.offer(packet->GetSize(), now);
   switch (offer.fate) {
     case Fate::carried:
-      ns3::Simulator::ScheduleWithContext(half.out->GetNode()->GetId(),
-                                          ns3::NanoSeconds(offer.arrival - now),
-                                          &AccessLink::arrive, this, way, packet, protocol);
-      return;
+      return carry(way, offer, packet, protocol);
     case Fate::lost_random:
       ++counters.lost_random;
       return;
@@ -63,15 +58,73 @@ void AccessLink::offer(Way way, ns3::Ptr<ns3::Packet> packet, std::uint16_t prot
   }
 }
 
+void AccessLink::carry(Way way, const Offer& offer, ns3::Ptr<ns3::Packet> packet,
+                       std::uint16_t protocol) {
+  const std::uint32_t node = half(way).out->GetNode()->GetId();
+  const Time now = ns3::Simulator::Now().GetNanoSeconds();
+  auto arrival = &AccessLink::arrive;
+  if (offer.flip && segment_of(packet)) {
+    TcpPacket flipped = bytes_of(packet);
+    flipped.flip(*offer.flip);
+    packet = packet_of(flipped);
+    arrival = &AccessLink::arrive_corrupt;
+  }
+  half(way).meter.counters.reordered += offer.is_late ? 1 : 0;
+  ns3::Simulator::ScheduleWithContext(node, ns3::NanoSeconds(offer.arrival - now), arrival, this,
+                                      way, packet, protocol);
+  if (offer.copy == 0) return;
+  ++half(way).meter.counters.duplicated;
+  ns3::Simulator::ScheduleWithContext(node, ns3::NanoSeconds(offer.copy - now), arrival, this, way,
+                                      packet->Copy(), protocol);
+}
+
 void AccessLink::arrive(Way way, ns3::Ptr<ns3::Packet> packet, std::uint16_t protocol) {
-  Half& half = halves_[static_cast<std::size_t>(way)];
+  DirectionCounters& counters = half(way).meter.counters;
   if (!up_ || (!severed_.empty() && is_severed(way, segment_of(packet)))) {
-    ++half.meter.counters.lost_down;
+    ++counters.lost_down;
     return;
   }
-  ++half.meter.counters.delivered;
+  if (path_ && !path_->leaves(way, packet, protocol)) return;
+  ++counters.delivered;
+  path_ ? path_->hand_over(way, packet, protocol) : deliver(way, packet, protocol);
+}
+
+// Nothing on the way reads it; the host that gets it throws it away.
+void AccessLink::arrive_corrupt(Way way, ns3::Ptr<ns3::Packet> packet, std::uint16_t protocol) {
+  DirectionCounters& counters = half(way).meter.counters;
+  if (!up_) {
+    ++counters.lost_down;
+    return;
+  }
+  if (path_ && !path_->is_open_to(way, segment_of(packet))) return;
+  ++counters.lost_corrupt;
+  deliver(way, packet, protocol);
+}
+
+void AccessLink::deliver(Way way, const ns3::Ptr<ns3::Packet>& packet, std::uint16_t protocol) {
   if (writer_ != nullptr && side_ == CaptureSide::receiver) record(packet);
-  half.out->arrived(packet, protocol);
+  half(way).out->arrived(packet, protocol);
+}
+
+void AccessLink::disturb(Way way, const Disturbance& disturbance) {
+  half(way).pipe.disturb(disturbance);
+  path().disturb(way, disturbance);
+}
+
+Path& AccessLink::path() {
+  using Packet = ns3::Ptr<ns3::Packet>;
+  if (!path_)
+    path_ = std::make_unique<Path>(
+        Path::Exits{[this](Way way, const Packet& packet, std::uint16_t protocol) {
+                      deliver(way, packet, protocol);
+                    },
+                    [this](Way way, const Packet& packet, std::uint16_t protocol) {
+                      half(way).meter.offered(segment_of(packet), packet->GetSize());
+                      forward(way, packet, protocol);
+                    },
+                    [this](Way way) -> DirectionCounters& { return half(way).meter.counters; },
+                    [this](Way way) { return half(way).out->GetNode()->GetId(); }});
+  return *path_;
 }
 
 bool AccessLink::is_severed(Way way, const std::optional<Segment>& segment) const {
@@ -87,6 +140,13 @@ void AccessLink::record(const ns3::Ptr<ns3::Packet>& packet) {
 
 void AccessLink::lose_nothing() {
   for (Half& half : halves_) half.pipe.lose_nothing();
+  if (path_ && path_->nat() != nullptr) path_->nat()->remember_all();
+}
+
+void AccessLink::lose_moved(const Segment& segment, std::uint32_t bytes) {
+  Meter& meter = half(Way::down).meter;
+  meter.offered(segment, bytes);
+  ++meter.counters.lost_moved;
 }
 
 const DirectionCounters& AccessLink::counters(Way way) const {

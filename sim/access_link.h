@@ -5,12 +5,14 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
 
 #include "protocol/link/link.h"
 #include "protocol/link/pipe.h"
+#include "sim/path.h"
 #include "sim/pcap_writer.h"
 #include "sim/port.h"
 #include "sim/segment.h"
@@ -39,7 +41,16 @@ class AccessLink {
   /// From now on no segment of the connection that has this port at the device passes or arrives.
   void sever(std::uint16_t port) { severed_.insert(port); }
   void join(std::uint16_t port) { severed_.erase(port); }  ///< a new connection has it
+  void disturb(Way way, const Disturbance& disturbance);
+  /// What is done beside the link, from the first call on.
+  [[nodiscard]] Path& path();
+  /// The device's port of what comes from this port at the site's side.
+  [[nodiscard]] std::uint16_t inside_port(std::uint16_t port) const {
+    return path_ && path_->nat() != nullptr ? path_->nat()->inside_of(port) : port;
+  }
   [[nodiscard]] const DirectionCounters& counters(Way way) const;
+  /// A packet to an address that the device has left: nothing takes it there.
+  void lose_moved(const Segment& segment, std::uint32_t bytes);
 
  private:
   struct Half {
@@ -47,23 +58,24 @@ class AccessLink {
     Meter meter;
     ns3::Ptr<Port> out;
   };
+  void forward(Way way, const ns3::Ptr<ns3::Packet>& packet, std::uint16_t protocol);
+  void carry(Way way, const Offer& offer, ns3::Ptr<ns3::Packet> packet, std::uint16_t protocol);
   void arrive(Way way, ns3::Ptr<ns3::Packet> packet, std::uint16_t protocol);
   [[nodiscard]] bool is_severed(Way way, const std::optional<Segment>& segment) const;
+  void arrive_corrupt(Way way, ns3::Ptr<ns3::Packet> packet, std::uint16_t protocol);
+  void deliver(Way way, const ns3::Ptr<ns3::Packet>& packet, std::uint16_t protocol);
+  [[nodiscard]] Half& half(Way way) { return halves_[static_cast<std::size_t>(way)]; }
   void record(const ns3::Ptr<ns3::Packet>& packet);
 
   std::array<Half, 2> halves_;
   bool up_ = true;
   std::set<std::uint16_t> severed_;
+  std::unique_ptr<Path> path_;
   PcapWriter* writer_ = nullptr;
   CaptureSide side_ = CaptureSide::receiver;
 };
 
-/// The first bytes of a packet, enough for Segment::read.
-struct Head {
-  explicit Head(const ns3::Ptr<ns3::Packet>& packet);
-  [[nodiscard]] Bytes bytes() const { return {data.data(), size}; }
-  std::array<std::uint8_t, longest_headers> data;
-  std::size_t size;
-};
+/// What its first bytes say; nullopt if it is not TCP.
+[[nodiscard]] std::optional<Segment> segment_of(const ns3::Ptr<ns3::Packet>& packet);
 
 }  // namespace mqttlab::sim

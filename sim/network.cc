@@ -2,8 +2,7 @@
 
 #include <ns3/boolean.h>
 #include <ns3/config.h>
-#include <ns3/inet-socket-address.h>
-#include <ns3/inet6-socket-address.h>
+#include <ns3/global-value.h>
 #include <ns3/internet-stack-helper.h>
 #include <ns3/ipv4-static-routing-helper.h>
 #include <ns3/ipv4.h>
@@ -14,49 +13,16 @@
 #include <ns3/simulator.h>
 
 #include <algorithm>
-#include <array>
 #include <stdexcept>
 #include <utility>
 
 #include "protocol/transport/transport.h"
+#include "sim/addresses.h"
 
 namespace mqttlab::sim {
 namespace {
 
-constexpr std::uint32_t broker_host = 1;               // 10.0.0.1, fd00::1
-constexpr std::uint32_t first_device_host = 0x1'0001;  // 10.1.0.1, fd00::1:1
-constexpr std::uint32_t host_mask = 0xFF'FFFF;
-constexpr std::uint32_t network_v4 = 10U << 24;
-
 bool alive = false;  // ns-3's simulator is one per process, so this is too
-
-ns3::Ipv4Address ipv4(std::uint32_t host) { return ns3::Ipv4Address(network_v4 | host); }
-
-ns3::Ipv6Address ipv6(std::uint32_t host) {
-  std::array<std::uint8_t, 16> bytes{0xFD};
-  for (std::size_t i = 0; i < 3; ++i) bytes[15 - i] = static_cast<std::uint8_t>(host >> (8 * i));
-  return ns3::Ipv6Address(bytes.data());
-}
-
-std::uint32_t host_of(const ns3::Address& address) {
-  if (ns3::InetSocketAddress::IsMatchingType(address))
-    return ns3::InetSocketAddress::ConvertFrom(address).GetIpv4().Get() & host_mask;
-  std::array<std::uint8_t, 16> bytes{};
-  ns3::Inet6SocketAddress::ConvertFrom(address).GetIpv6().GetBytes(bytes.data());
-  return static_cast<std::uint32_t>(bytes[13]) << 16 | static_cast<std::uint32_t>(bytes[14]) << 8 |
-         bytes[15];
-}
-
-std::uint16_t port_of(const ns3::Address& address) {
-  if (ns3::InetSocketAddress::IsMatchingType(address))
-    return ns3::InetSocketAddress::ConvertFrom(address).GetPort();
-  return ns3::Inet6SocketAddress::ConvertFrom(address).GetPort();
-}
-
-ns3::Address endpoint(bool v6, std::uint32_t host, std::uint16_t port) {
-  if (v6) return ns3::Inet6SocketAddress(ipv6(host), port);
-  return ns3::InetSocketAddress(ipv4(host), port);
-}
 
 }  // namespace
 
@@ -74,6 +40,7 @@ Network::Network(const WorldConfig& config) : config_(config) {
   ns3::Config::SetDefault("ns3::Icmpv6L4Protocol::DAD", ns3::BooleanValue(false));
   // Routers do not solicit routers: nothing but TCP is on the links.
   ns3::Config::SetDefault("ns3::Ipv6::IpForward", ns3::BooleanValue(true));
+  ns3::GlobalValue::Bind("ChecksumEnabled", ns3::BooleanValue(false));
   alive = true;
 }
 
@@ -118,7 +85,7 @@ void Network::add_address(const ns3::Ptr<ns3::Node>& node, const ns3::Ptr<Port>&
 
 DeviceIndex Network::add_device(const std::string& name, const LinkSpec& spec) {
   const auto index = static_cast<DeviceIndex>(devices_.size());
-  if (first_device_host + index >= host_mask)
+  if (first_device_host + index + moved_.size() >= host_mask)
     throw std::length_error("device '" + name + "' is one too many: 16,711,678 fit the network");
   if (index % config_.devices_per_front == 0) add_front();
 
@@ -126,10 +93,11 @@ DeviceIndex Network::add_device(const std::string& name, const LinkSpec& spec) {
   device.link = std::make_unique<AccessLink>(config_.seed, name, spec);
   AccessLink& link = *device.link;
   device.node = add_node();
+  device.name = name;
+  device.host = first_device_host + index;
   device.port = ns3::CreateObject<Port>(
       first_device_host + index, [&link](ns3::Ptr<ns3::Packet> packet, std::uint16_t protocol) {
-        const Head head(packet);
-        link.offer(Way::up, packet, protocol, Segment::read(head.bytes(), packet->GetSize()));
+        link.offer(Way::up, packet, protocol, segment_of(packet));
       });
   add_address(device.node, device.port, first_device_host + index);
   link.connect(Way::up, fronts_.back().port);
@@ -138,6 +106,9 @@ DeviceIndex Network::add_device(const std::string& name, const LinkSpec& spec) {
   if (captured.empty() || std::find(captured.begin(), captured.end(), name) != captured.end())
     link.capture(writer_.get(), config_.pcap_side);
   devices_.push_back(std::move(device));
+  if (spec.nat) add_nat(index, *spec.nat);
+  if (spec.up.corrupt > 0 || spec.down.corrupt > 0) use_checksums();
+  if (computes_checksums_) link.path().fill_checksums();
   return index;
 }
 
@@ -194,15 +165,18 @@ void Network::listen(Front& front, std::uint16_t port) {
   if (!serves(port))
     listener->answer(powerless_.contains(port) ? TcpSocket::Answer::silence
                                                : TcpSocket::Answer::refuse);
+  if (front.refuses_strangers) listener->refuse_strangers();
   listener->SetAcceptCallback(
       ns3::MakeNullCallback<bool, ns3::Ptr<ns3::Socket>, const ns3::Address&>(),
       ns3::MakeCallback(&Network::accept, this));
 }
 
 void Network::accept(ns3::Ptr<ns3::Socket> socket, const ns3::Address& from) {
-  const DeviceIndex device = host_of(from) - first_device_host;
-  const auto known = connections_.find({device, port_of(from)});
+  const DeviceIndex device = *device_at(host_of(from));  // or its link would not have carried it
+  const AccessLink& link = *devices_[device].link;
+  const auto known = connections_.find({device, link.inside_port(port_of(from))});
   const auto stream = ns3::DynamicCast<TcpSocket>(socket);
+  stream->limit_writes(devices_[device].most_per_write[1]);
   if (known != connections_.end()) {
     Dialed& dialed = known->second;
     if (const auto service = services_.find(dialed.port); service != services_.end()) {
@@ -215,14 +189,24 @@ void Network::accept(ns3::Ptr<ns3::Socket> socket, const ns3::Address& from) {
   stream->reset_and_forget();
 }
 
+std::optional<DeviceIndex> Network::device_at(std::uint32_t host) const {
+  const std::uint32_t index = host - first_device_host;
+  if (index < devices_.size()) return index;
+  const auto moved = moved_.find(host);
+  if (moved == moved_.end()) return std::nullopt;
+  return moved->second;
+}
+
 void Network::send_down(ns3::Ptr<ns3::Packet> packet, std::uint16_t protocol) {
-  const Head head(packet);
-  const auto segment = Segment::read(head.bytes(), packet->GetSize());
+  const auto segment = segment_of(packet);
   if (!segment) return;  // router advertisements and the like have no one device to go to
   if (powerless_.contains(segment->source_port)) return;
-  const std::uint32_t index = (segment->destination & host_mask) - first_device_host;
-  if (index < devices_.size())
-    devices_[index].link->offer(Way::down, std::move(packet), protocol, segment);
+  const std::uint32_t host = segment->destination & host_mask;
+  const auto index = device_at(host);
+  if (!index) return;
+  AccessLink& link = *devices_[*index].link;
+  if (devices_[*index].host != host) return link.lose_moved(*segment, packet->GetSize());
+  link.offer(Way::down, std::move(packet), protocol, segment);
 }
 
 Dial Network::dial(DeviceIndex device, std::uint16_t site_port) {
@@ -230,9 +214,10 @@ Dial Network::dial(DeviceIndex device, std::uint16_t site_port) {
   constexpr std::uint16_t first_port = 49'152;
   Dial dial;
   dial.socket = TcpSocket::create(devices_[device].node);
+  dial.socket->limit_writes(devices_[device].most_per_write[0]);
   for (int attempts = 0; attempts < 16'384 && !dial.wire; ++attempts) {
     const auto port = static_cast<std::uint16_t>(first_port + last_port_++ % 16'384);
-    const auto local = endpoint(config_.ipv6, first_device_host + device, port);
+    const auto local = endpoint(config_.ipv6, devices_[device].host, port);
     if (dial.socket->Bind(local) != 0) continue;
     devices_[device].link->join(port);
     dial.wire = make_wire(device, port, ++last_connection_);

@@ -7,15 +7,18 @@
 #include <ns3/address.h>
 #include <ns3/node.h>
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "protocol/trace/event.h"
 #include "sim/access_link.h"
 #include "sim/tcp_socket.h"
 #include "sim/wire.h"
@@ -43,6 +46,8 @@ struct Arrival {
 class Network {
  public:
   using Accepted = std::function<void(const Arrival&)>;
+  /// A NAT has forgotten a connection that was idle for so long.
+  using Forgotten = std::function<void(DeviceIndex, std::uint32_t connection, Time idle)>;
 
   /// Owns ns-3's global state from here to its destruction: one at a time, otherwise
   /// std::logic_error.
@@ -53,6 +58,17 @@ class Network {
 
   DeviceIndex add_device(const std::string& name, const LinkSpec& link);
   [[nodiscard]] AccessLink& link(DeviceIndex device) { return *devices_[device].link; }
+  void tell_of_nats(Forgotten forgotten) { forgotten_ = std::move(forgotten); }
+  void disturb(DeviceIndex device, Way way, const Disturbance& disturbance);
+  /// The device's connections are unknown to its NAT from now on, which it gets if it had none:
+  /// its next packets come from new ports.
+  void rebind(DeviceIndex device);
+  /// The device gets a new address. What is under way from and to the old one is lost, and so is
+  /// what its old connections still send. `knows`: its stack resets them at once; inside an event.
+  void roam(DeviceIndex device, bool knows);
+  /// The device's sockets, or the site's of its connections, take at most so many bytes at a time;
+  /// 0: what they have room for.
+  void limit_writes(DeviceIndex device, trace::End end, std::uint32_t bytes);
   /// Throws std::runtime_error if the capture could not be written.
   void flush_capture() {
     if (writer_) writer_->flush();
@@ -77,12 +93,16 @@ class Network {
   struct Device {
     ns3::Ptr<ns3::Node> node;
     ns3::Ptr<Port> port;
+    std::string name;
     std::unique_ptr<AccessLink> link;
+    std::uint32_t host = 0;                         // its address
+    std::array<std::uint32_t, 2> most_per_write{};  // at its end, at the site's; 0: any number
   };
   struct Front {
     ns3::Ptr<ns3::Node> node;
     ns3::Ptr<Port> port;
     std::map<std::uint16_t, ns3::Ptr<TcpSocket>> listeners;  // by port; null: from the next event
+    bool refuses_strangers = false;  // one of its devices may come from a port that is new
   };
   struct Dialed {
     std::uint32_t connection = 0;
@@ -100,6 +120,13 @@ class Network {
   void answer(std::uint16_t port, TcpSocket::Answer answer);
   void accept(ns3::Ptr<ns3::Socket> socket, const ns3::Address& from);
   void send_down(ns3::Ptr<ns3::Packet> packet, std::uint16_t protocol);
+  [[nodiscard]] std::optional<DeviceIndex> device_at(std::uint32_t host) const;
+  void add_nat(DeviceIndex device, const Nat& nat);
+  void use_checksums();
+  void change_address(const Device& device, std::uint32_t from) const;
+  [[nodiscard]] Front& front_of(DeviceIndex device) {
+    return fronts_[device / config_.devices_per_front];
+  }
 
   WorldConfig config_;
   std::map<std::uint16_t, Accepted> services_;  // by port
@@ -107,6 +134,9 @@ class Network {
   std::vector<Device> devices_;
   std::vector<Front> fronts_;
   std::map<std::pair<DeviceIndex, std::uint16_t>, Dialed> connections_;  // by local port
+  std::map<std::uint32_t, DeviceIndex> moved_;  // by every address that was not its first
+  Forgotten forgotten_;
+  bool computes_checksums_ = false;
   std::uint32_t last_connection_ = 0;
   std::uint32_t last_port_ = 0;
   std::unique_ptr<PcapWriter> writer_;

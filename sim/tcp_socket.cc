@@ -53,6 +53,23 @@ CloseCause TcpSocket::end_cause() const {
   return m_dataRetrCount == 0 ? CloseCause::timeout : CloseCause::reset;
 }
 
+std::uint32_t TcpSocket::GetTxAvailable() const {
+  const std::uint32_t room = TcpSocketBase::GetTxAvailable();
+  return most_per_write_ == 0 ? room : std::min(room, most_per_write_);
+}
+
+// ns-3 sends a nanosecond later, and all that it has been given until then together.
+int TcpSocket::Send(ns3::Ptr<ns3::Packet> packet, std::uint32_t flags) {
+  const int taken = TcpSocketBase::Send(packet, flags);
+  if (most_per_write_ > 0 && taken > 0) SendPendingData(m_connected);
+  return taken;
+}
+
+void TcpSocket::abort() {
+  const ns3::Ptr<TcpSocket> self(this);
+  CloseAndNotify();
+}
+
 void TcpSocket::close_and_forget() {
   forget();
   Close();
@@ -119,7 +136,7 @@ void TcpSocket::DoForwardUp(ns3::Ptr<ns3::Packet> packet, const ns3::Address& fr
   if (m_state == LISTEN) {
     if (answer_ == Answer::silence) return;
     const bool dials = (header.GetFlags() & ns3::TcpHeader::SYN) != 0;
-    if (dials ? answer_ == Answer::refuse : was_away_) return reject(header, from, to);
+    if (dials ? answer_ == Answer::refuse : refuses_strangers_) return reject(header, from, to);
   }
   TcpSocketBase::DoForwardUp(packet, from, to);
 }

@@ -35,8 +35,19 @@ class TcpSocket : public ns3::TcpSocketBase {
   enum class Answer : std::uint8_t { accept, refuse, silence };
   void answer(Answer answer) {
     answer_ = answer;
-    was_away_ = was_away_ || answer != Answer::accept;
+    if (answer != Answer::accept) refuse_strangers();
   }
+  /// A listener that answers what belongs to none of its connections with a reset, as RFC 9293
+  /// (3.10.7) wants. ns-3's says nothing, so that a peer whose port has changed would never learn.
+  void refuse_strangers() { refuses_strangers_ = true; }
+
+  /// Takes at most so many bytes at a time, each lot a segment; 0: what it has room for.
+  void limit_writes(std::uint32_t bytes) { most_per_write_ = bytes; }
+  [[nodiscard]] std::uint32_t GetTxAvailable() const override;
+  using ns3::TcpSocketBase::Send;
+  int Send(ns3::Ptr<ns3::Packet> packet, std::uint32_t flags) override;
+  /// Its host gives the connection up, as when the address is gone: a reset that nobody sent.
+  void abort();
 
   // Ways to let go. None of them calls back any more.
   void forget();            ///< it has ended by itself
@@ -65,7 +76,8 @@ class TcpSocket : public ns3::TcpSocketBase {
   ns3::EventId fill_{};
   std::uint32_t fins_ = 0;  // sent without data
   Answer answer_ = Answer::accept;
-  bool was_away_ = false;
+  bool refuses_strangers_ = false;
+  std::uint32_t most_per_write_ = 0;
   bool drained_ = false;  // had nothing left to send at the last reap()
 };
 

@@ -46,6 +46,7 @@ struct World::State {
   std::vector<std::pair<std::unique_ptr<Access>, std::unique_ptr<BrokerHost>>> side_brokers;
   std::unique_ptr<Guests> guests;
   std::vector<std::unique_ptr<Device>> devices;  // by DeviceId; cyclers must stay where they are
+  std::vector<DeviceId> actors;                  // by DeviceIndex
   std::exception_ptr error;
   ns3::EventId progress;
 };
@@ -66,7 +67,18 @@ void World::State::watch_progress(const std::function<bool()>& keep_going) {
 }
 
 World::World(WorldConfig config)
-    : mqttlab::World(config.seed), state_(std::make_unique<State>(std::move(config))) {}
+    : mqttlab::World(config.seed), state_(std::make_unique<State>(std::move(config))) {
+  state_->network.tell_of_nats([this](DeviceIndex index, std::uint32_t connection, Time idle) {
+    trace::Event event;
+    event.at = now();
+    event.kind = trace::Kind::fault;
+    event.actor = state_->actors.at(index);
+    event.connection = connection;
+    event.text = log().intern("NAT forgot the connection: idle for " +
+                              std::to_string(idle / millisecond) + " ms");
+    log().append(event);
+  });
+}
 
 World::~World() { drop_clients(); }
 
@@ -89,6 +101,7 @@ void World::make_broker(trace::Actor actor, const std::string& name, BrokerConfi
 
 void World::make_device(DeviceId device, const std::string& name, const LinkSpec& link) {
   const DeviceIndex index = state_->network.add_device(name, link);
+  state_->actors.push_back(device);
   state_->devices.resize(device + 1);
   state_->devices[device] = std::make_unique<State::Device>(state_->network.link(index), link,
                                                             seed(), name, log(), device, index);
@@ -191,6 +204,22 @@ void World::restart_broker() { state_->the_broker().restart(); }
 void World::pause_broker() { state_->the_broker().pause(); }
 void World::resume_broker() { state_->the_broker().go_on(); }
 void World::shuffle_ties() { state_->the_broker().shuffle_ties(seed()); }
+
+void World::disturb(DeviceId device, Way way, const Disturbance& disturbance) {
+  disturbance.check();
+  state_->network.disturb(state_->device(device).index, way, disturbance);
+}
+
+void World::rebind(DeviceId device) { state_->network.rebind(state_->device(device).index); }
+
+void World::roam(DeviceId device, bool knows) {
+  at(now(),
+     [this, index = state_->device(device).index, knows] { state_->network.roam(index, knows); });
+}
+
+void World::limit_writes(DeviceId device, trace::End end, std::uint32_t bytes) {
+  state_->network.limit_writes(state_->device(device).index, end, bytes);
+}
 
 void World::set_link(DeviceId device, bool up) { state_->device(device).cycler.set(up); }
 

@@ -64,6 +64,18 @@ class World final : public mqttlab::World {
   /// The wall clocks of all hosts leap; Unix time at the world's beginning is Security::epoch_s.
   void step_clock(Time by) { clock_step_ += by; }
 
+  // What is done on the way; each replaces what was said before, and none is recorded.
+  void disturb(DeviceId device, Way way, const Disturbance& disturbance);
+  /// Its NAT, which it gets if it had none, forgets its connections: what it sends comes from new
+  /// ports, to which the site answers with resets, and what the site sends is lost.
+  void rebind(DeviceId device);
+  /// It gets a new address, in an event at now(). What is sent from and to the old one is lost.
+  /// `knows`: its stack resets its connections at once, as phones do; otherwise they stay, silent.
+  void roam(DeviceId device, bool knows);
+  /// Sockets at this end of the device's connections take at most so many bytes at a time; 0: what
+  /// they have room for.
+  void limit_writes(DeviceId device, trace::End end, std::uint32_t bytes);
+
   void set_link(DeviceId device, bool up) override;
   void cut(DeviceId device, Cut how, std::uint32_t connection = 0) override;
   void stop_cycles() override;

@@ -1,5 +1,6 @@
 #include "protocol/link/link.h"
 
+#include <array>
 #include <limits>
 #include <stdexcept>
 
@@ -41,6 +42,10 @@ void check_direction(const std::string& link, const std::string& way, const Dire
   if (direction.capacity && direction.recording && direction.recording->has_rate)
     reject(link, way + ".recording", "of a rate beside a recorded capacity", "one of the two");
   not_negative(link, way + ".recording_start", direction.recording_start.value_or(0));
+  probability(link, way + ".reorder", direction.reorder);
+  not_negative(link, way + ".reorder_by", direction.reorder_by);
+  probability(link, way + ".duplicate", direction.duplicate);
+  probability(link, way + ".corrupt", direction.corrupt);
 }
 
 }  // namespace
@@ -61,21 +66,54 @@ Time Cycle::period(bool is_up, double draw) const {
   return static_cast<Time>(static_cast<double>(is_up ? up : down) * stretch);
 }
 
+std::span<const CounterField> counter_fields() {
+  using D = DirectionCounters;
+  static constexpr std::array<CounterField, 16> fields{{
+      {"packets", &D::packets},
+      {"bytes", &D::bytes},
+      {"header_bytes", &D::header_bytes},
+      {"payload_bytes", &D::payload_bytes},
+      {"retransmitted_bytes", &D::retransmitted_bytes},
+      {"lost_random", &D::lost_random},
+      {"lost_burst", &D::lost_burst},
+      {"lost_queue", &D::lost_queue},
+      {"lost_down", &D::lost_down},
+      {"lost_blackhole", &D::lost_blackhole},
+      {"lost_corrupt", &D::lost_corrupt},
+      {"lost_nat", &D::lost_nat},
+      {"lost_moved", &D::lost_moved},
+      {"delivered", &D::delivered},
+      {"duplicated", &D::duplicated},
+      {"reordered", &D::reordered},
+  }};
+  static_assert(sizeof(D) == fields.size() * sizeof(std::uint64_t));
+  return fields;
+}
+
 LinkCounters& LinkCounters::operator+=(const LinkCounters& more) {
-  for (const auto count : {&DirectionCounters::packets, &DirectionCounters::bytes,
-                           &DirectionCounters::header_bytes, &DirectionCounters::payload_bytes,
-                           &DirectionCounters::retransmitted_bytes, &DirectionCounters::lost_random,
-                           &DirectionCounters::lost_burst, &DirectionCounters::lost_queue,
-                           &DirectionCounters::lost_down, &DirectionCounters::delivered})
-    packets.*count += more.packets.*count;
+  for (const CounterField& one : counter_fields()) packets.*one.field += more.packets.*one.field;
   stalls += more.stalls;
   stalled += more.stalled;
   return *this;
 }
 
+void Disturbance::check() const {
+  const std::string on = "disturbance";
+  Direction as_link;
+  as_link.rate_bps = rate_bps;
+  as_link.delay = delay;
+  as_link.reorder = reorder;
+  as_link.reorder_by = reorder_by;
+  as_link.duplicate = duplicate;
+  as_link.corrupt = corrupt;
+  check_direction(on, "its", as_link);
+  not_negative(on, "its.coalesce", coalesce);
+}
+
 void LinkSpec::check() const {
   check_direction(name, "up", up);
   check_direction(name, "down", down);
+  if (nat && nat->idle <= 0) reject(name, "nat.idle", std::to_string(nat->idle) + " ns", "over 0");
   if (!cycle) return;
   if (cycle->up <= 0) reject(name, "cycle.up", std::to_string(cycle->up) + " ns", "over 0");
   if (cycle->down <= 0) reject(name, "cycle.down", std::to_string(cycle->down) + " ns", "over 0");

@@ -39,7 +39,7 @@ struct CapacityTrace {
 
 /// One direction of a link. Packets pass a drop-tail queue, are serialised at the rate (or at the
 /// recorded opportunities), may be lost, and arrive after delay + a jitter uniform in [0, jitter],
-/// never overtaking each other.
+/// never overtaking each other unless they are reordered.
 struct Direction {
   double rate_bps = 0;  ///< 0: no serialisation time
   Time delay = 0;
@@ -54,6 +54,43 @@ struct Direction {
   /// Takes a recording from a file's text: CSV if its name ends in .csv, or mahimahi's format.
   void record(const std::string& file, std::string_view text);
   [[nodiscard]] Time longest_delay() const;
+  /// Shares of the packets, 0..1, drawn per packet. Streams over a link on real sockets
+  /// (protocol/link/lane) know none of these: TCP hides them from who uses it.
+  double reorder = 0;  ///< arrive `reorder_by` later, overtaken by what follows
+  Time reorder_by = 20 * millisecond;
+  double duplicate = 0;  ///< arrive twice
+  double corrupt = 0;    ///< arrive with one bit flipped, which the receiver's checksum finds
+};
+
+/// A box that maps the connections of a device to ports of its own, and forgets the idle ones.
+/// RFC 5382, REQ-5, wants at least 2 h 4 min for established ones; carriers were measured at 30 s
+/// to 30 min (Wang et al., "An Untold Story of Middleboxes in Cellular Networks", SIGCOMM 2011).
+struct Nat {
+  Time idle = 300 * second;  ///< without a packet that refreshes, a connection is forgotten
+  /// What packets of a forgotten connection find: nothing, or a reset in answer.
+  enum class Expiry : std::uint8_t { drop, reset } on_expiry = Expiry::drop;
+  /// A packet from the device makes a new mapping, from a new port: the site does not know that
+  /// connection and answers with a reset (RFC 9293, 3.10.7.1). Otherwise it finds what the site's
+  /// packets find.
+  bool rebind = true;
+  /// Packets from the site refresh, too (RFC 4787, REQ-6, leaves that open for UDP; Linux does).
+  bool refreshed_by_down = true;
+};
+
+/// What is done to one direction of a link for a while, on top of what the link does.
+struct Disturbance {
+  bool blackhole = false;  ///< what is sent, and what would arrive, is lost
+  Time delay = 0;          ///< more of it, for what is sent
+  double rate_bps = 0;     ///< at most this; 0: no limit
+  double reorder = 0;      ///< as in Direction, each in addition to it
+  Time reorder_by = 0;     ///< replaces the link's if not 0
+  double duplicate = 0;
+  double corrupt = 0;
+  std::uint32_t segment_bytes = 0;  ///< payloads arrive in pieces of at most this; 0: whole
+  Time coalesce = 0;       ///< payloads wait so long for more, and arrive as one; 0: do not wait
+  bool holds_fin = false;  ///< ends of streams arrive when this is over
+  /// Throws std::invalid_argument naming field, value and range.
+  void check() const;
 };
 
 /// Alternating periods; each lasts its mean, stretched by a uniform factor in [1 - spread, 1 +
@@ -71,6 +108,7 @@ struct LinkSpec {
   Direction up;    ///< from the device
   Direction down;  ///< to the device
   std::optional<Cycle> cycle;
+  std::optional<Nat> nat;  ///< at the link's far end
   /// Throws std::invalid_argument naming field, value and range.
   void check() const;
 };
@@ -91,8 +129,20 @@ struct DirectionCounters {
   std::uint64_t payload_bytes = 0;        ///< TCP payload, repeats included
   std::uint64_t retransmitted_bytes = 0;  ///< TCP payload that had been sent before
   std::uint64_t lost_random = 0, lost_burst = 0, lost_queue = 0, lost_down = 0;  ///< packets
-  std::uint64_t delivered = 0;                                                   ///< packets
+  std::uint64_t lost_blackhole = 0;
+  std::uint64_t lost_corrupt = 0;  ///< arrived, and the receiver's checksum found a flipped bit
+  std::uint64_t lost_nat = 0;      ///< of connections that a NAT had forgotten
+  std::uint64_t lost_moved = 0;    ///< from or to an address that the device has left
+  std::uint64_t delivered = 0;     ///< packets
+  std::uint64_t duplicated = 0, reordered = 0;  ///< packets; of the delivered and the lost
 };
+
+/// Every field of DirectionCounters, with its name, in order.
+struct CounterField {
+  std::string_view name;
+  std::uint64_t DirectionCounters::*field;
+};
+[[nodiscard]] std::span<const CounterField> counter_fields();
 
 /// What crossed one direction of a link that carries byte streams: the packets that TCP would have
 /// sent for them, and what their losses did.

@@ -8,8 +8,10 @@ namespace {
 
 constexpr Time least_patience = 200 * millisecond;  // Linux's TCP_RTO_MIN
 
-const LinkSpec& checked(const LinkSpec& link) {
+// TCP hides from those who use it that packets were reordered, repeated or corrupted.
+LinkSpec checked(LinkSpec link) {
   link.check();
+  for (Direction* way : {&link.up, &link.down}) way->reorder = way->duplicate = way->corrupt = 0;
   return link;
 }
 
@@ -17,7 +19,7 @@ const LinkSpec& checked(const LinkSpec& link) {
 
 Medium::Medium(const LinkSpec& link, std::uint64_t seed, std::string_view device, Time now)
     : halves_{{{Pipe(checked(link), Way::up, seed, device), link.up.longest_delay()},
-               {Pipe(link, Way::down, seed, device), link.down.longest_delay()}}},
+               {Pipe(checked(link), Way::down, seed, device), link.down.longest_delay()}}},
       patience_(halves_[0].crossing + halves_[1].crossing + least_patience),
       cycle_(link.cycle),
       random_(seed, std::string(device) + "/cycle") {

@@ -9,6 +9,10 @@ namespace {
 
 constexpr std::uint32_t opportunity_bytes = 1'500;
 
+Time service(std::uint32_t bytes, double rate_bps) {
+  return static_cast<Time>(std::llround(static_cast<double>(bytes) * 8e9 / rate_bps));
+}
+
 std::string stream(std::string_view name, std::string_view purpose) {
   return std::string(name) + "/" + std::string(purpose);
 }
@@ -19,7 +23,11 @@ Pipe::Pipe(const Direction& direction, std::uint64_t seed, std::string_view name
     : direction_(direction),
       loss_(seed, stream(name, "loss")),
       burst_(seed, stream(name, "burst")),
-      jitter_(seed, stream(name, "jitter")) {
+      jitter_(seed, stream(name, "jitter")),
+      reorder_(seed, stream(name, "reorder")),
+      duplicate_(seed, stream(name, "duplicate")),
+      corrupt_(seed, stream(name, "corrupt")) {
+  disturb({});
   const auto start = [&](Time length) {
     if (direction_.recording_start) return *direction_.recording_start % length;
     // Whole milliseconds, as in recordings.
@@ -37,19 +45,51 @@ Pipe::Pipe(const LinkSpec& link, Way way, std::uint64_t seed, std::string_view d
            Random(seed, stream(device, "capacity")).uniform()) {}
 
 Offer Pipe::offer(std::uint32_t bytes, Time now) {
-  if (!has_room(now)) return {Fate::lost_queue, 0};
+  if (!has_room(now)) return {.fate = Fate::lost_queue};
 
-  const Time departs = departure(bytes, now);
+  Time departs = departure(bytes, now);
+  if (disturbance_.rate_bps > 0) departs = throttled(bytes, now, departs);
   if (departs > now) leaving_.push_back(departs);
   // A packet that the link loses has used the link all the same.
   const Recording::Step condition_now = condition(departs);
-  if (const Fate fate = draw(condition_now.loss); fate != Fate::carried) return {fate, 0};
+  if (const Fate fate = draw(condition_now.loss); fate != Fate::carried) return {.fate = fate};
 
-  Time arrives = departs + condition_now.delay;
+  Time arrives = departs + condition_now.delay + disturbance_.delay;
   if (direction_.jitter > 0)
     arrives += static_cast<Time>(jitter_.below(static_cast<std::uint64_t>(direction_.jitter) + 1));
-  last_arrival_ = std::max(last_arrival_, arrives);  // no overtaking
-  return {Fate::carried, last_arrival_};
+  Offer offer{.arrival = std::max(last_arrival_, arrives)};  // no overtaking
+  if (is_strange_) make_strange(offer);
+  if (!offer.is_late) last_arrival_ = offer.arrival;
+  return offer;
+}
+
+void Pipe::disturb(const Disturbance& disturbance) {
+  disturbance_ = disturbance;
+  is_strange_ = direction_.reorder + direction_.duplicate + direction_.corrupt +
+                    disturbance.reorder + disturbance.duplicate + disturbance.corrupt >
+                0;
+}
+
+// Each draws from a stream of its own, and only if it is wanted.
+void Pipe::make_strange(Offer& offer) {
+  const auto happens = [](double of_link, double in_addition, Random& random) {
+    const double share = 1 - (1 - of_link) * (1 - in_addition);
+    return share > 0 && random.uniform() < share;
+  };
+  if (happens(direction_.reorder, disturbance_.reorder, reorder_)) {
+    offer.is_late = true;
+    offer.arrival += disturbance_.reorder_by > 0 ? disturbance_.reorder_by : direction_.reorder_by;
+  }
+  if (happens(direction_.duplicate, disturbance_.duplicate, duplicate_)) offer.copy = offer.arrival;
+  if (!lossless_ && happens(direction_.corrupt, disturbance_.corrupt, corrupt_))
+    offer.flip = corrupt_.next();
+}
+
+// As one link of the lower rate: the throttle begins with the first bit, not after the last.
+Time Pipe::throttled(std::uint32_t bytes, Time now, Time departs) {
+  throttle_free_at_ =
+      std::max(departs, std::max(throttle_free_at_, now) + service(bytes, disturbance_.rate_bps));
+  return throttle_free_at_;
 }
 
 bool Pipe::has_room(Time now) {
@@ -65,8 +105,7 @@ Time Pipe::departure(std::uint32_t bytes, Time now) {
     return free_at_;
   }
   if (direction_.rate_bps <= 0.0) return now;
-  const double service_ns = static_cast<double>(bytes) * 8e9 / direction_.rate_bps;
-  free_at_ = std::max(free_at_, now) + static_cast<Time>(std::llround(service_ns));
+  free_at_ = std::max(free_at_, now) + service(bytes, direction_.rate_bps);
   return free_at_;
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string_view>
 
 #include "protocol/link/link.h"
@@ -15,7 +16,10 @@ enum class Fate : std::uint8_t { carried, lost_random, lost_burst, lost_queue };
 
 struct Offer {
   Fate fate = Fate::carried;
-  Time arrival = 0;  ///< if carried
+  Time arrival = 0;                        ///< if carried
+  Time copy = 0;                           ///< when it arrives once more; 0: it does not
+  bool is_late = false;                    ///< reordered
+  std::optional<std::uint64_t> flip = {};  ///< corrupted: what decides which bit
 };
 
 class Pipe {
@@ -31,7 +35,10 @@ class Pipe {
   /// Whether the queue takes one more packet; if not, room_at() says when it will.
   [[nodiscard]] bool has_room(Time now);
   [[nodiscard]] Time room_at() const { return leaving_.empty() ? 0 : leaving_.front(); }
+  /// From now on; corruption, which is a loss to TCP, ends, too.
   void lose_nothing() { lossless_ = true; }
+  /// From now on, in place of what was said before. Packets that are under way keep their times.
+  void disturb(const Disturbance& disturbance);
 
  private:
   [[nodiscard]] Time departure(std::uint32_t bytes, Time now);
@@ -39,13 +46,17 @@ class Pipe {
   /// What was recorded of the time at which a packet departs; what was not is the direction's own.
   [[nodiscard]] Recording::Step condition(Time departs) const;
   [[nodiscard]] Fate draw(double loss);
+  [[nodiscard]] Time throttled(std::uint32_t bytes, Time now, Time departs);
+  void make_strange(Offer& offer);
 
   Direction direction_;
-  Random loss_, burst_, jitter_;
+  Disturbance disturbance_;
+  Random loss_, burst_, jitter_, reorder_, duplicate_, corrupt_;
   bool bad_ = false;
   bool lossless_ = false;
+  bool is_strange_ = false;   // make_strange() may have something to do
   std::deque<Time> leaving_;  // departures of the packets in the queue, the one in service included
-  Time free_at_ = 0;
+  Time free_at_ = 0, throttle_free_at_ = 0;
   Time last_arrival_ = 0;
   Time recording_offset_ = 0;
 

@@ -65,6 +65,11 @@ TEST(LinkSpec, NamesFieldValueAndRange) {
          link.cycle = Cycle{1, 1, 1.5};
        },
        "cycle.spread"},
+      {[](LinkSpec& link) { link.up.reorder = 2; }, "up.reorder"},
+      {[](LinkSpec& link) { link.down.reorder_by = -1; }, "down.reorder_by"},
+      {[](LinkSpec& link) { link.up.duplicate = -1; }, "up.duplicate"},
+      {[](LinkSpec& link) { link.up.corrupt = std::nan(""); }, "up.corrupt"},
+      {[](LinkSpec& link) { link.nat = Nat{.idle = 0}; }, "nat.idle"},
   };
   for (const auto& [spoil, field] : cases) {
     LinkSpec link;

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <fstream>
 #include <sstream>
 #include <vector>
@@ -35,6 +37,100 @@ TEST(Pipe, LosesNothingAfterLoseNothing) {
   Pipe pipe(direction, 7, "link", 0);
   pipe.lose_nothing();
   EXPECT_EQ(lost_share(pipe, 1'000, Fate::carried), 1.0);
+}
+
+// Shares of 100,000 packets: five standard deviations are 0.8 % at most.
+constexpr int many = 100'000;
+constexpr double tolerance = 0.008;
+
+TEST(Pipe, ReordersItsShareByItsDelay) {
+  for (const double share : {0.01, 0.3}) {
+    Direction direction;
+    direction.delay = 20 * millisecond;
+    direction.reorder = share;
+    direction.reorder_by = 7 * millisecond;
+    Pipe pipe(direction, 7, "link", 0);
+    int late = 0, overtaken = 0;
+    Time before = 0;
+    for (int i = 0; i < many; ++i) {
+      const Time now = i * 5 * millisecond;
+      const Offer offer = pipe.offer(100, now);
+      EXPECT_EQ(offer.arrival - now, (offer.is_late ? 27 : 20) * millisecond);
+      late += offer.is_late;
+      overtaken += offer.arrival < before;
+      before = std::max(before, offer.arrival);
+    }
+    EXPECT_NEAR(static_cast<double>(late) / many, share, tolerance);
+    // The next is 5 ms behind and passes one that is 7 ms late, unless it is late itself.
+    EXPECT_NEAR(static_cast<double>(overtaken) / many, share * (1 - share), tolerance);
+  }
+}
+
+TEST(Pipe, RepeatsAndCorruptsItsShares) {
+  Direction direction;
+  direction.duplicate = 0.02;
+  direction.corrupt = 0.1;
+  Pipe pipe(direction, 7, "link", 0);
+  int copies = 0, flips = 0, both = 0;
+  std::array<int, 8> bits{};
+  for (int i = 0; i < many; ++i) {
+    const Offer offer = pipe.offer(100, i * second);
+    copies += offer.copy != 0;
+    flips += offer.flip.has_value();
+    both += offer.copy != 0 && offer.flip;
+    EXPECT_TRUE(offer.copy == 0 || offer.copy == offer.arrival);
+    if (offer.flip) ++bits[*offer.flip >> 61];
+  }
+  EXPECT_NEAR(static_cast<double>(copies) / many, 0.02, tolerance);
+  EXPECT_NEAR(static_cast<double>(flips) / many, 0.1, tolerance);
+  EXPECT_NEAR(static_cast<double>(both) / many, 0.002, tolerance / 5)
+      << "independent of each other";
+  for (const int bit : bits) EXPECT_NEAR(bit, flips / 8.0, 5 * std::sqrt(flips / 8.0));
+}
+
+TEST(Pipe, WhatIsDoneForAWhileComesOnTopAndGoes) {
+  Direction direction;
+  direction.duplicate = 0.1;
+  Pipe pipe(direction, 7, "link", 0);
+  auto share = [&, at = Time{0}]() mutable {
+    int copies = 0;
+    for (int i = 0; i < many; ++i) copies += pipe.offer(100, at += second).copy != 0;
+    return static_cast<double>(copies) / many;
+  };
+  EXPECT_NEAR(share(), 0.1, tolerance);
+  Disturbance disturbance;
+  disturbance.duplicate = 0.5;
+  pipe.disturb(disturbance);
+  EXPECT_NEAR(share(), 1 - 0.9 * 0.5, tolerance);
+  pipe.disturb({});
+  EXPECT_NEAR(share(), 0.1, tolerance);
+}
+
+TEST(Pipe, IsAThrottledOneOfTheLowerRate) {
+  Direction direction;
+  direction.rate_bps = 8e6;  // a byte per microsecond
+  Pipe pipe(direction, 7, "link", 0);
+  Disturbance disturbance;
+  disturbance.rate_bps = 8e3;
+  pipe.disturb(disturbance);
+  EXPECT_EQ(pipe.offer(1'000, 0).arrival, second);
+  EXPECT_EQ(pipe.offer(500, 0).arrival, second + 500 * millisecond);
+  disturbance.rate_bps = 8e9;  // more than the link has
+  pipe.disturb(disturbance);
+  EXPECT_EQ(pipe.offer(1'000, 2 * second).arrival, 2 * second + millisecond);
+}
+
+TEST(Pipe, ADelaySpikeIsNotOvertaken) {
+  Direction direction;
+  direction.delay = 20 * millisecond;
+  Pipe pipe(direction, 7, "link", 0);
+  Disturbance disturbance;
+  disturbance.delay = second;
+  pipe.disturb(disturbance);
+  EXPECT_EQ(pipe.offer(100, 0).arrival, 1'020 * millisecond);
+  pipe.disturb({});
+  EXPECT_EQ(pipe.offer(100, millisecond).arrival, 1'020 * millisecond);
+  EXPECT_EQ(pipe.offer(100, second + 5 * millisecond).arrival, 1'025 * millisecond);
 }
 
 TEST(Pipe, SerialisesAtItsRate) {
