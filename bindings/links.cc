@@ -49,6 +49,10 @@ void bind_links(py::module_& m) {
       .def_readwrite("queue_packets", &Direction::queue_packets)
       .def_readwrite("loss", &Direction::loss)
       .def_readwrite("burst", &Direction::burst)
+      .def_readwrite("reorder", &Direction::reorder)
+      .def_readwrite("reorder_by", &Direction::reorder_by)
+      .def_readwrite("duplicate", &Direction::duplicate)
+      .def_readwrite("corrupt", &Direction::corrupt)
       .def_property(
           "capacity",
           [](const Direction& d) { return std::const_pointer_cast<CapacityTrace>(d.capacity); },
@@ -58,6 +62,16 @@ void bind_links(py::module_& m) {
           [](const Direction& d) { return std::const_pointer_cast<Recording>(d.recording); })
       .def_readwrite("recording_start", &Direction::recording_start)
       .def("record", &Direction::record, "file"_a, "text"_a);
+  py::class_<Nat>(m, "Nat")
+      .def(py::init<>())
+      .def_readwrite("idle", &Nat::idle)
+      .def_property(
+          "resets", [](const Nat& nat) { return nat.on_expiry == Nat::Expiry::reset; },
+          [](Nat& nat, bool resets) {
+            nat.on_expiry = resets ? Nat::Expiry::reset : Nat::Expiry::drop;
+          })
+      .def_readwrite("rebind", &Nat::rebind)
+      .def_readwrite("refreshed_by_down", &Nat::refreshed_by_down);
   py::class_<Cycle>(m, "Cycle")
       .def(py::init<>())
       .def_readwrite("up", &Cycle::up)
@@ -69,6 +83,7 @@ void bind_links(py::module_& m) {
       .def_readwrite("up", &LinkSpec::up)
       .def_readwrite("down", &LinkSpec::down)
       .def_readwrite("cycle", &LinkSpec::cycle)
+      .def_readwrite("nat", &LinkSpec::nat)
       .def("check", &LinkSpec::check);
   m.def("link_profiles", [] {
     std::vector<std::pair<LinkSpec, std::string>> profiles;

@@ -13,6 +13,7 @@
 #include "bindings/errors.h"
 #include "bindings/guests.h"
 #include "bindings/lab_world.h"
+#include "bindings/path.h"
 #include "sim/world.h"
 
 namespace py = pybind11;
@@ -54,6 +55,7 @@ PYBIND11_MODULE(_sim, m) {
   bind_ends(m);
   bind_guests(m);
   bind_bench(m);
+  bind_path(m);
 }
 
 }  // namespace mqttlab::bindings

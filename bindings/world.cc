@@ -148,12 +148,15 @@ py::list filters(const LabWorld& lab) {
   return rows;
 }
 
+/// In the order of COUNTERS, from `packets` on.
 py::tuple counters(const LabWorld& lab, DeviceId device, bool up) {
-  const DirectionCounters c = lab.world().counters(device, up);
+  const DirectionCounters counted = lab.world().counters(device, up);
   const Overhead added = lab.world().overhead(device, up);
-  return py::make_tuple(c.packets, c.bytes, c.header_bytes, c.payload_bytes, c.retransmitted_bytes,
-                        c.lost_random, c.lost_burst, c.lost_queue, c.lost_down, c.delivered,
-                        added.web_socket_bytes, added.tls_bytes);
+  py::list row;
+  for (const CounterField& one : counter_fields()) row.append(counted.*one.field);
+  row.append(added.web_socket_bytes);
+  row.append(added.tls_bytes);
+  return py::tuple(row);
 }
 
 py::dict gauges(const LabWorld& lab) {

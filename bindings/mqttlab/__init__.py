@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from mqttlab.client_options import Backoff, Scram, Will
     from mqttlab.hunting import Hunt, hunt
     from mqttlab.lab import Broker, Device, Fleet, Lab
-    from mqttlab.links import Burst, Cycle, Link, Profile, profiles
+    from mqttlab.links import Burst, Cycle, Link, Nat, Profile, profiles
     from mqttlab.messages import Message
     from mqttlab.own_invariants import invariant
     from mqttlab.properties import Properties
@@ -59,6 +59,7 @@ __all__ = [
     "Lab",
     "Link",
     "Message",
+    "Nat",
     "NotApplicableError",
     "Profile",
     "Properties",
@@ -90,7 +91,7 @@ _LATER = {  # loaded when first used: most commands need none of it
         "client_options": ("Backoff", "Scram", "Will"),
         "hunting": ("Hunt", "hunt"),
         "lab": ("Broker", "Device", "Fleet", "Lab"),
-        "links": ("Burst", "Cycle", "Link", "Profile", "profiles"),
+        "links": ("Burst", "Cycle", "Link", "Nat", "Profile", "profiles"),
         "messages": ("Message",),
         "own_invariants": ("invariant",),
         "properties": ("Properties",),

@@ -90,11 +90,21 @@ class Direction:
     @property
     def recording(self) -> Recording | None: ...
     recording_start: int | None
+    reorder: float
+    reorder_by: int
+    duplicate: float
+    corrupt: float
     def record(self, file: str, text: str) -> None:
         """Takes a recording: CSV if the name ends in .csv, or mahimahi's format.
 
         Errors: UsageError naming line, text and remedy.
         """
+
+class Nat:
+    idle: int
+    resets: bool
+    rebind: bool
+    refreshed_by_down: bool
 
 class Cycle:
     up: int
@@ -106,6 +116,7 @@ class LinkSpec:
     up: Direction
     down: Direction
     cycle: Cycle | None
+    nat: Nat | None
     def check(self) -> None: ...
 
 def link_profiles() -> list[tuple[LinkSpec, str]]:

@@ -50,6 +50,31 @@ def shuffle_ties(world: World) -> None:
     the seed draws, from now on.
     """
 
+def disturb(
+    world: World,
+    device: int,
+    way: str,
+    *,
+    blackhole: bool = False,
+    delay: int = 0,
+    rate_bps: float = 0.0,
+    reorder: float = 0.0,
+    reorder_by: int = 0,
+    duplicate: float = 0.0,
+    corrupt: float = 0.0,
+    segment_bytes: int = 0,
+    coalesce: int = 0,
+    holds_fin: bool = False,
+    write_bytes: int = 0,
+) -> None:
+    """What is done to one way ("up", "down") of a device's link from now on, in place of what was
+    said before; see Disturbance in protocol/link/link.h. `write_bytes`: what its sender's sockets
+    take at a time.
+    """
+
+def rebind(world: World, device: int) -> None: ...
+def roam(world: World, device: int, knows: bool) -> None: ...
+
 class Streams:
     """Byte streams of programs, by number. Calls take effect in an event at this instant; those for
     a stream that has ended do nothing. Between runs of the world only.

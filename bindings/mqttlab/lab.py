@@ -23,6 +23,7 @@ from mqttlab.client_options import (
 )
 from mqttlab.errors import Error, NotApplicableError, UsageError
 from mqttlab.expectations import Expectations
+from mqttlab.faults.path import OnTheWay
 from mqttlab.host import WorldHost
 from mqttlab.lab_ends import LabEnds
 from mqttlab.lab_faults import FaultyLab, devices_of
@@ -47,6 +48,8 @@ class Device:
         self.actor = actor
         """Its index in the trace."""
         self.alive = True
+        self.on_the_way: list[OnTheWay] = []
+        """What is done to its packets at present."""
 
     def client(self, *, drain: bool = False, **options: Unpack[ClientOptions]) -> Client:
         """A client on this device, to be opened with `async with`.
@@ -196,6 +199,7 @@ class Lab(FaultyLab, LabEnds):
         if not isinstance(link, Link):
             raise UsageError(f"device {name!r}: via={via!r} is no link; use lab.link(...)")
         self.links_made.setdefault(link.name, link)
+        self.check_path(link)
         self._take_name(name, "device")
         device = Device(self, name, link, self.world.add_device(name, link.spec))
         self.devices_made.append(device)

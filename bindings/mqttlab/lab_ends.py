@@ -12,14 +12,16 @@ if TYPE_CHECKING:
 __all__ = ["LabEnds"]
 
 
+_OURS = "the ends of simulated networks can do that; processes on real sockets are theirs"
+
+
 class LabEnds:
     """The part of a Lab that is about processes and what happens at one instant."""
 
-    def ends(self, what: str) -> Any:
+    def ends(self, what: str, why: str = _OURS) -> Any:
         """`_sim`, which does `what`; on real sockets the run ends as not applicable."""
         lab = cast("Lab", self)
         if lab.target is not None:
-            why = "the ends of simulated networks can do that; processes on real sockets are theirs"
             lab.refuse(NotApplicable(what, why, all=True))
         from mqttlab import _sim  # only now: it loads ns-3
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 from mqttlab.errors import UsageError
 from mqttlab.faults import At, Effect, Fault, Fired, Instant, Outage, Planned
 from mqttlab.faults.schedule import load
+from mqttlab.lab_path import LabPath
 from mqttlab.result import FaultInfo, NotApplicable
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class _Running:
     """In the trace; empty: it is not recorded."""
 
 
-class FaultyLab:
+class FaultyLab(LabPath):
     """The part of a Lab that breaks things."""
 
     def __init__(self) -> None:
@@ -162,6 +163,12 @@ class FaultyLab:
         finally:
             for one in running:
                 self._end(one)
+
+    def inject(self, what: Effect, devices: Device | Iterable[Device], where: str) -> None:
+        """Does to each of the devices, now, what has no end."""
+        self._lab.check_live()
+        for device in devices_of(devices, where):
+            self._begin(what, device, Fired(self._lab.world.now()), str(what))
 
     def outage(self, devices: Device | Iterable[Device]) -> AbstractAsyncContextManager[None]:
         """Inside this scope the devices' links are down; scopes may overlap."""

@@ -55,7 +55,11 @@ def program_options(file: str) -> list[str]:
     """A link file as options of the program `mqttlab-link`. Errors: UsageError."""
     from mqttlab.links import make_link
 
-    spec = make_link(file, file).spec
+    link = make_link(file, file)
+    if link.needs_packets:
+        told = ", ".join(link.needs_packets)
+        raise UsageError(f"{file}: {told}: a link on real sockets has no packets; leave that out")
+    spec = link.spec
     words: list[str] = []
     for way, direction in (("up", spec.up), ("down", spec.down)):
         for option, value in _options(direction):

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any, Literal, TypedDict, Unpack
 
 from mqttlab import _core, link_files, units
 from mqttlab.errors import UsageError
 
-__all__ = ["Burst", "Cycle", "DirectionOptions", "Link", "LinkOptions", "Profile", "profiles"]
+__all__ = [
+    "Burst",
+    "Cycle",
+    "DirectionOptions",
+    "Link",
+    "LinkOptions",
+    "Nat",
+    "Profile",
+    "profiles",
+]
 
 
 @dataclass(frozen=True)
@@ -39,6 +48,26 @@ class Cycle:
     spread: float = 0.5
 
 
+@dataclass(frozen=True)
+class Nat:
+    """A NAT at the link's far end, which forgets a connection that has been idle for too long.
+
+    `idle`: how long that is; every packet of the connection begins it anew, or with
+    `refreshed_by="up"` only those from the device. RFC 5382 (REQ-5) asks for 2 h 4 min at least;
+    carriers were measured at 30 s to 30 min (Wang et al., SIGCOMM 2011).
+    `on_expiry`: what packets of a forgotten connection find: "drop", nobody is told; "reset", their
+    sender is answered with a reset.
+    `rebind`: packets from the device make a new mapping from a new port, drawn from the seed; the
+    broker's host does not know that connection and answers with a reset. False: they find the
+    same. A connection that was closed is forgotten as late, without a word. settle() ends this.
+    """
+
+    idle: float | str = "5min"
+    on_expiry: Literal["drop", "reset"] = "drop"
+    rebind: bool = True
+    refreshed_by: Literal["both", "up"] = "both"
+
+
 class DirectionOptions(TypedDict, total=False):
     """What one direction of a link does to packets."""
 
@@ -48,6 +77,11 @@ class DirectionOptions(TypedDict, total=False):
     loss: float | str  # independent, per packet; 0..1 or "2%"
     burst: Burst | Mapping[str, float | str] | None
     queue: int  # packets; the queue drops at its tail
+    # Simulated networks only: shares of the packets, 0..1 or "2%", see mqttlab.faults.
+    reorder: float | str  # arrive reorder_by later, overtaken by what follows
+    reorder_by: float | str  # 20 ms if absent
+    duplicate: float | str  # arrive twice
+    corrupt: float | str  # arrive with a bit flipped, and are discarded by their receiver
     trace: str | os.PathLike[str]
     """A recording, read again from its start when it ends: mahimahi's format (times in ms, each an
     opportunity to send 1,500 bytes), or *.csv whose first line names its columns: time_s or
@@ -62,6 +96,7 @@ class LinkOptions(DirectionOptions, total=False):
     up: DirectionOptions  # from the device
     down: DirectionOptions  # to the device
     cycle: Cycle | Mapping[str, float | str] | None
+    nat: Nat | Mapping[str, Any] | None  # simulated networks only
     name: str  # as reports show it; "link-1", ... if absent
 
 
@@ -72,14 +107,28 @@ class Link:
     name: str
     spec: _core.LinkSpec
 
+    @property
+    def needs_packets(self) -> list[str]:
+        """What it does to single packets, which no stream on real sockets shows."""
+        ways = (self.spec.up, self.spec.down)
+        names = [name for name in _OF_PACKETS if any(getattr(way, name) for way in ways)]
+        return names + ["nat"] * (self.spec.nat is not None)
+
     def describe(self) -> dict[str, object]:
         """The description as plain values in base units, as in `Result.links`."""
-        cycle = self.spec.cycle
+        cycle, nat = self.spec.cycle, self.spec.nat
         return {
             "up": _describe_direction(self.spec.up),
             "down": _describe_direction(self.spec.down),
             "cycle": cycle
             and {"up_s": cycle.up / 1e9, "down_s": cycle.down / 1e9, "spread": cycle.spread},
+            "nat": nat
+            and {
+                "idle_s": nat.idle / 1e9,
+                "on_expiry": "reset" if nat.resets else "drop",
+                "rebind": nat.rebind,
+                "refreshed_by": "both" if nat.refreshed_by_down else "up",
+            },
         }
 
 
@@ -130,6 +179,8 @@ def make_link(profile: str | None, default_name: str, **options: Unpack[LinkOpti
         setattr(spec, side, direction)
     if "cycle" in options:
         spec.cycle = _cycle(options["cycle"], f"{where}: cycle")
+    if "nat" in options:
+        spec.nat = _nat(options["nat"], f"{where}: nat")
     spec.check()
     return Link(name, spec)
 
@@ -166,6 +217,26 @@ def _cycle(value: object, where: str) -> _core.Cycle | None:
     if cycle.up == 0 or cycle.down == 0:
         raise UsageError(f"{where}: up and down must both be over 0; leave cycle out for no cycle")
     return cycle
+
+
+def _nat(value: object, where: str) -> _core.Nat | None:
+    if value is None:
+        return None
+    given: Nat = _as(Nat, value, where)
+    nat = _core.Nat()
+    nat.idle = units.duration_ns(given.idle, f"{where}, idle")
+    if given.on_expiry not in ("drop", "reset"):
+        raise UsageError(f"{where}, on_expiry: {given.on_expiry!r} is neither 'drop' nor 'reset'")
+    if given.refreshed_by not in ("both", "up"):
+        raise UsageError(
+            f"{where}, refreshed_by: {given.refreshed_by!r} is neither 'both' nor 'up'"
+        )
+    nat.resets = given.on_expiry == "reset"
+    nat.rebind = units.flag(given.rebind, f"{where}, rebind")
+    nat.refreshed_by_down = given.refreshed_by == "both"
+    if nat.idle == 0:
+        raise UsageError(f"{where}, idle: must be over 0; leave nat out for no NAT")
+    return nat
 
 
 def _as(kind: type, value: object, where: str) -> Any:
@@ -232,7 +303,22 @@ def _set_trace_start(direction: _core.Direction, value: object, where: str) -> N
     direction.recording_start = units.duration_ns(value, where)
 
 
+def _set_reorder_by(direction: _core.Direction, value: object, where: str) -> None:
+    direction.reorder_by = units.duration_ns(value, where)
+
+
+def _set_share(name: str) -> Callable[[_core.Direction, object, str], None]:
+    def share(direction: _core.Direction, value: object, where: str) -> None:
+        setattr(direction, name, units.fraction(value, where))
+
+    return share
+
+
+_OF_PACKETS = ("reorder", "duplicate", "corrupt")
+
 _SETTERS = {
+    **{name: _set_share(name) for name in _OF_PACKETS},
+    "reorder_by": _set_reorder_by,
     "rate": _set_rate,
     "delay": _set_delay,
     "jitter": _set_jitter,
@@ -252,6 +338,10 @@ def _describe_direction(direction: _core.Direction) -> dict[str, object]:
         "jitter_s": direction.jitter / 1e9,
         "loss": direction.loss,
         "queue_packets": direction.queue_packets,
+        "reorder": direction.reorder,
+        "reorder_by_s": direction.reorder_by / 1e9,
+        "duplicate": direction.duplicate,
+        "corrupt": direction.corrupt,
         "burst": burst
         and {
             "good_to_bad": burst.good_to_bad,

@@ -191,7 +191,13 @@ COUNTERS = np.dtype(
         ("lost_burst", "<u8"),  # packets, by Gilbert-Elliott loss
         ("lost_queue", "<u8"),  # packets, by a full queue
         ("lost_down", "<u8"),  # packets, because the link was down
+        ("lost_blackhole", "<u8"),  # packets, in a blackhole or a partition
+        ("lost_corrupt", "<u8"),  # packets; the receiver's checksum found a flipped bit
+        ("lost_nat", "<u8"),  # packets, of connections that a NAT had forgotten
+        ("lost_moved", "<u8"),  # packets, from or to an address that the device has left
         ("delivered", "<u8"),  # packets
+        ("duplicated", "<u8"),  # packets that arrived twice, or whose copy was lost
+        ("reordered", "<u8"),  # packets that were late on purpose
         ("web_socket_bytes", "<u8"),  # upgrades, headers of frames, control frames
         ("tls_bytes", "<u8"),  # handshakes, what encryption adds to a record, alerts
     ]

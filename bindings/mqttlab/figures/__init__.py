@@ -16,6 +16,7 @@ from mqttlab.figures.bytes import LAYERS, ByteAccounts
 from mqttlab.figures.connections import Connections, packets, tails
 from mqttlab.figures.links import LinkFigures, Outages, link_figures, outages
 from mqttlab.figures.messages import UNEXPLAINED, Fate, Messages
+from mqttlab.figures.observations import observations
 from mqttlab.figures.subscriber import Subscriber, subscribers
 from mqttlab.figures.view import Indices, TraceView
 from mqttlab.result import Result
@@ -139,6 +140,7 @@ def figures(analysis: Analysis) -> dict[str, Any]:
         "keepalive_closes": connections.keep_alive_closes(),
         "ping_timeouts": connections.ping_timeouts(),
         "links": {link.name: link.json() for link in analysis.links},
+        "observations": observations(analysis.view),
         "expected": [
             {"what": one.what, "found": one.found, "wanted": one.wanted, "holds": one.holds}
             for one in result.expected

@@ -8,11 +8,11 @@ import numpy as np
 
 from mqttlab.figures.messages import Messages
 from mqttlab.figures.view import Indices, TraceView
-from mqttlab.trace import Death, Direction, End, Kind, Packet
+from mqttlab.trace import COUNTERS, Death, Direction, End, Kind, Packet
 
 __all__ = ["LOSSES", "LinkFigures", "Outages", "link_figures", "outages"]
 
-LOSSES = ("lost_random", "lost_burst", "lost_queue", "lost_down")
+LOSSES = tuple(name for name in COUNTERS.names or () if name.startswith("lost_"))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy as np
 from markupsafe import Markup
 
 from mqttlab.figures import UNEXPLAINED, Analysis
+from mqttlab.figures.links import LOSSES
 from mqttlab.figures.messages import Fate
 from mqttlab.report import ladder
 from mqttlab.report.charts import Bar, Curve, bytes_chart, latency_chart, layers_of
@@ -24,6 +25,18 @@ __all__ = ["render"]
 
 _MOST_FINDINGS = 50  # shown; run.json has all
 _BYTES_LABEL = "Bytes on the wire per delivered message, by layer"
+_CAUSES = {
+    "lost_random": "random",
+    "lost_burst": "bursts",
+    "lost_queue": "queue full",
+    "lost_down": "link down",
+    "lost_blackhole": "blackhole",
+    "lost_corrupt": "corrupt",
+    "lost_nat": "NAT forgot",
+    "lost_moved": "old address",
+}
+_USUAL = 4  # of these are shown even if nothing was lost so
+_STRANGE = {"reorder": "reordered", "duplicate": "repeated", "corrupt": "corrupt"}
 _LEG_NAMES = {"publisher_leg": "device to broker", "subscriber_leg": "broker to subscriber"}
 
 
@@ -52,6 +65,7 @@ def render(analysis: Analysis, found: Mapping[str, Any], command: str) -> str:
         broker=analysis.result.broker or "broker",
         more_findings=max(0, len(found["violations"]) - _MOST_FINDINGS),
         links=list(_links(analysis, found, fate)),
+        causes=_causes(found),
         subscribers=list(_subscribers(found)),
         reasons=list(_reasons(found)),
         layer_names=layers_of(bars),
@@ -94,9 +108,23 @@ def _links(
             **figures,
             "description": analysis.result.links.get(name, {}),
             "offered": offered,
+            "lost": {
+                direction: sum(counters[cause] for cause in LOSSES)
+                for direction, counters in figures["counters"].items()
+            },
             "p50": float(np.quantile(latency, 0.5)) if len(latency) else None,
             "p99": float(np.quantile(latency, 0.99)) if len(latency) else None,
         }
+
+
+def _causes(found: Mapping[str, Any]) -> dict[str, str]:
+    """Why packets are lost, with the heads of their columns."""
+    counted = [c for link in found["links"].values() for c in link["counters"].values()]
+    return {
+        name: title
+        for place, (name, title) in enumerate(_CAUSES.items())
+        if place < _USUAL or any(counters[name] for counters in counted)
+    }
 
 
 def _reasons(found: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -201,6 +229,9 @@ def _link(description: Mapping[str, Any]) -> str:
         parts.append(f"loss {up['loss'] * 100:g} %")
     if up["burst"]:
         parts.append("bursts of loss")
+    parts += [f"{up[name] * 100:g} % {word}" for name, word in _STRANGE.items() if up[name]]
+    if nat := description["nat"]:
+        parts.append(f"a NAT that forgets after {nat['idle_s']:g} s")
     if cycle := description["cycle"]:
         parts.append(f"up {cycle['up_s']:g} s, down {cycle['down_s']:g} s in turn")
     return "; ".join(parts)

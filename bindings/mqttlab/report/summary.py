@@ -36,6 +36,8 @@ def show(result: Result, page: Path, console: Console) -> None:
         console.print(_expected(result.expected))
     for missing in result.not_applicable:
         console.print(f"[yellow]not applicable:[/] {missing.what}: {missing.why}", highlight=False)
+    for observation in found["observations"]:
+        console.print(f"[yellow]note:[/] {observation}", highlight=False)
     for key in ("qos", "qos_clean_subscriber"):
         if found[key]:
             name = found["subscriber" if key == "qos" else "clean_subscriber"]

@@ -11,6 +11,7 @@ from mqttlab.figures import Analysis
 from mqttlab.figures.bytes import LAYERS
 from mqttlab.figures.messages import Fate
 from mqttlab.report.charts import survival
+from mqttlab.trace import COUNTERS
 
 __all__ = ["write_tables"]
 
@@ -64,10 +65,7 @@ def _packets(found: Mapping[str, Any]) -> Iterator[Sequence[object]]:
             yield packet, direction, count["written"], count["arrived"]
 
 
-_COUNTERS = (
-    "packets", "bytes", "header_bytes", "payload_bytes", "retransmitted_bytes", "lost_random",
-    "lost_burst", "lost_queue", "lost_down", "delivered", "web_socket_bytes", "tls_bytes",
-)  # fmt: skip
+_COUNTERS = tuple(COUNTERS.names or ())[2:]  # after device and direction
 _LINKS = (
     "link", "direction", "devices", "outages", "down_s", "connects", "published", "accepted",
     *_COUNTERS,
