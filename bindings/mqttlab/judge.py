@@ -75,7 +75,8 @@ def judge(
         )
     except UsageError as error:
         raise UsageError(
-            f"judge: {str(path)!r} is no trace, {error}; `mqttlab link --trace FILE` writes one"
+            f"judge: {str(path)!r} is no trace, {error}; "
+            "`mqttlab link --trace` and `mqttlab run --ndjson` write them"
         ) from None
     verdicts, violations = found["judged"]
     others = [json.loads(line) for line in found["others"]]

@@ -23,12 +23,24 @@ from mqttlab.faults import (
     Arrived,
     At,
     Before,
+    Blackhole,
+    Coalesce,
+    Corrupt,
     Cut,
+    DelaySpike,
+    Duplicate,
     Effect,
     Fault,
     Inside,
     Instant,
     Outage,
+    Rebind,
+    Reorder,
+    Roam,
+    Segments,
+    ShortWrites,
+    SlowClose,
+    Throttle,
     Unread,
     Written,
 )
@@ -125,8 +137,16 @@ def instants() -> st.SearchStrategy[Instant]:
 
 
 def effects() -> st.SearchStrategy[Effect]:
-    """Cuts and outages, the plainest first."""
-    return st.sampled_from((Cut("reset"), Cut("fin"), Cut("half-open"), Cut("silent"), Outage()))
+    """What breaks or disturbs a device's connections, the plainest first."""
+    return st.sampled_from(_EFFECTS)
+
+
+_EFFECTS: tuple[Effect, ...] = (
+    Cut("reset"), Cut("fin"), Cut("half-open"), Cut("silent"), Outage(), Blackhole("up"),
+    Blackhole("down"), Blackhole(), DelaySpike("2s"), Throttle("8kbit/s"), Reorder("20%"),
+    Duplicate("20%"), Corrupt("5%"), Segments(1), Coalesce("200ms"), ShortWrites(1), SlowClose(),
+    Roam(), Roam(knows=False), Rebind(),
+)  # fmt: skip
 
 
 def faults(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 import mqttlab
 from mqttlab import _core, strategies
 from mqttlab.capsule import decoded, encoded
-from mqttlab.faults import At, Before, Cut, Fault, Outage
+from mqttlab.faults import At, Before, Cut, Effect, Fault, Outage
 
 SCHEDULES = strategies.faults(devices=["a", "b"], within="1min", longest="5s")
 
@@ -67,6 +68,26 @@ def test_schedules_shrink_to_the_least_that_fails() -> None:
     assert lasting == [Fault(At("0ms"), Outage(), "a", "1ms")]
     at_a_packet = least(SCHEDULES, lambda faults: any(not isinstance(f.when, At) for f in faults))
     assert at_a_packet == [Fault(Before("PUBLISH", way="up"), Cut("reset"), "a")]
+
+
+def test_every_effect_can_be_planned_for_a_client_and_its_rules_hold() -> None:
+    effects: set[Effect] = set()
+    given(strategies.effects())(lambda effect: effects.add(effect))()
+
+    async def scenario(lab: mqttlab.Lab) -> None:
+        lab.broker()
+        meter = lab.device("meter", via=lab.link(delay="20ms"))
+        async with meter.client(clean_session=False, reconnect=True) as client:
+            for number, effect in enumerate(sorted(effects, key=str)):
+                lab.at(5 + 10 * number, effect, meter, "5s" if effect.lasts else None)
+            while lab.now() < 10 * len(effects):
+                await client.publish("t", lab.stamp(), qos=1)
+                await asyncio.sleep(1)
+
+    result = mqttlab.run(scenario, until="1h")
+    assert len(effects) >= 20
+    assert all(len(fault.at) == 1 for fault in result.faults)
+    result.check()
 
 
 @pytest.mark.parametrize(
