@@ -24,14 +24,18 @@ namespace {
 
 std::unique_ptr<LabWorld> make_world(std::uint64_t seed, bool ipv6, const std::string& tcp,
                                      const std::string& pcap_path, const std::string& pcap_side,
-                                     const std::vector<std::string>& pcap_devices) {
+                                     const std::vector<std::string>& pcap_devices, bool radio_log) {
   sim::WorldConfig config;
   config.seed = seed;
   config.ipv6 = ipv6;
   config.tcp = tcp;
   config.pcap_path = pcap_path;
-  config.pcap_side = pcap_side == "sender" ? sim::CaptureSide::sender : sim::CaptureSide::receiver;
+  config.pcap_side = pcap_side == "sender"   ? sim::CaptureSide::sender
+                     : pcap_side == "device" ? sim::CaptureSide::device
+                     : pcap_side == "broker" ? sim::CaptureSide::broker
+                                             : sim::CaptureSide::receiver;
   config.pcap_devices = pcap_devices;
+  config.radio_log = radio_log;
   return std::make_unique<LabWorld>(std::make_unique<sim::World>(std::move(config)));
 }
 
@@ -48,7 +52,11 @@ PYBIND11_MODULE(_sim, m) {
   py::module_::import("mqttlab._core");  // has the class World, and all that worlds are made of
   m.def("world", &make_world, py::kw_only(), "seed"_a, "ipv6"_a = false, "tcp"_a = "linux-like",
         "pcap_path"_a = "", "pcap_side"_a = "receiver",
-        "pcap_devices"_a = std::vector<std::string>{});
+        "pcap_devices"_a = std::vector<std::string>{}, "radio_log"_a = false);
+  m.def("radio_log", [](const LabWorld& lab, DeviceId device) {
+    const auto log = dynamic_cast<const sim::World&>(lab.world()).radio_log(device);
+    return py::bytes(reinterpret_cast<const char*>(log.data()), log.size_bytes());
+  });
   m.def("simulator_events", [](const LabWorld& lab) {
     return dynamic_cast<const sim::World&>(lab.world()).simulator_events();
   });

@@ -30,7 +30,7 @@ void AccessLink::capture(PcapWriter* writer, CaptureSide side) {
 void AccessLink::offer(Way way, ns3::Ptr<ns3::Packet> packet, std::uint16_t protocol,
                        const std::optional<Segment>& segment) {
   half(way).meter.offered(segment, packet->GetSize());
-  if (writer_ != nullptr && side_ == CaptureSide::sender) record(packet);
+  if (writer_ != nullptr && records_offers(way)) record(packet);
   if (!up_ || is_severed(way, segment)) {
     ++half(way).meter.counters.lost_down;
     return;
@@ -43,6 +43,8 @@ void AccessLink::forward(Way way, const ns3::Ptr<ns3::Packet>& packet, std::uint
   DirectionCounters& counters = half(way).meter.counters;
   const Time now = ns3::Simulator::Now().GetNanoSeconds();
   const Offer offer = half(way).pipe.offer(packet->GetSize(), now);
+  if (logs_radio_ && way == Way::up && offer.fate != Fate::lost_queue)
+    radio_log_.push_back({now, packet->GetSize(), way});
   switch (offer.fate) {
     case Fate::carried:
       return carry(way, offer, packet, protocol);
@@ -102,7 +104,9 @@ void AccessLink::arrive_corrupt(Way way, ns3::Ptr<ns3::Packet> packet, std::uint
 }
 
 void AccessLink::deliver(Way way, const ns3::Ptr<ns3::Packet>& packet, std::uint16_t protocol) {
-  if (writer_ != nullptr && side_ == CaptureSide::receiver) record(packet);
+  if (logs_radio_ && way == Way::down)
+    radio_log_.push_back({ns3::Simulator::Now().GetNanoSeconds(), packet->GetSize(), way});
+  if (writer_ != nullptr && !records_offers(way)) record(packet);
   half(way).out->arrived(packet, protocol);
 }
 
@@ -130,6 +134,11 @@ Path& AccessLink::path() {
 bool AccessLink::is_severed(Way way, const std::optional<Segment>& segment) const {
   if (severed_.empty() || !segment) return false;
   return severed_.contains(way == Way::up ? segment->source_port : segment->destination_port);
+}
+
+bool AccessLink::records_offers(Way way) const {
+  return side_ == CaptureSide::sender ||
+         side_ == (way == Way::up ? CaptureSide::device : CaptureSide::broker);
 }
 
 void AccessLink::record(const ns3::Ptr<ns3::Packet>& packet) {

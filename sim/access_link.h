@@ -9,6 +9,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "protocol/link/link.h"
 #include "protocol/link/pipe.h"
@@ -38,6 +39,9 @@ class AccessLink {
   void set_up(bool up) { up_ = up; }
   [[nodiscard]] bool is_up() const { return up_; }
   void lose_nothing();
+  /// From now on, what the device's radio does is kept.
+  void log_radio() { logs_radio_ = true; }
+  [[nodiscard]] const std::vector<RadioPacket>& radio_log() const { return radio_log_; }
   /// From now on no segment of the connection that has this port at the device passes or arrives.
   void sever(std::uint16_t port) { severed_.insert(port); }
   void join(std::uint16_t port) { severed_.erase(port); }  ///< a new connection has it
@@ -66,11 +70,15 @@ class AccessLink {
   void deliver(Way way, const ns3::Ptr<ns3::Packet>& packet, std::uint16_t protocol);
   [[nodiscard]] Half& half(Way way) { return halves_[static_cast<std::size_t>(way)]; }
   void record(const ns3::Ptr<ns3::Packet>& packet);
+  /// Whether the capture has what is offered to this way, or else what comes out of it.
+  [[nodiscard]] bool records_offers(Way way) const;
 
   std::array<Half, 2> halves_;
   bool up_ = true;
   std::set<std::uint16_t> severed_;
   std::unique_ptr<Path> path_;
+  bool logs_radio_ = false;
+  std::vector<RadioPacket> radio_log_;
   PcapWriter* writer_ = nullptr;
   CaptureSide side_ = CaptureSide::receiver;
 };

@@ -92,6 +92,7 @@ DeviceIndex Network::add_device(const std::string& name, const LinkSpec& spec) {
   Device device;
   device.link = std::make_unique<AccessLink>(config_.seed, name, spec);
   AccessLink& link = *device.link;
+  if (config_.radio_log) link.log_radio();
   device.node = add_node();
   device.name = name;
   device.host = first_device_host + index;

@@ -24,6 +24,15 @@ struct Segment {
   [[nodiscard]] static std::optional<Segment> read(Bytes head, std::uint32_t size);
 };
 
+/// A packet that a device's radio has sent (at the instant it was offered to the link, whether or
+/// not it was lost on the way) or received.
+struct RadioPacket {
+  Time at = 0;
+  std::uint32_t bytes = 0;  ///< of IP
+  Way way = Way::up;
+  std::array<std::uint8_t, 3> reserved{};  // so that no byte is left to chance
+};
+
 /// Counts one direction of a link as its sender offers it.
 class Meter {
  public:

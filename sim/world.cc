@@ -259,4 +259,8 @@ Overhead World::overhead(DeviceId device, bool up) const {
 
 std::uint64_t World::simulator_events() const { return ns3::Simulator::GetEventCount(); }
 
+std::span<const RadioPacket> World::radio_log(DeviceId device) const {
+  return state_->network.link(state_->device(device).index).radio_log();
+}
+
 }  // namespace mqttlab::sim

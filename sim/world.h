@@ -6,16 +6,19 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "protocol/world/world.h"
 #include "sim/disk.h"
 #include "sim/guests.h"
+#include "sim/segment.h"
 
 namespace mqttlab::sim {
 
-enum class CaptureSide : std::uint8_t { sender, receiver };  ///< before or after the link's losses
+/// Before or after the link's losses, or at one end, as tcpdump there would see it.
+enum class CaptureSide : std::uint8_t { sender, receiver, device, broker };
 
 struct WorldConfig {
   std::uint64_t seed = 1;
@@ -27,6 +30,7 @@ struct WorldConfig {
   std::string pcap_path;
   CaptureSide pcap_side = CaptureSide::receiver;
   std::vector<std::string> pcap_devices;  ///< empty: all
+  bool radio_log = false;                 ///< keep every packet of every device's radio
 };
 
 /// One world at a time per process (ns-3's rule): a second one throws std::logic_error.
@@ -85,6 +89,8 @@ class World final : public mqttlab::World {
   [[nodiscard]] DirectionCounters counters(DeviceId device, bool up) const override;
   [[nodiscard]] Overhead overhead(DeviceId device, bool up) const override;
   [[nodiscard]] std::uint64_t simulator_events() const;
+  /// In order; empty without radio_log. Valid until the world runs again.
+  [[nodiscard]] std::span<const RadioPacket> radio_log(DeviceId device) const;
 
  private:
   void make_broker(trace::Actor actor, const std::string& name, BrokerConfig config, Access* access,

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from mqttlab.broker_options import Tokens, scram_line
     from mqttlab.client import Client
     from mqttlab.client_options import Backoff, Scram, Will
+    from mqttlab.energy import Radio, radios
     from mqttlab.hunting import Hunt, hunt
     from mqttlab.lab import Broker, Device, Fleet, Lab
     from mqttlab.links import Burst, Cycle, Link, Nat, Profile, profiles
@@ -64,6 +65,7 @@ __all__ = [
     "Profile",
     "Properties",
     "PublishError",
+    "Radio",
     "Reason",
     "RefusedError",
     "Result",
@@ -78,6 +80,7 @@ __all__ = [
     "invariant",
     "profiles",
     "replay",
+    "radios",
     "run",
     "scenario",
     "scram_line",
@@ -90,6 +93,7 @@ _LATER = {  # loaded when first used: most commands need none of it
         "client": ("Client",),
         "client_options": ("Backoff", "Scram", "Will"),
         "hunting": ("Hunt", "hunt"),
+        "energy": ("Radio", "radios"),
         "lab": ("Broker", "Device", "Fleet", "Lab"),
         "links": ("Burst", "Cycle", "Link", "Nat", "Profile", "profiles"),
         "messages": ("Message",),

@@ -19,8 +19,12 @@ def world(
     pcap_path: str = "",
     pcap_side: str = "receiver",
     pcap_devices: list[str] = ...,
+    radio_log: bool = False,
 ) -> World:
     """A world in virtual time. Errors: mqttlab.Error if there is one already."""
+
+def radio_log(world: World, device: int) -> bytes:
+    """What its radio sent and received, as it lies in memory: rows of mqttlab.trace.RADIO."""
 
 def simulator_events(world: World) -> int:
     """How many events the simulator has executed."""

@@ -106,10 +106,17 @@ def _links() -> None:
 )
 @click.option(
     "--pcap-side",
-    type=click.Choice(["sender", "receiver"]),
+    type=click.Choice(["sender", "receiver", "device", "broker"]),
     default="receiver",
     show_default=True,
-    help="Capture before or after the links' losses.",
+    help="Capture before or after the links' losses, or at one end.",
+)
+@click.option(
+    "--battery",
+    "battery_wh",
+    type=click.FloatRange(0, min_open=True),
+    metavar="WH",
+    help="What the devices' radios take, and how long a battery lasts; rows in DIR/energy.csv.",
 )
 @click.option(
     "--target",
@@ -128,6 +135,7 @@ def _run(
     faults: str | None,
     pcap: bool,
     pcap_side: str,
+    battery_wh: float | None,
     target: str | None,
     cafile: Path | None,
     out: Path | None,
@@ -148,7 +156,8 @@ def _run(
             parameters=parameters,
             faults=faults or (),
             pcap=directory / "capture.pcap" if pcap else None,
-            pcap_side="sender" if pcap_side == "sender" else "receiver",
+            pcap_side=pcap_side,  # type: ignore[arg-type]  # click has checked it
+            radio=battery_wh is not None,
             target=target,
             ca_file=cafile,
             progress=progress,
@@ -158,6 +167,8 @@ def _run(
     command = run_command.again(scenario, seed, until, faults, target, cafile, parameters)
     page = report.write(result, directory, command=command)
     summary.show(result, page, _console())
+    if result.radio is not None:
+        run_command.tell_energy(result, battery_wh, directory, _console())
     if result.interrupted:
         return INTERRUPTED
     if result.passed:
@@ -327,18 +338,9 @@ def _add_program(
 
 
 def _with_link_file(arguments: tuple[str, ...]) -> tuple[str, ...]:
-    """`--profile FILE.toml` as the options that it stands for; others count after them."""
     from mqttlab import link_files
 
-    words = [part for word in arguments for part in _parts(word)]
-    for at in range(len(words) - 1):
-        if words[at] == "--profile" and words[at + 1].endswith(".toml"):
-            return (*link_files.program_options(words[at + 1]), *words[:at], *words[at + 2 :])
-    return arguments
-
-
-def _parts(word: str) -> list[str]:
-    return word.split("=", 1) if word.startswith("--profile=") else [word]
+    return link_files.expanded(arguments)
 
 
 _add_program("broker", "Serve MQTT on real sockets.")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mqttlab._core import Direction
     from mqttlab.links import LinkOptions
 
-__all__ = ["program_options", "read", "refined"]
+__all__ = ["expanded", "program_options", "read", "refined"]
 
 
 def read(path: Path) -> tuple[str | None, LinkOptions]:
@@ -49,6 +49,21 @@ def refined(said: LinkOptions, more: LinkOptions) -> LinkOptions:
             kept = {key: value for key, value in theirs.items() if key not in more}
             both[side] = {**kept, **ours}
     return both  # type: ignore[no-any-return]
+
+
+def expanded(arguments: tuple[str, ...]) -> tuple[str, ...]:
+    """`--profile FILE.toml` of `mqttlab link` as the options that it stands for; what else is said
+    counts after them. Errors: UsageError.
+    """
+    words = [part for word in arguments for part in _parts(word)]
+    for at in range(len(words) - 1):
+        if words[at] == "--profile" and words[at + 1].endswith(".toml"):
+            return (*program_options(words[at + 1]), *words[:at], *words[at + 2 :])
+    return arguments
+
+
+def _parts(word: str) -> list[str]:
+    return word.split("=", 1) if word.startswith("--profile=") else [word]
 
 
 def program_options(file: str) -> list[str]:

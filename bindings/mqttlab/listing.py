@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mqttlab import catalog
+from mqttlab.energy import radios
 from mqttlab.links import profiles as link_profiles
 from mqttlab.parameters import Mark, Scenario, mark_of, parameters
 from mqttlab.units import Duration
@@ -63,6 +64,9 @@ def links(console: Console) -> None:
     console.print()
     for name, profile in profiles.items():
         console.print(f"[bold]{name}[/]: {profile.source}", highlight=False)
+    console.print()
+    for name, radio in radios().items():
+        console.print(f"energy of [bold]{name}[/]: {radio.source}", highlight=False)
 
 
 def _direction(direction: object) -> tuple[str, ...]:

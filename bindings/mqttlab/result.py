@@ -16,6 +16,7 @@ from mqttlab.origin import Origin
 
 if TYPE_CHECKING:
     from mqttlab.capsule import Capsule
+    from mqttlab.energy import DeviceEnergy, Radio
     from mqttlab.own_invariants import Rule
 
 __all__ = [
@@ -225,6 +226,8 @@ class Result:
     """Those of `faults=` alone, as data."""
     tcp: str = "linux-like"
     ipv6: bool = False
+    radio: Mapping[str, NDArray[np.void]] | None = None
+    """`trace.RADIO` by device: what its radio sent and received, in order; None: without radio=."""
     origin: Origin | None = None
     """Where the scenario is found again; None: nowhere, it is local to a function or typed in."""
     expected: tuple[Expectation, ...] = ()
@@ -266,6 +269,21 @@ class Result:
             bad += [v for v in chosen if v.status == "not_observable"]
         if bad:
             raise ViolationError(self._explain(bad))
+
+    def energy(
+        self,
+        radio: str | Radio | Mapping[str, str | Radio] | None = None,
+        battery_wh: float | None = None,
+    ) -> tuple[DeviceEnergy, ...]:
+        """What each device's radio took in the run, and how long a battery would last at that.
+
+        `radio`: the model of all devices, by name (`mqttlab.radios()`) or your own, or models by
+        link; by default that of the link's name, and devices on others are left out.
+        Needs `mqttlab.run(radio=True)`. Errors: UsageError.
+        """
+        from mqttlab import energy
+
+        return energy.of_devices(self, radio, battery_wh)
 
     def write(self, directory: str | os.PathLike[str]) -> Path:
         """Writes run.json, tables and report.html into `directory`; returns the report's path.

@@ -16,9 +16,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from mqttlab.errors import Error, UsageError
 from mqttlab.parameters import Scenario, bind
+from mqttlab.result import Result
 from mqttlab.units import Duration
 
-__all__ = ["again", "file_of", "located", "parameters_of", "progress", "times"]
+__all__ = ["again", "file_of", "located", "parameters_of", "progress", "tell_energy", "times"]
 
 
 _CREDENTIALS = re.compile(r"(?:^|(?<=://))[^/]*(?=@)")  # in a URL, or in front of HOST:PORT
@@ -59,6 +60,17 @@ def again(
     for key, value in parameters.items():
         words += ["--set", f"{key}={value}"]
     return shlex.join(words)
+
+
+def tell_energy(
+    result: Result, battery_wh: float | None, directory: Path, console: Console
+) -> None:
+    """Writes and prints what the radios of a run took."""
+    from mqttlab import energy
+
+    rows = result.energy(battery_wh=battery_wh)
+    energy.write(rows, directory / "energy.csv")
+    energy.show(rows, battery_wh, console)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from types import FrameType
-from typing import Any, Literal
+from typing import Any, get_args
 
 import numpy as np
 
@@ -28,9 +28,9 @@ from mqttlab.loop import Ending, VirtualLoop
 from mqttlab.origin import Origin
 from mqttlab.own_invariants import Rule, judged_by, rules_of
 from mqttlab.parameters import Scenario, bind, mark_of
-from mqttlab.result import Result, Verdict, Violation
+from mqttlab.result import DeviceInfo, Result, Verdict, Violation
 from mqttlab.surroundings import surroundings
-from mqttlab.targets import Place
+from mqttlab.targets import PcapSide, Place
 
 __all__ = ["run", "watching"]
 
@@ -42,10 +42,11 @@ def run(
     until: float | str | None = None,
     parameters: Mapping[str, object] | None = None,
     pcap: str | os.PathLike[str] | None = None,
-    pcap_side: Literal["sender", "receiver"] = "receiver",
+    pcap_side: PcapSide = "receiver",
     pcap_devices: Sequence[str] = (),
     ipv6: bool = False,
     tcp: str = "linux-like",
+    radio: bool = False,
     faults: Sequence[Fault] | str | os.PathLike[str] = (),
     invariants: Sequence[Rule] = (),
     target: str | None = None,
@@ -60,8 +61,11 @@ def run(
         scenario returns before, the run ends then. Needed unless @mqttlab.scenario gives it.
     `parameters`: values for the scenario's keyword-only arguments; texts are converted.
     `pcap`: capture file (link type RAW), as packets are offered ("sender") or after the link's
-        losses ("receiver"); `pcap_devices`: names, all if empty. With TLS, a key log is beside it.
+        losses ("receiver"), or as tcpdump on the device or at the site would have it ("device",
+        "broker"); `pcap_devices`: names, all if empty. With TLS, a key log is beside it.
     `tcp`: "linux-like" or "ns3-default".
+    `radio`: keep what each device's radio sent and received, for `Result.energy`; 16 bytes of
+        memory a packet.
     `faults`: a schedule, planned before the scenario begins, as by `lab.plan`.
     `invariants`: of your own (`mqttlab.invariant`), judged with the oracle's.
     `target`: runs on real sockets in real time instead, against the broker at "HOST:PORT" or at a
@@ -89,19 +93,25 @@ def run(
     if until_ns == 0:
         raise UsageError("run: until=0 leaves no time to run; give a time such as '10min'")
     units.count(seed, "run: seed", most=2**63 - 1)
-    if pcap_side not in ("sender", "receiver"):
-        raise UsageError(f"run: pcap_side={pcap_side!r} is neither 'sender' nor 'receiver'")
+    if pcap_side not in get_args(PcapSide):
+        raise UsageError(f"run: pcap_side={pcap_side!r} is none of {', '.join(get_args(PcapSide))}")
 
     schedule = load(faults)
     own = mark.invariants if mark else ()
     rules = rules_of((*own, *invariants), "run: invariants")
     units.flag(ipv6, "run: ipv6")
+    units.flag(radio, "run: radio")
     units.text(tcp, "run: tcp")
     if target is None:
         targets.authorities(ca_file, None)
-        place = targets.simulated(seed, ipv6, tcp, pcap, pcap_side, pcap_devices)
+        place = targets.simulated(seed, ipv6, tcp, pcap, pcap_side, pcap_devices, radio)
     else:
-        asked = {"pcap": pcap is not None, "ipv6": ipv6, "tcp": tcp != "linux-like"}
+        asked = {
+            "pcap": pcap is not None,
+            "ipv6": ipv6,
+            "tcp": tcp != "linux-like",
+            "radio": radio,
+        }
         pcap = None
         place = targets.live(
             target, ca_file, seed, [name for name, is_so in asked.items() if is_so]
@@ -261,7 +271,16 @@ def _collect(
         target=place.target,
         not_applicable=tuple(lab.not_applicable),
         faults=lab.fault_infos(),
+        radio=_radio(place, lab.device_infos()),
     )
+
+
+def _radio(place: Place, devices: Sequence[DeviceInfo]) -> dict[str, np.ndarray] | None:
+    if place.radio_log is None:
+        return None
+    return {
+        device.name: np.frombuffer(place.radio_log(device.actor), trace.RADIO) for device in devices
+    }
 
 
 def _findings(

@@ -12,8 +12,9 @@ from mqttlab import _core, units
 from mqttlab.errors import UsageError
 from mqttlab.result import NotApplicable, Target
 
-__all__ = ["Place", "authorities", "live", "simulated"]
+__all__ = ["PcapSide", "Place", "authorities", "live", "simulated"]
 
+PcapSide = Literal["sender", "receiver", "device", "broker"]
 OWN = "live"
 """What a target is called that the run brings itself."""
 
@@ -33,6 +34,8 @@ class Place:
     """The same, if a client uses TLS."""
     simulator_events: Callable[[], int] = lambda: 0
     """How many events a simulator has executed."""
+    radio_log: Callable[[int], bytes] | None = None
+    """What the radio of a device (by its actor) did; None: nobody asked."""
 
 
 def simulated(
@@ -40,15 +43,16 @@ def simulated(
     ipv6: bool,
     tcp: str,
     pcap: str | os.PathLike[str] | None,
-    pcap_side: Literal["sender", "receiver"],
+    pcap_side: PcapSide,
     pcap_devices: Sequence[str],
+    radio_log: bool,
 ) -> Place:
     """A network in virtual time. Arguments: see `mqttlab.run`."""
     from mqttlab import _sim  # only now: it loads ns-3
 
     world = _sim.world(
         seed=seed, ipv6=ipv6, tcp=tcp, pcap_path=_capture_path(pcap), pcap_side=pcap_side,
-        pcap_devices=_names(pcap_devices),
+        pcap_devices=_names(pcap_devices), radio_log=radio_log,
     )  # fmt: skip
     return Place(
         world,
@@ -56,6 +60,7 @@ def simulated(
         versions={"ns3": _sim.ns3_version},
         tls_versions={"openssl": _sim.openssl_version},
         simulator_events=lambda: _sim.simulator_events(world),
+        radio_log=(lambda device: _sim.radio_log(world, device)) if radio_log else None,
     )
 
 
@@ -87,6 +92,7 @@ def live(
 _PACKETS = {
     "pcap": "real packets are the kernel's; capture them with tcpdump or Wireshark",
     "ipv6": "real sockets take the family of the target's address",
+    "radio": "the packets of real radios are the kernel's",
     "tcp": "real sockets have the kernel's TCP",
 }
 

@@ -15,6 +15,7 @@ __all__ = [
     "COUNTERS",
     "EVENT",
     "FILTER",
+    "RADIO",
     "CloseCause",
     "Death",
     "Direction",
@@ -204,3 +205,13 @@ COUNTERS = np.dtype(
 )
 """What crossed one direction of one device's access link, at the IP layer; and, last, what the
 sender's transports put beside the bytes of MQTT, sent or not."""
+
+RADIO = np.dtype(
+    [
+        ("at", "<i8"),  # ns of virtual time: when the device offered it, or when it arrived there
+        ("bytes", "<u4"),  # of the IP packet
+        ("direction", "u1"),  # Direction
+        ("reserved", "u1", 3),
+    ]
+)
+"""A packet that a device's radio sent, whether or not it was lost on the way, or received."""

@@ -186,7 +186,7 @@ def test_devices_need_a_broker_first() -> None:
         ({"until": "soon"}, "run: until: cannot read 'soon'"),
         ({"until": None}, "run: until= is missing"),
         ({"tcp": "quick"}, "quick"),
-        ({"pcap_side": "middle"}, "pcap_side='middle' is neither"),
+        ({"pcap_side": "middle"}, "pcap_side='middle' is none of"),
         ({"pcap": "/no/such/directory/a.pcap"}, "/no/such/directory/a.pcap"),
         ({"parameters": {"count": "x"}}, "parameter count: 'x' is no int"),
         ({"parameters": 5}, "parameters: 5 is no mapping"),

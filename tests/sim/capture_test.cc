@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <map>
 
 #include "tests/sim/worlds.h"
 
@@ -90,6 +91,24 @@ TEST_P(Capture, AtTheReceiverShowsWhatWasDeliveredAndDecodesAsMqtt) {
   std::size_t publishes = 0;
   for (const char letter : shown) publishes += letter == '3';
   EXPECT_EQ(publishes, publishes_);
+}
+
+TEST_P(Capture, AtOneEndShowsWhatThatEndSentAndWhatReachedIt) {
+  const std::string source = GetParam() ? "ipv6.src" : "ip.src";
+  std::map<CaptureSide, std::map<bool, std::size_t>> seen;  // by who sent it: the site or a device
+  for (const auto side :
+       {CaptureSide::sender, CaptureSide::receiver, CaptureSide::device, CaptureSide::broker}) {
+    (void)run(side, {}, GetParam());
+    for (const bool down : {false, true})
+      seen[side][down] = lines(tshark("-Y 'tcp." + std::string(down ? "srcport" : "dstport") +
+                                      "==1883' -T fields -e " + source));
+  }
+  for (const bool down : {false, true}) {
+    const auto sent = seen[CaptureSide::sender][down], came = seen[CaptureSide::receiver][down];
+    EXPECT_GT(sent, came);
+    EXPECT_EQ(seen[CaptureSide::device][down], down ? came : sent);
+    EXPECT_EQ(seen[CaptureSide::broker][down], down ? sent : came);
+  }
 }
 
 TEST_P(Capture, OfSomeDevicesShowsOnlyThose) {

@@ -1,0 +1,167 @@
+"""Energy of radios: exact where the sum can be done by hand, and of a run with all its packets."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("mqttlab._sim")
+
+import mqttlab
+from mqttlab import Lab, Radio, UsageError, cli, trace
+from mqttlab.energy import Air, Spent, Tail, air_of, spent
+from test_link import exit_code
+
+NOTHING = Air(np.zeros(0), np.zeros(0), 0.0)
+
+
+def air(*packets: tuple[float, float], mbit: float = 0.0) -> Air:
+    """Packets as (start, length)."""
+    starts, lengths = np.array(packets).T
+    return Air(starts + lengths, lengths, mbit)
+
+
+@pytest.mark.parametrize("radio", mqttlab.radios().values(), ids=lambda radio: radio.name)
+def test_one_packet_every_period_takes_the_sum_of_its_states(radio: Radio) -> None:
+    count, period, length = 10, 60.0, 0.02
+    sent = air(*((5 + period * k, length) for k in range(count)), mbit=0.008 * count)
+    took = spent(radio, sent, NOTHING, count * period)
+    tail_s = sum(tail.duration_s for tail in radio.tails)
+    each = (
+        radio.promotion_j
+        + (radio.active_w + radio.up_w) * length
+        + 0.008 * radio.up_j_per_mbit
+        + sum(tail.duration_s * tail.power_w for tail in radio.tails)
+    )
+    idle_s = count * (period - length - tail_s - radio.promotion_s)
+    assert took.promotions == count
+    assert took.total_j == pytest.approx(count * each + idle_s * radio.idle_w, rel=1e-12)
+
+
+STEPS = Radio(
+    "steps", idle_w=0.001, promotion_s=0.5, promotion_j=1.0, tails=(Tail(4.0, 0.8), Tail(2.0, 0.3)),
+    active_w=1.0, up_w=0.5, down_w=0.25, up_j_per_mbit=2.0, down_j_per_mbit=3.0,
+)  # fmt: skip
+
+
+def test_packets_within_the_tail_cut_it_short_and_wake_nobody() -> None:
+    # In the air from 1 to 1.5 and 6.5 to 7: 4 s and 1 s of tail, then all of it, then idle.
+    took = spent(STEPS, air((1.0, 0.5), (6.5, 0.5)), NOTHING, 20.0)
+    assert took.promotions == 1
+    assert took.tail_j == pytest.approx(2 * 4 * 0.8 + (1 + 2) * 0.3)
+    assert took.transfer_j == pytest.approx(2 * 0.5 * 1.5)
+    assert took.idle_j == pytest.approx((1.0 - 0.5 + 20 - 7 - 6) * 0.001)
+
+
+def test_ways_overlap_and_the_run_cuts_off() -> None:
+    up, down = air((2.0, 2.0), mbit=4.0), air((3.0, 2.0), mbit=1.0)
+    took = spent(STEPS, up, down, 7.0)
+    assert took == Spent(
+        promotions=1, promotion_j=1.0,
+        transfer_j=pytest.approx(3 * 1.0 + 2 * 0.5 + 2 * 0.25 + 4 * 2.0 + 1 * 3.0),
+        tail_j=pytest.approx(2 * 0.8), idle_j=pytest.approx(1.5 * 0.001),
+    )  # fmt: skip
+    at_once = spent(STEPS, air((0.1, 0.1)), NOTHING, 0.2)
+    assert at_once.idle_j == 0, "a promotion takes no more time than there is"
+    assert spent(STEPS, NOTHING, NOTHING, 100.0).total_j == pytest.approx(0.1)
+
+
+def test_packets_go_one_after_the_other_at_the_links_rate() -> None:
+    log = np.zeros(4, trace.RADIO)
+    log["at"] = [1e9, 1e9, 5e9, 6e9]
+    log["bytes"] = [1000, 500, 1000, 250]
+    log["direction"] = [0, 0, 0, 1]
+    rates = {"rate_bps": 8000.0, "capacity": None, "recording": None}
+    link = {"up": rates, "down": rates}
+    up, down = (air_of(log, way, link) for way in trace.Direction)
+    assert up.ends.tolist() == [2.0, 2.5, 6.0]
+    assert up.lengths.tolist() == [1.0, 0.5, 1.0]
+    assert down.ends.tolist() == [6.0], "it has arrived then"
+    assert up.mbit == pytest.approx(0.02)
+    recorded = {"up": {**rates, "capacity": "x.up"}, "down": rates}
+    assert air_of(log, trace.Direction.UP, recorded).lengths.tolist() == [0, 0, 0]
+
+
+async def meters(lab: Lab) -> None:
+    """A report every minute over LTE, over NB-IoT, and over a cable."""
+    await lab.broker()
+
+    async def report(device: mqttlab.Device) -> None:
+        async with device.client(keep_alive_s=0) as client:
+            for minute in itertools.count(1):
+                await asyncio.sleep(60 * minute - lab.now())
+                await client.publish("m/kwh", bytes(100), qos=1)
+
+    async with asyncio.TaskGroup() as tasks:
+        for name in ("lte", "nb-iot", "ethernet"):
+            tasks.create_task(report(lab.device(f"on-{name}", via=name)))
+
+
+def test_a_run_tells_joules_and_days() -> None:
+    result = mqttlab.run(meters, seed=7, until="1h", radio=True)
+    assert result.radio is not None
+    counted = result.counters
+    for info in result.devices:
+        log = result.radio[info.name]
+        for way in trace.Direction:
+            mine = counted[(counted["actor"] == info.actor) & (counted["direction"] == way)]
+            what = "packets" if way == trace.Direction.UP else "delivered"
+            assert (log["direction"] == way).sum() == mine[what][0]
+        assert (np.diff(log["at"]) >= 0).all()
+    lte, nb_iot = result.energy(battery_wh=5)
+    assert (lte.device, nb_iot.device) == ("on-lte", "on-nb-iot")
+    # 59 reports, and the connection: woken, 11.6 s of tail, little else.
+    assert lte.spent.promotions == 60
+    assert lte.spent.tail_j == pytest.approx(60 * 11.576 * 1.06, rel=0.02)
+    assert lte.battery_days == pytest.approx(5 / 24 / lte.mean_w)
+    assert nb_iot.mean_w < lte.mean_w / 5
+    own = result.energy({"ethernet": STEPS})
+    assert [row.device for row in own] == ["on-ethernet"]
+    assert own[0].battery_days is None
+    assert len(result.energy("wifi")) == 3
+    again = mqttlab.run(meters, seed=7, until="1h")
+    assert again.fingerprint == result.fingerprint, "to look on changes nothing"
+    assert again.radio is None
+
+
+@pytest.mark.parametrize(
+    ("radio", "battery_wh", "message"),
+    [
+        ("6g", None, "unknown radio '6g'; known are gprs, "),
+        ({"lte": "6g"}, None, "unknown radio '6g'"),
+        ({}, None, "no device is on a link whose radio is known"),
+        (None, 0, "battery_wh=0 is no number of watt hours over 0"),
+        (None, "5", "battery_wh='5' is no number"),
+    ],
+)
+def test_wrong_questions_are_one_line(radio: object, battery_wh: object, message: str) -> None:
+    result = mqttlab.run(meters, seed=7, until="1min", radio=True)
+    with pytest.raises(UsageError, match=message):
+        result.energy(radio, battery_wh)  # type: ignore[arg-type]
+
+
+def test_without_packets_there_is_no_answer() -> None:
+    with pytest.raises(UsageError, match=r"give mqttlab\.run\(radio=True\)"):
+        mqttlab.run(meters, seed=7, until="1min").energy()
+    live = mqttlab.run(meters, seed=7, until="200ms", target="live", radio=True)
+    assert [one.what for one in live.not_applicable] == ["run: radio"]
+
+
+def test_the_command_line_has_a_battery(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ("--until", "10min", "--battery", "5", "--out", "r")
+    assert exit_code("run", f"{__file__}:meters", *words) == cli.OK
+    said = capsys.readouterr().out
+    assert "5 Wh last" in said
+    assert " days" in said
+    with Path("r/energy.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["device"] for row in rows] == ["on-lte", "on-nb-iot"]
+    assert float(rows[0]["battery_days"]) < float(rows[1]["battery_days"])
