@@ -246,6 +246,21 @@ def _judge(
     return OK if found.passed else FINDINGS
 
 
+@_commands.command("fit")
+@click.argument("file", metavar="PCAP|LOG", type=Path)
+@click.option("--out", metavar="FILE.toml", type=Path, help="The link file; default: as PCAP|LOG.")
+@click.option("--device", metavar="ADDR", help="Whose link; default: who sent most.")
+@click.option("--client", metavar="ID", help="The same, of a log; default: who was away most.")
+@click.option("--profile", metavar="NAME", help="What the file leaves open is this link's.")
+def _fit(
+    file: Path, out: Path | None, device: str | None, client: str | None, profile: str | None
+) -> int:
+    """Fit a link to an outage: a capture (pcap, pcapng) at one end, or mosquitto's log."""
+    from mqttlab.fit import command
+
+    return command.run(file, out, device, client, profile, _console())
+
+
 @_commands.group("bench")
 def _bench() -> None:
     """Measure the laboratory itself, and brokers on real sockets."""

@@ -66,6 +66,9 @@ def test_ways_overlap_and_the_run_cuts_off() -> None:
         transfer_j=pytest.approx(3 * 1.0 + 2 * 0.5 + 2 * 0.25 + 4 * 2.0 + 1 * 3.0),
         tail_j=pytest.approx(2 * 0.8), idle_j=pytest.approx(1.5 * 0.001),
     )  # fmt: skip
+    within = spent(STEPS, air((1.0, 3.0)), air((2.0, 0.5), (3.0, 0.5)), 5.0)
+    assert within.transfer_j == pytest.approx(3 * 1.0 + 3 * 0.5 + 1 * 0.25)
+    assert within.tail_j == pytest.approx(1 * 0.8)
     at_once = spent(STEPS, air((0.1, 0.1)), NOTHING, 0.2)
     assert at_once.idle_j == 0, "a promotion takes no more time than there is"
     assert spent(STEPS, NOTHING, NOTHING, 100.0).total_j == pytest.approx(0.1)
