@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mqttlab import Client, Device, Lab, UsageError
+from mqttlab import Client, Device, Lab, Result, UsageError
 from mqttlab.conformance import wire
 from mqttlab.trace import EVENT, CloseCause, End, Kind, Packet
 
@@ -45,11 +45,14 @@ async def clients(
 
 
 class Seen:
-    """The trace of the run so far, to be counted in."""
+    """The trace of the run so far, or of one that is over, to be counted in."""
 
-    def __init__(self, lab: Lab) -> None:
-        self.events = np.frombuffer(lab.world.events(), EVENT)
-        self._texts = lab.world.texts()
+    def __init__(self, run: Lab | Result) -> None:
+        if isinstance(run, Lab):
+            self.events = np.frombuffer(run.world.events(), EVENT)
+            self._texts = run.world.texts()
+        else:
+            self.events, self._texts = run.events, list(run.texts)
         numbers = int(self.events["connection"].max(initial=0)) + 1
         self._device = np.zeros(numbers, np.int64)
         at_client = (self.events["end"] == End.CLIENT) & (self.events["connection"] > 0)
@@ -89,6 +92,10 @@ class Seen:
             chosen &= events["text"] == (self._texts.index(text) if text in self._texts else -1)
         found: np.ndarray = events[chosen & (events["flags"] & flags == flags)]
         return found
+
+    def text(self, row: np.void) -> str:
+        """Topic or client id of an event."""
+        return self._texts[row["text"]]
 
     def count(self, kind: Kind, packet: Packet | None = None, **which: Any) -> int:
         """How many such events there are; `which` as for rows()."""

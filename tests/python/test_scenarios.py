@@ -13,8 +13,10 @@ pytest.importorskip("mqttlab._sim")
 import mqttlab
 from mqttlab import Lab, Result, UsageError, catalog
 from mqttlab.parameters import Mark, mark_of
+from mqttlab.scenarios import push_service
 
 SMALL: dict[str, dict[str, Any]] = {
+    "push_service": {"phones": 84, "hours": 3.0},
     "reconnect_storm": {"crowd": 60},
     "sixty_five_thousand": {"messages": 1000},
     "slow_consumer": {"takeovers": 200},
@@ -59,6 +61,21 @@ def test_half_open_links_are_noticed_within_the_bounds_to_the_millisecond() -> N
         found = {one.what: one.found for one in result.expected}
         assert abs(found["client gave up, s"] - 1.1 * keep_alive_s) < 1e-3
         assert abs(found["broker gave up, s"] - 1.5 * keep_alive_s) < 1e-3
+
+
+def test_push_service_makes_a_table_and_a_plot() -> None:
+    parameters = {"phones": 42, "hours": 1.0}
+    rows = push_service.table(mqttlab.run("push_service", parameters=parameters, radio=True))
+    assert len(rows) == len(push_service.GROUPS) == 42
+    by_group = {(row.profile, row.nat_s, row.keep_alive_s): row for row in rows}
+    for profile, nat_s in (("umts", 300), ("lte", 900)):
+        dear, best = by_group[profile, nat_s, 30], by_group[profile, nat_s, 240]
+        assert dear.missed == best.missed == 0
+        assert best.bytes_per_day < dear.bytes_per_day / 4
+        assert best.joules_per_day is not None
+        assert dear.joules_per_day is not None
+        assert best.joules_per_day < dear.joules_per_day / 4
+    assert push_service.plot(rows).count("NAT forgets after") == 3
 
 
 def expecting(say: Callable[[Lab], None]) -> Result:
