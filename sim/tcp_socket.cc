@@ -195,6 +195,15 @@ void TcpSocket::ReTxTimeout() {
   fill_window_later();
 }
 
+// ns-3 asks for a closed window to open with the next byte that it has not sent, and where it has
+// sent them all, the process ends. What the window swallowed is then not acknowledged: ask with it.
+void TcpSocket::PersistTimeout() {
+  if (m_txBuffer->Size() == 0) return;
+  if (m_txBuffer->SizeFromSequence(m_tcb->m_nextTxSequence) == 0)
+    m_tcb->m_nextTxSequence = m_txBuffer->HeadSequence();
+  TcpSocketBase::PersistTimeout();
+}
+
 bool TcpSocket::waits_for_window() const {
   const bool may_send = m_state == ESTABLISHED || m_state == CLOSE_WAIT;
   const auto room = m_rWnd.Get();

@@ -63,6 +63,7 @@ class TcpSocket : public ns3::TcpSocketBase {
   [[nodiscard]] std::uint32_t AvailableWindow() const override;
   void ReceivedAck(ns3::Ptr<ns3::Packet> packet, const ns3::TcpHeader& header) override;
   void ReTxTimeout() override;
+  void PersistTimeout() override;
   void DoForwardUp(ns3::Ptr<ns3::Packet> packet, const ns3::Address& from,
                    const ns3::Address& to) override;
 
