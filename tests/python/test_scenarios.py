@@ -16,6 +16,7 @@ from mqttlab.parameters import Mark, mark_of
 from mqttlab.scenarios import push_service
 
 SMALL: dict[str, dict[str, Any]] = {
+    "heartbeat_matrix": {"version": "5"},
     "push_service": {"phones": 84, "hours": 3.0},
     "reconnect_storm": {"crowd": 60},
     "sixty_five_thousand": {"messages": 1000},

@@ -1,0 +1,137 @@
+"""Claim: whatever traffic there is, and however a link dies, it is noticed in time by those who
+can notice; and a link that lives, however badly, is kept.
+
+Clients with keep alives of 0, 1, 5 and 60 s are idle, send, receive, do both, or send packets
+that take a good part of a keep alive. Then their links go dark upwards, downwards or both ways,
+shake, or nothing happens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import nullcontext
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import mqttlab
+from mqttlab import Client, Device, Lab
+from mqttlab.faults.path import Ways
+from mqttlab.scenarios.support import Seen, clients, spoken
+from mqttlab.trace import End, Kind
+
+KEEP_ALIVES_S = (0, 1, 5, 60)
+TRAFFIC = ("idle", "out", "in", "both", "huge")
+DARK: tuple[Ways, ...] = ("up", "down", "both")
+FAULTS = ("none", "jitter", *DARK)
+RATE = 64_000  # bit/s
+HUGE = 0.3  # keep alives that a huge packet takes; towards 0.5 a broker may miss a live client
+BUGS = [
+    "B70 PINGRESP has come, but the timer is asked first",
+    "B78 a timer of the closed connection fires into the next one",
+    "B95 no bound on the wait for CONNACK",
+]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A client, what it does, and what becomes of its link."""
+
+    keep_alive_s: int
+    traffic: str
+    fault: str
+    how: dict[str, Any]
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Of the client."""
+        # PINGREQ has to wait for a packet that is on its way out.
+        own = {"keep_alive_s": self.keep_alive_s, "ping_timeout": max(2, self.keep_alive_s / 2)}
+        return {**self.how, **own, "clean_session": False, "drain": True}
+
+    @property
+    def is_cut(self) -> bool:
+        """Its link dies, and its client can notice."""
+        return self.fault in DARK and self.keep_alive_s > 0
+
+    @property
+    def interval_s(self) -> float:
+        """Between two of its messages."""
+        return (self.keep_alive_s or 3) * (2 if self.traffic == "huge" else 0.4)
+
+    @property
+    def payload_bytes(self) -> int:
+        """Of each; a huge one takes a good part of its keep alive."""
+        huge = self.traffic == "huge" and self.keep_alive_s > 0
+        return round(HUGE * self.keep_alive_s * RATE / 8) if huge else 32
+
+
+@mqttlab.scenario(number="S16", bugs=BUGS, until="1h")
+async def heartbeat_matrix(lab: Lab, *, version: str = "both") -> None:
+    """Every traffic, fault and keep alive: dead links are noticed in time, live ones are kept.
+
+    version: of MQTT: 3.1.1, 5 or both.
+    """
+    await lab.broker(max_packet_size="2MiB")
+    cases = [Case(*one) for one in product(KEEP_ALIVES_S, TRAFFIC, FAULTS, spoken(version))]
+    calm = lab.link(name="calm", rate=RATE, delay="50ms")
+    shaky = lab.link(name="shaky", rate=RATE, delay="50ms", jitter="200ms")
+    devices = [
+        lab.device(f"client-{number:03d}", via=shaky if case.fault == "jitter" else calm)
+        for number, case in enumerate(cases)
+    ]
+    async with (
+        lab.device("desk").client(window=65_535) as desk,
+        clients(devices, [case.options for case in cases]) as every,
+    ):
+        async with asyncio.TaskGroup() as tasks:
+            for client, case in zip(every, cases, strict=True):
+                tasks.create_task(live(lab, desk, client, case))
+        lab.settle("3min")
+        await asyncio.sleep(4 * 60)
+        expect_notice(lab, Seen(lab), devices, cases)
+    lab.expect.observed("KA-DETECT", "KA-ENFORCE", "KA-FAIR", "CONVERGE")
+
+
+async def live(lab: Lab, desk: Client, client: Client, case: Case) -> None:
+    """Traffic from before its link goes dark, without a word, until after that."""
+    await client.subscribe(f"to/{client.client_id}", qos=1)
+    talking = talk(lab, desk, client, case)
+    await asyncio.sleep(2.2 * case.keep_alive_s + 2)
+    faults = lab.blackhole(client.device, case.fault) if case.fault in DARK else nullcontext()
+    async with faults:
+        await asyncio.sleep(3 * case.keep_alive_s + 10)
+    await asyncio.sleep(2 * case.keep_alive_s + 5)
+    for task in talking:
+        task.cancel()
+
+
+def talk(lab: Lab, desk: Client, client: Client, case: Case) -> list[asyncio.Task[None]]:
+    """Its traffic, as tasks without an end."""
+
+    async def publish(sender: Client, topic: str) -> None:
+        while True:
+            await sender.publish(topic, lab.stamp(case.payload_bytes), qos=1)
+            await asyncio.sleep(case.interval_s)
+
+    ways = []
+    if case.traffic in ("out", "both", "huge"):
+        ways.append(publish(client, f"from/{client.client_id}"))
+    if case.traffic in ("in", "both"):
+        ways.append(publish(desk, f"to/{client.client_id}"))
+    return [asyncio.create_task(way) for way in ways]
+
+
+def expect_notice(lab: Lab, seen: Seen, devices: list[Device], cases: list[Case]) -> None:
+    """Each link that died was missed at both ends, by themselves or told by the other; no other."""
+    ended: dict[tuple[End, bool], int] = dict.fromkeys(product(End, (True, False)), 0)
+    itself = dict.fromkeys(End, 0)
+    for (device, case), end in product(zip(devices, cases, strict=True), End):
+        ended[end, case.is_cut] += seen.count(Kind.CLOSED, on=device, end=end) > 0
+        itself[end] += bool(seen.silences(end, on=device))
+    cut = sum(case.is_cut for case in cases)
+    for end in End:
+        who = "clients" if end == End.CLIENT else "the broker"
+        lab.expect(f"dead links that {who} missed", ended[end, True], cut)
+        lab.expect("of these without having been told", itself[end], least=cut // 2)
+        lab.expect(f"live links that ended for {who}", ended[end, False], 0)
