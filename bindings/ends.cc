@@ -51,6 +51,19 @@ void bind_ends(py::module_& m) {
   m.def("restart_broker", [](LabWorld& lab) { simulated(lab).restart_broker(); });
   m.def("pause_broker", [](LabWorld& lab) { simulated(lab).pause_broker(); });
   m.def("resume_broker", [](LabWorld& lab) { simulated(lab).resume_broker(); });
+  m.def(
+      "crash",
+      [](LabWorld& lab, DeviceId device, const std::string& store, const std::string& how) {
+        simulated(lab).crash(device, fate_of(store), death_of(how));
+      },
+      "world"_a, "device"_a, "store"_a, "how"_a);
+  m.def("restart", [](LabWorld& lab, DeviceId device) { simulated(lab).restart(device); });
+  m.def("pause", [](LabWorld& lab, DeviceId device) { simulated(lab).pause(device); });
+  m.def("resume", [](LabWorld& lab, DeviceId device) { simulated(lab).resume(device); });
+  m.def("take_slowly", [](LabWorld& lab, DeviceId device, Time interval) {
+    simulated(lab).take_slowly(device, interval < 0 ? never : interval);
+  });
+  m.def("step_clock", [](LabWorld& lab, Time by) { simulated(lab).step_clock(by); });
   m.def("shuffle_ties", [](LabWorld& lab) { simulated(lab).shuffle_ties(); });
 }
 

@@ -15,14 +15,17 @@ ClientHost::ClientHost(Network& network, Security& security, DeviceIndex device,
       own_tls_(security.own_tls(transport, config.client_id)),
       log_(log),
       actor_(actor),
-      client_(std::move(config), seed, &log, actor),
+      seed_(seed),
+      client_(make_client(std::move(config))),
       ready_(std::move(ready)),
       alarm_([this] {
-        client_.advance(virtual_now());
+        if (is_still()) return;
+        client_->advance(virtual_now());
         settle();
       }),
       woken_([this] { settle(); }),
-      burial_([this] { bury(); }) {}
+      burial_([this] { bury(); }),
+      hungry_([this] { settle(); }) {}
 
 ClientHost::~ClientHost() {
   if (dialing_.socket) dialing_.socket->vanish();
@@ -34,7 +37,7 @@ void ClientHost::wake() {
 
 std::optional<Misuse> ClientHost::stop(const Disconnect& disconnect) {
   if (dead_) return std::nullopt;
-  if (const auto misuse = client_.stop(virtual_now(), disconnect)) return misuse;
+  if (const auto misuse = client_->stop(virtual_now(), disconnect)) return misuse;
   dial_until_ = virtual_now();
   wake();
   return std::nullopt;
@@ -43,31 +46,33 @@ std::optional<Misuse> ClientHost::stop(const Disconnect& disconnect) {
 trace::TappedPeer ClientHost::carried(Stream& stream, const Introduction&) {
   dial_until_ = never;
   trace::Tap tap(log_, trace::End::client, actor_, stream.connection(), virtual_now());
-  return {client_.dialed(virtual_now()), std::move(tap)};
+  return {client_->dialed(virtual_now()), std::move(tap)};
 }
 
 void ClientHost::active(Stream&) { settle(); }
 
 void ClientHost::settle() {
-  if (dead_) return;
+  if (is_still()) return;
   pump();
   // Taking a message acknowledges it and makes room for more to read, which may be the next one.
-  while (client_.has_events() && !watched_) {
+  while (!is_still() && client_->has_events() && !watched_ && may_take()) {
     give_events();
-    if (dead_) return;  // a handler may end its own device
-    pump();
+    if (!is_still()) pump();
   }
-  if (client_.has_events()) ready_();
+  if (is_still()) return;  // a handler may end its own device
+  if (client_->has_events()) {
+    may_take() ? ready_() : hungry_.set(takes_at_);
+  }
   if (virtual_now() >= dial_until_) drop_dial();
-  if (client_.wants_link()) dial();
-  alarm_.set(std::min(client_.deadline(), stream_ ? stream_->deadline() : never));
+  if (client_->wants_link()) dial();
+  alarm_.set(std::min(client_->deadline(), stream_ ? stream_->deadline() : never));
 }
 
 void ClientHost::pump() {
   if (!stream_) return;
   stream_->pump();
-  if (!stream_->is_over()) return;
-  if (!stream_->is_established()) client_.dial_failed(stream_->end_cause(), virtual_now());
+  if (!stream_->is_over() || is_still()) return;
+  if (!stream_->is_established()) client_->dial_failed(stream_->end_cause(), virtual_now());
   let_go();
 }
 
@@ -83,9 +88,10 @@ Overhead ClientHost::overhead() const {
 }
 
 void ClientHost::give_events() {
-  while (!dead_) {
-    const auto event = client_.poll(virtual_now());
+  while (!is_still() && may_take()) {
+    const auto event = client_->poll(virtual_now());
     if (!event) return;
+    took(*event);
     if (handler_) handler_(*event);
   }
 }
@@ -93,12 +99,12 @@ void ClientHost::give_events() {
 void ClientHost::dial() {
   drop_dial();                 // given up by the client
   if (stream_) drop_stream();  // what it still has to say goodbye for is not waited for
-  client_.dialing(virtual_now());
-  const Time patience = client_.config().connect_timeout;
+  client_->dialing(virtual_now());
+  const Time patience = client_->config().connect_timeout;
   dial_until_ = patience < never - virtual_now() ? virtual_now() + patience : never;
   dialing_ = network_.dial(device_, port_of(transport_));
   if (!dialing_.wire) {  // every local port is still in use
-    client_.dial_failed(CloseCause::local, virtual_now());
+    client_->dial_failed(CloseCause::local, virtual_now());
     return;
   }
   const auto failed = ns3::MakeCallback(&ClientHost::not_connected, this);
@@ -119,26 +125,43 @@ void ClientHost::drop_stream() {
 }
 
 void ClientHost::connected(ns3::Ptr<ns3::Socket>) {
-  if (dead_) return;
+  if (paused_) missed_connect_ = true;
+  if (is_still()) return;
+  open({});
+}
+
+void ClientHost::open(std::optional<CloseCause> ended) {
   const Dial dial = std::exchange(dialing_, {});
   FilterPlan plan = security_.client(transport_, dial.connection());
   if (own_tls_) plan.tls = own_tls_;
   stream_ =
       std::make_unique<Stream>(dial.socket, dial.wire, trace::End::client, std::move(plan), *this);
+  if (ended) stream_->go_on(ended);
   settle();
 }
 
 void ClientHost::not_connected(ns3::Ptr<ns3::Socket>) {
   if (dead_) return;
-  const Dial dial = std::exchange(dialing_, {});
+  const bool unanswered = dialing_.socket->syn_given_up();
+  const CloseCause cause = missed_connect_ ? dialing_.socket->end_cause()
+                           : unanswered    ? CloseCause::timeout
+                                           : CloseCause::reset;
+  if (paused_) {
+    missed_end_ = cause;
+  } else {
+    dial_ended(cause);
+  }
+}
+
+void ClientHost::dial_ended(CloseCause cause) {
+  std::exchange(dialing_, {}).socket->forget();
   dial_until_ = never;
-  const bool unanswered = dial.socket->syn_given_up();
-  dial.socket->forget();
-  client_.dial_failed(unanswered ? CloseCause::timeout : CloseCause::reset, virtual_now());
+  client_->dial_failed(cause, virtual_now());
   settle();
 }
 
 void ClientHost::die(trace::Death how) {
+  down_ = false;
   if (dead_) return;
   dead_ = true;
   death_ = how;
@@ -148,12 +171,73 @@ void ClientHost::die(trace::Death how) {
   burial_.set(virtual_now());
 }
 
+void ClientHost::crash(trace::Death how) {
+  if (dead_) return;
+  die(how);
+  down_ = true;
+}
+
 void ClientHost::bury() {
   if (stream_) {
     stream_->die(death_);
     let_go();
   }
   drop_dial();
+  missed_connect_ = paused_ = false;
+  missed_end_.reset();
+  if (!down_) return;
+  const Token last = client_->last_token();
+  client_ = make_client(client_->config());
+  client_->number_after(last);
+}
+
+// Each process has a seed of its own, so that it does not repeat what the one before has made up.
+std::unique_ptr<Client> ClientHost::make_client(ClientConfig config) {
+  const std::uint32_t start = starts_++;
+  const std::uint64_t seed =
+      start == 0 ? seed_ : Random(seed_, "start/" + std::to_string(start)).next();
+  return std::make_unique<Client>(std::move(config), seed, &log_, actor_);
+}
+
+void ClientHost::restart() {
+  if (!down_) return;
+  dead_ = down_ = false;
+  if (wanted_) client_->start(virtual_now());
+  settle();
+}
+
+void ClientHost::pause() {
+  if (is_still()) return;
+  paused_ = true;
+  if (stream_) stream_->hold();
+}
+
+// What has arrived is read before timers look at the clock (peer.h asks every host for that).
+void ClientHost::go_on() {
+  if (!paused_ || dead_) return;
+  paused_ = false;
+  const auto ended = std::exchange(missed_end_, {});
+  if (std::exchange(missed_connect_, false)) {
+    open(ended);
+  } else if (ended) {
+    dial_ended(*ended);
+  } else if (stream_) {
+    stream_->go_on();
+  }
+  if (!is_still()) client_->advance(virtual_now());
+  settle();
+}
+
+void ClientHost::took(const ClientEvent& event) {
+  if (take_interval_ > 0 && std::holds_alternative<Received>(event))
+    takes_at_ = virtual_now() + take_interval_;
+}
+
+void ClientHost::take_slowly(Time interval) {
+  take_interval_ = interval == never ? 0 : interval;
+  takes_at_ = interval == never ? never : virtual_now();
+  hungry_.cancel();
+  wake();
 }
 
 }  // namespace mqttlab::sim

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "protocol/world/hosted_client.h"
 #include "sim/alarm.h"
@@ -23,10 +24,20 @@ class ClientHost final : public HostedClient, public StreamOwner {
              Ready ready);
   ~ClientHost() override;
 
-  [[nodiscard]] Client& client() override { return client_; }
+  [[nodiscard]] Client& client() override { return *client_; }
   void wake() override;  ///< goes on in an event at now()
   [[nodiscard]] std::optional<Misuse> stop(const Disconnect& disconnect) override;
   void die(trace::Death how) override;  ///< its sockets close in an event at now()
+  [[nodiscard]] bool may_take() const override { return virtual_now() >= takes_at_; }
+  void took(const ClientEvent& event) override;
+
+  // What becomes of its process; nothing if its state does not allow it.
+  void crash(trace::Death how);  ///< as die(), until restart()
+  void restart();                ///< inside an event
+  void pause();
+  void go_on();  ///< inside an event
+  /// Its application takes a message every so often. 0: as they come; `never`: none any more.
+  void take_slowly(Time interval);
 
   trace::TappedPeer carried(Stream& stream, const Introduction& introduction) override;
   void active(Stream& stream) override;
@@ -34,6 +45,8 @@ class ClientHost final : public HostedClient, public StreamOwner {
   [[nodiscard]] Overhead overhead() const;
 
  private:
+  [[nodiscard]] std::unique_ptr<Client> make_client(ClientConfig config);
+  [[nodiscard]] bool is_still() const { return dead_ || paused_; }
   void settle();
   void pump();
   void give_events();
@@ -44,6 +57,8 @@ class ClientHost final : public HostedClient, public StreamOwner {
   void let_go();
   void connected(ns3::Ptr<ns3::Socket> socket);
   void not_connected(ns3::Ptr<ns3::Socket> socket);
+  void open(std::optional<CloseCause> ended);
+  void dial_ended(CloseCause cause);
 
   Network& network_;
   const Security& security_;
@@ -52,14 +67,20 @@ class ClientHost final : public HostedClient, public StreamOwner {
   std::shared_ptr<const TlsContext> own_tls_;  // with a certificate; null: everybody's
   trace::Log& log_;
   trace::Actor actor_;
-  Client client_;
+  const std::uint64_t seed_;
+  std::uint32_t starts_ = 0;
+  std::unique_ptr<Client> client_;
   Ready ready_;
   trace::Death death_{};
   Dial dialing_;
   Time dial_until_ = never;  // the client waits no longer
+  // What became of the dial while the process stood still: it came through, it ended so.
+  bool missed_connect_ = false;
+  std::optional<CloseCause> missed_end_;
+  Time take_interval_ = 0, takes_at_ = 0;  // of a slow application
   std::unique_ptr<Stream> stream_;
   Overhead overhead_;  // of streams that are gone
-  Alarm alarm_, woken_, burial_;
+  Alarm alarm_, woken_, burial_, hungry_;
 };
 
 }  // namespace mqttlab::sim

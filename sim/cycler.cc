@@ -33,6 +33,12 @@ void Cycler::power_off() {
   apply();
 }
 
+void Cycler::power_on() {
+  off_ = false;
+  if (cycle_) arm();
+  apply();
+}
+
 void Cycler::turn() {
   held_by_cycle_ = !held_by_cycle_;
   apply();

@@ -19,7 +19,8 @@ class Cycler {
 
   void set(bool up);  ///< a fault's hold
   void stop_cycle();  ///< the cycle's hold is lifted for good
-  void power_off();   ///< down for good
+  void power_off();   ///< down until power_on()
+  void power_on();
 
  private:
   void turn();

@@ -221,6 +221,41 @@ void World::limit_writes(DeviceId device, trace::End end, std::uint32_t bytes) {
   state_->network.limit_writes(state_->device(device).index, end, bytes);
 }
 
+template <typename What>
+void World::for_clients(DeviceId device, What what) {
+  for (const ClientId client : clients_on(device)) what(static_cast<ClientHost&>(host(client)));
+}
+
+void World::crash(DeviceId device, trace::StoreFate fate, trace::Death how) {
+  record(trace::Kind::crashed, device, static_cast<std::uint8_t>(fate));
+  if (how == trace::Death::silent) power_off(device);
+  for_clients(device, [how](ClientHost& client) { client.crash(how); });
+}
+
+void World::restart(DeviceId device) {
+  at(now(), [this, device] {
+    record(trace::Kind::restarted, device);
+    state_->device(device).cycler.power_on();
+    for_clients(device, [](ClientHost& client) { client.restart(); });
+  });
+}
+
+void World::pause(DeviceId device) {
+  record(trace::Kind::paused, device);
+  for_clients(device, [](ClientHost& client) { client.pause(); });
+}
+
+void World::resume(DeviceId device) {
+  at(now(), [this, device] {
+    record(trace::Kind::went_on, device);
+    for_clients(device, [](ClientHost& client) { client.go_on(); });
+  });
+}
+
+void World::take_slowly(DeviceId device, Time interval) {
+  for_clients(device, [interval](ClientHost& client) { client.take_slowly(interval); });
+}
+
 void World::set_link(DeviceId device, bool up) { state_->device(device).cycler.set(up); }
 
 void World::cut(DeviceId device, Cut how, std::uint32_t connection) {

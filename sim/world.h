@@ -65,6 +65,14 @@ class World final : public mqttlab::World {
   void pause_broker();
   void resume_broker();
   void shuffle_ties();
+  /// The same of a device's clients, whose processes go together. None of these does anything where
+  /// it makes no sense: a dead device is not paused.
+  void crash(DeviceId device, trace::StoreFate fate, trace::Death how);
+  void restart(DeviceId device);
+  void pause(DeviceId device);
+  void resume(DeviceId device);
+  /// Its applications take a message every so often. 0: as they come; `never`: none any more.
+  void take_slowly(DeviceId device, Time interval);
   /// The wall clocks of all hosts leap; Unix time at the world's beginning is Security::epoch_s.
   void step_clock(Time by) { clock_step_ += by; }
 
@@ -102,6 +110,8 @@ class World final : public mqttlab::World {
   void power_off(DeviceId device) override;
   void stop_run() override;
   void check_captured_devices() const;
+  template <typename What>
+  void for_clients(DeviceId device, What what);
 
   struct State;
   std::optional<DiskConfig> disk_;  // of the broker

@@ -155,6 +155,7 @@ class ClientConfig:
     reconnect: bool
     backoff: Backoff
     window: int
+    test_packet_id_max: int
     queue_messages: int
     queue_bytes: int
     max_packet_size: int
@@ -184,6 +185,7 @@ class BrokerConfig:
     connect_timeout: int
     keep_alive_factor: float
     window: int
+    test_packet_id_max: int
     receive_window: int
     server_keep_alive_s: int | None
     max_session_expiry_s: int | None

@@ -49,6 +49,18 @@ def pause_broker(world: World) -> None: ...
 def resume_broker(world: World) -> None:
     """In an event of this instant."""
 
+def crash(world: World, device: int, store: str, how: str) -> None:
+    """The same of a device's clients; nothing where it makes no sense."""
+
+def restart(world: World, device: int) -> None: ...
+def pause(world: World, device: int) -> None: ...
+def resume(world: World, device: int) -> None: ...
+def take_slowly(world: World, device: int, interval: int) -> None:
+    """The device's applications take a message every so often. 0: as they come; -1: none."""
+
+def step_clock(world: World, by: int) -> None:
+    """The broker's wall clock leaps."""
+
 def shuffle_ties(world: World) -> None:
     """What arrives at the broker at one instant on different connections is taken in an order that
     the seed draws, from now on.

@@ -45,6 +45,7 @@ class BrokerOptions(TypedDict, total=False):
     connect_timeout: float | str  # from accept to CONNECT
     keep_alive_factor: float  # 1.5 is the standard's (MQTT-3.1.2-24)
     window: int  # exchanges in flight to one session
+    test_packet_id_max: int  # for tests of packet ids that run out: the highest that it hands out
     receive_window: int  # Receive Maximum: exchanges open from one client (5.0)
     queue_messages: int  # waiting for one session
     queue_bytes: int | str  # the same in bytes: topics, payloads, properties
@@ -256,6 +257,7 @@ _FIELDS: dict[str, Callable[[object, str], Any]] = {
     "connect_timeout": units.duration_ns,
     "keep_alive_factor": _factor,
     "window": _window,
+    "test_packet_id_max": _window,
     "receive_window": _window,
     "server_keep_alive_s": _most_16_bit,
     "topic_alias_maximum": _most_16_bit,

@@ -295,6 +295,16 @@ class Client:
                 if not self._config.reconnect:
                     self._on_failure(lost)
 
+    def process_lost(self) -> None:
+        """The device has crashed: what was asked of the process is not known to the next one."""
+        lost = ConnectionLostError(f"client {self.client_id!r}: its device has crashed")
+        pending: list[asyncio.Future[Any]] = [*self._calls.values()]
+        if self._proving is not None:
+            pending.append(self._proving)
+        for call in pending:
+            if not call.done():
+                call.set_exception(lost)
+
     def _on_message(self, event: _core.Received) -> None:
         if self._drain:
             return

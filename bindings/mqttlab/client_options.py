@@ -82,6 +82,7 @@ class ClientOptions(TypedDict, total=False):
     reconnect: bool  # default True
     backoff: Backoff
     window: int  # exchanges in flight, 1..65535, default 20
+    test_packet_id_max: int  # for tests of packet ids that run out: the highest that it hands out
     queue_messages: int  # the offline queue's limit, default 1000
     queue_bytes: int | str  # the same in bytes, default "1MiB"
     max_packet_size: int | str  # bytes accepted from the broker, default "1MiB"
@@ -246,6 +247,7 @@ _SETTERS: dict[str, Any] = {
     "reconnect": _setter("reconnect", units.flag),
     "backoff": _set_backoff,
     "window": _setter("window", units.count, least=1, most=65_535),
+    "test_packet_id_max": _setter("test_packet_id_max", units.count, least=1, most=65_535),
     "queue_messages": _setter("queue_messages", units.count),
     "queue_bytes": _setter("queue_bytes", units.size),
     "max_packet_size": _setter("max_packet_size", units.size, most=268_435_460),

@@ -22,6 +22,8 @@ class WorldHost:
         self.progress: Callable[[int], None] | None = None
         """Called with now() about once per virtual second."""
         self.interrupted = False
+        self.clock_step_ns = 0
+        """By how much wall clocks have leapt."""
 
     def now(self) -> int:
         """Nanoseconds since the start."""

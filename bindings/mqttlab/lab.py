@@ -21,6 +21,7 @@ from mqttlab.client_options import (
     qos_level,
     transport_of,
 )
+from mqttlab.device_ends import DeviceEnds
 from mqttlab.errors import Error, NotApplicableError, UsageError
 from mqttlab.expectations import Expectations
 from mqttlab.faults.path import OnTheWay
@@ -38,11 +39,14 @@ __all__ = ["Broker", "Device", "Fleet", "Lab"]
 _T = TypeVar("_T")
 
 
-class Device:
+class Device(DeviceEnds):
     """A node with one access link to the broker's site."""
 
     def __init__(self, lab: Lab, name: str, link: Link, actor: int) -> None:
-        self._lab = lab
+        super().__init__()
+        self.lab = lab
+        self.clients: list[Client] = []
+        """Made on it so far."""
         self.name = name
         self.link = link
         self.actor = actor
@@ -57,7 +61,8 @@ class Device:
         `drain`: its messages are acknowledged and counted in the trace but not handed to Python,
         so that a busy subscriber costs no Python time. Options: see ClientOptions.
         """
-        return Client(self._lab, self, drain, options)
+        self.clients.append(Client(self.lab, self, drain, options))
+        return self.clients[-1]
 
     async def run(self, program: Coroutine[Any, Any, _T]) -> _T:
         """Runs any program in asyncio on this device; what it returns or raises.
@@ -79,14 +84,14 @@ class Device:
         "fin", "reset": the kernel closes their connections so. "silent": power loss, the link
         goes down with them and nobody is told.
         """
-        self._lab.check_live()
+        self.lab.check_live()
         if how not in ("fin", "reset", "silent"):
             raise UsageError(f"die: {how!r} is none of 'fin', 'reset', 'silent'")
         if self.alive:
             self.alive = False
-            self._lab.world.die(self.actor, how)
-            if self._lab.host.streams is not None:
-                self._lab.host.streams.die(self, how)
+            self.state = "down"
+            self.lab.world.die(self.actor, how)
+            self.lose_streams(how)
 
     def __repr__(self) -> str:
         return f"<Device {self.name} via {self.link.name}>"

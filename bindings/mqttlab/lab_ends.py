@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from mqttlab import units
 from mqttlab.result import NotApplicable
 
 if TYPE_CHECKING:
     from mqttlab.lab import Lab
 
-__all__ = ["LabEnds"]
+__all__ = ["LabEnds", "step_of"]
+
+
+def step_of(by: float | str, where: str) -> int:
+    """Nanoseconds of a step forwards ("+1h", "90s", 90) or back ("-1h", -90)."""
+    if isinstance(by, str) and by[:1] in ("+", "-"):
+        size = units.duration_ns(by[1:], where)
+        return -size if by[0] == "-" else size
+    if isinstance(by, (int, float)) and by < 0:
+        return -units.duration_ns(-by, where)
+    return units.duration_ns(by, where)
 
 
 _OURS = "the ends of simulated networks can do that; processes on real sockets are theirs"
@@ -26,6 +37,22 @@ class LabEnds:
         from mqttlab import _sim  # only now: it loads ns-3
 
         return _sim
+
+    def step_clock(self, by: float | str) -> None:
+        """All wall clocks leap by so much ("+1h", "-30s"): the broker's, by which its store dates
+        deadlines, and `time.time()` of programs. MQTT's own timers do not notice.
+        """
+        lab = cast("Lab", self)
+        lab.check_live()
+        lab.world.fault(0, f"clock step {by}", 0, False)
+        self.leap(by)
+
+    def leap(self, by: float | str) -> None:
+        """The same, recorded by somebody else."""
+        lab = cast("Lab", self)
+        step_ns = step_of(by, "step_clock")
+        self.ends("step_clock()").step_clock(lab.world, step_ns)
+        lab.host.clock_step_ns += step_ns
 
     def shuffle_ties(self) -> None:
         """From now on, what arrives at the broker at one and the same nanosecond on different

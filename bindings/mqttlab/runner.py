@@ -125,7 +125,10 @@ def run(
     start = time.perf_counter()
     error: Exception | None = None
     try:
-        with _interruptible(host), surroundings(seed, host.now if target is None else None):
+        with (
+            _interruptible(host),
+            surroundings(seed, host.now if target is None else None, lambda: host.clock_step_ns),
+        ):
             try:
                 lab.plan(schedule)
                 ending = _drive(loop, function(lab, **values))

@@ -20,17 +20,19 @@ _SECOND_NS = 1_000_000_000
 
 
 @contextmanager
-def surroundings(seed: int, now: Callable[[], int] | None) -> Iterator[None]:
+def surroundings(
+    seed: int, now: Callable[[], int] | None, leapt: Callable[[], int] = lambda: 0
+) -> Iterator[None]:
     """Inside, and in this thread, `time` tells virtual time, and `random`, `secrets`, `uuid` and
     `os.urandom` repeat from run to run. Names that a module has imported from `time` before are
     what they were, and `datetime` reads the machine's clock: it is C.
 
     `now`: nanoseconds since the start of the run. None: time is the real one, and of all these the
-    module `random` alone repeats.
+    module `random` alone repeats. `leapt`: by how many the wall clock is ahead of that.
     """
     state = random.getstate()
     random.seed(f"mqttlab/random/{seed}")
-    patches = [] if now is None else _patches(seed, now)
+    patches = [] if now is None else _patches(seed, now, leapt)
     before = [getattr(module, name) for module, name, _ in patches]
     for (module, name, ours), theirs in zip(patches, before, strict=True):
         setattr(module, name, _here(ours, theirs) if callable(ours) else ours)
@@ -42,12 +44,14 @@ def surroundings(seed: int, now: Callable[[], int] | None) -> Iterator[None]:
         random.setstate(state)
 
 
-def _patches(seed: int, now: Callable[[], int]) -> list[tuple[Any, str, Any]]:
+def _patches(
+    seed: int, now: Callable[[], int], leapt: Callable[[], int]
+) -> list[tuple[Any, str, Any]]:
     """Modules, names in them, and what is to be there."""
     chance = random.Random(f"mqttlab/urandom/{seed}")
     clocks: dict[str, Callable[..., Any]] = {
-        "time": lambda: EPOCH_S + now() / _SECOND_NS,
-        "time_ns": lambda: EPOCH_S * _SECOND_NS + now(),
+        "time": lambda: EPOCH_S + (now() + leapt()) / _SECOND_NS,
+        "time_ns": lambda: EPOCH_S * _SECOND_NS + now() + leapt(),
     }
     for name in ("monotonic", "perf_counter"):
         clocks[name] = lambda: now() / _SECOND_NS

@@ -14,7 +14,9 @@ constexpr auto no_number = journal::Number{0};
 
 // A journal that does not gate may have lost which packet ids were used last, and the client of a
 // QoS 2 message would take another one under its id for a repeat. Half of them are skipped.
-constexpr unsigned skipped_ids = 32'768;
+constexpr unsigned skipped_ids(const BrokerConfig& config) {
+  return config.test_packet_id_max / 2U + 1;
+}
 
 journal::SessionKept kept(const Session& session, std::uint32_t expiry_s, bool connected,
                           journal::UnixTime ends_at) {
@@ -79,8 +81,9 @@ void BrokerCore::restore(const journal::Image& image, Time now) {
   }
   std::map<journal::Number, EncodedPublish> messages;
   for (const auto& [session, known] : restored) {
-    const unsigned skipped = recorder_.gates() ? 0 : skipped_ids;
-    session->restore(static_cast<std::uint16_t>(known->kept.packet_id + skipped));
+    const unsigned skipped = recorder_.gates() ? 0 : skipped_ids(config_);
+    session->restore(static_cast<std::uint16_t>((known->kept.packet_id + skipped) %
+                                                (config_.test_packet_id_max + 1U)));
     for (const std::uint16_t id : known->taken) session->inbound().restore(id);
     for (const auto& [number, held] : known->deliveries) {
       OutMessage message{.encoded = {},

@@ -40,6 +40,8 @@ const BrokerConfig& checked(const BrokerConfig& config) {
   require(config.keep_alive_factor >= 1.0 && config.keep_alive_factor <= 1e6, "keep_alive_factor",
           to_string(config.keep_alive_factor), "it must be from 1 (the standard says 1.5) to 1e6");
   require(config.window > 0, "window", "0", "at least one exchange must fit");
+  require(config.test_packet_id_max > 0, "test_packet_id_max", "0",
+          "at least one packet id must be left");
   require(config.receive_window > 0, "receive_window", "0", "at least one exchange must fit");
   require(config.outbox_bytes > 0, "outbox_bytes", "0", "nothing could be sent");
   require(config.sys_interval >= 0 && config.sys_interval <= longest_time, "sys_interval",

@@ -20,7 +20,9 @@ struct BrokerConfig {
   std::optional<std::uint16_t> server_keep_alive_s;  ///< instead of the clients' own (5.0)
   /// A longer Session Expiry Interval is cut to it, and CONNACK says so (5.0).
   std::optional<std::uint32_t> max_session_expiry_s;
-  std::uint16_t window = 20;               ///< exchanges in flight to one session
+  std::uint16_t window = 20;  ///< exchanges in flight to one session
+  /// The highest packet id that this end hands out. Less is for tests of ids that run out.
+  std::uint16_t test_packet_id_max = 65'535;
   std::uint16_t receive_window = 65'535;   ///< Receive Maximum: exchanges open from a client (5.0)
   std::uint16_t topic_alias_maximum = 16;  ///< aliases that a client may set (5.0)
   /// Aliases that the broker sets towards one client, as far as it accepts them (5.0).

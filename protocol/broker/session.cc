@@ -16,6 +16,7 @@ Session::Session(Slot slot, std::string client_id, const BrokerConfig& config, L
       config_(config),
       ledger_(ledger),
       recorder_(recorder),
+      ids_(config.test_packet_id_max),
       outbound_(config.window, ids_) {}
 
 void Session::attach(BrokerLink& link, Time now) {

@@ -99,6 +99,9 @@ Client::Client(ClientConfig config, std::uint64_t seed, trace::Log* log, trace::
   state_ = std::make_unique<State>(std::move(config), seed, log, actor);
 }
 
+void Client::number_after(Token last) { state_->next_token = last + 1; }
+Token Client::last_token() const { return state_->next_token - 1; }
+
 Client::~Client() = default;
 
 void Client::start(Time) { state_->start(); }

@@ -49,6 +49,8 @@ struct ClientConfig {
   bool reconnect = true;
   Backoff backoff = {};
   std::uint16_t window = 20;  ///< exchanges in flight
+  /// The highest packet id that this end hands out. Less is for tests of ids that run out.
+  std::uint16_t test_packet_id_max = 65'535;
   std::size_t queue_messages =
       1'000;  ///< accepted and not yet in flight, offline or behind a full window
   std::size_t queue_bytes = 1 << 20;
@@ -136,6 +138,10 @@ class Client {
   ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
+
+  /// Calls are numbered from here on, so that no token of this client's last process comes again.
+  void number_after(Token last);
+  [[nodiscard]] Token last_token() const;
 
   // The application's side.
   // While connected, what the server has announced that it does not take is a Misuse, too_large or

@@ -114,6 +114,7 @@ void check(const ClientConfig& config) {
   require_positive(config.connect_timeout, "connect_timeout");
   check_backoff(config.backoff);
   require(config.window > 0, "window", "0; give 1 to 65535");
+  require(config.test_packet_id_max > 0, "test_packet_id_max", "0; give 1 to 65535");
   require(config.inbox_messages > 0, "inbox_messages", "0; give 1 or more");
   require(config.inbox_bytes > 0, "inbox_bytes", "0; give 1 or more");
   require(config.outbox_bytes > 0, "outbox_bytes", "0; give 1 or more");

@@ -16,6 +16,7 @@ Session::Session(const ClientConfig& config)
       queue_messages_(config.queue_messages),
       queue_bytes_(config.queue_bytes),
       outbox_bytes_(config.outbox_bytes),
+      ids_(config.test_packet_id_max),
       outbound_(config.window, ids_),
       inbound_(config.version == ProtocolVersion::v5_0 ? config.receive_maximum : 65'535),
       subscriptions_(config.version, ids_) {}

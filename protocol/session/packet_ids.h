@@ -13,8 +13,15 @@ namespace mqttlab {
 /// those in use: the longest time before reuse.
 class PacketIds {
  public:
+  static constexpr std::uint16_t all = 65'535;
+  /// `most`: the highest that is handed out. Fewer than all are for tests of what happens when they
+  /// run out.
+  explicit PacketIds(std::uint16_t most = all) : most_(most) {}
+
   [[nodiscard]] std::uint16_t take() {  ///< 0 if all are in use
-    const std::uint16_t id = used_.next_absent(last_);
+    std::uint16_t id = used_.next_absent(last_);
+    if (id > most_) id = used_.next_absent(0);
+    if (id > most_) id = 0;
     if (id != 0) {
       used_.insert(id);
       last_ = id;
@@ -28,10 +35,11 @@ class PacketIds {
   void release(std::uint16_t id) { used_.erase(id); }
   [[nodiscard]] bool in_use(std::uint16_t id) const { return used_.contains(id); }
   [[nodiscard]] std::size_t used() const { return used_.size(); }
-  [[nodiscard]] bool exhausted() const { return used_.size() == 65'535; }
+  [[nodiscard]] bool exhausted() const { return used_.size() >= most_; }
 
  private:
   IdSet used_;
+  std::uint16_t most_;
   std::uint16_t last_ = 0;
 };
 

@@ -86,7 +86,9 @@ void Fleet::State::begin(std::size_t index) {
 
 void Fleet::State::publish(std::size_t index) {
   Member& member = members[index];
-  if (world.now() >= config.stop_after || world.is_dead(member.client)) return;
+  if (world.now() >= config.stop_after) return;
+  if (world.is_away(member.client)) return plan(index);
+  if (world.is_dead(member.client)) return;
   const QoS qos = config.qos[member.sequence % config.qos.size()];
   const auto result = world.publish(
       member.client, Slice::copy_of(topic(member, qos)),

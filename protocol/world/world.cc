@@ -85,13 +85,15 @@ std::vector<ClientId> World::ready() {
 void World::start(ClientId client) {
   HostedClient& hosted = host(client);
   if (hosted.is_dead()) return;
+  hosted.want(true);
   hosted.client().start(now());
   hosted.wake();
 }
 
 std::optional<Misuse> World::stop(ClientId client, const Disconnect& disconnect) {
   HostedClient& hosted = host(client);
-  const bool is_unseen = !hosted.is_dead() && !hosted.client().connected();
+  const bool is_unseen = (hosted.is_down() || !hosted.is_dead()) && !hosted.client().connected();
+  hosted.want(false);
   const auto misuse = hosted.stop(disconnect);
   if (is_unseen && !misuse)
     record(trace::Kind::stopped, device_of(client), 0,
@@ -139,7 +141,9 @@ std::variant<Token, Misuse> World::unsubscribe(ClientId client, std::vector<Slic
 
 std::optional<ClientEvent> World::poll(ClientId client) {
   HostedClient& hosted = host(client);
+  if (!hosted.may_take()) return std::nullopt;
   auto event = hosted.client().poll(now());
+  if (event) hosted.took(*event);
   if (event) hosted.wake();
   return event;
 }
@@ -147,6 +151,9 @@ std::optional<ClientEvent> World::poll(ClientId client) {
 const Client& World::client(ClientId client) const { return host(client).client(); }
 DeviceId World::device_of(ClientId client) const { return member(client).device; }
 bool World::is_dead(ClientId client) const { return host(client).is_dead(); }
+bool World::is_away(ClientId client) const {
+  return host(client).is_down() || host(client).is_paused();
+}
 
 void World::watch(ClientId client, bool watched) {
   HostedClient& hosted = host(client);

@@ -71,8 +71,10 @@ class World {
   std::optional<ClientEvent> poll(ClientId client);
   [[nodiscard]] const Client& client(ClientId client) const;
   [[nodiscard]] DeviceId device_of(ClientId client) const;
-  /// Its process ended by die(): calls do nothing and return Misuse::not_connected.
+  /// Its process has ended: calls do nothing and return Misuse::not_connected.
   [[nodiscard]] bool is_dead(ClientId client) const;
+  /// Its process does not run, but may again.
+  [[nodiscard]] bool is_away(ClientId client) const;
   /// A watched client's events stop run(); otherwise they are taken and thrown away at once (a
   /// fleet's member that only counts in the trace).
   void watch(ClientId client, bool watched);
@@ -111,6 +113,8 @@ class World {
   /// Throws std::out_of_range for an id that is no device's.
   const std::vector<ClientId>& clients_on(DeviceId device) const;
   [[nodiscard]] bool has_name(const std::string& name) const { return names_.contains(name); }
+  void record(trace::Kind kind, trace::Actor actor, std::uint8_t code = 0, trace::Text text = 0,
+              std::uint32_t connection = 0);
   /// Clients use what derived classes own, so those let them go first.
   void drop_clients() { clients_.clear(); }
 
@@ -129,8 +133,6 @@ class World {
   virtual void stop_run() = 0;                  ///< run() returns soon
 
   [[nodiscard]] const Member& member(ClientId client) const;
-  void record(trace::Kind kind, trace::Actor actor, std::uint8_t code, trace::Text text,
-              std::uint32_t connection = 0);
   void became_ready(ClientId client);
   template <typename Call>
   std::variant<Token, Misuse> call(ClientId client, const Call& what);

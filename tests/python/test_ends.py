@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 pytest.importorskip("mqttlab._sim")
 
 import mqttlab
-from mqttlab.faults import At, Crash, Effect, Fault, Pause
+from mqttlab.faults import At, ClockStep, Crash, Effect, Fault, Pause, SlowReader
 from mqttlab.trace import Kind, StoreFate
 
 
@@ -86,7 +87,16 @@ def test_crash_and_pause_are_effects() -> None:
     ]
 
 
-@pytest.mark.parametrize("effect", [Crash(), Crash("torn", how="silent"), Pause()])
+EFFECTS = [
+    Crash(),
+    Crash("torn", of="device", how="silent"),
+    Pause(),
+    SlowReader(0.5),
+    ClockStep("-1h"),
+]
+
+
+@pytest.mark.parametrize("effect", EFFECTS)
 def test_effects_are_data(effect: Effect) -> None:
     assert Effect.from_data(effect.to_data()) == effect
 
@@ -121,3 +131,101 @@ def test_what_cannot_be_is_said_in_a_line(
 ) -> None:
     with pytest.raises(mqttlab.UsageError, match=words):
         mqttlab.run(two(during, **options), until="1min")
+
+
+async def device_crash(lab: mqttlab.Lab, desk: mqttlab.Client, meter: mqttlab.Client) -> None:
+    meter.device.crash("lost", how="reset")
+    with pytest.raises(mqttlab.PublishError, match="not connected"):
+        await meter.publish("t", "while it is down", qos=1)
+    await asyncio.sleep(2)
+    assert not meter.connected
+    meter.device.restart()
+    await asyncio.sleep(2)
+    assert meter.connected
+    await meter.publish("t", "after", qos=1)
+    assert (await anext(desk.messages)).payload == b"after"
+    desk.device.pause()
+    sent = asyncio.ensure_future(meter.publish("t", "to a paused one", qos=1))
+    await asyncio.sleep(2)
+    assert sent.done()
+    assert len(desk.messages) == 0
+    desk.device.resume()
+    assert (await anext(desk.messages)).payload == b"to a paused one"
+
+
+def test_a_device_crashes_comes_back_and_stands_still() -> None:
+    result = mqttlab.run(two(device_crash), until="5min")
+    assert [kind for _, kind, _ in rows(result, *PROCESS_KINDS)] == list(PROCESS_KINDS)
+
+
+PROCESS_KINDS = (Kind.CRASHED, Kind.RESTARTED, Kind.PAUSED, Kind.WENT_ON)
+
+
+async def crash_while_publishing(lab: mqttlab.Lab, *clients: mqttlab.Client) -> None:
+    _, meter = clients
+    sent = asyncio.ensure_future(meter.publish("t", "x", qos=2))
+    await asyncio.sleep(0.001)
+    meter.device.crash("lost")
+    with pytest.raises(mqttlab.ConnectionLostError, match="'meter': its device has crashed"):
+        await sent
+
+
+def test_what_is_pending_at_a_crash_fails() -> None:
+    mqttlab.run(two(crash_while_publishing), until="1min")
+
+
+async def slow(lab: mqttlab.Lab, desk: mqttlab.Client, meter: mqttlab.Client) -> None:
+    desk.device.read_slowly("2s")
+    before = lab.now()
+    for number in range(4):
+        await meter.publish("t", str(number), qos=1)
+    for number in range(4):
+        assert (await anext(desk.messages)).payload == b"%d" % number
+    assert 6 <= lab.now() - before < 6.1
+
+
+def test_a_slow_reader_takes_one_message_at_a_time() -> None:
+    mqttlab.run(two(slow), until="1min")
+
+
+async def leap(lab: mqttlab.Lab, desk: mqttlab.Client, meter: mqttlab.Client) -> None:
+    before = time.time()
+    lab.step_clock("+1h")
+    assert time.time() - before == 3600
+    await asyncio.sleep(90)
+    assert desk.connected
+    lab.step_clock("-30min")
+    assert time.time() - before == 1890
+
+
+def test_mqtt_does_not_notice_when_clocks_leap() -> None:
+    def packets(*faults: Fault) -> list[tuple[float, Kind, int]]:
+        result = mqttlab.run(two(wait, store="disk"), until="5min", faults=faults)
+        return rows(result, Kind.WRITTEN, Kind.ARRIVED, Kind.CLOSED)
+
+    assert packets() == packets(Fault(At("10s"), ClockStep("+1h")))
+    result = mqttlab.run(two(leap, store="disk"), until="5min")
+    assert len(rows(result, Kind.FAULT)) == 2
+
+
+async def wait(*_: Any) -> None:
+    await asyncio.sleep(120)
+
+
+async def twins(lab: mqttlab.Lab) -> None:
+    """Two devices of one client id throw each other off, and neither stays away for ever."""
+    await lab.broker()
+    clients = [lab.device(name).client(client_id="twin") for name in ("left", "right")]
+    async with clients[0]:
+        await asyncio.sleep(30)
+        async with clients[1]:
+            assert clients[1].connected
+            assert not clients[0].connected
+            await asyncio.sleep(600)
+
+
+def test_a_client_id_that_two_devices_have() -> None:
+    result = mqttlab.run(twins, until="20min")
+    connects = rows(result, Kind.OPENED)
+    assert 4 < len(connects) / 2 < 100, "they take turns, further and further apart"
+    result.check("ONE-CONN")

@@ -6,7 +6,7 @@ from_data(), plain dictionaries for JSON and TOML.
 from __future__ import annotations
 
 from mqttlab.faults.effects import Cut, Effect, Outage
-from mqttlab.faults.ends import Crash, Pause
+from mqttlab.faults.ends import ClockStep, Crash, Pause, SlowReader
 from mqttlab.faults.fault import Fault
 from mqttlab.faults.instants import (
     Arrived,
@@ -43,6 +43,7 @@ __all__ = [
     "Before",
     "Blackhole",
     "Bytes",
+    "ClockStep",
     "Coalesce",
     "Corrupt",
     "Crash",
@@ -67,5 +68,6 @@ __all__ = [
     "SlowClose",
     "Throttle",
     "Unread",
+    "SlowReader",
     "Written",
 ]
