@@ -4,6 +4,7 @@
 
 #include <array>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "protocol/trace/ndjson.h"
@@ -54,6 +55,21 @@ py::tuple rows_of(const oracle::Oracle& oracle) {
   for (const oracle::Violation& v : oracle.violations())
     violations.append(py::make_tuple(v.invariant, v.statements, v.at, text(v.what), v.events));
   return py::make_tuple(verdicts, violations);
+}
+
+void write_ndjson(const trace::Log& log, Time end, const std::function<void(py::bytes)>& sink) {
+  static constexpr std::size_t enough = 1 << 20;
+  std::string lines =
+      "{\"kind\":\"trace\",\"version\":" + std::to_string(trace::ndjson_version) + "}\n";
+  trace::NdjsonWriter writer([&](std::string_view line) {
+    lines += line;
+    if (lines.size() < enough) return;
+    sink(py::bytes(lines));
+    lines.clear();
+  });
+  for (const trace::Event& event : log.events()) writer.on(event, log);
+  writer.end(log, end);
+  sink(py::bytes(lines));
 }
 
 void bind_judge(py::module_& m) {

@@ -3,6 +3,7 @@
 
 #include <pybind11/pybind11.h>
 
+#include <functional>
 #include <string_view>
 
 #include "protocol/oracle/oracle.h"
@@ -13,6 +14,9 @@ namespace mqttlab::bindings {
 [[nodiscard]] pybind11::str text(std::string_view bytes);
 /// (verdicts, violations) as rows of mqttlab.result's classes.
 [[nodiscard]] pybind11::tuple rows_of(const oracle::Oracle& oracle);
+/// Gives a trace, as it was up to `end`, to `sink` as NDJSON: bytes of whole lines.
+void write_ndjson(const trace::Log& log, Time end,
+                  const std::function<void(pybind11::bytes)>& sink);
 void bind_judge(pybind11::module_& m);
 
 }  // namespace mqttlab::bindings

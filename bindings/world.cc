@@ -280,6 +280,12 @@ void bind_world(py::module_& m) {
            "properties"_a = py::none())
       .def("subscribe", &subscribe, "client"_a, "subscriptions"_a, "properties"_a = py::none())
       .def("unsubscribe", &unsubscribe, "client"_a, "filters"_a)
+      .def(
+          "write_ndjson",
+          [](LabWorld& lab, const std::function<void(py::bytes)>& sink) {
+            write_ndjson(lab.world().log(), lab.world().now(), sink);
+          },
+          "sink"_a)
       .def("events", &events)
       .def("texts", &texts)
       .def("actors", &actors)

@@ -438,6 +438,9 @@ class World:
     ) -> tuple[list[tuple[str, str, int, str]], list[tuple[str, str, int, str, list[int]]]]:
         """The oracle's verdicts and violations on the run so far."""
 
+    def write_ndjson(self, sink: Callable[[bytes], object]) -> None:
+        """The trace so far as NDJSON, in chunks of whole lines."""
+
     def events(self) -> bytes:
         """The trace as it lies in memory: rows of mqttlab.trace.EVENT."""
 

@@ -118,6 +118,7 @@ def _links() -> None:
     metavar="WH",
     help="What the devices' radios take, and how long a battery lasts; rows in DIR/energy.csv.",
 )
+@click.option("--ndjson", metavar="FILE", type=Path, help="The trace, for `mqttlab judge` or jq.")
 @click.option(
     "--target",
     metavar="HOST:PORT",
@@ -136,6 +137,7 @@ def _run(
     pcap: bool,
     pcap_side: str,
     battery_wh: float | None,
+    ndjson: Path | None,
     target: str | None,
     cafile: Path | None,
     out: Path | None,
@@ -158,6 +160,7 @@ def _run(
             pcap=directory / "capture.pcap" if pcap else None,
             pcap_side=pcap_side,  # type: ignore[arg-type]  # click has checked it
             radio=battery_wh is not None,
+            ndjson=ndjson,
             target=target,
             ca_file=cafile,
             progress=progress,
@@ -232,7 +235,7 @@ def _judge(
     converge_within: str,
     answer_within: str,
 ) -> int:
-    """Let the oracle judge a trace that `mqttlab link --trace FILE` wrote."""
+    """Let the oracle judge a trace, of `mqttlab link --trace FILE` or `run --ndjson FILE`."""
     from mqttlab import judge
 
     found = judge.judge(

@@ -227,6 +227,8 @@ def _plain(
 
         scenario.__name__ = item.originalname
         result = mqttlab.run(scenario, seed=seed, **options)
+        if result.interrupted:
+            raise KeyboardInterrupt
         if result.ending == "not_applicable":
             raise mqttlab.NotApplicableError("; ".join(one.what for one in result.not_applicable))
         result.check()

@@ -44,6 +44,7 @@ def run(
     pcap: str | os.PathLike[str] | None = None,
     pcap_side: PcapSide = "receiver",
     pcap_devices: Sequence[str] = (),
+    ndjson: str | os.PathLike[str] | None = None,
     ipv6: bool = False,
     tcp: str = "linux-like",
     radio: bool = False,
@@ -63,6 +64,7 @@ def run(
     `pcap`: capture file (link type RAW), as packets are offered ("sender") or after the link's
         losses ("receiver"), or as tcpdump on the device or at the site would have it ("device",
         "broker"); `pcap_devices`: names, all if empty. With TLS, a key log is beside it.
+    `ndjson`: file for the trace as text, a line for each event, as `mqttlab judge` reads it.
     `tcp`: "linux-like" or "ns3-default".
     `radio`: keep what each device's radio sent and received, for `Result.energy`; 16 bytes of
         memory a packet.
@@ -99,6 +101,8 @@ def run(
     schedule = load(faults)
     own = mark.invariants if mark else ()
     rules = rules_of((*own, *invariants), "run: invariants")
+    if ndjson is not None:
+        _write_trace(ndjson, lambda put: None)  # before minutes of work, not after
     units.flag(ipv6, "run: ipv6")
     units.flag(radio, "run: radio")
     units.text(tcp, "run: tcp")
@@ -136,6 +140,8 @@ def run(
                 if not _watchers:
                     raise
                 ending, error = "raised", raised
+        if ndjson is not None:
+            _write_trace(ndjson, world.write_ndjson)
         verdicts = world.judge()
         wall_s = time.perf_counter() - start
         result = _collect(
@@ -192,6 +198,16 @@ def _drive(loop: VirtualLoop, scenario: object) -> str:
             return Ending.NOT_APPLICABLE
         raise error
     return "returned"
+
+
+def _write_trace(
+    path: str | os.PathLike[str], write: Callable[[Callable[[bytes], object]], None]
+) -> None:
+    try:
+        with open(path, "wb") as file:
+            write(file.write)
+    except OSError as error:
+        raise UsageError(f"run: ndjson: cannot write {str(path)!r}: {error.strerror}") from None
 
 
 def _is_not_applicable(error: BaseException) -> bool:

@@ -214,7 +214,8 @@ class Reader {
     event.kind = kind;
     event.at = object.at("at").get<Time>();
     event.actor = actor(object.at("actor").get_ref<const std::string&>());
-    if (has_end(kind)) event.end = object.at("end") == "broker" ? End::broker : End::client;
+    if (has_end(kind) || object.contains("end"))
+      event.end = object.at("end") == "broker" ? End::broker : End::client;
     if (has_packet(kind))
       event.packet = packets_.at(object.at("packet").get_ref<const std::string&>());
     visit(Get{object, log_}, event);
@@ -252,7 +253,8 @@ class Reader {
 void NdjsonWriter::on(const Event& given, const Log& log) {
   Event event = given;
   Json object{{"at", event.at}, {"kind", name(event.kind)}};
-  if (has_end(event.kind)) object["end"] = event.end == End::client ? "client" : "broker";
+  if (has_end(event.kind) || event.end != Event().end)
+    object["end"] = event.end == End::client ? "client" : "broker";
   object["actor"] = log.actor_name(event.actor);
   if (has_packet(event.kind)) object["packet"] = mqttlab::name(event.packet);
   visit(Put{object, log}, event);

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mqttlab import _core
-from mqttlab.conformance.cases import Statement, statements
 from mqttlab.figures.view import Indices, TraceView
 from mqttlab.report.ladder import Rung
 from mqttlab.result import Violation
 from mqttlab.trace import CloseCause, Death, DropReason, End, Kind, Packet, StoreFate
+
+if TYPE_CHECKING:
+    from mqttlab.conformance.cases import Statement
 
 __all__ = ["Evidence", "evidence"]
 
@@ -68,6 +70,8 @@ class _Drawing:
 
     def _rules(self, violation: Violation, proof: Sequence[int]) -> tuple[Statement, ...]:
         """Those of the version that the connections in it speak."""
+        from mqttlab.conformance.cases import statements  # only now: few runs break a rule
+
         speaks_5 = {int(row["event"]) for row in self.result.connects if row["version"] == 5}
         connections = {int(self.events["connection"][e]) for e in speaks_5}
         is_5 = any(int(self.events["connection"][e]) in connections for e in proof)
