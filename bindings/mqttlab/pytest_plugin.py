@@ -48,6 +48,9 @@ _MADE = pytest.StashKey[_Made]()
 class _NoLab:
     """What the fixture `lab` is outside of the run."""
 
+    def __repr__(self) -> str:
+        return "lab"
+
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(
             f"lab.{name}: the lab is there while an `async def` test runs; not in a fixture, nor "
@@ -187,8 +190,11 @@ def _as_plain_function(item: pytest.Function, made: _Made) -> Iterator[None]:
     if not (_uses_lab(item) and inspect.iscoroutinefunction(test)):
         yield
         return
-    plain = _plain(test, item, made, bool(hypothesis))
     order = _order(item.config)
+    inner = test
+    if hypothesis and order and item.instance is not None:
+        inner = functools.partial(test, item.instance)
+    plain = _plain(inner, item, made, bool(hypothesis))
     if hypothesis and not order:
         hypothesis.inner_test = plain
     else:
@@ -220,7 +226,8 @@ def _plain(
         if draws and order:
             kwargs |= decoded(order.arguments)
         if draws:
-            made.arguments = {k: v for k, v in kwargs.items() if k not in item.funcargs}
+            ours = {name: kwargs[name] for name in kwargs if name not in item.funcargs}
+            made.arguments = {k: v for k, v in ours.items() if v is not item.instance}
 
         async def scenario(lab: Any) -> None:
             await test(*args, **{**kwargs, "lab": lab})

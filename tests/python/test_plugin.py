@@ -15,6 +15,7 @@ pytest.importorskip("mqttlab._sim")
 
 import mqttlab
 from mqttlab import cli
+from mqttlab.capsule import Capsule
 
 pytest_plugins = ["pytester"]
 
@@ -39,6 +40,15 @@ async def test_readings_arrive_whatever_happens(lab, schedule):
 
 OTHERS = """
 import asyncio, mqttlab, pytest, rude
+from hypothesis import given, settings, strategies
+
+class TestDrawn:
+    @settings(max_examples=4, derandomize=True)
+    @given(wait=strategies.integers(0, 9))
+    async def test_drawn(self, lab, wait):
+        lab.broker()
+        await asyncio.sleep(wait)
+        await lab.device("rude").run(rude.client(rude.PUBLISH if wait else rude.PUBLISH_ONCE))
 
 @pytest.mark.mqttlab(seeds=2, first=5)
 @pytest.mark.mqtt_req("MQTT-3.3.1-1", "MQTT-3.3.1-2")
@@ -80,7 +90,7 @@ def test_scenarios_seeds_artefacts_and_properties(
     pytester.makepyfile(test_it=OTHERS)
     shutil.copy(HERE / "rude.py", pytester.path)
     done = pytester.runpytest_subprocess("-n2", "--junitxml=j.xml", "-p", "no:cacheprovider")
-    done.assert_outcomes(passed=2, failed=7)
+    done.assert_outcomes(passed=2, failed=8)
     said = done.stdout.str()
     assert "DUP-RULE is violated 1 times" in said
     assert "lab.broker: the lab is there while an `async def` test runs" in said
@@ -96,18 +106,17 @@ def test_scenarios_seeds_artefacts_and_properties(
     assert f"seed 5, fingerprint {fingerprint}" in said
 
     lines = re.findall(r"^again: mqttlab replay (.*)$", said, re.MULTILINE)
-    assert len(lines) == 5
-    for part, word in (
-        ("rude-seed5", "DUP-RULE"),
-        ("plain-seed2", "DUP-RULE"),
-        ("raises", "Error"),
-    ):
+    assert len(lines) == 6
+    for part in ("plain-seed2", "test_drawn"):
         [path] = [line for line in lines if part in line]
         found = mqttlab.replay(path)
         assert found.reproduced, (path, found.again)
-        assert word in f"{found.again.broken} {found.again.error}"
+        assert found.again.broken == {"DUP-RULE": 1}
         assert bool(found.capsule.test) == ("plain" not in part)
         assert (pytester.path / path).with_name("report.html").exists()
+    assert found.capsule.arguments == {"wait": 1}
+    [path] = [line for line in lines if "raises" in line]
+    assert Capsule.read(path).error.startswith("AssertionError")
 
 
 def test_a_users_file_fails_on_a_mutant_and_its_line_makes_the_run_again(

@@ -26,7 +26,7 @@ void fill(Log& log) {
   for (int kind = 0; kind < kinds; ++kind) {
     Event event;
     event.message = 0xFEDC'BA98'7654'3210 + kind;
-    event.end = kind % 2 == 0 && kind <= static_cast<int>(Kind::tail) ? End::client : End{};
+    event.end = kind % 2 == 0 ? End::client : End::broker;
     event.flags = 13;
     event.code = 0x93;
     event.packet_id = 65'535;

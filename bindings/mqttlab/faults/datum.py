@@ -36,6 +36,10 @@ class Datum:
         cls.name = _HUMP.sub("_", cls.__name__).lower()
         cls.known[cls.name] = cls
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """For IPython and Hypothesis, which else show what belongs to the class as well."""
+        printer.text(repr(self))
+
     def to_data(self) -> dict[str, Any]:
         """As plain values."""
         own = fields(self)
