@@ -63,7 +63,8 @@ class Journal:
 
     def _count(self, seed: int, names: list[str], made: Capsule | None) -> bool:
         """Whether it is the first of something."""
-        first = [name for name in names if seed < min(self.found.get(name, [seed + 1]))]
+        known = {name: capsule.seed for name, capsule in self.first.items()}
+        first = [name for name in names if seed < known.get(name, seed + 1)]
         if first and made is None:
             return False
         self.done.add(seed)

@@ -100,7 +100,7 @@ def hunt(
     """
     order = _order(scenario, until, parameters, tcp, ipv6, faults)
     wanted = _wanted(seeds)
-    jobs = units.count(jobs or os.cpu_count() or 1, "hunt: jobs", least=1)
+    jobs = os.cpu_count() or 1 if jobs is None else units.count(jobs, "hunt: jobs", least=1)
     journal = Journal(order, None if directory is None else Path(directory), wanted)
     earlier = len(journal.done)
     interrupted = False
