@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
 import click
-from rich.console import Console
 
 import mqttlab
 from mqttlab import catalog, run_command
@@ -23,8 +21,6 @@ from mqttlab.errors import Error, UsageError
 from mqttlab.exits import FINDINGS, INTERRUPTED, NOT_APPLICABLE, OK, TROUBLE, USAGE
 
 __all__ = ["FINDINGS", "INTERRUPTED", "NOT_APPLICABLE", "OK", "TROUBLE", "USAGE", "main"]
-
-_PLAIN_WIDTH = 120  # columns of tables that go into a file or a pipe
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
@@ -55,17 +51,6 @@ def _fail(code: int, message: str) -> NoReturn:
     sys.exit(code)
 
 
-class _Console(Console):
-    """A console whose reader may leave early (`| head`): the verdict stays the exit code."""
-
-    def on_broken_pipe(self) -> None:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _console() -> Console:
-    return _Console() if sys.stdout.isatty() else _Console(width=_PLAIN_WIDTH)
-
-
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(mqttlab.__version__, prog_name="mqttlab")
 def _commands() -> None:
@@ -81,7 +66,7 @@ def _list() -> None:
     """Name the installed scenarios: number, name, what each shows, parameters."""
     from mqttlab import listing
 
-    listing.scenarios(_console())
+    listing.scenarios(run_command.console())
 
 
 @_commands.command("links")
@@ -89,7 +74,7 @@ def _links() -> None:
     """Print the named link profiles and where their numbers come from."""
     from mqttlab import listing
 
-    listing.links(_console())
+    listing.links(run_command.console())
 
 
 @_commands.command("run")
@@ -148,7 +133,7 @@ def _run(
     parameters = run_command.parameters_of(settings, devices)
     function = catalog.load(scenario)
     directory = out or Path("out") / Path(run_command.file_of(scenario)).stem
-    _check_writable(directory)
+    run_command.check_writable(directory)
     shorter = None if target is None else run_command.times(function, parameters)
     with run_command.progress(shorter) as progress, run_command.located(scenario):
         result = mqttlab.run(
@@ -169,26 +154,14 @@ def _run(
 
     command = run_command.again(scenario, seed, until, faults, target, cafile, parameters)
     page = report.write(result, directory, command=command)
-    summary.show(result, page, _console())
+    summary.show(result, page, run_command.console())
     if result.radio is not None:
-        run_command.tell_energy(result, battery_wh, directory, _console())
+        run_command.tell_energy(result, battery_wh, directory, run_command.console())
     if result.interrupted:
         return INTERRUPTED
     if result.passed:
         return OK
     return FINDINGS if result.violations else NOT_APPLICABLE
-
-
-def _check_writable(directory: Path) -> None:
-    """Before minutes of work, not after. Leaves the directory behind."""
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=directory):
-            pass
-    except OSError as error:
-        raise UsageError(
-            f"--out {str(directory)!r}: cannot write there: {error.strerror}; name another DIR"
-        ) from None
 
 
 @_commands.command("replay")
@@ -208,12 +181,12 @@ def _replay(capsule: Path, pcap: bool, out: Path | None) -> int:
     if out and Capsule.read(capsule).runs_elsewhere:
         raise UsageError("--out: this run is made in another process, which writes no report")
     if out:
-        _check_writable(out)
+        run_command.check_writable(out)
     with run_command.progress(None) as progress:
         found = replaying.replay(
             capsule, pcap=out / "capture.pcap" if pcap and out else None, progress=progress
         )
-    replaying.show(found, _console())
+    replaying.show(found, run_command.console())
     if out and found.result:
         print(f"report: {report.write(found.result, out)}")
     return OK if found.reproduced else FINDINGS
@@ -245,7 +218,7 @@ def _judge(
         converge_within_s=mqttlab.Duration(converge_within, "--converge-within"),
         answer_within_s=mqttlab.Duration(answer_within, "--answer-within"),
     )
-    judge.show(found, _console())
+    judge.show(found, run_command.console())
     return OK if found.passed else FINDINGS
 
 
@@ -261,7 +234,7 @@ def _fit(
     """Fit a link to an outage: a capture (pcap, pcapng) at one end, or mosquitto's log."""
     from mqttlab.fit import command
 
-    return command.run(file, out, device, client, profile, _console())
+    return command.run(file, out, device, client, profile, run_command.console())
 
 
 @_commands.group("bench")
@@ -283,7 +256,11 @@ def _bench_sim(counts: tuple[int, ...], seed: int, transport: str) -> int:
     """Wall time per delivered QoS 1 message, beside raw ns-3 moving the same bytes."""
     from mqttlab import bench
 
-    return OK if bench.show(counts or bench.SIZES, seed, transport, _console()) else FINDINGS
+    return (
+        OK
+        if bench.show(counts or bench.SIZES, seed, transport, run_command.console())
+        else FINDINGS
+    )
 
 
 @_bench.command(
@@ -295,7 +272,9 @@ def _bench_sim(counts: tuple[int, ...], seed: int, transport: str) -> int:
 def _bench_live(arguments: tuple[str, ...]) -> int:
     """Load a broker at a host and port, or ours --against mosquitto (each has its --help)."""
     if any(word.split("=")[0] == "--against" for word in arguments):
-        code = _against.main(list(arguments), "mqttlab bench live", standalone_mode=False)
+        from mqttlab import bench_command
+
+        code = bench_command.main.main(list(arguments), "mqttlab bench live", standalone_mode=False)
         return code if isinstance(code, int) else OK
     _become("mqttlab-bench", arguments)
 
@@ -368,48 +347,6 @@ _add_program(
 _add_program("pub", "Publish to a broker; mosquitto_pub's options.")
 _add_program("sub", "Print what a broker sends; mosquitto_sub's options.")
 _add_program("passwd", "Change a broker's password file.")
-
-
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--against", metavar="NAME", required=True, help="The other broker: mosquitto.")
-@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
-@click.option("--duration", type=click.FloatRange(0.1), default=2.0, show_default=True,
-              help="Seconds of each round.")  # fmt: skip
-@click.option("--pattern", "patterns", metavar="NAME", multiple=True,
-              help="Rows of this one only; idle: none, only --idle.")  # fmt: skip
-@click.option("--qos", "qualities", type=click.IntRange(0, 2), multiple=True, help="The same.")
-@click.option("--payload", "payloads", type=int, metavar="BYTES", multiple=True, help="The same.")
-@click.option("--idle", type=click.IntRange(0), default=0, help="Connections, for their memory.")
-@click.option("--out", metavar="DIR", type=Path, help="Writes table.md and table.json there.")
-def _against(
-    against: str,
-    rounds: int,
-    duration: float,
-    patterns: tuple[str, ...],
-    qualities: tuple[int, ...],
-    payloads: tuple[int, ...],
-    idle: int,
-    out: Path | None,
-) -> int:
-    """CPU time and messages per second of our broker beside another one, load by load."""
-    from mqttlab import bench_live
-
-    others = sorted(set(bench_live.BROKERS) - {"mqttlab"})
-    if against not in others:
-        raise UsageError(f"--against {against}: must be {' or '.join(others)}")
-    rows = [
-        row
-        for row in bench_live.ROWS
-        if (not patterns or row.pattern in patterns)
-        and (not qualities or row.qos in qualities)
-        and (not payloads or row.payload_bytes in payloads)
-    ]
-    if not rows and not (idle and set(patterns) == {"idle"}):
-        raise UsageError("--pattern, --qos and --payload leave no row; see --against NAME --help")
-    if out:
-        _check_writable(out)
-    bench_live.show(against, rows, rounds, duration, idle, out, _console())
-    return OK
 
 
 if __name__ == "__main__":

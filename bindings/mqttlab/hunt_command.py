@@ -64,7 +64,7 @@ def main(
             directory=directory,
             progress=progress,
         )
-    show(found, Console() if sys.stdout.isatty() else Console(width=120))
+    show(found, run_command.console())
     if found.interrupted:
         return INTERRUPTED
     return FINDINGS if found.findings else OK

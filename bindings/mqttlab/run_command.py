@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,9 +21,20 @@ from mqttlab.parameters import Scenario, bind
 from mqttlab.result import Result
 from mqttlab.units import Duration
 
-__all__ = ["again", "file_of", "located", "parameters_of", "progress", "tell_energy", "times"]
+__all__ = [
+    "again",
+    "check_writable",
+    "console",
+    "file_of",
+    "located",
+    "parameters_of",
+    "progress",
+    "tell_energy",
+    "times",
+]
 
 
+_PLAIN_WIDTH = 120  # columns of tables that go into a file or a pipe
 _CREDENTIALS = re.compile(r"(?:^|(?<=://))[^/]*(?=@)")  # in a URL, or in front of HOST:PORT
 
 
@@ -164,3 +177,27 @@ def progress(shorter: str | None) -> Iterator[Callable[[float, float], None] | N
                 bar(now, until)
 
         yield tell
+
+
+def check_writable(directory: Path) -> None:
+    """Before minutes of work, not after. Leaves the directory behind."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except OSError as error:
+        raise UsageError(
+            f"--out {str(directory)!r}: cannot write there: {error.strerror}; name another DIR"
+        ) from None
+
+
+class _Console(Console):
+    """A console whose reader may leave early (`| head`): the verdict stays the exit code."""
+
+    def on_broken_pipe(self) -> None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def console() -> Console:
+    """For what a command has to say: as wide as the terminal, or as a file can be."""
+    return _Console() if sys.stdout.isatty() else _Console(width=_PLAIN_WIDTH)
