@@ -71,7 +71,7 @@ async def full_window(lab: Lab, *, version: str = "both") -> None:
     meters = lab.devices(len(limits), name="writer-{:02d}", via="lte")
     writing = [{**how, "clean_session": False, "window": window} for how, window, _ in limits]
     async with (
-        desk.client() as writer,
+        desk.client(queue_messages=10_000) as writer,
         clients(meters, writing) as writers,
         AsyncExitStack() as first,
     ):
@@ -96,8 +96,7 @@ async def full_window(lab: Lab, *, version: str = "both") -> None:
         async with clients(phones, again) as back:
             lab.settle("1min")
             lab.expect("sessions resumed", sum(one.session_present for one in back), len(back))
-            await asyncio.wait_for(asyncio.gather(*calls), 120)
-            await asyncio.sleep(60)
+            await asyncio.sleep(120)
             expect_all(lab, phones, readers, meters)
 
 

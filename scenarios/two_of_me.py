@@ -3,7 +3,7 @@ still to come of the old one. Nothing is lost, and the will of the old connectio
 
 The old connection's FIN, RST, last bytes or keep-alive timeout come a millisecond before the new
 CONNECT, in the same instant, and a millisecond or five seconds after it; and two CONNECTs do.
-Messages for the session are published all the time.
+Which of two in one instant is first, the seed draws. Messages are published all the time.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ async def two_of_me(lab: Lab, *, seconds: int = 40) -> None:
     seconds: how long messages are published.
     """
     await lab.broker()
+    lab.shuffle_ties()
     desk = lab.device("desk")
     wire = lab.link(name="wire", delay=DELAY_S)
     kinds = [

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("mqttlab._sim")
@@ -14,6 +15,7 @@ import mqttlab
 from mqttlab import Lab, Result, UsageError, catalog
 from mqttlab.parameters import Mark, mark_of
 from mqttlab.scenarios import push_service
+from mqttlab.trace import Kind
 
 SMALL: dict[str, dict[str, Any]] = {
     "heartbeat_matrix": {"version": "5"},
@@ -62,6 +64,18 @@ def test_half_open_links_are_noticed_within_the_bounds_to_the_millisecond() -> N
         found = {one.what: one.found for one in result.expected}
         assert abs(found["client gave up, s"] - 1.1 * keep_alive_s) < 1e-3
         assert abs(found["broker gave up, s"] - 1.5 * keep_alive_s) < 1e-3
+
+
+def test_leaps_of_wall_clocks_move_no_packet() -> None:
+    """CLOCK-INDEP: the same seed with and without."""
+    columns = ["at", "message", "kind", "end", "packet", "flags", "code", "packet_id", "bytes"]
+    packets = []
+    for steps in ("none", "+1h,-1h,+49.7103d,-2h"):
+        events = mqttlab.run("clock_step", parameters={"steps": steps}).events
+        seen = np.isin(events["kind"], (Kind.WRITTEN, Kind.ARRIVED, Kind.DELIVERED, Kind.CLOSED))
+        packets.append(events[seen][columns])
+    assert len(packets[0]) > 100
+    assert (packets[0] == packets[1]).all()
 
 
 def test_push_service_makes_a_table_and_a_plot() -> None:
