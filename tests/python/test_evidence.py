@@ -74,6 +74,8 @@ def test_what_is_far_from_the_proof_is_left_out_but_for_what_turned() -> None:
     found = shown(run, first, len(run.rows) - 2)
     labels = [one.label for one in found.rungs]
     assert labels.count("\u22ee") == 2
+    every = shown(run, *range(first, len(run.rows)))
+    assert sum(one.is_proof for one in every.rungs) == 12
     assert labels.count("link down") == 1
     assert len(labels) < 25
 

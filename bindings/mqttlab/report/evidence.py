@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Evidence", "evidence"]
 
 _MOST = 12  # violations shown with a ladder: the first of each invariant
+_MOST_PROOF = 12  # events of each, the last
 _BEFORE, _AFTER = 7, 4  # rungs around each event that is proof
 _MOST_TURNS = 24  # connections, links, faults between them: the last so many
 _TURNS = (
@@ -60,7 +61,7 @@ class _Drawing:
         self.view, self.result, self.events = view, view.result, view.result.events
 
     def show(self, violation: Violation) -> Evidence:
-        proof = sorted({e for e in violation.events if 0 <= e < self.view.size})
+        proof = sorted({e for e in violation.events if 0 <= e < self.view.size})[-_MOST_PROOF:]
         actors = list(dict.fromkeys(a for e in proof if (a := self._device(e)) >= 0))
         lanes = {actor: index for index, actor in enumerate(actors)}
         rungs = tuple(self._rungs(proof, lanes)) if lanes else ()
