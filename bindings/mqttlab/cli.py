@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
@@ -279,32 +280,29 @@ def _bench_live(arguments: tuple[str, ...]) -> int:
     _become("mqttlab-bench", arguments)
 
 
-@_commands.command(
-    "hunt",
-    context_settings={"ignore_unknown_options": True, "help_option_names": []},
-    add_help_option=False,
-)
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def _hunt(arguments: tuple[str, ...]) -> int:
-    """Run a scenario with many seeds and collect what goes wrong (has its own --help)."""
-    from mqttlab import hunt_command
+def _add_command(name: str, module: str, summary: str) -> None:
+    """A command with options and a help of its own, in a module that is loaded when it is used."""
 
-    code = hunt_command.main.main(list(arguments), "mqttlab hunt", standalone_mode=False)
-    return code if isinstance(code, int) else OK
+    @_commands.command(
+        name,
+        help=f"{summary} (has its own --help).",
+        context_settings={"ignore_unknown_options": True, "help_option_names": []},
+        add_help_option=False,
+    )
+    @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+    def command(arguments: tuple[str, ...]) -> int:
+        main = import_module(module).main
+        code = main.main(list(arguments), f"mqttlab {name}", standalone_mode=False)
+        return code if isinstance(code, int) else OK
 
 
-@_commands.command(
+_add_command("hunt", "mqttlab.hunt_command", "Run many seeds and collect what goes wrong")
+_add_command("overhead", "mqttlab.overhead.command", "Measure what each QoS level costs")
+_add_command(
     "conformance",
-    context_settings={"ignore_unknown_options": True, "help_option_names": []},
-    add_help_option=False,
+    "mqttlab.conformance.command",
+    "Put a broker or a client to every normative statement of MQTT",
 )
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def _conformance(arguments: tuple[str, ...]) -> int:
-    """Put a broker to every normative statement of MQTT (has its own --help)."""
-    from mqttlab.conformance import command
-
-    code = command.main.main(list(arguments), "mqttlab conformance", standalone_mode=False)
-    return code if isinstance(code, int) else OK
 
 
 def _become(name: str, arguments: tuple[str, ...]) -> NoReturn:

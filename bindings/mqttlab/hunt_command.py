@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 
 import click
@@ -14,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mqttlab import run_command
-from mqttlab.errors import UsageError
+from mqttlab.executors import started
 from mqttlab.exits import FINDINGS, INTERRUPTED, OK
 from mqttlab.hunting import hunt, show
 
@@ -52,7 +50,7 @@ def main(
     it was: DIR has a journal. Exit codes: 0 nothing found, 1 findings, 130 interrupted.
     """
     directory = out or Path("out") / f"{Path(run_command.file_of(scenario)).stem}-hunt"
-    with _started(executor, jobs) as pool, _progress() as progress:
+    with started(executor, jobs) as pool, _progress() as progress:
         found = hunt(
             scenario,
             seeds=range(first, first + seeds),
@@ -68,31 +66,6 @@ def main(
     if found.interrupted:
         return INTERRUPTED
     return FINDINGS if found.findings else OK
-
-
-@contextmanager
-def _started(what: str, jobs: int | None) -> Iterator[Executor | None]:
-    """An executor by its name."""
-    kind, _, address = what.partition("=")
-    if kind == "here":
-        yield None
-    elif kind == "processes":
-        with ProcessPoolExecutor(jobs) as pool:
-            yield pool
-    elif kind == "dask":
-        try:
-            dask = import_module("distributed")
-        except ImportError:
-            raise UsageError(f"--executor {what}: pip install distributed") from None
-        if address:
-            with dask.Client(address) as client:
-                yield client.get_executor()
-            return
-        options = {"n_workers": 1, "threads_per_worker": jobs, "dashboard_address": None}
-        with dask.LocalCluster(**options) as cluster, dask.Client(cluster) as client:
-            yield client.get_executor()
-    else:
-        raise UsageError(f"--executor {what!r}: is none of here, processes, dask, dask=ADDRESS")
 
 
 @contextmanager

@@ -1,0 +1,213 @@
+"""One cell of the study: a link, what crosses it and how, and what that cost at QoS 0, 1 and 2."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal
+
+import numpy as np
+
+import mqttlab
+from mqttlab import trace
+from mqttlab.client_options import Transport
+from mqttlab.figures.messages import Messages
+from mqttlab.figures.view import TraceView
+from mqttlab.result import Result
+from mqttlab.trace import Kind
+
+__all__ = ["LAYERS", "LEVELS", "Cell", "Session", "measure"]
+
+LEVELS = (0, 1, 2)
+LAYERS = ("mqtt", "web_socket", "tls", "tcp_ip", "retransmitted")
+"""What the bytes of the IP packets are: control packets; frames and upgrades of WebSocket; records
+and handshakes of TLS; headers of TCP and IP, pure acknowledgements included; TCP payload sent
+again. They add up to the bytes of the IP packets, both ways."""
+
+Session = Literal["long", "per-message"]
+_PAUSE_S = 30.0  # longer than any back-off of TCP on these links, so that a message stands alone
+_WARM_UP_S = 60.0
+_PATIENCE_S = 600.0
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What is measured: one publisher's link, and what crosses it.
+
+    `link`: a profile, or "" for a link of `delay_ms` alone. `loss`: independent, per packet and
+    way. `burst`: mean packets in a burst of losses, or 0; then `loss` is the share lost in bursts.
+    """
+
+    link: str = "lte"
+    delay_ms: float = 0.0
+    loss: float = 0.0
+    burst: float = 0.0
+    payload_bytes: int = 64
+    transport: Transport = "tcp"
+    version: str = "3.1.1"
+    session: Session = "long"
+    messages: int = 100
+
+    def options(self) -> dict[str, Any]:
+        """Of `lab.link`."""
+        given: dict[str, Any] = {"loss": self.loss}
+        if self.burst:
+            # In a burst everything is lost, so its mean length is 1 / P(bad to good).
+            back = 1 / self.burst
+            given = {
+                "loss": 0,
+                "burst": mqttlab.Burst(
+                    good_to_bad=back * self.loss / (1 - self.loss), bad_to_good=back
+                ),
+            }
+        return given if self.link else {**given, "delay": f"{self.delay_ms}ms"}
+
+    def describe(self) -> dict[str, object]:
+        """As in the tables."""
+        return asdict(self)
+
+    @classmethod
+    def read(cls, given: Mapping[str, Any]) -> Cell:
+        """The inverse of `describe`."""
+        return cls(**{one.name: given[one.name] for one in fields(cls)})
+
+
+@dataclass
+class _Marks:
+    """The counters of a publisher's link at the ends of what is measured."""
+
+    before: dict[str, int]
+    after: dict[str, int]
+
+
+def measure(cell: Cell, seed: int) -> list[dict[str, Any]]:
+    """Plays a cell once and returns one row of figures per QoS level.
+
+    A row has `qos`, `published`, `delivered`, `copies` (deliveries of the same message beyond the
+    first), bytes and packets of the publisher's link per delivered message (`LAYERS`, `packets`,
+    `bytes`), what its connection cost before the first message (`setup_bytes`, `setup_packets`),
+    and `acknowledged_s` and `delivered_s`: lists of seconds from the publish call, sorted.
+    """
+    marks: dict[int, dict[str, _Marks]] = {}
+
+    async def exchange(lab: mqttlab.Lab) -> None:
+        lab.broker("broker")
+        desk = lab.device("desk", via=lab.link(name="desk"))
+        link = lab.link(cell.link or None, name="sensor", **cell.options())
+        async with desk.client(drain=True, keep_alive_s=0, version=cell.version) as reader:
+            await reader.subscribe("#", qos=2)
+            async with asyncio.TaskGroup() as tasks:
+                for qos in LEVELS:
+                    device = lab.device(f"sensor-{qos}", via=link)
+                    marks[qos] = {}
+                    tasks.create_task(_publisher(lab, device, cell, qos, marks[qos]))
+
+    until = _WARM_UP_S + (cell.messages + 2) * _PAUSE_S + 3 * _PATIENCE_S
+    result = mqttlab.run(exchange, seed=seed, until=until)
+    result.check()
+    return [_row(result, cell, qos, marks[qos]) for qos in LEVELS]
+
+
+async def _publisher(
+    lab: mqttlab.Lab, device: mqttlab.Device, cell: Cell, qos: int, marks: dict[str, _Marks]
+) -> None:
+    """Connects, waits until all is quiet, publishes one message at a time, and waits again."""
+    options: dict[str, Any] = {
+        "transport": cell.transport,
+        "version": cell.version,
+        "keep_alive_s": 0,
+        "clean_session": cell.session == "per-message",
+        "connect_timeout": _PATIENCE_S,
+    }
+
+    async def publish() -> None:
+        payload = lab.stamp(max(cell.payload_bytes, 1), name=f"{qos}")
+        await client.publish(f"s/{qos}", payload, qos=qos)
+
+    quiet = counters(lab, device)
+    if cell.session == "per-message":
+        for _ in range(cell.messages):
+            async with device.client(**options) as client:
+                await publish()
+            await asyncio.sleep(_PAUSE_S)
+        marks["messages"] = _Marks(quiet, counters(lab, device))
+        return
+    async with device.client(**options) as client:
+        await asyncio.sleep(_WARM_UP_S)
+        marks["setup"] = _Marks(quiet, counters(lab, device))
+        for _ in range(cell.messages):
+            await publish()
+            await asyncio.sleep(_PAUSE_S)
+        marks["messages"] = _Marks(marks["setup"].after, counters(lab, device))
+
+
+def counters(lab: mqttlab.Lab, device: mqttlab.Device) -> dict[str, int]:
+    """What a device's link has carried so far, both ways: `trace.COUNTERS` by name."""
+    names = trace.COUNTERS.names[2:]  # type: ignore[index]
+    both = [lab.world.counters(device.actor, up) for up in (True, False)]
+    return {name: sum(way) for name, *way in zip(names, *both, strict=True)}
+
+
+def _row(result: Result, cell: Cell, qos: int, marks: dict[str, _Marks]) -> dict[str, Any]:
+    view = TraceView(result)
+    messages = Messages(view)
+    mine = messages.qos == qos
+    handed = messages.where(view.of(Kind.DELIVERED))
+    copies = np.bincount(handed[handed >= 0], minlength=len(messages))[mine]
+    arrived = int((copies > 0).sum())
+    row: dict[str, Any] = {
+        "qos": qos,
+        "published": int(mine.sum()),
+        "delivered": arrived,
+        "copies": int((copies[copies > 0] - 1).sum()),
+        "delivered_s": _since(messages, messages.first(view.of(Kind.DELIVERED)), mine),
+        "acknowledged_s": _since(messages, _completed(view, messages), mine),
+    }
+    spent = _spent(marks["messages"])
+    row |= {name: value / max(arrived, 1) for name, value in spent.items()}
+    if "setup" in marks:
+        setup = _spent(marks["setup"])
+        row |= {"setup_bytes": setup["bytes"], "setup_packets": setup["packets"]}
+    return row
+
+
+def _spent(marks: _Marks) -> dict[str, int]:
+    """Bytes by layer between two marks."""
+    used = {name: marks.after[name] - before for name, before in marks.before.items()}
+    sent_once = used["payload_bytes"] - used["retransmitted_bytes"]
+    return {
+        "mqtt": sent_once - used["web_socket_bytes"] - used["tls_bytes"],
+        "web_socket": used["web_socket_bytes"],
+        "tls": used["tls_bytes"],
+        "tcp_ip": used["header_bytes"],
+        "retransmitted": used["retransmitted_bytes"],
+        "bytes": used["bytes"],
+        "packets": used["packets"],
+    }
+
+
+def _completed(view: TraceView, messages: Messages) -> np.ndarray:
+    """When each message's publisher was told that it is through, or the trace's size.
+
+    Tokens are a client's own, and begin anew with the next client of a device.
+    """
+    done = view.of(Kind.PUBLISH_COMPLETED)
+    done = done[view.events["code"][done] == 0]
+    completed = np.full(len(messages), view.size, np.int64)
+    place = dict(zip(messages.called.tolist(), range(len(messages)), strict=True))
+    waiting: dict[tuple[int, int], int] = {}
+    for event in np.sort(np.concatenate([messages.called, done])).tolist():
+        call = (int(view.events["actor"][event]), int(view.events["detail"][event]))
+        if event in place:
+            waiting[call] = place[event]
+        elif call in waiting:
+            completed[waiting.pop(call)] = event
+    return completed
+
+
+def _since(messages: Messages, events: np.ndarray, mine: np.ndarray) -> list[float]:
+    """Sorted seconds from the publish call to an event, of those that have one."""
+    chosen = mine & (events < messages.view.size)
+    at = messages.view.events["at"][events[chosen]]
+    return sorted(((at - messages.at[chosen]) / 1e9).tolist())
