@@ -46,8 +46,14 @@ async def expiry_edge(lab: Lab, *, margin: Duration = Duration("1ms"), shares: i
                     way = sleeper(lab, device, writer, expiry_s, offset, present, got)
                     tasks.create_task(device.run(way))
             tasks.create_task(share(lab, writer, shares))
+            fresh = []
+            for version in (4, 5):
+                device = lab.device(f"fresh-{version}", via=wire)
+                fresh.append(tasks.create_task(device.run(be_fresh(lab, device, writer, version))))
         lab.settle("10s")
         await asyncio.sleep(15)
+    old = sum(found for task in fresh for found in task.result())
+    lab.expect("sessions and messages that survived a clean start, or a clean session", old, 0)
     count = len(EXPIRIES_S)
     for offset, found in present.items():
         wanted = None if offset == 0 else count * (offset < 0)
@@ -92,6 +98,26 @@ async def sleeper(
     got[offset].append(with_queue)
     peer.send("DISCONNECT", session_expiry_interval=0)
     peer.close()
+
+
+async def be_fresh(lab: Lab, device: Device, writer: Client, version: int) -> list[bool]:
+    """A session is left, then taken with a clean start, then left clean; what is found of it."""
+    lasting = {"session_expiry_interval": 3600} if version == 5 else {}
+    found = []
+    for clean, options in ((False, lasting), (True, {}), (False, lasting)):
+        peer = await Raw.open(version)
+        connack = await peer.connect(client_id=device.name, clean=clean, **options)
+        with suppress(TimeoutError):
+            found.append(bool(connack.session_present))
+            await asyncio.wait_for(peer.get("PUBLISH"), 5)
+            found.append(True)
+        peer.send("SUBSCRIBE", packet_id=1, filters=[(f"to/{device.name}", 1)])
+        await peer.get("SUBACK")
+        peer.send("DISCONNECT")
+        peer.close()
+        await asyncio.sleep(1)
+        await writer.publish(f"to/{device.name}", lab.stamp(), qos=1)
+    return found
 
 
 async def share(lab: Lab, writer: Client, shares: int) -> None:
