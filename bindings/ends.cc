@@ -57,6 +57,14 @@ void bind_ends(py::module_& m) {
         simulated(lab).crash(device, fate_of(store), death_of(how));
       },
       "world"_a, "device"_a, "store"_a, "how"_a);
+  m.def(
+      "use_device_disk",
+      [](LabWorld& lab, DeviceId device, const std::string& durability) {
+        simulated(lab).use_disk(device, {.durability = durability_of(durability)});
+      },
+      "world"_a, "device"_a, "durability"_a);
+  m.def("survivors",
+        [](LabWorld& lab, ClientId client) { return simulated(lab).survivors(client); });
   m.def("restart", [](LabWorld& lab, DeviceId device) { simulated(lab).restart(device); });
   m.def("pause", [](LabWorld& lab, DeviceId device) { simulated(lab).pause(device); });
   m.def("resume", [](LabWorld& lab, DeviceId device) { simulated(lab).resume(device); });

@@ -32,6 +32,7 @@ ClientHost::~ClientHost() {
 }
 
 void ClientHost::wake() {
+  save();
   if (!dead_) woken_.set(virtual_now());
 }
 
@@ -51,6 +52,10 @@ trace::TappedPeer ClientHost::carried(Stream& stream, const Introduction&) {
 
 void ClientHost::active(Stream&) { settle(); }
 
+void ClientHost::save() {
+  if (disk_ && !is_still()) disk_->save(*client_, virtual_now());
+}
+
 void ClientHost::settle() {
   if (is_still()) return;
   pump();
@@ -65,7 +70,9 @@ void ClientHost::settle() {
   }
   if (virtual_now() >= dial_until_) drop_dial();
   if (client_->wants_link()) dial();
-  alarm_.set(std::min(client_->deadline(), stream_ ? stream_->deadline() : never));
+  save();
+  alarm_.set(std::min({client_->deadline(), stream_ ? stream_->deadline() : never,
+                       disk_ ? disk_->deadline() : never}));
 }
 
 void ClientHost::pump() {
@@ -171,10 +178,21 @@ void ClientHost::die(trace::Death how) {
   burial_.set(virtual_now());
 }
 
-void ClientHost::crash(trace::Death how) {
+void ClientHost::crash(trace::StoreFate fate, trace::Death how) {
   if (dead_) return;
   die(how);
   down_ = true;
+  if (!disk_) return;
+  Random random(seed_, "crash/" + std::to_string(starts_));
+  disk_->crash(fate, random);
+  left_ = disk_->load();
+}
+
+std::vector<Token> ClientHost::survivors() const {
+  std::vector<Token> tokens;
+  if (!left_) return tokens;
+  for (const client::Image::Message& message : left_->messages) tokens.push_back(message.token);
+  return tokens;
 }
 
 void ClientHost::bury() {
@@ -202,6 +220,7 @@ std::unique_ptr<Client> ClientHost::make_client(ClientConfig config) {
 void ClientHost::restart() {
   if (!down_) return;
   dead_ = down_ = false;
+  if (const auto left = std::exchange(left_, {})) client_->restore(*left, virtual_now());
   if (wanted_) client_->start(virtual_now());
   settle();
 }
@@ -229,6 +248,7 @@ void ClientHost::go_on() {
 }
 
 void ClientHost::took(const ClientEvent& event) {
+  save();
   if (take_interval_ > 0 && std::holds_alternative<Received>(event))
     takes_at_ = virtual_now() + take_interval_;
 }

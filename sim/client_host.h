@@ -4,9 +4,11 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "protocol/world/hosted_client.h"
 #include "sim/alarm.h"
+#include "sim/client_disk.h"
 #include "sim/network.h"
 #include "sim/security.h"
 #include "sim/stream.h"
@@ -31,9 +33,15 @@ class ClientHost final : public HostedClient, public StreamOwner {
   [[nodiscard]] bool may_take() const override { return virtual_now() >= takes_at_; }
   void took(const ClientEvent& event) override;
 
+  /// It keeps its session on a disk from now on.
+  void use_disk(DiskConfig config) { disk_.emplace(config); }
+  /// Of calls that the process which has crashed had taken: those that the next one goes on with.
+  [[nodiscard]] std::vector<Token> survivors() const;
+
   // What becomes of its process; nothing if its state does not allow it.
-  void crash(trace::Death how);  ///< as die(), until restart()
-  void restart();                ///< inside an event
+  /// As die(), until restart(). `fate`: of its disk, if it has one.
+  void crash(trace::StoreFate fate, trace::Death how);
+  void restart();  ///< inside an event
   void pause();
   void go_on();  ///< inside an event
   /// Its application takes a message every so often. 0: as they come; `never`: none any more.
@@ -41,12 +49,14 @@ class ClientHost final : public HostedClient, public StreamOwner {
 
   trace::TappedPeer carried(Stream& stream, const Introduction& introduction) override;
   void active(Stream& stream) override;
+  void about_to_write(Stream&) override { save(); }
   /// Of all its connections so far, at this end.
   [[nodiscard]] Overhead overhead() const;
 
  private:
   [[nodiscard]] std::unique_ptr<Client> make_client(ClientConfig config);
   [[nodiscard]] bool is_still() const { return dead_ || paused_; }
+  void save();
   void settle();
   void pump();
   void give_events();
@@ -70,6 +80,8 @@ class ClientHost final : public HostedClient, public StreamOwner {
   const std::uint64_t seed_;
   std::uint32_t starts_ = 0;
   std::unique_ptr<Client> client_;
+  std::optional<ClientDisk> disk_;
+  std::optional<client::Image> left_;  // on the disk, by the process that has crashed
   Ready ready_;
   trace::Death death_{};
   Dial dialing_;

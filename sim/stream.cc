@@ -84,6 +84,7 @@ bool Stream::write() {
   for (;;) {
     const std::size_t count = peer_.pending(pieces);
     if (count == 0) break;
+    owner_.about_to_write(*this);
     const std::size_t room = socket_->GetTxAvailable();
     if (room == 0) {
       blocked_ = true;

@@ -24,6 +24,8 @@ class StreamOwner {
   virtual trace::TappedPeer carried(Stream& stream, const Introduction& introduction) = 0;
   /// The peer has been called; it, or others, may have something to write. May destroy the stream.
   virtual void active(Stream& stream) = 0;
+  /// The peer has bytes to write, and they leave next.
+  virtual void about_to_write(Stream&) {}
   /// The socket has something to tell. True: not yet, the stream is held from here on.
   virtual bool defers(Stream&) { return false; }
 };

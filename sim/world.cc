@@ -19,6 +19,7 @@ struct World::State {
            trace::Log& log, trace::Actor actor, DeviceIndex at)
         : index(at), cycler(link, spec.cycle, seed, name, log, actor) {}
     DeviceIndex index;
+    std::optional<DiskConfig> disk;
     Cycler cycler;
   };
 
@@ -113,9 +114,11 @@ std::unique_ptr<HostedClient> World::make_client(DeviceId device, ClientConfig c
   const DeviceIndex index = state_->device(device).index;
   state_->security->prepare(transport);
   state_->network.open(index, port_of(transport));
-  return std::make_unique<ClientHost>(state_->network, *state_->security, index, transport,
-                                      std::move(config), seed_of_client, log(), device,
-                                      std::move(ready));
+  auto host = std::make_unique<ClientHost>(state_->network, *state_->security, index, transport,
+                                           std::move(config), seed_of_client, log(), device,
+                                           std::move(ready));
+  if (const auto& disk = state_->device(device).disk) host->use_disk(*disk);
+  return host;
 }
 
 void World::stop_run() { ns3::Simulator::Stop(); }
@@ -229,8 +232,14 @@ void World::for_clients(DeviceId device, What what) {
 void World::crash(DeviceId device, trace::StoreFate fate, trace::Death how) {
   record(trace::Kind::crashed, device, static_cast<std::uint8_t>(fate));
   if (how == trace::Death::silent) power_off(device);
-  for_clients(device, [how](ClientHost& client) { client.crash(how); });
+  for_clients(device, [=](ClientHost& client) { client.crash(fate, how); });
 }
+
+std::vector<Token> World::survivors(ClientId client) const {
+  return static_cast<ClientHost&>(host(client)).survivors();
+}
+
+void World::use_disk(DeviceId device, DiskConfig disk) { state_->device(device).disk = disk; }
 
 void World::restart(DeviceId device) {
   at(now(), [this, device] {

@@ -65,9 +65,11 @@ class World final : public mqttlab::World {
   void pause_broker();
   void resume_broker();
   void shuffle_ties();
+  void use_disk(DeviceId device, DiskConfig disk);  ///< of the clients that it gets
   /// The same of a device's clients, whose processes go together. None of these does anything where
   /// it makes no sense: a dead device is not paused.
   void crash(DeviceId device, trace::StoreFate fate, trace::Death how);
+  [[nodiscard]] std::vector<Token> survivors(ClientId client) const;
   void restart(DeviceId device);
   void pause(DeviceId device);
   void resume(DeviceId device);

@@ -52,6 +52,12 @@ def resume_broker(world: World) -> None:
 def crash(world: World, device: int, store: str, how: str) -> None:
     """The same of a device's clients; nothing where it makes no sense."""
 
+def use_device_disk(world: World, device: int, durability: str) -> None:
+    """Clients that the device gets from now on keep their sessions on a simulated disk."""
+
+def survivors(world: World, client: int) -> list[int]:
+    """Tokens of the calls that a crashed client goes on with after a restart."""
+
 def restart(world: World, device: int) -> None: ...
 def pause(world: World, device: int) -> None: ...
 def resume(world: World, device: int) -> None: ...

@@ -111,9 +111,8 @@ def broker_config(name: str, options: BrokerOptions) -> tuple[_core.BrokerConfig
     return config, access
 
 
-def disk_of(name: str, options: BrokerOptions) -> tuple[str, int] | None:
-    """Durability and time of a sync in ns of the broker's disk; None: it has none."""
-    where = f"broker {name!r}"
+def disk_of(where: str, options: Mapping[str, Any]) -> tuple[str, int] | None:
+    """Durability and time of a sync in ns of the disk that options ask for; None: there is none."""
     store, durability = options.get("store", "none"), options.get("durability", "batch")
     if store not in ("none", "disk"):
         raise UsageError(f"{where}: store: {store!r} is none of 'none', 'disk'")

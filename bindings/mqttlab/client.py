@@ -296,9 +296,12 @@ class Client:
                     self._on_failure(lost)
 
     def process_lost(self) -> None:
-        """The device has crashed: what was asked of the process is not known to the next one."""
+        """The device has crashed: what the next process does not know is over."""
+        survivors = self._lab.ends("device.crash()").survivors(self._lab.world, self._id)
         lost = ConnectionLostError(f"client {self.client_id!r}: its device has crashed")
-        pending: list[asyncio.Future[Any]] = [*self._calls.values()]
+        pending: list[asyncio.Future[Any]] = [
+            call for token, call in self._calls.items() if token not in survivors
+        ]
         if self._proving is not None:
             pending.append(self._proving)
         for call in pending:

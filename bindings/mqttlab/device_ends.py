@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
 from mqttlab import units
 from mqttlab.broker import Death, Done, Fate, State, check_crash
+from mqttlab.broker_options import disk_of
 from mqttlab.errors import UsageError
 
 if TYPE_CHECKING:
     from mqttlab.lab import Device
 
-__all__ = ["DeviceEnds"]
+__all__ = ["DeviceEnds", "StoreOptions"]
+
+
+class StoreOptions(TypedDict, total=False):
+    """Where clients on a device keep their sessions; simulated networks only."""
+
+    store: Literal["none", "disk"]  # default: none
+    # What survives a loss of power: all that anything has left upon (default here); all but the
+    # last 200 ms; anything.
+    durability: Literal["sync", "batch", "none"]
 
 
 class DeviceEnds:
@@ -20,22 +30,47 @@ class DeviceEnds:
     def __init__(self) -> None:
         self.state: State = "running"
         """Of its processes; one that has died stays down."""
+        self.has_store = False
+        """Its clients' sessions outlive a crash: it was made with store="disk"."""
         self.crashes = self.pauses = 0
         """Effects that hold it down, or still."""
 
-    def crash(self, store: Fate = "kept", *, how: Death = "fin") -> Done:
+    def use_store(self, options: StoreOptions) -> None:
+        """Before its first client. Errors: UsageError."""
+        device = self._device
+        for key in options:
+            if key not in StoreOptions.__annotations__:
+                raise UsageError(
+                    f"device {device.name!r}: unknown option {key!r}; known are store, durability"
+                )
+        own: StoreOptions = {"durability": "sync", **options} if "store" in options else options
+        disk = disk_of(f"device {device.name!r}", own)
+        if disk is not None:
+            ends = device.lab.ends("a device's store")
+            ends.use_device_disk(device.lab.world, device.actor, disk[0])
+            self.has_store = True
+
+    def crash(self, store: Fate | None = None, *, how: Death = "fin") -> Done:
         """Its processes end at this instant, in the middle of whatever they do, until restart().
 
-        Clients go on after it as the same objects, with a new process beneath. Nothing that a
-        client knows outlives its process: what is pending fails (PublishError, SubscribeError),
-        and it connects as one that has forgotten everything but its configuration.
+        `store`: what restart() finds; by default all that was written, and without store="disk"
+        nothing. Clients go on after it as the same objects, with a new process beneath, which goes
+        on with the session that is in the store, or has forgotten everything but its configuration.
+        Calls that the store does not have fail (ConnectionLostError); a publish that it has is
+        still waited for.
         `how="silent"`: the device loses its power, and its link goes down with it.
         Programs in asyncio on the device (`device.run`) lose their connections, and go on.
         """
-        check_crash(store, how, "device.crash")
+        fate = store or ("kept" if self.has_store else "lost")
+        check_crash(fate, how, "device.crash")
+        if fate != "lost" and not self.has_store:
+            raise UsageError(
+                f"device.crash: store={fate!r}, and {self._device.name} has none; make the device "
+                "with store='disk'"
+            )
         ends = self._check("crash", "running", "paused")
         self.state = "down"
-        ends.crash(self._device.lab.world, self._device.actor, store, how)
+        ends.crash(self._device.lab.world, self._device.actor, fate, how)
         self.lose_streams(how)
         for client in self._device.clients:
             client.process_lost()

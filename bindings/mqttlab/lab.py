@@ -21,7 +21,7 @@ from mqttlab.client_options import (
     qos_level,
     transport_of,
 )
-from mqttlab.device_ends import DeviceEnds
+from mqttlab.device_ends import DeviceEnds, StoreOptions
 from mqttlab.errors import Error, NotApplicableError, UsageError
 from mqttlab.expectations import Expectations
 from mqttlab.faults.path import OnTheWay
@@ -170,7 +170,7 @@ class Lab(FaultyLab, LabEnds):
                 if missing.all:
                     self.refuse(missing)
                 self.not_applicable.append(missing)
-        if (disk := disk_of(name, options)) is not None:
+        if (disk := disk_of(f"broker {name!r}", options)) is not None:
             self.ends(f"the broker's option store={options['store']!r}").use_disk(self.world, *disk)
         self.world.add_broker(name, config, **access)
         if self.target is None:
@@ -195,8 +195,10 @@ class Lab(FaultyLab, LabEnds):
             raise UsageError(f"link {link.name!r}: there is another link of this name; give name=")
         return self.links_made.setdefault(link.name, link)
 
-    def device(self, name: str, via: Link | str = "ethernet") -> Device:
-        """A device; `via`: its link, or the name of a profile."""
+    def device(
+        self, name: str, via: Link | str = "ethernet", **store: Unpack[StoreOptions]
+    ) -> Device:
+        """A device; `via`: its link, or the name of a profile. Options: see StoreOptions."""
         self.check_live()
         if self.broker_made is None:
             raise UsageError(f"device {name!r}: make the broker first: await lab.broker()")
@@ -207,12 +209,17 @@ class Lab(FaultyLab, LabEnds):
         self.check_path(link)
         self._take_name(name, "device")
         device = Device(self, name, link, self.world.add_device(name, link.spec))
+        device.use_store(store)
         self.devices_made.append(device)
         self.arm_for(device)
         return device
 
     def devices(
-        self, count: int, name: str = "device-{:03d}", via: Link | str = "ethernet"
+        self,
+        count: int,
+        name: str = "device-{:03d}",
+        via: Link | str = "ethernet",
+        **store: Unpack[StoreOptions],
     ) -> list[Device]:
         """`count` devices on links of their own; `name` is formatted with 0, 1, 2, ..."""
         units.count(count, "devices: count", least=1, most=100_000)
@@ -224,7 +231,7 @@ class Lab(FaultyLab, LabEnds):
             ) from None
         if len(set(names)) != count:
             raise UsageError(f"devices: {name!r} gives equal names; write 'meter-{{:03d}}'")
-        return [self.device(one, via) for one in names]
+        return [self.device(one, via, **store) for one in names]
 
     def fleet(
         self,

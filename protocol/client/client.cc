@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "protocol/client/config.h"
+#include "protocol/client/image.h"
 #include "protocol/client/state.h"
 #include "protocol/wire/topic.h"
 
@@ -101,6 +102,9 @@ Client::Client(ClientConfig config, std::uint64_t seed, trace::Log* log, trace::
 
 void Client::number_after(Token last) { state_->next_token = last + 1; }
 Token Client::last_token() const { return state_->next_token - 1; }
+
+client::Image Client::image() const { return state_->image(); }
+void Client::restore(const client::Image& image, Time now) { state_->restore(image, now); }
 
 Client::~Client() = default;
 

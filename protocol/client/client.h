@@ -18,6 +18,10 @@
 
 namespace mqttlab {
 
+namespace client {
+struct Image;
+}
+
 /// Wait before the n-th dial after a failure: initial * factor^n, at most `maximum`, less a random
 /// part of up to `jitter` of it. Counting starts anew only when a link has been up for `stable`,
 /// and was not taken over: two clients of one id would go on throwing each other off.
@@ -142,6 +146,10 @@ class Client {
   /// Calls are numbered from here on, so that no token of this client's last process comes again.
   void number_after(Token last);
   [[nodiscard]] Token last_token() const;
+  /// What must outlive the process (image.h), and a beginning with what an earlier one has left,
+  /// before start(): its link is lost.
+  [[nodiscard]] client::Image image() const;
+  void restore(const client::Image& image, Time now);
 
   // The application's side.
   // While connected, what the server has announced that it does not take is a Misuse, too_large or

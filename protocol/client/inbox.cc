@@ -1,5 +1,7 @@
 #include "protocol/client/inbox.h"
 
+#include <algorithm>
+
 namespace mqttlab::client {
 
 namespace {
@@ -30,6 +32,12 @@ std::optional<std::pair<ClientEvent, OwedAck>> Inbox::take() {
   if (std::holds_alternative<Completed>(taken.first)) --completions_;
   if (const auto* message = std::get_if<Received>(&taken.first)) bytes_ -= bytes_of(*message);
   return taken;
+}
+
+bool Inbox::holds(std::uint16_t packet_id) const {
+  return std::any_of(entries_.begin(), entries_.end(), [packet_id](const Entry& entry) {
+    return entry.event && entry.ack.qos == QoS::exactly_once && entry.ack.packet_id == packet_id;
+  });
 }
 
 std::optional<OwedAck> Inbox::take_repeat() {

@@ -31,6 +31,8 @@ class Inbox {
   /// A repeat whose turn has come; to be called until it gives none.
   [[nodiscard]] std::optional<OwedAck> take_repeat();
 
+  /// A QoS 2 message with this id has not been taken yet.
+  [[nodiscard]] bool holds(std::uint16_t packet_id) const;
   [[nodiscard]] bool has_events() const { return events_ > 0; }
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
   [[nodiscard]] std::size_t completions() const { return completions_; }

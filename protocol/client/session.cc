@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "protocol/client/config.h"
+#include "protocol/client/image.h"
 
 namespace mqttlab::client {
 
@@ -105,6 +106,45 @@ Session::Failed Session::link_accepted(bool session_present, const Terms& terms)
   is_new_ = false;
   outbound_.new_link(terms.receive_maximum);  // v5 MQTT-3.3.4-7
   return failed;
+}
+
+void Session::save(Image& image) const {
+  const auto add = [&image](const OutMessage& message, std::uint16_t id, Stage stage) {
+    const bool is_there = message.encoded.size() > 0;
+    image.messages.push_back({is_there ? Slice::copy_of(message.encoded.topic()) : Slice(),
+                              message.encoded.payload(),
+                              is_there ? message.encoded.properties() : Properties(), message.qos,
+                              message.retain, message.expires_at, message.token, id, stage});
+  };
+  image.has_session = !is_new_;
+  image.last_packet_id = ids_.last();
+  outbound_.for_each([&](std::uint16_t id, const Exchange& exchange) {
+    add(exchange.message, id, exchange.stage);
+  });
+  for (const OutMessage& message : queue_) add(message, 0, Stage::await_puback);
+  image.taken = inbound_.seen();
+  subscriptions_.save(image);
+}
+
+void Session::restore(const Image& image) {
+  is_new_ = !image.has_session;
+  ids_.begin_after(image.last_packet_id);
+  for (const Image::Message& kept : image.messages) {
+    OutMessage message;
+    if (!kept.topic.empty())
+      message.encoded = EncodedPublish(kept.topic, kept.payload, kept.properties);
+    message.qos = kept.qos;
+    message.retain = kept.retain;
+    message.expires_at = kept.expires_at;
+    message.token = kept.token;
+    if (kept.packet_id == 0) {
+      enqueue(std::move(message));
+    } else {
+      outbound_.restore(kept.packet_id, std::move(message), kept.stage);
+    }
+  }
+  for (const std::uint16_t id : image.taken) inbound_.restore(id);
+  subscriptions_.restore(image);
 }
 
 Session::Failed Session::end() {

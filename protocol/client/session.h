@@ -13,6 +13,8 @@
 
 namespace mqttlab::client {
 
+struct Image;
+
 /// Open exchanges, the queue behind them, and subscriptions. Knows links only as an Outbox to write
 /// to and as the moments at which one begins and ends.
 class Session {
@@ -54,6 +56,10 @@ class Session {
   /// The server has lost what it knew: what it had not confirmed is published anew, QoS 2 messages
   /// that it had taken over (PUBREC) fail, for it may have passed them on.
   Failed lose();
+
+  /// Into an image, and from it, before the first link.
+  void save(Image& image) const;
+  void restore(const Image& image);
 
   OutboundFlow& outbound() { return outbound_; }
   [[nodiscard]] const OutboundFlow& outbound() const { return outbound_; }

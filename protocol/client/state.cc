@@ -1,9 +1,11 @@
 #include "protocol/client/state.h"
 
+#include <algorithm>
 #include <cassert>
 #include <utility>
 
 #include "protocol/client/config.h"
+#include "protocol/client/image.h"
 #include "protocol/client/opening.h"
 
 namespace mqttlab {
@@ -80,6 +82,25 @@ void Client::State::write(Time now) {
   if (!connected()) return;
   add(session.subscriptions().write(link->output()));
   for (Completed& over : session.write(link->output(), now)) complete(std::move(over), now);
+}
+
+// A QoS 2 message that the application has not taken is not this end's yet: the server is to send
+// it again.
+client::Image Client::State::image() const {
+  client::Image image;
+  image.client_id = client_id;
+  image.expiry_s = links == 0 ? client::session_expiry_s(config) : expiry_s;
+  image.last_token = next_token - 1;
+  session.save(image);
+  std::erase_if(image.taken, [this](std::uint16_t id) { return inbox.holds(id); });
+  return image;
+}
+
+void Client::State::restore(const client::Image& image, Time now) {
+  client_id = image.client_id;
+  next_token = std::max(next_token, image.last_token + 1);
+  session.restore(image);
+  fail(session.link_ended(image.expiry_s, now), now);
 }
 
 bool Client::State::wants_link() const {

@@ -50,6 +50,8 @@ struct Client::State final : client::LinkOwner {
   void advance(Time now);
 
   // For the host.
+  [[nodiscard]] client::Image image() const;
+  void restore(const client::Image& image, Time now);
   [[nodiscard]] bool wants_link() const;
   Peer& dialed(Time now);
   void attempt_failed(CloseCause cause, Time now);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "protocol/client/image.h"
 #include "protocol/wire/codec.h"
 #include "protocol/wire/topic.h"
 
@@ -50,6 +51,22 @@ void Subscriptions::subscribe(Token token, Subscribe packet) {
 void Subscriptions::unsubscribe(Token token, Unsubscribe packet) {
   for (const Slice& filter : packet.filters) unwant(filter.text());
   requests_.push_back({std::move(packet), token});
+}
+
+void Subscriptions::save(Image& image) const {
+  const auto asked = asked_for();
+  for (const auto& [filter, wanted] : wanted_)
+    image.filters.push_back({wanted.subscription, wanted.identifier, asked.contains(filter)});
+}
+
+void Subscriptions::restore(const Image& image) {
+  for (const Image::Filter& kept : image.filters) {
+    Subscribe packet{0, {kept.subscription}};
+    if (kept.identifier != 0)
+      packet.properties.add(PropertyId::subscription_identifier, kept.identifier);
+    subscribe(0, std::move(packet));
+    if (!kept.asked) requests_.pop_back();
+  }
 }
 
 void Subscriptions::unwant(std::string_view filter) {

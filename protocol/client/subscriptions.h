@@ -20,6 +20,8 @@
 
 namespace mqttlab::client {
 
+struct Image;
+
 /// A filter is wanted from the call of subscribe() to the call of unsubscribe(), or until the
 /// server refuses it. Requests are written in the order of the calls; those without an answer are
 /// written again on the next link. If the server has lost the session, whatever is wanted and in no
@@ -45,6 +47,11 @@ class Subscriptions {
   /// class's own, the filters that were refused.
   Result<Events> suback(const Suback& packet);
   Result<Events> unsuback(const Unsuback& packet);
+
+  /// Into an image, and from it: what was asked for and not answered is asked for again, on
+  /// nobody's behalf.
+  void save(Image& image) const;
+  void restore(const Image& image);
 
   void new_link();      ///< unanswered requests are to be written again, under their ids
   void session_lost();  ///< ids are free again; the server knows no filter

@@ -71,6 +71,12 @@ class OutboundFlow {
   /// PUBLISHes that the peer's Receive Maximum still allows on this link.
   [[nodiscard]] std::uint16_t quota() const { return receive_maximum_ - in_quota_; }
   [[nodiscard]] const Exchange* find(std::uint16_t id) const { return exchanges_.find(id); }
+  /// Calls visit(id, exchange) for each, in sending order.
+  template <typename Visit>
+  void for_each(Visit visit) const {
+    for (std::uint16_t id = exchanges_.oldest(); id != 0; id = exchanges_.younger(id))
+      visit(id, *exchanges_.find(id));
+  }
   /// The session ends: everything open, in sending order; ids are freed.
   [[nodiscard]] std::vector<Exchange> take_all();
   /// The same, for owners that want the tokens only.
@@ -112,6 +118,7 @@ class InboundFlow {
   /// A QoS 2 message with this id had been taken when this end's process ended.
   void restore(std::uint16_t id) { seen_.insert(id); }
   [[nodiscard]] std::size_t open() const { return seen_.size(); }
+  [[nodiscard]] const std::vector<std::uint16_t>& seen() const { return seen_.ids(); }
   void clear();
 
  private:

@@ -17,6 +17,7 @@ class IdSet {
   /// are in.
   [[nodiscard]] std::uint16_t next_absent(std::uint16_t id) const;
   [[nodiscard]] std::size_t size() const { return ids_.size(); }
+  [[nodiscard]] const std::vector<std::uint16_t>& ids() const { return ids_; }  ///< ascending
   void clear() { ids_.clear(); }
 
  private:

@@ -229,3 +229,45 @@ def test_a_client_id_that_two_devices_have() -> None:
     connects = rows(result, Kind.OPENED)
     assert 4 < len(connects) / 2 < 100, "they take turns, further and further apart"
     result.check("ONE-CONN")
+
+
+async def crash_with_a_store(lab: mqttlab.Lab) -> None:
+    await lab.broker()
+    link = lab.link(delay="5ms")
+    device = lab.device("meter", via=link, store="disk")
+    fast = mqttlab.Backoff(initial="100ms", maximum="1s")
+    async with (
+        lab.device("desk", via=link).client() as desk,
+        device.client(clean_session=False, backoff=fast) as meter,
+    ):
+        await desk.subscribe("t", qos=2)
+        for number in range(20):
+            sent = asyncio.ensure_future(meter.publish("t", str(number), qos=2))
+            asked = asyncio.ensure_future(meter.subscribe("nowhere"))
+            await asyncio.sleep(0.001 * (number + 1))
+            device.crash("torn", how="silent")
+            await asyncio.sleep(1)
+            assert number > 8 or not sent.done()
+            if number < 9:
+                with pytest.raises(mqttlab.ConnectionLostError):
+                    await asked
+            device.restart()
+            await sent
+            assert (await anext(desk.messages)).payload == b"%d" % number
+            await asyncio.wait([asked])
+            asked.exception()
+        await asyncio.sleep(1)
+        assert len(desk.messages) == 0
+
+
+def test_a_device_with_a_disk_goes_on_with_its_session() -> None:
+    mqttlab.run(crash_with_a_store, until="5min")
+
+
+async def crash_kept_without(lab: mqttlab.Lab, desk: mqttlab.Client, _: mqttlab.Client) -> None:
+    desk.device.crash("kept")
+
+
+def test_a_device_without_a_store_cannot_keep_it() -> None:
+    with pytest.raises(mqttlab.UsageError, match="desk has none; make the device with"):
+        mqttlab.run(two(crash_kept_without), until="1min")
