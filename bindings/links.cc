@@ -77,6 +77,10 @@ void bind_links(py::module_& m) {
       .def_readwrite("up", &Cycle::up)
       .def_readwrite("down", &Cycle::down)
       .def_readwrite("spread", &Cycle::spread);
+  py::class_<RadioCell>(m, "RadioCell")
+      .def(py::init<>())
+      .def_readwrite("model", &RadioCell::model)
+      .def_readwrite("radius_m", &RadioCell::radius_m);
   py::class_<LinkSpec>(m, "LinkSpec")
       .def(py::init<>())
       .def_readwrite("name", &LinkSpec::name)
@@ -84,6 +88,7 @@ void bind_links(py::module_& m) {
       .def_readwrite("down", &LinkSpec::down)
       .def_readwrite("cycle", &LinkSpec::cycle)
       .def_readwrite("nat", &LinkSpec::nat)
+      .def_readwrite("radio", &LinkSpec::radio)
       .def("check", &LinkSpec::check);
   m.def("link_profiles", [] {
     std::vector<std::pair<LinkSpec, std::string>> profiles;

@@ -64,7 +64,7 @@ void AccessLink::carry(Way way, const Offer& offer, ns3::Ptr<ns3::Packet> packet
                        std::uint16_t protocol) {
   const std::uint32_t node = half(way).out->GetNode()->GetId();
   const Time now = ns3::Simulator::Now().GetNanoSeconds();
-  auto arrival = &AccessLink::arrive;
+  auto arrival = radio_ ? &AccessLink::radiate : &AccessLink::arrive;
   if (offer.flip && segment_of(packet)) {
     TcpPacket flipped = bytes_of(packet);
     flipped.flip(*offer.flip);
@@ -78,6 +78,11 @@ void AccessLink::carry(Way way, const Offer& offer, ns3::Ptr<ns3::Packet> packet
   ++half(way).meter.counters.duplicated;
   ns3::Simulator::ScheduleWithContext(node, ns3::NanoSeconds(offer.copy - now), arrival, this, way,
                                       packet->Copy(), protocol);
+}
+
+void AccessLink::radiate(Way way, ns3::Ptr<ns3::Packet> packet, std::uint16_t protocol) {
+  if (up_) return radio_(way, packet, protocol);
+  ++half(way).meter.counters.lost_down;
 }
 
 void AccessLink::arrive(Way way, ns3::Ptr<ns3::Packet> packet, std::uint16_t protocol) {

@@ -5,10 +5,12 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "protocol/link/link.h"
@@ -29,6 +31,12 @@ class AccessLink {
 
   /// Where packets of this way come out.
   void connect(Way way, ns3::Ptr<Port> port);
+  /// What has passed the pipes is given to `radio`, which gives what comes out of it to land().
+  using Radio = std::function<void(Way way, const ns3::Ptr<ns3::Packet>&, std::uint16_t protocol)>;
+  void go_through(Radio radio) { radio_ = std::move(radio); }
+  void land(Way way, const ns3::Ptr<ns3::Packet>& packet, std::uint16_t protocol) {
+    arrive(way, packet, protocol);
+  }
   /// `writer` must outlive the link's traffic; null: no capture.
   void capture(PcapWriter* writer, CaptureSide side);
 
@@ -64,6 +72,7 @@ class AccessLink {
   };
   void forward(Way way, const ns3::Ptr<ns3::Packet>& packet, std::uint16_t protocol);
   void carry(Way way, const Offer& offer, ns3::Ptr<ns3::Packet> packet, std::uint16_t protocol);
+  void radiate(Way way, ns3::Ptr<ns3::Packet> packet, std::uint16_t protocol);
   void arrive(Way way, ns3::Ptr<ns3::Packet> packet, std::uint16_t protocol);
   [[nodiscard]] bool is_severed(Way way, const std::optional<Segment>& segment) const;
   void arrive_corrupt(Way way, ns3::Ptr<ns3::Packet> packet, std::uint16_t protocol);
@@ -77,6 +86,7 @@ class AccessLink {
   bool up_ = true;
   std::set<std::uint16_t> severed_;
   std::unique_ptr<Path> path_;
+  Radio radio_;
   bool logs_radio_ = false;
   std::vector<RadioPacket> radio_log_;
   PcapWriter* writer_ = nullptr;

@@ -33,7 +33,7 @@ Network::Network(const WorldConfig& config) : config_(config) {
     throw std::invalid_argument("devices_per_front is 0, must be 1 or more (16 is a good value)");
   use_tcp_profile(config.tcp, config.ipv6);
   if (!config.pcap_path.empty()) writer_ = std::make_unique<PcapWriter>(config.pcap_path);
-  // Nothing here draws from ns-3's generators; should a model ever do, it is seeded all the same.
+  // Of what is here, only radios draw from ns-3's generators.
   ns3::RngSeedManager::SetSeed(static_cast<std::uint32_t>(config.seed % 4'294'967'086) + 1);
   ns3::RngSeedManager::SetRun(config.seed);
   // Duplicate address detection would delay every start by a second and draws random numbers.
@@ -46,6 +46,7 @@ Network::Network(const WorldConfig& config) : config_(config) {
 
 Network::~Network() {
   ns3::Simulator::Destroy();
+  cells_.clear();
   devices_.clear();
   fronts_.clear();
   alive = false;
@@ -103,6 +104,7 @@ DeviceIndex Network::add_device(const std::string& name, const LinkSpec& spec) {
   add_address(device.node, device.port, first_device_host + index);
   link.connect(Way::up, fronts_.back().port);
   link.connect(Way::down, device.port);
+  if (spec.radio) add_radio(name, spec, link);
   const auto& captured = config_.pcap_devices;
   if (captured.empty() || std::find(captured.begin(), captured.end(), name) != captured.end())
     link.capture(writer_.get(), config_.pcap_side);
@@ -111,6 +113,20 @@ DeviceIndex Network::add_device(const std::string& name, const LinkSpec& spec) {
   if (spec.up.corrupt > 0 || spec.down.corrupt > 0) use_checksums();
   if (computes_checksums_) link.path().fill_checksums();
   return index;
+}
+
+void Network::add_radio(const std::string& device, const LinkSpec& spec, AccessLink& link) {
+  const auto number = static_cast<std::uint32_t>(cells_.size());
+  auto& cell = cells_[spec.name];
+  if (!cell) cell = std::make_unique<WifiCell>(*spec.radio, config_.seed, number);
+  const auto station =
+      cell->add_station(device, [&link](Way way, const auto& packet, std::uint16_t protocol) {
+        link.land(way, packet, protocol);
+      });
+  link.go_through([cell = cell.get(), station](Way way, const ns3::Ptr<ns3::Packet>& packet,
+                                               std::uint16_t protocol) {
+    cell->send(way, station, packet, protocol);
+  });
 }
 
 void Network::add_front() {

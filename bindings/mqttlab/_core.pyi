@@ -111,12 +111,17 @@ class Cycle:
     down: int
     spread: float
 
+class RadioCell:
+    model: str
+    radius_m: float
+
 class LinkSpec:
     name: str
     up: Direction
     down: Direction
     cycle: Cycle | None
     nat: Nat | None
+    radio: RadioCell | None
     def check(self) -> None: ...
 
 def link_profiles() -> list[tuple[LinkSpec, str]]:

@@ -179,7 +179,10 @@ def of_devices(
         isinstance(battery_wh, (int, float)) and 0 < battery_wh < float("inf")
     ):
         raise UsageError(f"energy: battery_wh={battery_wh!r} is no number of watt hours over 0")
-    models = {link: _model_of(link, radio) for link in result.links}
+    models = {
+        link: _model_of(link, described["profile"], radio)
+        for link, described in result.links.items()
+    }
     rows = []
     for device in result.devices:
         model = models[device.link]
@@ -203,10 +206,12 @@ def of_devices(
     return tuple(rows)
 
 
-def _model_of(link: str, given: str | Radio | Mapping[str, str | Radio] | None) -> Radio | None:
+def _model_of(
+    link: str, profile: object, given: str | Radio | Mapping[str, str | Radio] | None
+) -> Radio | None:
     """The model for a link; None: its devices are left out."""
     if given is None:
-        return radios().get(link)
+        return radios().get(link) or radios().get(str(profile))
     chosen = given.get(link) if isinstance(given, Mapping) else given
     if chosen is None or isinstance(chosen, Radio):
         return chosen

@@ -97,6 +97,10 @@ class LinkOptions(DirectionOptions, total=False):
     down: DirectionOptions  # to the device
     cycle: Cycle | Mapping[str, float | str] | None
     nat: Nat | Mapping[str, Any] | None  # simulated networks only
+    radio: str
+    """A model of the simulator's that the devices on this link share ("80211n"), in the place of
+    rate, jitter and loss, which are 0 unless they are given; in simulated networks only."""
+    radius: float  # of its cell in m, around the access point; 20 if absent
     name: str  # as reports show it; "link-1", ... if absent
 
 
@@ -106,22 +110,26 @@ class Link:
 
     name: str
     spec: _core.LinkSpec
+    profile: str | None = None
+    """What it was made of."""
 
     @property
     def needs_packets(self) -> list[str]:
         """What it does to single packets, which no stream on real sockets shows."""
         ways = (self.spec.up, self.spec.down)
         names = [name for name in _OF_PACKETS if any(getattr(way, name) for way in ways)]
-        return names + ["nat"] * (self.spec.nat is not None)
+        return names + [name for name in ("nat", "radio") if getattr(self.spec, name) is not None]
 
     def describe(self) -> dict[str, object]:
         """The description as plain values in base units, as in `Result.links`."""
-        cycle, nat = self.spec.cycle, self.spec.nat
+        cycle, nat, radio = self.spec.cycle, self.spec.nat, self.spec.radio
         return {
+            "profile": self.profile,
             "up": _describe_direction(self.spec.up),
             "down": _describe_direction(self.spec.down),
             "cycle": cycle
             and {"up_s": cycle.up / 1e9, "down_s": cycle.down / 1e9, "spread": cycle.spread},
+            "radio": radio and {"model": radio.model, "radius_m": radio.radius_m},
             "nat": nat
             and {
                 "idle_s": nat.idle / 1e9,
@@ -144,7 +152,7 @@ class Profile:
 def profiles() -> dict[str, Profile]:
     """Every named profile, by name, as `mqttlab links` lists them."""
     return {
-        spec.name: Profile(spec.name, source, Link(spec.name, spec))
+        spec.name: Profile(spec.name, source, Link(spec.name, spec, spec.name))
         for spec, source in _core.link_profiles()
     }
 
@@ -165,6 +173,7 @@ def make_link(profile: str | None, default_name: str, **options: Unpack[LinkOpti
     _known(options, LinkOptions, where)
     spec = _profile_spec(profile)
     spec.name = name
+    _set_radio(spec, options, where)
     common = {key: value for key, value in options.items() if key in _SETTERS}
     for side in ("up", "down"):
         own = options.get(side, {})
@@ -182,7 +191,25 @@ def make_link(profile: str | None, default_name: str, **options: Unpack[LinkOpti
     if "nat" in options:
         spec.nat = _nat(options["nat"], f"{where}: nat")
     spec.check()
-    return Link(name, spec)
+    return Link(name, spec, profile)
+
+
+def _set_radio(spec: _core.LinkSpec, options: LinkOptions, where: str) -> None:
+    if "radio" not in options:
+        if "radius" in options:
+            raise UsageError(f"{where}: radius= is of a radio's cell; give radio= as well")
+        return
+    cell = _core.RadioCell()
+    cell.model = units.text(options["radio"], f"{where}: radio", least=1)
+    radius = options.get("radius", cell.radius_m)
+    if isinstance(radius, bool) or not isinstance(radius, (int, float)):
+        raise UsageError(f"{where}: radius: {radius!r} is no number of metres")
+    cell.radius_m = radius
+    spec.radio = cell
+    for side in ("up", "down"):  # the radio has its own
+        direction = getattr(spec, side)
+        direction.rate_bps, direction.jitter, direction.loss = 0.0, 0, 0.0
+        setattr(spec, side, direction)
 
 
 def _profile_spec(profile: str | None) -> _core.LinkSpec:

@@ -196,9 +196,10 @@ class Result:
     clients: tuple[ClientInfo, ...]
     fleets: tuple[FleetInfo, ...]
     links: Mapping[str, Mapping[str, object]]
-    """Link name to its description: `up` and `down` (mappings of rate_bps, delay_s, jitter_s,
-    loss, queue_packets, burst or None, capacity and recording: names of recordings or None,
-    recording_start_s or None), `cycle` (up_s, down_s, spread) or None."""
+    """Link name to its description: `profile` (a name or None), `up` and `down` (mappings of
+    rate_bps, delay_s, jitter_s, loss, queue_packets, burst or None, capacity and recording: names
+    of recordings or None, recording_start_s or None, ...), and each of `cycle` (up_s, down_s,
+    spread), `radio` (model, radius_m) and `nat`, or None."""
     verdicts: tuple[Verdict, ...]
     """One per invariant, in the oracle's order."""
     violations: tuple[Violation, ...]
@@ -278,7 +279,7 @@ class Result:
         """What each device's radio took in the run, and how long a battery would last at that.
 
         `radio`: the model of all devices, by name (`mqttlab.radios()`) or your own, or models by
-        link; by default that of the link's name, and devices on others are left out.
+        link; by default that of the link's name or profile, and devices on others are left out.
         Needs `mqttlab.run(radio=True)`. Errors: UsageError.
         """
         from mqttlab import energy

@@ -113,6 +113,9 @@ void Disturbance::check() const {
 void LinkSpec::check() const {
   check_direction(name, "up", up);
   check_direction(name, "down", down);
+  if (radio && radio->model != "80211n") reject(name, "radio.model", radio->model, "80211n");
+  if (radio && !(radio->radius_m >= 1 && radio->radius_m <= 1'000))
+    reject(name, "radio.radius_m", std::to_string(radio->radius_m), "in 1..1000");
   if (nat && nat->idle <= 0) reject(name, "nat.idle", std::to_string(nat->idle) + " ns", "over 0");
   if (!cycle) return;
   if (cycle->up <= 0) reject(name, "cycle.up", std::to_string(cycle->up) + " ns", "over 0");

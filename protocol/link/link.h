@@ -103,12 +103,20 @@ struct Cycle {
   [[nodiscard]] Time period(bool is_up, double draw) const;
 };
 
+/// A radio that all devices on a link share: one of the simulator's models, so in simulated
+/// networks only.
+struct RadioCell {
+  std::string model = "80211n";
+  double radius_m = 20;  ///< devices are within it, around the access point
+};
+
 struct LinkSpec {
   std::string name;
   Direction up;    ///< from the device
   Direction down;  ///< to the device
   std::optional<Cycle> cycle;
-  std::optional<Nat> nat;  ///< at the link's far end
+  std::optional<Nat> nat;          ///< at the link's far end
+  std::optional<RadioCell> radio;  ///< beside what the directions do
   /// Throws std::invalid_argument naming field, value and range.
   void check() const;
 };

@@ -81,6 +81,11 @@ TEST(Recording, PacketsLeaveAtTheRateOfTheirTime) {
   EXPECT_EQ(pipe.offer(39'375, 60 * millisecond).arrival, 382'500 * microsecond);
 }
 
+TEST(Recording, AWholeLapEndsBeforeTheSilenceThatFollowsIt) {
+  Pipe pipe(recorded_table("time_ms,mbit/s\n0,1\n10,0\n20,2\n"), 7, "link", 0);
+  EXPECT_EQ(pipe.offer(3'750, 12 * millisecond).arrival, 40 * millisecond);
+}
+
 TEST(Recording, BeginsWhereItIsTold) {
   const std::string_view csv = "time_ms,mbit/s\n0,1\n10,0\n20,2\n";
   Pipe silent(recorded_table(csv, 12 * millisecond), 7, "link", 0);

@@ -102,7 +102,8 @@ async def meters(lab: Lab) -> None:
 
     async with asyncio.TaskGroup() as tasks:
         for name in ("lte", "nb-iot", "ethernet"):
-            tasks.create_task(report(lab.device(f"on-{name}", via=name)))
+            link = lab.link(name, name="far" if name == "lte" else name)
+            tasks.create_task(report(lab.device(f"on-{name}", via=link)))
 
 
 def test_a_run_tells_joules_and_days() -> None:
@@ -136,7 +137,7 @@ def test_a_run_tells_joules_and_days() -> None:
     ("radio", "battery_wh", "message"),
     [
         ("6g", None, "unknown radio '6g'; known are gprs, "),
-        ({"lte": "6g"}, None, "unknown radio '6g'"),
+        ({"far": "6g"}, None, "unknown radio '6g'"),
         ({}, None, "no device is on a link whose radio is known"),
         (None, 0, "battery_wh=0 is no number of watt hours over 0"),
         (None, "5", "battery_wh='5' is no number"),

@@ -222,7 +222,9 @@ def _link(description: Mapping[str, Any]) -> str:
         if up[what] or down[what]:
             names = [Path(str(side[what] or "-")).name for side in (up, down)]
             parts.append("recorded: " + ", ".join(dict.fromkeys(names)))
-    if not (up["capacity"] or down["capacity"]):
+    if radio := description.get("radio"):
+        parts.append(f"{radio['model']}, within {radio['radius_m']:g} m, shared")
+    elif not (up["capacity"] or down["capacity"]):
         parts.append(f"{_rate(up)} up, {_rate(down)} down")
     parts.append(f"delay {up['delay_s'] * 1e3:g} + up to {up['jitter_s'] * 1e3:g} ms")
     if up["loss"]:
