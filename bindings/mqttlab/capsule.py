@@ -119,10 +119,18 @@ class Capsule:
                 raise UsageError(f"{name!r} is no field of a capsule")
             if not _fits(values.get(name), _KINDS[name]):
                 raise UsageError(f"{name} is missing or no {_WORDS[_KINDS[name][0]]}")
+        for one in values.get("violations", ()):
+            if not (isinstance(one, dict) and one.keys() == set(_OF_A_VIOLATION)):
+                raise UsageError(f"violation {one!r} is not made of {', '.join(_OF_A_VIOLATION)}")
+        for number, one in enumerate(values.get("faults", ()), 1):
+            Fault.from_data(one, f"fault {number}")
+        for one in values.get("invariants", ()):
+            Origin.from_data(one)
         try:
-            values["scenario"] = Origin.from_data(values["scenario"])
-        except (KeyError, TypeError):
-            raise UsageError("scenario has not name, file, sha256 and installed") from None
+            decoded(values.get("arguments", {}))
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise UsageError("arguments are not as a test's capsule has them") from None
+        values["scenario"] = Origin.from_data(values["scenario"])
         return Capsule(**values)
 
     @staticmethod
@@ -229,6 +237,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "violations": (list,),
     "error": (str,),
 }
+_OF_A_VIOLATION = ("invariant", "statements", "at_s", "what")
 _WORDS = {dict: "object", int: "whole number", float: "number", str: "text", bool: "true or false",
           list: "array"}  # fmt: skip
 

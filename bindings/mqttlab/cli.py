@@ -136,7 +136,12 @@ def _run(
     directory = out or Path("out") / Path(run_command.file_of(scenario)).stem
     run_command.check_writable(directory)
     shorter = None if target is None else run_command.times(function, parameters)
-    with run_command.progress(shorter) as progress, run_command.located(scenario):
+    command = run_command.again(scenario, seed, until, faults, target, cafile, parameters)
+    with (
+        run_command.progress(shorter) as progress,
+        run_command.located(scenario),
+        run_command.kept(directory, command),
+    ):
         result = mqttlab.run(
             function,
             seed=seed,
@@ -153,7 +158,6 @@ def _run(
         )
     from mqttlab import report
 
-    command = run_command.again(scenario, seed, until, faults, target, cafile, parameters)
     page = report.write(result, directory, command=command)
     summary.show(result, page, run_command.console())
     if result.radio is not None:

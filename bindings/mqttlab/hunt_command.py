@@ -30,6 +30,8 @@ __all__ = ["main"]
 @click.option("--until", metavar="TIME", help="As of `mqttlab run`, as are the next two.")
 @click.option("--set", "settings", metavar="KEY=VALUE", multiple=True)
 @click.option("--faults", metavar="FILE.toml")
+@click.option("--limit", metavar="TIME", default="10min", show_default=True,
+              help="Of wall time: a run that takes longer is ended, and is a finding.")  # fmt: skip
 @click.option(
     "--out", metavar="DIR", type=Path, help="Journal and capsules; default out/NAME-hunt."
 )
@@ -42,6 +44,7 @@ def main(
     until: str | None,
     settings: tuple[str, ...],
     faults: str | None,
+    limit: str,
     out: Path | None,
 ) -> int:
     """Run a scenario with many seeds, each in a process of its own, and collect what goes wrong.
@@ -60,6 +63,7 @@ def main(
             parameters=run_command.parameters_of(settings, None),
             faults=faults or (),
             directory=directory,
+            limit=limit,
             progress=progress,
         )
     show(found, run_command.console())

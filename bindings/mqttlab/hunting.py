@@ -82,6 +82,7 @@ def hunt(
     ipv6: bool = False,
     faults: Sequence[Fault] | str | os.PathLike[str] = (),
     directory: str | os.PathLike[str] | None = None,
+    limit: float | str = "10min",
     progress: Callable[[int, int, int], None] | None = None,
 ) -> Hunt:
     """Runs a scenario with many seeds and collects what goes wrong.
@@ -94,12 +95,14 @@ def hunt(
     `directory`: keeps the journal, and a capsule for each finding; one with a journal of the same
     hunt is gone on with. `progress`: called with seeds done, seeds asked for, and findings.
 
-    A run that takes its process down is a finding. Ctrl-C ends the hunt: what it has is valid.
+    `limit`: of the wall time of a run. One that takes longer is ended, and is a finding, as is one
+    that takes its process down. Ctrl-C ends the hunt: what it has is valid.
 
     Errors: UsageError for wrong arguments.
     """
     order = _order(scenario, until, parameters, tcp, ipv6, faults)
     wanted = _wanted(seeds)
+    limit_s = units.duration_ns(limit, "hunt: limit") / 1e9
     jobs = os.cpu_count() or 1 if jobs is None else units.count(jobs, "hunt: jobs", least=1)
     journal = Journal(order, None if directory is None else Path(directory), wanted)
     earlier = len(journal.done)
@@ -113,7 +116,7 @@ def hunt(
         with _executor(executor, jobs) as pool:
             tell()
             missing = (seed for seed in wanted if seed not in journal.done)
-            for made in _runs(pool, order, missing, jobs):
+            for made in _runs(pool, order, missing, jobs, limit_s):
                 journal.add(made)
                 tell()
     except KeyboardInterrupt:
@@ -174,16 +177,22 @@ def _executor(given: Executor | None, jobs: int) -> Iterator[Executor]:
         try:
             yield own
         except BaseException:
+            own.shutdown(wait=False, cancel_futures=True)  # or more would begin meanwhile
             isolated.end_all()
             raise
 
 
-def _runs(pool: Executor, order: Capsule, seeds: Iterator[int], jobs: int) -> Iterator[Capsule]:
+def _runs(
+    pool: Executor, order: Capsule, seeds: Iterator[int], jobs: int, limit_s: float
+) -> Iterator[Capsule]:
     """Runs as they end. Twice as many are submitted as run, so that nobody waits for work."""
     data, here = order.to_data(), str(Path.cwd())
 
     def submit(count: int) -> set[Future[dict[str, Any]]]:
-        return {pool.submit(_made, {**data, "seed": s}, here) for s in islice(seeds, count)}
+        return {
+            pool.submit(_made, {**data, "seed": seed}, here, limit_s)
+            for seed in islice(seeds, count)
+        }
 
     open_ = submit(2 * jobs)
     try:
@@ -197,9 +206,9 @@ def _runs(pool: Executor, order: Capsule, seeds: Iterator[int], jobs: int) -> It
             future.cancel()
 
 
-def _made(order: dict[str, Any], here: str) -> dict[str, Any]:
+def _made(order: dict[str, Any], here: str, limit_s: float) -> dict[str, Any]:
     """One run, wherever this is called."""
-    return isolated.made(Capsule.from_data(order), [Path(here)]).to_data()
+    return isolated.made(Capsule.from_data(order), [Path(here)], limit_s).to_data()
 
 
 def show(found: Hunt, console: Console) -> None:

@@ -22,27 +22,34 @@ __all__ = ["elsewhere", "end_all", "leave", "made"]
 _USAGE = 2
 
 
-def made(order: Capsule, beside: Sequence[Path] = ()) -> Capsule:
+def made(order: Capsule, beside: Sequence[Path] = (), limit_s: float | None = None) -> Capsule:
     """The run of `order`, made in a new process. If that dies, the capsule says of what.
+
+    `limit_s`: of wall time; what takes longer is killed, and counts as dead.
 
     Errors: UsageError if scenario or parameters are wrong.
     """
     module = [sys.executable, "-m", "mqttlab.isolated"]
     folders = [str(one.resolve()) for one in beside]
-    return elsewhere(order, lambda order, made: [*module, *folders, order, made])
+    return elsewhere(order, lambda order, made: [*module, *folders, order, made], limit_s)
 
 
-def elsewhere(order: Capsule, command: Callable[[str, str], list[str]]) -> Capsule:
+def elsewhere(
+    order: Capsule, command: Callable[[str, str], list[str]], limit_s: float | None = None
+) -> Capsule:
     """The capsule that a command leaves. `command`: its words, of the paths of ORDER and MADE."""
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / f"{name}{SUFFIX}" for name in ("order", "made")]
         order.write(paths[0])
-        code, said = _run(command(*map(str, paths)))
+        code, said = _run(command(*map(str, paths)), limit_s)
         if paths[1].is_file():
             return Capsule.read(paths[1])
     if code == _USAGE:
         raise UsageError(said.removeprefix("mqttlab: "))
-    how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"left with {code}"
+    if code is None:
+        how = f"still ran after {limit_s:g} s"
+    else:
+        how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"left with {code}"
     return replace(order, fingerprint="", broken={}, violations=(), error=f"process {how}: {said}")
 
 
@@ -55,18 +62,27 @@ def end_all() -> None:
         process.kill()
 
 
-def _run(words: list[str]) -> tuple[int, str]:
-    """A process's exit code and the last line that it said. A terminal's Ctrl-C is not for it."""
+def _run(words: list[str], limit_s: float | None) -> tuple[int | None, str]:
+    """A process's exit code and the last line that it said; None: it did not end in time.
+
+    A terminal's Ctrl-C is not for it.
+    """
     process = subprocess.Popen(
         words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
         text=True, errors="replace", start_new_session=True,
     )  # fmt: skip
     _running.add(process)
     try:
-        lines = [line.strip() for line in process.communicate()[0].splitlines() if line.strip()]
+        with process:
+            try:
+                said = process.communicate(timeout=limit_s)[0]
+            except subprocess.TimeoutExpired:
+                return None, "killed"
+            finally:
+                process.kill()
     finally:
-        process.kill()
         _running.discard(process)
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
     return process.returncode, lines[-1] if lines else ""
 
 

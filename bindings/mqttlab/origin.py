@@ -66,7 +66,13 @@ class Origin:
 
     @staticmethod
     def from_data(data: Mapping[str, Any]) -> Origin:
-        """Of what to_data has made."""
+        """Of what to_data has made. Errors: UsageError naming what is wrong with it."""
+        kinds = {"name": str, "file": str, "sha256": str, "installed": bool}
+        for name, kind in kinds.items():
+            if not isinstance(data, Mapping) or not isinstance(data.get(name), kind):
+                raise UsageError(
+                    f"{data!r} says not where a function is; it takes {', '.join(kinds)}"
+                )
         return Origin(data["name"], data["file"], data["sha256"], data["installed"])
 
 

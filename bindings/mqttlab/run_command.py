@@ -106,6 +106,26 @@ def located(scenario: str) -> Iterator[None]:
         raise Error(f"{place}{type(cause).__name__}: {cause}") from error
 
 
+@contextmanager
+def kept(directory: Path, command: str) -> Iterator[None]:
+    """A scenario that raises leaves its report, and a capsule if its run can be made again."""
+    from mqttlab import report
+    from mqttlab.runner import watching
+
+    made: list[tuple[Result, Exception | None]] = []
+    with watching(lambda *one: made.append(one)):
+        try:
+            yield
+        except Exception as error:
+            if made and not isinstance(error, UsageError):
+                words = f"{type(error).__name__}: {error}"
+                page = report.write(made[-1][0], directory, command=command, error=words)
+                click.echo(f"report of what there was: {page}")
+                if capsule := report.capsule_beside(page, made[-1][0]):
+                    click.echo(f"again: mqttlab replay {shlex.quote(str(capsule))}")
+            raise
+
+
 def file_of(scenario: str) -> str:
     """The file's part of FILE.py or FILE.py:function."""
     return scenario.partition(":")[0]

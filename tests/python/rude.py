@@ -25,7 +25,8 @@ async def rude(
 ) -> None:
     """A client that sets DUP on what it sends for the first time.
 
-    ends: "abort" takes the process down, "raise" raises ValueError; anything else neither.
+    ends: "abort" takes the process down, "raise" raises ValueError, "never" goes round in circles;
+    anything else none of these.
     """
     await lab.broker()
     device = lab.device("rude", via=lab.link("umts", loss=loss))
@@ -33,6 +34,8 @@ async def rude(
     await asyncio.sleep(wait)
     if ends == "abort":
         os.abort()
+    while ends == "never":
+        pass
     if ends == "raise":
         raise ValueError("as asked")
 

@@ -149,6 +149,25 @@ def test_a_run_that_takes_its_process_down_or_raises_has_one_as_well(
     assert "not reproduced" in out
 
 
+def test_a_command_whose_scenario_raises_leaves_report_and_capsule(folder: Path) -> None:
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "mqttlab.cli", "run", "rude.py", "--set", "ends=raise",
+            "--out", "o",
+        ],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == cli.TROUBLE
+    assert done.stderr.count("\n") == 1
+    assert "ValueError: as asked" in done.stderr
+    assert Path("o", "report.html").exists()
+    (path,) = Path("o").glob("*.capsule.json")
+    assert str(path) in done.stdout
+    code, out, _ = command("replay", path)
+    assert code == cli.OK
+    assert "ValueError: as asked" in out
+
+
 def test_what_cannot_be_made_again_says_why() -> None:
     async def local(lab: mqttlab.Lab) -> None:
         await lab.broker()
@@ -165,12 +184,16 @@ def test_what_cannot_be_made_again_says_why() -> None:
         (lambda data: data.update(seed="7"), ["seed", "whole number"]),
         (lambda data: data.pop("until_s"), ["until_s", "missing"]),
         (lambda data: data.update(color="red"), ["'color'"]),
-        (lambda data: data["scenario"].pop("file"), ["scenario", "file"]),
+        (lambda data: data["scenario"].pop("file"), ["says not where", "file"]),
         (lambda data: data["scenario"].update(file="gone.py"), ["gone.py", "neither here"]),
         (lambda data: data["scenario"].update(name="gone"), ["'gone'"]),
         (lambda data: data["parameters"].update(speed=1), ["'speed'", "known are"]),
         (lambda data: data.update(tcp="reno"), ["reno"]),
         (lambda data: data.update(faults=[{"when": {}}]), ["fault 1", "what"]),
+        (lambda data: data["scenario"].update(file=5), ["5", "says not where"]),
+        (lambda data: data.update(invariants=[5]), ["5", "says not where"]),
+        (lambda data: data.update(violations=[{"what": "x"}]), ["violation", "at_s"]),
+        (lambda data: data.update(arguments={"x": {"moon": 1}}), ["arguments"]),
     ],
 )
 def test_a_bad_capsule_costs_one_line(

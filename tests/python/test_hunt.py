@@ -110,6 +110,11 @@ def by_dask(work: Callable[[Executor], mqttlab.Hunt]) -> mqttlab.Hunt:
         return work(client.get_executor())
 
 
+def test_a_run_that_does_not_end_is_a_finding(folder: Path) -> None:
+    found = mqttlab.hunt("rude.py", seeds=1, parameters={"ends": "never"}, limit="3s")
+    assert [finding.name for finding in found.findings] == ["process still ran after 3 s"]
+
+
 @pytest.mark.parametrize("where", [in_processes, in_threads, by_dask])
 def test_every_executor_finds_the_same(
     folder: Path, where: Callable[[Callable[[Executor], mqttlab.Hunt]], mqttlab.Hunt]

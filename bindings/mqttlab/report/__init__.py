@@ -7,6 +7,7 @@ import shlex
 from contextlib import suppress
 from pathlib import Path
 
+from mqttlab.capsule import Capsule
 from mqttlab.errors import Error, UsageError
 from mqttlab.figures import Analysis, figures
 from mqttlab.result import Result
@@ -14,10 +15,11 @@ from mqttlab.result import Result
 __all__ = ["capsule_beside", "write"]
 
 
-def write(result: Result, directory: Path, *, command: str | None = None) -> Path:
+def write(result: Result, directory: Path, *, command: str | None = None, error: str = "") -> Path:
     """Writes a run's results into `directory`, made if it is missing; returns report.html's path.
 
-    `command`: the command line that repeats the run; made from the result if absent.
+    `command`: the command line that repeats the run; made from the result if absent. `error`:
+    what the scenario raised, in words.
     Errors: UsageError if the directory cannot be written.
     """
     from mqttlab.report.page import render
@@ -33,7 +35,7 @@ def write(result: Result, directory: Path, *, command: str | None = None) -> Pat
         )
         write_tables(analysis, found, directory)
         page.write_text(render(analysis, found, command or _command(result)), "utf-8")
-        _write_capsule(result, directory)
+        _write_capsule(result, directory, error)
     except OSError as error:
         raise UsageError(
             f"results: cannot write {str(error.filename or directory)!r}: {error.strerror}; "
@@ -64,11 +66,11 @@ def capsule_beside(page: Path, result: Result) -> Path | None:
     return path if path.exists() else None
 
 
-def _write_capsule(result: Result, directory: Path) -> None:
+def _write_capsule(result: Result, directory: Path, error: str) -> None:
     """Of a run that failed; that of the same seed goes when it does not fail any more."""
     with suppress(Error):  # what cannot be made again has none
-        capsule = result.capsule()
-        if result.violations:
+        capsule = Capsule.of(result, error=error)
+        if result.violations or error:
             capsule.write(directory)
         else:
             (directory / capsule.file_name).unlink(missing_ok=True)

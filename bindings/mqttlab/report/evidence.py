@@ -103,7 +103,8 @@ class _Drawing:
 
     def _of_lanes(self, lanes: dict[int, int]) -> Indices:
         """Events that have a place in the ladder, in order."""
-        mine = np.isin(self._devices, list(lanes)) | np.isin(self.view.kind, _OF_ALL)
+        of_all = np.isin(self.view.kind, _OF_ALL) & (self._devices < 0)
+        mine = np.isin(self._devices, list(lanes)) | of_all
         return np.flatnonzero(mine)
 
     def _chosen(self, proof: Sequence[int], here: Indices) -> list[int]:
