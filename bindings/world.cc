@@ -4,6 +4,7 @@
 #include <pybind11/native_enum.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <array>
 
 #include "bindings/client.h"
@@ -66,6 +67,23 @@ Cut cut(const std::string& how) {
   for (const auto one : {Cut::reset, Cut::fin, Cut::half_open, Cut::silent})
     if (mqttlab::name(one) == how) return one;
   throw std::invalid_argument("cut: '" + how + "' is none of reset, fin, half-open, silent");
+}
+
+Trigger trigger(const std::string& kind, const std::string& way, const std::string& packet,
+                std::uint32_t count, std::uint64_t bytes, std::uint32_t connection) {
+  constexpr std::array<std::string_view, 8> kinds{"at",    "bytes",   "before", "inside",
+                                                  "after", "written", "unread", "resent"};
+  const auto at = std::ranges::find(kinds, kind);
+  if (at == kinds.end()) throw std::invalid_argument("when: '" + kind + "' is no instant");
+  Trigger trigger{.kind = static_cast<Trigger::Kind>(at - kinds.begin()),
+                  .way = way == "down" ? Way::down : Way::up,
+                  .either_way = way.empty(),
+                  .bytes = bytes,
+                  .count = count};
+  for (int i = 1; i <= static_cast<int>(PacketType::auth); ++i)
+    if (name(static_cast<PacketType>(i)) == packet) trigger.packet = static_cast<PacketType>(i);
+  if (connection != 0) trigger.connection = connection;
+  return trigger;
 }
 
 using Call = std::variant<Token, Misuse>;
@@ -309,6 +327,16 @@ void bind_world(py::module_& m) {
            [](LabWorld& lab, DeviceId device, bool up) { lab.world().set_link(device, up); })
       .def("at", [](LabWorld& lab, Time when,
                     std::function<void()> what) { lab.world().at(when, std::move(what)); })
+      .def(
+          "when",
+          [](LabWorld& lab, DeviceId device, const std::string& kind, const std::string& way,
+             const std::string& packet, std::uint32_t count, std::uint64_t bytes,
+             std::uint32_t connection, const std::function<void(std::uint32_t)>& what) {
+            lab.world().when(device, trigger(kind, way, packet, count, bytes, connection),
+                             [what](const Fired& fired) { what(fired.connection); });
+          },
+          "device"_a, "kind"_a, "way"_a, "packet"_a, "count"_a, "bytes"_a, "connection"_a, "what"_a)
+      .def("disarm", [](LabWorld& lab) { lab.world().disarm(); })
       .def("interrupt", [](LabWorld& lab) { lab.world().interrupt(); })
       .def("cut", [](LabWorld& lab, DeviceId device, const std::string& how,
                      std::uint32_t connection) { lab.world().cut(device, cut(how), connection); })

@@ -56,6 +56,11 @@ void ClientHost::save() {
   if (disk_ && !is_still()) disk_->save(*client_, virtual_now());
 }
 
+bool ClientHost::has_acted(Stream&) {
+  if (!watched_) give_events();
+  return !client_->has_events();
+}
+
 void ClientHost::settle() {
   if (is_still()) return;
   pump();

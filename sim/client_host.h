@@ -50,6 +50,7 @@ class ClientHost final : public HostedClient, public StreamOwner {
   trace::TappedPeer carried(Stream& stream, const Introduction& introduction) override;
   void active(Stream& stream) override;
   void about_to_write(Stream&) override { save(); }
+  bool has_acted(Stream&) override;
   /// Of all its connections so far, at this end.
   [[nodiscard]] Overhead overhead() const;
 

@@ -47,6 +47,7 @@ class GuestStream final : public StreamOwner {
 
   trace::TappedPeer carried(Stream& stream, const Introduction& introduction) override;
   void active(Stream&) override { settle(); }
+  bool has_acted(Stream&) override { return !peer_.has_bytes(); }
 
  private:
   void carry(const ns3::Ptr<TcpSocket>& socket, std::shared_ptr<Wire> wire);

@@ -249,7 +249,8 @@ Dial Network::dial(DeviceIndex device, std::uint16_t site_port) {
 std::shared_ptr<Wire> Network::make_wire(DeviceIndex device, std::uint16_t port,
                                          std::uint32_t connection) {
   AccessLink& link = *devices_[device].link;
-  return std::make_shared<Wire>(connection, [&link, port] { link.sever(port); });
+  return std::make_shared<Wire>(connection, *devices_[device].wires,
+                                [&link, port] { link.sever(port); });
 }
 
 std::vector<std::shared_ptr<Wire>> Network::wires(DeviceIndex device) const {
@@ -259,6 +260,20 @@ std::vector<std::shared_ptr<Wire>> Network::wires(DeviceIndex device) const {
     if (auto wire = at->second.wire.lock()) all.push_back(std::move(wire));
   std::ranges::sort(all, {}, &Wire::connection);
   return all;
+}
+
+void Network::when(DeviceIndex device, const Trigger& when, Triggers::Call call) {
+  const std::size_t trigger = devices_[device].wires->triggers.add(when, std::move(call));
+  for (const auto& wire : wires(device)) wire->arm(trigger);
+}
+
+void Network::disarm() {
+  for (DeviceIndex device = 0; device < devices_.size(); ++device) {
+    Triggers& triggers = devices_[device].wires->triggers;
+    if (triggers.all().empty()) continue;
+    triggers.disarm();
+    for (const auto& wire : wires(device)) wire->disarm();
+  }
 }
 
 }  // namespace mqttlab::sim

@@ -89,6 +89,9 @@ class Network {
   [[nodiscard]] Dial dial(DeviceIndex device, std::uint16_t port);
   /// The device's connections that somebody holds, in the order of their dials.
   [[nodiscard]] std::vector<std::shared_ptr<Wire>> wires(DeviceIndex device) const;
+  /// What the device's connections wait for, from now on.
+  void when(DeviceIndex device, const Trigger& when, Triggers::Call call);
+  void disarm();  ///< nothing is waited for any more
 
  private:
   struct Device {
@@ -98,6 +101,7 @@ class Network {
     std::unique_ptr<AccessLink> link;
     std::uint32_t host = 0;                         // its address
     std::array<std::uint32_t, 2> most_per_write{};  // at its end, at the site's; 0: any number
+    std::unique_ptr<Wire::Device> wires = std::make_unique<Wire::Device>();
   };
   struct Front {
     ns3::Ptr<ns3::Node> node;

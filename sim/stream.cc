@@ -20,7 +20,8 @@ Stream::Stream(ns3::Ptr<TcpSocket> socket, std::shared_ptr<Wire> wire, trace::En
       owner_(owner),
       filters_(
           filters, [this](const Introduction& who, Time) { return carry(who); }, virtual_now()),
-      peer_(filters_.peer()) {
+      peer_(filters_.peer()),
+      move_on_([this] { move_on(); }) {
   wire_->attach(end_, this);
   socket_->SetRecvCallback(ns3::MakeCallback(&Stream::on_readable, this));
   socket_->SetSendCallback(ns3::MakeCallback(&Stream::on_writable, this));
@@ -35,7 +36,9 @@ Stream::~Stream() {
 
 Peer* Stream::carry(const Introduction& introduction) {
   carried_.emplace(owner_.carried(*this, introduction));
-  return &*carried_;
+  if (carried_->is_tapped() && end_ == trace::End::client) wire_->carry_mqtt();
+  gate_.emplace(*carried_, *wire_, end_, *this);
+  return &*gate_;
 }
 
 Time Stream::deadline() const {
@@ -44,6 +47,7 @@ Time Stream::deadline() const {
 
 // What is written may make room to read again, and what is read may be answered.
 void Stream::pump() {
+  if (gate_ && !is_still()) gate_->settle();
   if (filters_.has_filters() && !is_still()) peer_.advance(virtual_now());
   for (bool wrote = true; wrote && !is_still();) {
     read();
@@ -73,7 +77,8 @@ void Stream::read() {
     peer_.received(size, virtual_now());
     if (is_still()) return;  // what the peer did may have ended its own process
   }
-  // Filters may hold bytes for a Peer that has no room: they come before the end of the stream.
+  // Gate and filters may hold bytes for a Peer that has no room: they come before the end.
+  if (gate_ && !gate_->is_empty()) return;
   if (cause_ && !(filters_.has_filters() && peer_.space().empty())) finish(*cause_);
 }
 
@@ -117,6 +122,7 @@ void Stream::ended(CloseCause cause) {
 void Stream::finish(CloseCause cause) {
   const auto socket = std::exchange(socket_, nullptr);
   end_cause_ = cause;
+  if (cause == CloseCause::local) let_go_of_held(*socket);
   peer_.closed(cause, virtual_now());
   if (cause == CloseCause::fin || cause == CloseCause::local) {
     socket->close_and_forget();
@@ -130,6 +136,7 @@ void Stream::die(trace::Death how) {
   const auto socket = std::exchange(socket_, nullptr);
   switch (how) {
     case trace::Death::fin:
+      let_go_of_held(*socket);
       socket->close_and_forget();
       break;
     case trace::Death::reset:
@@ -140,6 +147,15 @@ void Stream::die(trace::Death how) {
       break;
   }
   if (carried_) carried_->bury(virtual_now());
+}
+
+// What the peer has written and somebody waited for is the kernel's: it sends it even now.
+void Stream::let_go_of_held(TcpSocket& socket) {
+  if (!gate_ || filters_.has_filters() || wire_->is_cut()) return;
+  const Bytes held = gate_->held();
+  const auto size = std::min<std::size_t>(held.size(), socket.GetTxAvailable());
+  if (size > 0)
+    socket.Send(ns3::Create<ns3::Packet>(held.data(), static_cast<std::uint32_t>(size)), 0);
 }
 
 void Stream::break_off(CloseCause cause) {
@@ -158,6 +174,12 @@ void Stream::break_off(CloseCause cause) {
 bool Stream::waits() {
   if (!is_still() && owner_.defers(*this)) held_ = true;
   return is_still();
+}
+
+void Stream::move_on() {
+  if (is_still()) return;
+  pump();
+  owner_.active(*this);
 }
 
 void Stream::on_readable(ns3::Ptr<ns3::Socket>) {

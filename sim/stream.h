@@ -8,12 +8,17 @@
 
 #include "protocol/trace/tapped_peer.h"
 #include "protocol/transport/filter_stack.h"
+#include "sim/alarm.h"
+#include "sim/gate.h"
 #include "sim/tcp_socket.h"
 #include "sim/wire.h"
 
 namespace mqttlab::sim {
 
 class Stream;
+
+/// The simulated instant.
+[[nodiscard]] Time virtual_now();
 
 /// Who owns a stream and learns what its socket did to it.
 class StreamOwner {
@@ -28,6 +33,8 @@ class StreamOwner {
   virtual void about_to_write(Stream&) {}
   /// The socket has something to tell. True: not yet, the stream is held from here on.
   virtual bool defers(Stream&) { return false; }
+  /// Whether who has got the Peer's bytes has dealt with all of them.
+  virtual bool has_acted(Stream&) { return true; }
 };
 
 class Stream {
@@ -56,6 +63,8 @@ class Stream {
   /// this stream could see it.
   void go_on(std::optional<CloseCause> end = {});
   void die(trace::Death how);
+  /// Moves bytes in an event of this instant.
+  void move_on_later() { move_on_.set(virtual_now()); }
   /// Its connection is cut: nothing is read any more and, if its peer is to be told, by
   /// break_off(), it moves no byte either.
   void cut_off(bool told) {
@@ -66,6 +75,11 @@ class Stream {
 
   /// Nothing will happen here any more; the peer has been told.
   [[nodiscard]] bool is_over() const { return socket_ == nullptr; }
+  /// The peer is not called.
+  [[nodiscard]] bool is_still() const { return is_over() || frozen_ || still_ || held_; }
+  // What the gate asks its owner, see StreamOwner.
+  void about_to_write() { owner_.about_to_write(*this); }
+  [[nodiscard]] bool has_acted() { return owner_.has_acted(*this); }
   /// The transport stands, or stood: there was a Peer to carry.
   [[nodiscard]] bool is_established() const { return filters_.is_established(); }
   /// Of a stream that is over.
@@ -75,7 +89,6 @@ class Stream {
 
  private:
   Peer* carry(const Introduction& introduction);
-  [[nodiscard]] bool is_still() const { return is_over() || frozen_ || still_ || held_; }
   [[nodiscard]] bool waits();
   void read();
   bool write();  // true if anything went out
@@ -83,6 +96,8 @@ class Stream {
   void finish(CloseCause cause);
   void on_readable(ns3::Ptr<ns3::Socket> socket);
   void on_writable(ns3::Ptr<ns3::Socket> socket, std::uint32_t available);
+  void move_on();
+  void let_go_of_held(TcpSocket& socket);
   void on_end(ns3::Ptr<ns3::Socket> socket);
 
   ns3::Ptr<TcpSocket> socket_;
@@ -90,6 +105,7 @@ class Stream {
   const trace::End end_;
   StreamOwner& owner_;
   std::optional<trace::TappedPeer> carried_;
+  std::optional<Gate> gate_;
   FilterStack filters_;
   Peer& peer_;            // the outermost of them
   bool blocked_ = false;  // the send buffer is full: go on in the send callback
@@ -97,9 +113,7 @@ class Stream {
   std::optional<CloseCause> missed_;  // what ended the socket while the stream was held
   std::optional<CloseCause> cause_;   // the socket has ended, but unread bytes are left
   CloseCause end_cause_ = CloseCause::local;
+  Alarm move_on_;
 };
-
-/// The simulated instant.
-[[nodiscard]] Time virtual_now();
 
 }  // namespace mqttlab::sim

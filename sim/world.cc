@@ -272,6 +272,17 @@ void World::cut(DeviceId device, Cut how, std::uint32_t connection) {
     if (connection == 0 || wire->connection() == connection) wire->cut(how);
 }
 
+void World::when(DeviceId device, const Trigger& instant, std::function<void(const Fired&)> what) {
+  if (instant.kind == Trigger::Kind::at)
+    throw std::invalid_argument("when: an instant of the clock is no connection's; use at()");
+  state_->network.when(state_->device(device).index, instant,
+                       [state = state_.get(), call = std::move(what)](const Fired& fired) {
+                         state->guarded([&] { call(fired); });
+                       });
+}
+
+void World::disarm() { state_->network.disarm(); }
+
 void World::stop_cycles() {
   for (const auto& device : state_->devices)
     if (device) device->cycler.stop_cycle();

@@ -92,6 +92,9 @@ class World final : public mqttlab::World {
 
   void set_link(DeviceId device, bool up) override;
   void cut(DeviceId device, Cut how, std::uint32_t connection = 0) override;
+  void when(DeviceId device, const Trigger& instant,
+            std::function<void(const Fired&)> what) override;
+  void disarm() override;
   void stop_cycles() override;
   void set_loss_free() override;
 

@@ -422,6 +422,26 @@ class World:
     def at(self, when: int, what: Callable[[], None]) -> None:
         """Calls `what` at an instant, inside run(), which raises what it raises."""
 
+    def when(
+        self,
+        device: int,
+        kind: str,
+        way: str,
+        packet: str,
+        count: int,
+        bytes: int,
+        connection: int,
+        what: Callable[[int], None],
+    ) -> None:
+        """Calls `what` with the connection's number in the trace, once, when the instant comes.
+
+        `kind`: of protocol/link/fault.h. `way`: "up", "down", or "" for either. `connection`: the
+        device's own count; 0: any.
+        """
+
+    def disarm(self) -> None:
+        """Of what when() waits for nothing comes any more."""
+
     def interrupt(self) -> None:
         """Ends run() at this instant."""
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from mqttlab.errors import UsageError
 from mqttlab.faults import At, Effect, Fault, Fired, Instant, Outage, Planned
+from mqttlab.faults.instants import OfConnection
 from mqttlab.faults.schedule import load
 from mqttlab.lab_path import LabPath
 from mqttlab.result import FaultInfo, NotApplicable
@@ -72,6 +73,10 @@ class FaultyLab(LabPath):
         for number, fault in enumerate(steps, 1):
             where = f"fault {number}" if len(steps) > 1 else "fault"
             fault.check_target(where)
+            for step in fault.steps:
+                if isinstance(step.when, OfConnection) and lab.target is not None:
+                    why = "instants of the protocol are told in simulated networks"
+                    lab.refuse(NotApplicable(str(step), why, all=True))
             if isinstance(fault.when, At) and fault.when.at_ns < lab.world.now():
                 raise UsageError(f"{where}: {fault.when} is over: it is {lab.now():g} s already")
         planned = [Planned(fault, lab.loop.create_future) for fault in steps]
@@ -110,14 +115,21 @@ class FaultyLab(LabPath):
             if at_ns >= lab.world.now():
                 lab.world.at(at_ns, partial(self._happen, planned, device, Fired(at_ns)))
             return
-        lab.refuse(NotApplicable(str(when), "there are no instants of the protocol here"))
+        assert device is not None
+        assert isinstance(when, OfConnection)
+        lab.world.when(
+            device.actor,
+            when.trigger,
+            *when.arguments(),
+            lambda connection: self._happen(planned, device, Fired(lab.world.now(), connection)),
+        )
 
     def _happen(self, planned: Planned, device: Device | None, fired: Fired) -> None:
         """The instant has come. Inside the world's event."""
         lab, fault = self._lab, planned.fault
         if self._calm or not lab.live:
             return
-        running = self._begin(fault.what, device, fired, f"{fault.what} {fault.when}")
+        running = self._begin(fault.what, device, fired, str(fault))
         now = lab.world.now()
         if fault.for_ns is not None:
             lab.world.at(now + fault.for_ns, partial(self._end, running))
@@ -189,6 +201,8 @@ class FaultyLab(LabPath):
     def end_faults(self) -> None:
         """Ends all that lasts, in the order of devices, and disarms what has not happened."""
         self._calm = True
+        if self._planned:
+            self._lab.world.disarm()
         actor = lambda one: one.device.actor if one.device else _BROKER  # noqa: E731
         for running in sorted(self._running, key=actor):
             self._end(running)

@@ -147,6 +147,7 @@ class FaultInfo:
     fault: Mapping[str, object]  # as data, see mqttlab.faults.Fault
     at: tuple[int, ...]  # ns of virtual time, in order; empty: it never happened
     to: tuple[str, ...]  # to which device (or the broker), for each of them
+    words: str  # "cut reset before PUBREC up #3 on meter-007"
     then: FaultInfo | None = None  # the step that follows
 
 

@@ -136,6 +136,8 @@ def run(
             try:
                 lab.plan(schedule)
                 ending = _drive(loop, function(lab, **values))
+            except NotApplicableError:  # of the schedule
+                ending = Ending.NOT_APPLICABLE
             except Exception as raised:
                 if not _watchers:
                     raise

@@ -19,10 +19,17 @@ struct Trigger {
     bytes,   ///< after `bytes` bytes of the connection
     before,  ///< before the first byte of the `count`th packet of type `packet`
     inside,  ///< after `bytes` bytes of that packet
-    after,   ///< after its last byte
+    after,   ///< after its last byte; in a simulated network its receiver has acted on it, too,
+             ///< and no answer has left
+    // In simulated networks only; on real sockets the first is `before`, the others `after`.
+    written,  ///< its sender's transport has all of it, and no byte of it has left
+    unread,   ///< it has arrived, and its receiver has not acted on it
+    resent,   ///< after `count` packets of an earlier connection, sent again, and before the next:
+              ///< PUBLISH with DUP, and PUBREL for no PUBLISH of this connection
   };
   Kind kind = Kind::at;
-  Way way = Way::up;  ///< whose bytes are counted
+  Way way = Way::up;        ///< whose bytes are counted
+  bool either_way = false;  ///< of `resent`: whichever way gets there first
   Time at = 0;
   std::uint64_t bytes = 0;
   PacketType packet{};

@@ -15,6 +15,7 @@ class TappedPeer final : public Peer {
 
   /// Without a tap nothing is recorded: what goes over this stream is not MQTT.
   TappedPeer(Peer& peer, std::optional<Tap> tap) : peer_(peer), tap_(std::move(tap)) {}
+  [[nodiscard]] bool is_tapped() const { return tap_.has_value(); }
   /// The Peer's process is dead: records the end without telling the Peer, which is not called any
   /// more.
   void bury(Time now) {

@@ -35,6 +35,12 @@ struct Observation {
   bool is_foreign = false;     ///< the broker is none of ours, and free where the standard is
 };
 
+/// An instant of a connection that has come.
+struct Fired {
+  Time at = 0;
+  std::uint32_t connection = 0;  ///< its number in the trace
+};
+
 class World {
  public:
   World(const World&) = delete;
@@ -93,6 +99,12 @@ class World {
   /// Its clients' processes end; `silent` takes the link down for good.
   void die(DeviceId device, trace::Death how);
   void phase(const std::string& name);  ///< records a phase event
+  /// Calls `what` when the instant comes on a connection of the device, once, in an event of that
+  /// very instant. Packets and bytes count from here on; `connection` is the device's own count.
+  /// Throws std::logic_error where it cannot be told: on real sockets.
+  virtual void when(DeviceId device, const Trigger& instant,
+                    std::function<void(const Fired&)> what) = 0;
+  virtual void disarm() = 0;  ///< of what when() waits for nothing comes any more
   /// Records that something is done on purpose, in words, or that it is over; to a connection, or,
   /// with 0, to the actor.
   void fault(trace::Actor actor, const std::string& what, std::uint32_t connection, bool over);

@@ -28,13 +28,16 @@ class Datum:
     name: ClassVar[str]
     """Of the class, in data and in words."""
 
-    def __init_subclass__(cls, kind: str | None = None, **rest: Any) -> None:
+    def __init_subclass__(
+        cls, kind: str | None = None, is_concrete: bool = True, **rest: Any
+    ) -> None:
         super().__init_subclass__(**rest)
         if kind is not None:
             cls.kind, cls.known = kind, {}
             return
         cls.name = _HUMP.sub("_", cls.__name__).lower()
-        cls.known[cls.name] = cls
+        if is_concrete:
+            cls.known[cls.name] = cls
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         """For IPython and Hypothesis, which else show what belongs to the class as well."""
@@ -78,6 +81,9 @@ class Datum:
             values[own[0]] = data[made.name]
         elif data[made.name] is not True:
             raise UsageError(f"{where}: {made.name} has no value; write {made.name} = true")
+        for one in fields(made):
+            if one.name not in values and one.default is MISSING:
+                raise UsageError(f"{where}: {one.name} is missing; write {one.name} = ...")
         try:
             instance: Self = made(**values)
         except UsageError as error:

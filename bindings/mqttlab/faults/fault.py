@@ -57,14 +57,29 @@ class Fault:
         return self.on if isinstance(self.on, tuple) else (self.on,)
 
     @property
+    def steps(self) -> list[Fault]:
+        """This one and those that follow."""
+        return [self, *([] if self.then is None else self.then.steps)]
+
+    @property
     def for_ns(self) -> int | None:
         """How long it lasts, in nanoseconds."""
         return None if self.for_ is None else units.duration_ns(self.for_, "fault: for")
 
-    def check_target(self, where: str) -> None:
-        """Errors: UsageError if it is open to whom it happens, unless it follows another one."""
-        if self.on is None and not (self.what.befalls_broker and isinstance(self.when, At)):
+    def __str__(self) -> str:
+        """As in the trace."""
+        return f"{self.what} {self.when}"
+
+    def check_target(self, where: str, follows: bool = False) -> None:
+        """`follows`: it has the devices of the step before, if it names none.
+
+        Errors: UsageError if it is open to whom it, or a step that follows, happens.
+        """
+        known = self.on is not None or follows
+        if not known and not (self.what.befalls_broker and isinstance(self.when, At)):
             raise UsageError(f"{where}: to which device? Write on = 'its name'")
+        if self.then is not None:
+            self.then.check_target(f"{where}, then", known)
 
     def to_data(self) -> dict[str, Any]:
         """As plain values."""

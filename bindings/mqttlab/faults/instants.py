@@ -7,8 +7,9 @@ or "down". `connection`: the number of the device's connection, from 1; None: an
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 from mqttlab import units
 from mqttlab.errors import UsageError
@@ -22,6 +23,7 @@ __all__ = [
     "Fired",
     "Inside",
     "Instant",
+    "OfConnection",
     "OfPacket",
     "Resent",
     "Unread",
@@ -68,25 +70,46 @@ class At(Instant):
 
 
 @dataclass(frozen=True)
-class Bytes(Instant):
+class OfConnection(Instant, ABC, is_concrete=False):
+    """An instant of one of the device's connections."""
+
+    trigger: ClassVar[str]
+    """What the world calls it (protocol/link/fault.h)."""
+
+    @abstractmethod
+    def arguments(self) -> tuple[str, str, int, int, int]:
+        """What the world is told: way, packet, count, bytes, and the connection or 0."""
+
+
+@dataclass(frozen=True)
+class Bytes(OfConnection):
     """After n bytes of one way of a connection have arrived."""
+
+    trigger: ClassVar[str] = "bytes"
 
     bytes: int
     way: Way = "up"
     connection: int | None = None
 
     def __post_init__(self) -> None:
-        units.count(self.bytes, "bytes")
+        units.count(self.bytes, "bytes", least=1)
         _check_way(self.way)
         _check_connection(self.connection)
+
+    def arguments(self) -> tuple[str, str, int, int, int]:
+        """See OfConnection."""
+        return self.way, "", 0, self.bytes, self.connection or 0
 
     def __str__(self) -> str:
         return f"after {self.bytes} bytes {self.way}{_of(self.connection)}"
 
 
 @dataclass(frozen=True)
-class OfPacket(Instant):
+class OfPacket(OfConnection, is_concrete=False):
     """An instant of the n-th control packet of a name."""
+
+    phrase: ClassVar[str]
+    """In words, with the packet's place."""
 
     packet: str
     n: int = 1
@@ -116,25 +139,43 @@ class OfPacket(Instant):
         """Whose packets are meant."""
         return self.way or ("up" if self.packet in _UP else "down")
 
+    def arguments(self) -> tuple[str, str, int, int, int]:
+        """See OfConnection."""
+        return self.on_way, self.packet, self.n, 0, self.connection or 0
+
     def __str__(self) -> str:
         way = f" {self.way}" if self.packet in _EITHER else ""
-        return f"{self.name} {self.packet}{way} #{self.n}{_of(self.connection)}"
+        return self.phrase.format(f"{self.packet}{way} #{self.n}{_of(self.connection)}")
 
 
 @dataclass(frozen=True)
 class Before(OfPacket):
     """All before it has arrived, and no byte of it."""
 
+    trigger: ClassVar[str] = "before"
+    phrase: ClassVar[str] = "before {}"
+
 
 @dataclass(frozen=True)
 class Inside(OfPacket):
-    """Exactly `byte` bytes of it have arrived; of a packet that has no more, never."""
+    """Exactly `byte` bytes of it have arrived; of a packet that has no more, never.
+
+    Inside TLS and WebSocket those are its own bytes, as its receiver gets them.
+    """
+
+    trigger: ClassVar[str] = "inside"
+    phrase: ClassVar[str] = "inside {}"
 
     byte: int = field(kw_only=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         units.count(self.byte, "inside: byte", least=1, most=2**28)
+
+    def arguments(self) -> tuple[str, str, int, int, int]:
+        """See OfConnection."""
+        way, packet, n, _, connection = super().arguments()
+        return way, packet, n, self.byte, connection
 
     def __str__(self) -> str:
         return f"{super().__str__()} at byte {self.byte}"
@@ -144,23 +185,34 @@ class Inside(OfPacket):
 class Written(OfPacket):
     """Its sender's transport has all of it, and no byte of it has left."""
 
+    trigger: ClassVar[str] = "written"
+    phrase: ClassVar[str] = "with {} written, and nothing of it on its way"
+
 
 @dataclass(frozen=True)
 class Unread(OfPacket):
     """It has arrived whole, and its receiver has not acted on it."""
+
+    trigger: ClassVar[str] = "unread"
+    phrase: ClassVar[str] = "with {} arrived and unread"
 
 
 @dataclass(frozen=True)
 class Arrived(OfPacket):
     """It has arrived, its receiver has acted on it, and no answer to it has left."""
 
+    trigger: ClassVar[str] = "after"
+    phrase: ClassVar[str] = "with {} arrived and acted on"
+
 
 @dataclass(frozen=True)
-class Resent(Instant):
+class Resent(OfConnection):
     """After k packets that are sent again on a resumed session have arrived, before the next.
 
     Those are PUBLISH with DUP, and PUBREL for a PUBLISH of an earlier connection.
     """
+
+    trigger: ClassVar[str] = "resent"
 
     resent: int
     way: Way | None = None
@@ -171,6 +223,10 @@ class Resent(Instant):
         if self.way is not None:
             _check_way(self.way)
         _check_connection(self.connection)
+
+    def arguments(self) -> tuple[str, str, int, int, int]:
+        """See OfConnection."""
+        return self.way or "", "", self.resent, 0, self.connection or 0
 
     def __str__(self) -> str:
         way = f" {self.way}" if self.way else ""

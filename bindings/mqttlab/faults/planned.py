@@ -45,6 +45,7 @@ class Planned:
             self.fault.to_data(),
             tuple(at_ns for at_ns, _ in self._happened),
             tuple(to for _, to in self._happened),
+            " on ".join([str(self.fault), *filter(None, [", ".join(self.fault.names)])]),
             None if self.then is None else self.then.info(),
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -12,7 +13,7 @@ from rich.table import Table
 from mqttlab.figures import Analysis, figures
 from mqttlab.report import capsule_beside
 from mqttlab.report.headline import headline
-from mqttlab.result import Expectation, Result, Target
+from mqttlab.result import Expectation, FaultInfo, Result, Target
 
 __all__ = ["against", "show"]
 
@@ -38,6 +39,8 @@ def show(result: Result, page: Path, console: Console) -> None:
         console.print(f"[yellow]not applicable:[/] {missing.what}: {missing.why}", highlight=False)
     for observation in found["observations"]:
         console.print(f"[yellow]note:[/] {observation}", highlight=False)
+    for words in _never(result.faults):
+        console.print(f"[yellow]never happened:[/] {words}", highlight=False)
     for key in ("qos", "qos_clean_subscriber"):
         if found[key]:
             name = found["subscriber" if key == "qos" else "clean_subscriber"]
@@ -57,6 +60,15 @@ def show(result: Result, page: Path, console: Console) -> None:
         console.print(
             f"again: mqttlab replay {quote(str(capsule))}", highlight=False, soft_wrap=True
         )
+
+
+def _never(faults: Iterable[FaultInfo]) -> Iterator[str]:
+    """The planned faults that did not happen, each in words, without those that follow one."""
+    for info in faults:
+        if not info.at:
+            yield info.words
+        elif info.then is not None:
+            yield from _never([info.then])
 
 
 def against(target: Target) -> str:

@@ -237,6 +237,10 @@ void World::cut(DeviceId device, Cut how, std::uint32_t connection) {
   link(device).cut(how);
 }
 
+void World::when(DeviceId, const Trigger&, std::function<void(const Fired&)>) {
+  throw std::logic_error("when: instants of the protocol are in simulated networks only");
+}
+
 void World::stop_cycles() {
   for (const auto& link : links_)
     if (link) link->stop_cycle();
