@@ -3,7 +3,7 @@ can notice; and a link that lives, however badly, is kept.
 
 Clients with keep alives of 0, 1, 5 and 60 s are idle, send, receive, do both, or send packets
 that take a good part of a keep alive. Then their links go dark upwards, downwards or both ways,
-shake, or nothing happens.
+shake, or nothing happens. One waits for a CONNACK that does not come.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 
 import mqttlab
 from mqttlab import Client, Device, Lab
+from mqttlab.faults import Before, Blackhole
 from mqttlab.faults.path import Ways
 from mqttlab.scenarios.support import Seen, clients, spoken
 from mqttlab.trace import End, Kind
@@ -24,6 +25,7 @@ KEEP_ALIVES_S = (0, 1, 5, 60)
 TRAFFIC = ("idle", "out", "in", "both", "huge")
 DARK: tuple[Ways, ...] = ("up", "down", "both")
 FAULTS = ("none", "jitter", *DARK)
+CONNECT_S = 10.0  # from dialling to CONNACK
 RATE = 64_000  # bit/s
 HUGE = 0.3  # keep alives that a huge packet takes; towards 0.5 a broker may miss a live client
 BUGS = [
@@ -85,6 +87,7 @@ async def heartbeat_matrix(lab: Lab, *, version: str = "both") -> None:
         clients(devices, [case.options for case in cases]) as every,
     ):
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(wait_for_connack(lab, lab.device("unanswered", via=calm)))
             for client, case in zip(every, cases, strict=True):
                 tasks.create_task(live(lab, desk, client, case))
         lab.settle("3min")
@@ -104,6 +107,18 @@ async def live(lab: Lab, desk: Client, client: Client, case: Case) -> None:
     await asyncio.sleep(2 * case.keep_alive_s + 5)
     for task in talking:
         task.cancel()
+
+
+async def wait_for_connack(lab: Lab, device: Device) -> None:
+    """The transport is there, and CONNACK does not come: the attempt ends, and is repeated."""
+    lab.at(Before("CONNACK"), Blackhole("down"), on=device, for_="40s")
+    async with device.client(connect_timeout=CONNECT_S):
+        seen = Seen(lab)
+        opened = seen.rows(Kind.OPENED, on=device, end=End.CLIENT)
+        closed = seen.rows(Kind.CLOSED, on=device, end=End.CLIENT)
+        waited = (closed["at"][0] - opened["at"][0]) / 1e9
+        lab.expect("until an attempt without CONNACK ended, s", round(waited, 3), most=CONNECT_S)
+        lab.expect("connections until CONNACK came", len(opened), least=2)
 
 
 def talk(lab: Lab, desk: Client, client: Client, case: Case) -> list[asyncio.Task[None]]:

@@ -18,6 +18,8 @@ from mqttlab.scenarios import push_service
 from mqttlab.trace import Kind
 
 SMALL: dict[str, dict[str, Any]] = {
+    "byte_salad": {"version": "5"},
+    "flap_on_resume": {"interval": "1s"},
     "heartbeat_matrix": {"version": "5"},
     "push_service": {"phones": 84, "hours": 3.0},
     "reconnect_storm": {"crowd": 60},
