@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import mqttlab
 from mqttlab import _core, strategies
 from mqttlab.capsule import decoded, encoded
-from mqttlab.faults import At, Before, Cut, Effect, Fault, Outage
+from mqttlab.faults import At, Before, Cut, Effect, Fault, Instant, Outage, Segments
 
 SCHEDULES = strategies.faults(devices=["a", "b"], within="1min", longest="5s")
 
@@ -88,6 +88,27 @@ def test_every_effect_can_be_planned_for_a_client_and_its_rules_hold() -> None:
     assert len(effects) >= 20
     assert all(len(fault.at) == 1 for fault in result.faults)
     result.check()
+
+
+def test_every_instant_can_be_planned_and_of_each_kind_some_come() -> None:
+    instants: set[Instant] = set()
+    given(strategies.instants())(lambda instant: instants.add(instant))()
+
+    async def scenario(lab: mqttlab.Lab) -> None:
+        lab.broker()
+        meter = lab.device("meter", via=lab.link(delay="20ms"))
+        for instant in sorted(instants, key=str):
+            lab.at(instant, Segments(1), "meter", "10ms")
+        async with meter.client() as client:
+            await client.subscribe("t", qos=2)
+            for number in range(20):
+                await client.publish("t", lab.stamp(), qos=number % 3)
+                await asyncio.sleep(1)
+
+    result = mqttlab.run(scenario, until="1h")
+    result.check()
+    came = {next(iter(fault.fault["when"])) for fault in result.faults if fault.at}
+    assert came == {"before", "inside", "written", "unread", "arrived"}
 
 
 @pytest.mark.parametrize(
