@@ -3,6 +3,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -95,6 +96,15 @@ PYBIND11_MODULE(_core, m) {
       },
       "code"_a, "packet"_a);
   m.def("invariants", &oracle::invariants, "What the oracle checks, in report order.");
+  m.def(
+      "invariant_table",
+      [] {
+        std::vector<std::array<std::string, 5>> rows;
+        for (const oracle::Invariant& one : oracle::catalogue())
+          rows.push_back({one.name, one.group, one.strength, one.needs, one.statements});
+        return rows;
+      },
+      "[name, group, strength, needs, statements] of each, in report order.");
   m.def("event_layout", &event_layout, "(name, offset, size) of each column of an event.");
   m.attr("event_bytes") = sizeof(trace::Event);
   m.attr("kinds") = names_of<trace::Kind>(trace::kinds);

@@ -47,11 +47,11 @@ py::str text(std::string_view bytes) {
 }
 
 py::tuple rows_of(const oracle::Oracle& oracle) {
-  static constexpr std::array statuses{"pass", "fail", "not_observable"};
+  static constexpr std::array statuses{"pass", "fail", "not_observable", "departs"};
   py::list verdicts, violations;
   for (const oracle::Verdict& v : oracle.verdicts())
     verdicts.append(py::make_tuple(v.invariant, statuses.at(static_cast<std::size_t>(v.status)),
-                                   v.checked, v.why));
+                                   v.checked, v.why, v.strength, v.needs, v.group));
   for (const oracle::Violation& v : oracle.violations())
     violations.append(py::make_tuple(v.invariant, v.statements, v.at, text(v.what), v.events));
   return py::make_tuple(verdicts, violations);

@@ -32,6 +32,22 @@ class SlowAccess final : public Access {
   DelayedAccess delayed_;
 };
 
+constexpr std::uint32_t full_segment_bytes = 1'500;
+
+bool quick(const Direction& way) { return way.loss == 0 && !way.burst && !way.capacity; }
+
+/// At most, with both queues full.
+Time round_trip(const LinkSpec& link) {
+  Time all = 0;
+  for (const Direction& way : {link.up, link.down}) {
+    all += way.delay + way.jitter;
+    if (way.rate_bps > 0)
+      all += static_cast<Time>(way.queue_packets * full_segment_bytes * 8.0 / way.rate_bps *
+                               static_cast<double>(second));
+  }
+  return all;
+}
+
 }  // namespace
 
 void LabWorld::add_broker(const std::string& name, BrokerConfig config, const AccessTexts& access) {
@@ -43,6 +59,13 @@ void LabWorld::add_broker(const std::string& name, BrokerConfig config, const Ac
   settings_.queue_qos0 = config.queue_qos0;
 }
 
+DeviceId LabWorld::add_device(const std::string& name, const LinkSpec& link) {
+  const DeviceId device = world().add_device(name, link);
+  const bool sound = quick(link.up) && quick(link.down) && !link.cycle;
+  if (sound) round_trips_[device] = round_trip(link);
+  return device;
+}
+
 ClientId LabWorld::add_client(DeviceId device, ClientConfig config, Transport transport) {
   settings_.ping_timeout = std::max(settings_.ping_timeout, config.ping_timeout);
   // What a client may need once the faults are over: to notice that its link died during them, to
@@ -51,6 +74,16 @@ ClientId LabWorld::add_client(DeviceId device, ClientConfig config, Transport tr
   const Time converge =
       config.keep_alive_s * second + config.ping_timeout + config.backoff.maximum + finish;
   settings_.converge_within = std::max(settings_.converge_within, converge);
+  const auto sound = round_trips_.find(device);
+  facts_.emplace_back(
+      device, oracle::DeviceFacts{.round_trip = sound == round_trips_.end() ? never : sound->second,
+                                  .connect_timeout = config.connect_timeout,
+                                  .backoff_initial = config.backoff.initial,
+                                  .backoff_maximum = config.backoff.maximum,
+                                  .backoff_stable = config.backoff.stable,
+                                  .backoff_factor = config.backoff.factor,
+                                  .backoff_jitter = config.backoff.jitter,
+                                  .resubscribes = true});
   return world().add_client(device, std::move(config), transport);
 }
 
@@ -78,8 +111,14 @@ const oracle::Oracle& LabWorld::judge() {
   settings_.keep_alive_early = seen.is_foreign ? second : 0;
   settings_.converge_within = converge_within_.value_or(settings_.converge_within);
   oracle_ = std::make_unique<oracle::Oracle>(settings_);
+  for (const auto& [device, facts] : facts_) oracle_->know(device, facts);
   const trace::Log& log = world().log();
-  for (const trace::Event& event : log.events()) oracle_->on(event, log);
+  auto start = world().starts().begin();
+  for (const trace::Event& event : log.events()) {
+    for (; start != world().starts().end() && start->first <= event.at; ++start)
+      oracle_->started(start->second);
+    oracle_->on(event, log);
+  }
   oracle_->finish(world().now(), log);
   return *oracle_;
 }

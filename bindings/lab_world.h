@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -27,6 +28,7 @@ class LabWorld {
     return *world_;
   }
   void add_broker(const std::string& name, BrokerConfig config, const AccessTexts& access);
+  DeviceId add_device(const std::string& name, const LinkSpec& link);
   ClientId add_client(DeviceId device, ClientConfig config, Transport transport);
   Fleet& add_fleet(const std::string& name, std::vector<ClientId> clients, FleetConfig config);
   /// Of programs that are none of ours, it is not known what they may need to converge.
@@ -45,6 +47,8 @@ class LabWorld {
  private:
   oracle::Settings settings_{.ping_timeout = 0};  // of its clients the longest
   std::optional<Time> converge_within_;
+  std::map<DeviceId, Time> round_trips_;  // of links that lose nothing
+  std::vector<std::pair<DeviceId, oracle::DeviceFacts>> facts_;
   std::unique_ptr<oracle::Oracle> oracle_;
   std::unique_ptr<Access> access_;  // the broker's in world_, so before it
   std::unique_ptr<World> world_;

@@ -311,9 +311,7 @@ void bind_world(py::module_& m) {
       .def("filters", &filters)
       .def("counters", &counters, "device"_a, "up"_a)
       .def("gauges", &gauges);
-  world
-      .def("add_device", [](LabWorld& lab, const std::string& name,
-                            const LinkSpec& link) { return lab.world().add_device(name, link); })
+  world.def("add_device", &LabWorld::add_device)
       .def("now", [](LabWorld& lab) { return lab.world().now(); })
       .def("start", [](LabWorld& lab, ClientId client) { lab.world().start(client); })
       .def("stop", &stop, "client"_a, "with_will"_a = false, "session_expiry_s"_a = py::none())

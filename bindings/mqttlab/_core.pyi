@@ -42,6 +42,9 @@ def reason_name(code: int, packet: int) -> str:
 def invariants() -> list[str]:
     """What the oracle checks, in report order."""
 
+def invariant_table() -> list[list[str]]:
+    """[name, group, strength, needs, statements] of each, in report order."""
+
 def judge_trace(
     content: bytes,
     keep_alive_factor: float,

@@ -19,7 +19,7 @@ from mqttlab.result import Verdict, Violation
 __all__ = ["Judgement", "judge", "show"]
 
 _MOST_FINDINGS = 20
-_STYLES = {"pass": "green", "fail": "bold red", "not_observable": "dim"}
+_STYLES = {"pass": "green", "fail": "bold red", "departs": "yellow", "not_observable": "dim"}
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Judgement:
     verdicts: tuple[Verdict, ...]
     """One per invariant, in the oracle's order."""
     violations: tuple[Violation, ...]
+    """All that it found, recommendations (verdict "departs") included."""
     end_s: float
     """When the run stopped, from its start."""
     complete: bool
@@ -131,8 +132,9 @@ def _last_line(found: Judgement) -> str:
     for verdict in found.verdicts:
         count[verdict.status] += 1
     blind = sum(not connection["observable"] for connection in found.connections)
+    departs = f"{count['departs']} recommendations are, " if count["departs"] else ""
     line = (
-        f"{count['pass']} invariants hold, {count['fail']} are broken, "
+        f"{count['pass']} invariants hold, {count['fail']} are broken, {departs}"
         f"{count['not_observable']} were not observable; {found.events} events in "
         f"{found.end_s:.1f} s, fingerprint {found.fingerprint[:16]}"
     )

@@ -38,9 +38,20 @@ class Verdict:
     """The oracle's verdict on one invariant."""
 
     invariant: str  # "Q1-NOLOSS"
-    status: str  # "pass", "fail", "not_observable" or "not_applicable"
+    status: str
+    """"pass", "fail", "departs", "not_observable" or "not_applicable".
+
+    departs: broken, but a recommendation or a pattern only: it is told, and fails no run.
+    """
     checked: int  # how many times the rule applied
     why: str  # of not_observable and not_applicable: what was missing
+    strength: str = ""
+    """"MUST", "liveness", "policy", "library", "metamorphic", "strict mode", "SHOULD" or
+    "advisory"; the last two are told only, unless the run is strict."""
+    needs: str = ""
+    """What it is judged by: "wire", "app" (calls and deliveries), "internal" (a peer's own counts)
+    or "pair" (two runs)."""
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -204,6 +215,7 @@ class Result:
     verdicts: tuple[Verdict, ...]
     """One per invariant, in the oracle's order."""
     violations: tuple[Violation, ...]
+    """What fails the run."""
     gauges: Mapping[str, int]
     """What the broker counted about itself at the end (BrokerGauges); empty without a broker of
     ours."""
@@ -234,6 +246,8 @@ class Result:
     """Where the scenario is found again; None: nowhere, it is local to a function or typed in."""
     expected: tuple[Expectation, ...] = ()
     """What the scenario itself has counted, in order; its verdict is SCENARIO."""
+    notes: tuple[Violation, ...] = ()
+    """What breaks a recommendation only (verdict "departs")."""
 
     @property
     def passed(self) -> bool:
@@ -254,6 +268,8 @@ class Result:
     def check(self, *invariants: str) -> None:
         """Raises ViolationError unless the named invariants hold; all of them if none is named.
 
+        One that is only recommended ("departs") is demanded by naming it.
+
         An invariant that is named must have been observable: the run has to contain what it
         judges. Without names, invariants that could not be observed are passed over; what was not
         applicable never is.
@@ -268,7 +284,7 @@ class Result:
         chosen = [known[name] for name in invariants] or list(self.verdicts)
         bad = [v for v in chosen if v.status in ("fail", "not_applicable")]
         if invariants:
-            bad += [v for v in chosen if v.status == "not_observable"]
+            bad += [v for v in chosen if v.status in ("departs", "not_observable")]
         if bad:
             raise ViolationError(self._explain(bad))
 
@@ -312,11 +328,12 @@ class Result:
     def _explain(self, bad: list[Verdict], limit: int = 5) -> str:
         lines = []
         for verdict in bad:
-            if verdict.status != "fail":
+            if verdict.status not in ("fail", "departs"):
                 status = verdict.status.replace("_", " ")
                 lines.append(f"{verdict.invariant} was {status}: {verdict.why}")
                 continue
-            found = [v for v in self.violations if v.invariant == verdict.invariant]
+            told = (*self.violations, *self.notes)
+            found = [v for v in told if v.invariant == verdict.invariant]
             lines.append(f"{verdict.invariant} is violated {len(found)} times:")
             for violation in found[:limit]:
                 rules = f" [{' '.join(violation.statements)}]" if violation.statements else ""

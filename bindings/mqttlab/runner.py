@@ -252,7 +252,7 @@ def _collect(
     pcap_side: str,
 ) -> Result:
     world = place.world
-    verdicts, violations = _findings(judged, lab)
+    verdicts, violations, notes = _findings(judged, lab)
     return Result(
         scenario=getattr(function, "__name__", str(function)),
         seed=lab.seed,
@@ -293,6 +293,7 @@ def _collect(
         not_applicable=tuple(lab.not_applicable),
         faults=lab.fault_infos(),
         radio=_radio(place, lab.device_infos()),
+        notes=notes,
     )
 
 
@@ -306,8 +307,8 @@ def _radio(place: Place, devices: Sequence[DeviceInfo]) -> dict[str, np.ndarray]
 
 def _findings(
     judged: tuple[Sequence[Any], Sequence[Any]], lab: Lab
-) -> tuple[tuple[Verdict, ...], tuple[Violation, ...]]:
-    """The oracle's rows as verdicts and violations, less what could not be put to the test."""
+) -> tuple[tuple[Verdict, ...], tuple[Violation, ...], tuple[Violation, ...]]:
+    """The oracle's rows as verdicts, violations and notes, less what could not be tested."""
     verdicts = [Verdict(*row) for row in judged[0]]
     violations = [
         Violation(name, tuple(statements.split()), at, what, tuple(events))
@@ -318,8 +319,12 @@ def _findings(
         for index, verdict in enumerate(verdicts):
             found = sum(one.invariant == verdict.invariant for one in violations)
             verdicts[index] = missing.judged(verdict, found)
-    moot = {one.invariant for one in verdicts if one.status == "not_applicable"}
-    return tuple(verdicts), tuple(one for one in violations if one.invariant not in moot)
+    status = {verdict.invariant: verdict.status for verdict in verdicts}
+    return (
+        tuple(verdicts),
+        tuple(one for one in violations if status[one.invariant] == "fail"),
+        tuple(one for one in violations if status[one.invariant] == "departs"),
+    )
 
 
 def _table(rows: Sequence[tuple[object, ...]], dtype: np.dtype[np.void]) -> np.ndarray:

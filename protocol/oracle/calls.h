@@ -1,4 +1,6 @@
-// Calls: what applications have asked their clients to publish and not heard of since.
+// Calls: what applications have asked their clients to publish and not heard of since. A call ends
+// once, and in success only if the other end has acknowledged the message (TOKEN-COMPLETE); that it
+// ends at all is CONVERGE's to say.
 #pragma once
 
 #include <map>
@@ -22,6 +24,8 @@ class Calls {
   void called(const Event& event);     ///< publish_called
   void completed(const Event& event);  ///< publish_completed, whatever its outcome
   void died(Actor actor);
+  /// The device's client has got the last acknowledgement for the message.
+  void settled(Actor actor, std::uint64_t message, bool taken);
 
   /// When the application of this device asked for the message; nothing if it is not known, or
   /// done.
@@ -30,8 +34,18 @@ class Calls {
   [[nodiscard]] std::vector<Call> open(Actor actor) const;
 
  private:
+  struct Device {
+    std::map<std::uint32_t, Call> open;   // by token; those grow with time
+    Table<std::uint32_t> taken, refused;  // by message: acknowledged, and no call has ended by it
+    std::uint32_t newest = 0;             // token
+    bool mixed = false;  // tokens of several clients, or of processes that came one after another
+  };
+  [[nodiscard]] const Device* find(Actor actor) const;
+  void judge(Device& device, const Call& call, const Event& event);
+  void twice(const Device& device, const Event& event);
+
   Model& model_;
-  std::vector<std::map<std::uint32_t, Call>> by_actor_;  // by token; those grow with time
+  std::vector<Device> by_actor_;
 };
 
 }  // namespace mqttlab::oracle

@@ -81,7 +81,8 @@ void ClientEnd::arrived(Connection& connection, const Event& event) {
       break;
     case PacketType::disconnect:
       // Who was told that another has taken his place need not fight for it.
-      if (event.code == session_taken_over) client->content = true;
+      if (event.code != session_taken_over) break;
+      client->content = connection.told_off = true;
       break;
     default:
       break;

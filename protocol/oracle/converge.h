@@ -14,6 +14,7 @@ class Converge {
   Converge(Model& model, const Calls& calls) : model_(model), calls_(calls) {}
 
   void phase(const Event& event);
+  [[nodiscard]] bool settling() const { return settling_; }  ///< the last phase is "settle"
   /// Whether a run that stops at `end` can be judged, and from when on things may be open.
   [[nodiscard]] Deadline deadline(Time end);
   void finish(const Deadline& deadline);

@@ -80,6 +80,8 @@ void Exchanges::first_send(const Sending& sending, const Event& event) {
                                   .carried = sending.connection.number,
                                   .bytes = event.bytes,
                                   .qos = trace::qos_of(event)};
+  sending.side().published_at = model_.now;
+  waste_.begun(*sending.out.find(event.packet_id));
   if (sending.v5()) model_.report.checked(Rule::no_live_resend);
   flow_.published(sending.connection, event);
 }
@@ -110,6 +112,7 @@ void Exchanges::repeat(const Sending& sending, const Event& event, Exchange& exc
     flow_.published(sending.connection, event);
     exchange.carried = connection;
   }
+  ++exchange.copies;
   if (exchange.stage == Exchange::Stage::pubrel_written) {  // MQTT-4.3.3-1
     model_.report.broken(Rule::q2_no_republish, model_.now,
                          sender(sending) + " wrote " + publish(exchange, model_, event.packet_id) +
@@ -123,6 +126,8 @@ void Exchanges::repeat(const Sending& sending, const Event& event, Exchange& exc
                          {exchange.event, model_.event_index});
   }
   continued(sending, exchange);
+  sending.side().published_at = model_.now;
+  waste_.written(sending, event, exchange);
 }
 
 // 3.1.1 allows it; in 5.0 only a resumed session sends anything again (MQTT-4.4.0-1).
@@ -136,7 +141,9 @@ void Exchanges::twice(const Sending& sending, const Event& event, const Exchange
 }
 
 void Exchanges::continued(const Sending& sending, Exchange& exchange) {
+  ++exchange.packets;
   if (exchange.connection == sending.connection.number) return;
+  ++exchange.connections;
   exchange.connection = sending.connection.number;
   sending.side().resent_at = model_.now;
   model_.report.checked(exchange.qos == QoS::at_least_once ? Rule::q1_resume : Rule::q2_resume);
@@ -161,6 +168,7 @@ void Exchanges::pubrel_written(const Sending& sending, const Event& event) {
   exchange->released = sending.connection.number;
   exchange->pubrec_waits = false;
   continued(sending, *exchange);
+  waste_.written(sending, event, *exchange);
 }
 
 void Exchanges::acknowledged(const Sending& sending, const Event& event) {

@@ -6,6 +6,7 @@
 #include "protocol/oracle/calls.h"
 #include "protocol/oracle/flow.h"
 #include "protocol/oracle/resend.h"
+#include "protocol/oracle/waste.h"
 
 namespace mqttlab::oracle {
 
@@ -45,6 +46,7 @@ class Exchanges {
   const Calls& calls_;
   Flow& flow_;
   Resends resends_{model_};
+  Waste waste_{model_};
 };
 
 }  // namespace mqttlab::oracle

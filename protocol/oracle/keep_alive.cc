@@ -36,7 +36,13 @@ void KeepAlive::heard(const Connection& connection, const Event& event) {
   }
 }
 
+void KeepAlive::written(const Connection& connection, const Event& event) {
+  if (event.end == End::client && event.bytes <= one_segment) send(connection, event.at);
+}
+
 void KeepAlive::closed(const Connection& connection, const Event& event) {
+  false_alarm(connection, event);
+  if (event.end == End::client && !connection.client.tail_out) send(connection, event.at);
   if (event.end == End::broker) {
     if (!connection.broker.tail_in) enforce(connection, event.at, false);
     fair(connection, event);
@@ -52,7 +58,9 @@ void KeepAlive::enforce(const Connection& connection, Time until, bool still_ope
   if (!connection.accepted() || connection.keep_alive_s == 0 || side.ended) return;
   if (connection.replaced_by != 0) return;  // how long that may last is ONE-CONN's to say
   if (!still_open) model_.report.checked(Rule::ka_enforce);
-  const Time since = last_heard(side, connection.connect_at);
+  const Time runs = model_.conditions.runs_since(End::broker, 0);
+  if (runs == never) return;
+  const Time since = std::max(last_heard(side, connection.connect_at), runs);
   const Time allowed = enforced_after(connection) + model_.settings.keep_alive_slack;
   if (until - since <= allowed) return;
   model_.report.broken(
@@ -95,7 +103,9 @@ void KeepAlive::detect(const Connection& connection, Time until, bool still_open
   if (model_.settings.ping_timeout == never || connection.guest)
     return model_.report.not_observable(Rule::ka_detect, "how long a client waits is not known");
   if (!still_open) model_.report.checked(Rule::ka_detect);
-  const Time since = last_heard(side, 0);
+  const Time runs = model_.conditions.runs_since(End::client, connection.device);
+  if (runs == never) return;
+  const Time since = std::max(last_heard(side, 0), runs);
   const Time allowed = connection.keep_alive_s * second + model_.settings.ping_timeout;
   if (until - since <= allowed + model_.settings.keep_alive_slack) return;
   model_.report.broken(
@@ -104,6 +114,55 @@ void KeepAlive::detect(const Connection& connection, Time until, bool still_open
           ", longer than keep alive and ping timeout together (" + seconds(allowed) + "), and " +
           (still_open ? "held on to the connection" : "let go of the connection only then"),
       {connection.client.connack_event, model_.event_index});
+}
+
+// MQTT-3.1.2-23 (5.0: MQTT-3.1.2-20). What its link does not take the client cannot send.
+void KeepAlive::send(const Connection& connection, Time until) {
+  const Side& side = connection.client;
+  if (!side.connack || !connection.connect || connection.keep_alive_s == 0 || side.ended) return;
+  const Time runs = model_.conditions.runs_since(End::client, connection.device);
+  if (dead(connection) || runs == never || connection.broker.arrived < side.written) return;
+  if (connection.guest)
+    return model_.report.not_observable(Rule::ka_send, "the clients are programs of others");
+  model_.report.checked(Rule::ka_send);
+  // Until its last packet had arrived the link may have taken no other.
+  const Time since = std::max({side.wrote_at, side.connack_at, connection.broker.heard_at, runs});
+  const Time late = std::max(model_.settings.host_grace, model_.settings.keep_alive_slack);
+  if (until - since <= connection.keep_alive_s * second + late) return;
+  model_.report.broken(Rule::ka_send, until,
+                       model_.who(connection) + " sent nothing from " + seconds(since) + " to " +
+                           seconds(until) + "; its keep alive is " +
+                           std::to_string(connection.keep_alive_s) + " s",
+                       {connection.client.connack_event, model_.event_index});
+}
+
+// On a link that loses nothing and is quick, what has been waiting to be read for long proves that
+// the other end was alive.
+void KeepAlive::false_alarm(const Connection& connection, const Event& event) {
+  constexpr int margin = 4;  // queues, repeats and acknowledgements of TCP
+  const bool client = event.end == End::client;
+  const Side& side = client ? connection.client : connection.broker;
+  const Side& other = client ? connection.broker : connection.client;
+  const Time round_trip = model_.facts(connection.device).round_trip;
+  const Time interval = connection.keep_alive_s * second;
+  if (interval == 0 || round_trip > interval / margin || !connection.accepted()) return;
+  if (model_.conditions.fine_since(connection.device) == never) return;
+  if (!connection.client.connack || (client && dead(connection))) return;
+  model_.report.checked(Rule::ka_false);
+  const bool own = event.code == static_cast<std::uint8_t>(CloseCause::local) && !side.ended &&
+                   !side.malformed_in && connection.replaced_by == 0 && !connection.challenged &&
+                   (client || !connection.dismissed || connection.dismissal == keep_alive_timeout);
+  const Time silence = event.at - std::max(side.heard_at, side.connack_at);
+  const bool waits =
+      other.written > side.arrived && event.at - other.wrote_at > margin * round_trip;
+  if (!own || silence < interval || !waits || other.tail_out) return;
+  model_.report.broken(Rule::ka_false, event.at,
+                       std::string(client ? "the client" : "the broker") + " gave " +
+                           model_.who(connection) + " up at " + seconds(event.at) + " after " +
+                           seconds(silence) +
+                           " of silence, although the other end had written at " +
+                           seconds(other.wrote_at) + " and the link was sound",
+                       {connection.connect_event, model_.event_index});
 }
 
 void KeepAlive::finish(Time end) {

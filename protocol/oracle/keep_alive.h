@@ -1,6 +1,6 @@
-// Keep alive: a broker closes a silent client in time (KA-ENFORCE) and not before (KA-FAIR); a
-// client notices a dead link (KA-DETECT). Judged when something happens to the connection, or at
-// the end: between packets nothing can be seen.
+// Keep alive: a client is never silent for longer (KA-SEND); a broker closes a silent client in
+// time (KA-ENFORCE) and not before (KA-FAIR); a client notices a dead link (KA-DETECT). Judged when
+// something happens to the connection, or at the end: between packets nothing can be seen.
 #pragma once
 
 #include "protocol/oracle/model.h"
@@ -11,8 +11,9 @@ class KeepAlive {
  public:
   explicit KeepAlive(Model& model) : model_(model) {}
 
-  /// Before the model learns of it: a packet arrived.
+  /// Before the model learns of it: a packet arrived, or was written.
   void heard(const Connection& connection, const Event& event);
+  void written(const Connection& connection, const Event& event);
   void closed(const Connection& connection, const Event& event);
   void finish(Time end);
 
@@ -20,6 +21,8 @@ class KeepAlive {
   void enforce(const Connection& connection, Time until, bool still_open);
   void detect(const Connection& connection, Time until, bool still_open);
   void fair(const Connection& connection, const Event& event);
+  void send(const Connection& connection, Time until);
+  void false_alarm(const Connection& connection, const Event& event);
   [[nodiscard]] bool dead(const Connection& connection) const;
   [[nodiscard]] Time enforced_after(const Connection& connection) const;
 

@@ -21,6 +21,27 @@ bool settled(const Record& record) { return record.delivered + record.excused >=
 
 }  // namespace
 
+const DeviceFacts& Model::facts(Actor device) const {
+  static const DeviceFacts unknown;
+  const auto known = facts_.find(device);
+  return known == facts_.end() ? unknown : known->second;
+}
+
+// Which of a device's clients dials cannot be told before CONNECT: what holds for all of them.
+void Model::know(Actor device, const DeviceFacts& facts) {
+  const auto [at, first] = facts_.emplace(device, facts);
+  if (first) return;
+  DeviceFacts& known = at->second;
+  known.round_trip = std::max(known.round_trip, facts.round_trip);
+  known.resubscribes = known.resubscribes && facts.resubscribes;
+  known.connect_timeout = std::max(known.connect_timeout, facts.connect_timeout);
+  known.backoff_initial = std::min(known.backoff_initial, facts.backoff_initial);
+  known.backoff_maximum = std::min(known.backoff_maximum, facts.backoff_maximum);
+  known.backoff_stable = std::min(known.backoff_stable, facts.backoff_stable);
+  known.backoff_factor = std::min(known.backoff_factor, facts.backoff_factor);
+  known.backoff_jitter = std::max(known.backoff_jitter, facts.backoff_jitter);
+}
+
 void Model::broker_heard(std::uint32_t connection) {
   if (heard_last_.connection != connection) heard_before_ = heard_last_;
   heard_last_ = {connection, event_index};

@@ -5,10 +5,12 @@
 #include <cstdint>
 #include <deque>
 #include <limits>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "protocol/oracle/condition.h"
 #include "protocol/oracle/record.h"
 #include "protocol/oracle/report.h"
 #include "protocol/oracle/table.h"
@@ -44,10 +46,13 @@ struct Exchange {
   std::uint64_t event = 0;  ///< index of the first PUBLISH
   Time begun_at = 0;
   Text topic = 0;
-  std::uint32_t connection = 0;  ///< the last one that carried PUBLISH or PUBREL
-  std::uint32_t carried = 0;     ///< the last one that carried PUBLISH
-  std::uint32_t released = 0;    ///< the last one that carried PUBREL
-  std::uint32_t bytes = 0;       ///< of its first PUBLISH
+  std::uint32_t connection = 0;   ///< the last one that carried PUBLISH or PUBREL
+  std::uint32_t carried = 0;      ///< the last one that carried PUBLISH
+  std::uint32_t released = 0;     ///< the last one that carried PUBREL
+  std::uint32_t bytes = 0;        ///< of its first PUBLISH
+  std::uint32_t copies = 1;       ///< times that PUBLISH was written
+  std::uint32_t packets = 1;      ///< and PUBREL
+  std::uint32_t connections = 1;  ///< that carried one of them
   QoS qos{};
   Stage stage = Stage::publish;
   bool pubrec_waits = false;  ///< PUBREC has arrived since the last PUBREL
@@ -193,9 +198,11 @@ struct Window {
 /// What one end of a connection has shown.
 struct Side {
   bool opened = false, closed = false;
-  Time wrote_at = 0;   ///< last packet written
-  Time heard_at = 0;   ///< last packet arrived
-  Time resent_at = 0;  ///< last packet that continued an exchange of an earlier connection
+  Time opened_at = 0;
+  Time wrote_at = 0;      ///< last packet written
+  Time published_at = 0;  ///< last PUBLISH of QoS 1 or 2 written
+  Time heard_at = 0;      ///< last packet arrived
+  Time resent_at = 0;     ///< last packet that continued an exchange of an earlier connection
   std::uint64_t written = 0, arrived = 0;  ///< packets
   bool malformed_in = false, malformed_out = false;
   bool tail_out = false;  ///< bytes of a packet that is not whole were written
@@ -233,6 +240,7 @@ struct Connection {
   bool will_justified = false;    ///< the broker had a visible reason to end this connection
   bool challenged = false;        ///< a later CONNECT with this client id has arrived
   bool challenger = false;        ///< its CONNECT found an older connection with its client id
+  bool told_off = false;          ///< its DISCONNECT 0x8E has arrived at the client
   bool dismissed = false;         ///< the broker has written DISCONNECT
   std::uint8_t dismissal = 0;     ///< its reason code
   std::uint32_t replaced_by = 0;  ///< the connection that took over: its CONNECT was accepted
@@ -301,6 +309,9 @@ class Model {
   const Settings& settings;
   Report& report;
   const trace::Log* log = nullptr;
+  Conditions conditions;
+  [[nodiscard]] const DeviceFacts& facts(Actor device) const;
+  void know(Actor device, const DeviceFacts& facts);
   Time now = 0;
   std::uint64_t event_index = 0;  ///< of the present event
 
@@ -370,6 +381,7 @@ class Model {
     std::uint32_t connection = 0;
     std::uint64_t event = 0;
   };
+  std::map<Actor, DeviceFacts> facts_;
   Heard heard_last_, heard_before_;  // on two connections
   Table<std::unique_ptr<Connection>> connections_;
   std::deque<Identity> identities_;

@@ -2,10 +2,14 @@
 
 #include "protocol/oracle/alias.h"
 #include "protocol/oracle/answers.h"
+#include "protocol/oracle/attempt.h"
 #include "protocol/oracle/broker_end.h"
 #include "protocol/oracle/client_end.h"
 #include "protocol/oracle/converge.h"
+#include "protocol/oracle/handover.h"
+#include "protocol/oracle/intent.h"
 #include "protocol/oracle/keep_alive.h"
+#include "protocol/oracle/progress.h"
 #include "protocol/oracle/stream.h"
 
 namespace mqttlab::oracle {
@@ -52,8 +56,14 @@ struct Oracle::State {
   KeepAlive keep_alive{model};
   Streams streams{model};
   Converge converge{model, calls};
+  Attempts attempts{model};
+  Intents intents{model};
+  Handovers handovers{model};
+  Progress progress{model, calls};
 
  private:
+  void client_written(const Event& event, Connection& connection);
+  void client_arrived(const Event& event, Connection& connection);
   void on_connection(const Event& event, Connection& connection, Side& side);
   void closed(const Event& event, Connection& connection, Side& side);
 };
@@ -66,13 +76,24 @@ void Oracle::on(const Event& event, const trace::Log& log) {
   state_->on(event);
 }
 
+void Oracle::know(trace::Actor device, const DeviceFacts& facts) {
+  state_->model.know(device, facts);
+}
+
+void Oracle::started(trace::Actor device) {
+  state_->intents.forget(device);
+  state_->attempts.started(device);
+}
+
 void Oracle::finish(Time end, const trace::Log& log) {
   state_->model.log = &log;
   state_->finish(end);
 }
 
 const std::vector<Violation>& Oracle::violations() const { return state_->report.violations(); }
-std::vector<Verdict> Oracle::verdicts() const { return state_->report.verdicts(); }
+std::vector<Verdict> Oracle::verdicts() const {
+  return state_->report.verdicts(state_->settings.strict);
+}
 
 void Oracle::State::on(const Event& event) {
   model.now = event.at;
@@ -109,14 +130,18 @@ void Oracle::State::on(const Event& event) {
       break;
     case Kind::died:
       client_end.died(event.actor);
+      intents.forget(event.actor);
+      model.conditions.on(event, false);
       break;
     case Kind::stopped:
       client_end.stopped(event);
       break;
     case Kind::phase:
       converge.phase(event);
+      model.conditions.on(event, converge.settling());
       break;
     case Kind::publish_refused:
+      break;
     case Kind::link_down:
     case Kind::link_up:
     case Kind::fault:
@@ -125,6 +150,9 @@ void Oracle::State::on(const Event& event) {
     case Kind::restarted:
     case Kind::paused:
     case Kind::went_on:
+      if (event.kind == Kind::crashed && event.end == End::client) intents.forget(event.actor);
+      if (event.kind == Kind::restarted && event.end == End::client) attempts.started(event.actor);
+      model.conditions.on(event, false);
       break;
   }
   ++model.event_index;
@@ -135,6 +163,7 @@ void Oracle::State::on_connection(const Event& event, Connection& connection, Si
   switch (event.kind) {
     case Kind::opened:
       side.opened = true;
+      side.opened_at = event.at;
       if (!client) break;
       connection.device = event.actor;
       connection.guest = (event.flags & trace::flag_guest) != 0;
@@ -143,9 +172,10 @@ void Oracle::State::on_connection(const Event& event, Connection& connection, Si
     case Kind::written:
       streams.written(connection, event);
       answers.written(connection, event);
+      keep_alive.written(connection, event);
       if (event.packet == PacketType::publish) aliases.written(connection, event);
       if (client) flow.alive(connection);
-      client ? client_end.written(connection, event) : broker_end.written(connection, event);
+      client ? client_written(event, connection) : broker_end.written(connection, event);
       side.wrote_at = event.at;
       ++side.written;
       break;
@@ -156,7 +186,7 @@ void Oracle::State::on_connection(const Event& event, Connection& connection, Si
       flow.announced(connection, event);
       side.heard_at = event.at;
       ++side.arrived;
-      client ? client_end.arrived(connection, event) : broker_end.arrived(connection, event);
+      client ? client_arrived(event, connection) : broker_end.arrived(connection, event);
       break;
     case Kind::malformed:
       streams.malformed(connection, event);
@@ -173,10 +203,69 @@ void Oracle::State::on_connection(const Event& event, Connection& connection, Si
   }
 }
 
+void Oracle::State::client_written(const Event& event, Connection& connection) {
+  client_end.written(connection, event);
+  const Client* client = model.client_of(connection);
+  if (!client) return;
+  switch (event.packet) {
+    case PacketType::connect:
+      attempts.connect(connection, *client);
+      break;
+    case PacketType::subscribe:
+    case PacketType::unsubscribe:
+      intents.asked(connection, event);
+      break;
+    case PacketType::puback:
+    case PacketType::pubrec:
+      handovers.acknowledged(*client, connection, event);
+      break;
+    case PacketType::disconnect:
+      intents.forget(event.actor);
+      break;
+    default:
+      break;
+  }
+}
+
+void Oracle::State::client_arrived(const Event& event, Connection& connection) {
+  Client* client = model.client_of(connection);
+  const Exchange* exchange = client ? client->out.find(event.packet_id) : nullptr;
+  const std::uint64_t message = exchange ? exchange->message : 0;
+  if (event.packet == PacketType::suback) intents.answered(connection, event);
+  client_end.arrived(connection, event);
+  switch (event.packet) {
+    case PacketType::connack:
+      attempts.answered(connection);
+      if (connection.client.connack && !connection.client.resumed &&
+          connection.connect->version != ProtocolVersion::v3_1)
+        intents.session_lost(connection);
+      break;
+    case PacketType::publish:
+      if (client) handovers.arrived(*client, event);
+      break;
+    case PacketType::puback:
+    case PacketType::pubrec:
+    case PacketType::pubcomp:
+      if (message != 0 && !client->out.find(event.packet_id))
+        calls.settled(client->actor, message,
+                      !refuses(event) || event.packet == PacketType::pubcomp);
+      break;
+    default:
+      break;
+  }
+}
+
 void Oracle::State::closed(const Event& event, Connection& connection, Side& side) {
   keep_alive.closed(connection, event);
   answers.closed(connection, event);
-  if (event.end == End::client) flow.alive(connection);
+  if (event.end == End::client) {
+    flow.alive(connection);
+    attempts.over(connection, false);
+    intents.over(connection);
+    progress.client_over(connection);
+  } else {
+    progress.broker_over(connection);
+  }
   event.end == End::client ? client_end.closed(connection) : broker_end.closed(connection, event);
   side.closed = true;
   if (connection.client.open() || connection.broker.open()) return;
@@ -190,7 +279,13 @@ void Oracle::State::finish(Time end) {
   const Deadline deadline = converge.deadline(end);
   for (Connection* connection : model.connections()) {
     answers.finish(*connection);
-    if (connection->client.open()) flow.alive(*connection);
+    if (connection->client.open()) {
+      flow.alive(*connection);
+      attempts.over(*connection, true);
+      intents.over(*connection);
+      if (!deadline.known) progress.client_over(*connection);
+    }
+    if (connection->broker.open() && !deadline.known) progress.broker_over(*connection);
     exchanges.held(*connection, deadline);
     client_end.finish(*connection);
     broker_end.finish(*connection);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -33,6 +34,22 @@ struct Settings {
   /// between foreign ends, what reaches the client's end counts as handed over, and a verdict that
   /// depends on it says so.
   bool applications = true;
+  /// What the standard leaves open is asked for, and what it recommends is demanded.
+  bool strict = false;
+};
+
+/// What is known of a device and its clients beside their packets.
+struct DeviceFacts {
+  /// At most, of a link that loses nothing; never: not known, or it may lose something.
+  Time round_trip = std::numeric_limits<Time>::max();
+  /// How long its clients wait for CONNACK; never: not known.
+  Time connect_timeout = std::numeric_limits<Time>::max();
+  /// Their wait before the n-th attempt after a failure: initial x factor^n, at most maximum, less
+  /// up to `jitter` of it; n begins anew when a connection has stood for `stable`. 0: not known.
+  Time backoff_initial = 0, backoff_maximum = 0, backoff_stable = 0;
+  double backoff_factor = 1, backoff_jitter = 0;
+  /// Its clients subscribe again by themselves where their session was lost.
+  bool resubscribes = false;
 };
 
 /// One finding: an invariant was broken, by these events (indices into the log), at this time.
@@ -44,7 +61,17 @@ struct Violation {
   std::vector<std::uint64_t> events;
 };
 
-enum class Status : std::uint8_t { pass, fail, not_observable };
+/// `departs`: broken, and no more than a recommendation.
+enum class Status : std::uint8_t { pass, fail, not_observable, departs };
+
+/// What the oracle knows of a rule, in words.
+struct Invariant {
+  std::string name;        ///< "Q1-NOLOSS"
+  std::string group;       ///< "QoS 1"
+  std::string strength;    ///< "MUST", "SHOULD", "liveness", "advisory", "policy", ...
+  std::string needs;       ///< "wire", "app", "internal" or "pair"
+  std::string statements;  ///< ids of normative statements, space-separated
+};
 
 struct Verdict {
   std::string invariant;
@@ -52,6 +79,7 @@ struct Verdict {
   std::uint64_t checked =
       0;  ///< how many times the rule applied; 0 with status pass is reported as not_observable
   std::string why;  ///< for not_observable: what was missing; else what is to be known, if anything
+  std::string strength, needs, group;  ///< as Invariant has them
 };
 
 class Oracle : public trace::Listener {
@@ -59,6 +87,11 @@ class Oracle : public trace::Listener {
   explicit Oracle(Settings settings);
   ~Oracle() override;
   void on(const trace::Event& event, const trace::Log& log) override;
+  /// What is known of a device, before its first connection; a second client takes what the first
+  /// does not promise away.
+  void know(trace::Actor device, const DeviceFacts& facts);
+  /// The application has told a client of the device to connect, now.
+  void started(trace::Actor device);
   /// After the last event; `end` is the instant at which the run stopped.
   void finish(Time end, const trace::Log& log);
   [[nodiscard]] const std::vector<Violation>& violations() const;
@@ -71,5 +104,6 @@ class Oracle : public trace::Listener {
 
 /// Every invariant this oracle knows, in report order.
 [[nodiscard]] std::vector<std::string> invariants();
+[[nodiscard]] std::vector<Invariant> catalogue();  ///< the same, with what is known of each
 
 }  // namespace mqttlab::oracle

@@ -17,6 +17,8 @@ enum class Rule : std::uint8_t {
   q0_atmost,
   q1_noloss,
   q1_resume,
+  dup_bound,
+  app_q1,
   q2_once,
   q2_no_republish,
   q2_resume,
@@ -31,6 +33,7 @@ enum class Rule : std::uint8_t {
   rm_limit,
   quota_conserve,
   quota_nonblock,
+  progress,
   alias_scope,
   ord_topic,
   ord_resend,
@@ -41,23 +44,60 @@ enum class Rule : std::uint8_t {
   sess_discard,
   sess_expiry,
   sub_durable,
+  sub_intent,
+  token_complete,
   one_conn,
+  epoch,
   takeover_term,
   will_iff,
   will_once,
   will_order,
+  birth_wins,
   ret_converge,
   ret_set,
   ret_mono,
   ret_flag,
+  ka_send,
   ka_enforce,
   ka_fair,
   ka_detect,
+  ka_false,
+  clock_indep,
+  dur_ack,
+  dur_prefix,
+  frame_equiv,
   stream_ok,
+  close_drain,
+  connect_bound,
+  backoff,
+  bounded,
+  leak,
+  amplify,
+  shared_redispatch,
   converge,
 };
 inline constexpr std::size_t rules = static_cast<std::size_t>(Rule::converge) + 1;
 [[nodiscard]] std::string_view name(Rule rule);
+
+/// How much it weighs when a rule is broken. What the standard recommends, and patterns of
+/// applications, are told and fail nothing, unless a run is strict.
+enum class Strength : std::uint8_t {
+  must,         ///< the standard demands it, or it follows from what it demands
+  liveness,     ///< something good happens in time
+  policy,       ///< a peer keeps to how it was configured
+  library,      ///< a client library keeps to what it promises its application
+  metamorphic,  ///< two runs come to the same
+  strict,       ///< the standard leaves it open: only a strict run asks for it
+  should,       ///< the standard recommends it, or good practice does
+  advisory,
+};
+/// What a rule is judged by.
+enum class Needs : std::uint8_t {
+  wire,      ///< packets at the hosts' boundary
+  app,       ///< calls and deliveries of the client's application
+  internal,  ///< what a peer counts of itself
+  pair,      ///< two runs: compare.h
+};
 
 class Report {
  public:
@@ -76,14 +116,15 @@ class Report {
   void note(Rule rule, std::string what) { notes_[index(rule)] = std::move(what); }
 
   [[nodiscard]] const std::vector<Violation>& violations() const { return violations_; }
-  [[nodiscard]] std::vector<Verdict> verdicts() const;
+  /// `strict`: what would only be told counts as failed.
+  [[nodiscard]] std::vector<Verdict> verdicts(bool strict) const;
 
  private:
   [[nodiscard]] static constexpr std::size_t index(Rule rule) {
     return static_cast<std::size_t>(rule);
   }
   std::array<std::uint64_t, rules> checked_{}, broken_{};
-  std::array<std::string, rules> why_, notes_;
+  std::array<std::string, rules> why_, notes_, first_;
   std::vector<Violation> violations_;
 };
 

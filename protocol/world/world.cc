@@ -86,6 +86,7 @@ void World::start(ClientId client) {
   HostedClient& hosted = host(client);
   if (hosted.is_dead()) return;
   hosted.want(true);
+  starts_.emplace_back(now(), device_of(client));
   hosted.client().start(now());
   hosted.wake();
 }

@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -67,6 +68,8 @@ class World {
   /// The application's side of a client; what it writes leaves inside run(). Calls are allowed
   /// between runs and inside at().
   void start(ClientId client);
+  /// Every start() so far: when, and of which device's client.
+  [[nodiscard]] const std::vector<std::pair<Time, DeviceId>>& starts() const { return starts_; }
   std::optional<Misuse> stop(ClientId client, const Disconnect& disconnect = {});
   std::variant<Token, Misuse> publish(ClientId client, Slice topic, Slice payload, QoS qos,
                                       bool retain, Properties properties = {});
@@ -156,6 +159,7 @@ class World {
   std::vector<std::optional<std::vector<ClientId>>> clients_on_;  // by device
   std::vector<Member> clients_;
   std::vector<ClientId> ready_;
+  std::vector<std::pair<Time, DeviceId>> starts_;
 };
 
 }  // namespace mqttlab

@@ -18,6 +18,7 @@ oracle::Settings settings(const BrokerConfig& broker) {
   settings.converge_within = converge_within;
   settings.answer_within = broker.connect_timeout + second;
   settings.queue_qos0 = broker.queue_qos0;
+  settings.strict = true;
   return settings;
 }
 

@@ -210,7 +210,7 @@ TEST_F(Delivery5, An_error_acknowledgement_is_no_acceptance) {
     publisher.calls("a/b", "m", qos);
     publisher.sends(message(qos).retained());
     publisher.gets((qos == 1 ? puback(1) : pubrec(1)).reason(0x97));
-    publisher.completes();
+    publisher.completes(1, 2);
     Client late = trace.client("late");
     late.connect(v5());
     late.subscribe("a/b", 1);

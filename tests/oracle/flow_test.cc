@@ -210,7 +210,7 @@ TEST_F(Flow, A_client_whose_link_or_peer_holds_it_up_has_not_lost_count) {
 }
 
 TEST_F(Flow, A_client_that_has_used_up_its_quota_has_not_lost_count) {
-  begin(1);
+  pub.connect(v5(65'535, 1));
   call("1", 1, 1);
   pub.calls("a/b", "2", 1, 2);
   t.wait(35);

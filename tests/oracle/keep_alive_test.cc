@@ -1,4 +1,4 @@
-// KA-ENFORCE, KA-FAIR, KA-DETECT, STREAM-OK, CONVERGE.
+// KA-SEND, KA-ENFORCE, KA-FAIR, KA-DETECT, KA-FALSE, STREAM-OK, CONVERGE.
 #include <gtest/gtest.h>
 
 #include "tests/oracle/trace_builder.h"
@@ -56,6 +56,101 @@ TEST_F(Liveness, A_packet_that_arrives_piece_by_piece_is_no_silence) {
   a.closes();
   a.is_closed(CloseCause::fin);
   EXPECT_EQ(t.broken(), "");
+}
+
+TEST_F(Liveness, KaSend_a_client_that_lets_its_keep_alive_pass) {
+  a.connect(ten);
+  t.wait(11);
+  a.sends(pingreq());
+  EXPECT_EQ(t.broken(), "KA-SEND");
+  EXPECT_EQ(t.verdict("KA-SEND").status, Status::fail);
+}
+
+TEST_F(Liveness, KaSend_a_client_that_is_closed_for_it) {
+  a.connect(ten);
+  t.wait(15.05);
+  a.is_closed();
+  a.closes(CloseCause::fin);
+  EXPECT_EQ(t.broken(), "KA-SEND");
+}
+
+TEST_F(Liveness, KaSend_counts_by_the_broker_s_keep_alive) {
+  ConnectOptions options{.keep_alive_s = 60, .version = ProtocolVersion::v5_0};
+  options.answered.server_keep_alive_s = 5;
+  a.connect(options);
+  t.wait(6);
+  a.sends(pingreq());
+  EXPECT_EQ(t.broken(), "KA-SEND");
+}
+
+TEST_F(Liveness, Who_speaks_in_time_sleeps_or_cannot_send_has_not_been_silent) {
+  t.settings.ping_timeout = 100 * second;
+  a.connect(ten);
+  for (int i = 0; i < 3; ++i) {
+    t.wait(9.9);
+    a.sends(pingreq());
+    a.gets(pingresp());
+  }
+  a.suffers(trace::Kind::paused);
+  t.wait(14);
+  a.suffers(trace::Kind::went_on);
+  a.sends(pingreq());
+  a.writes(pingreq());  // what is under way fills the link
+  t.wait(14);
+  a.writes(pingreq());
+  EXPECT_EQ(t.broken(), "");
+  EXPECT_EQ(t.verdict("KA-SEND").status, Status::pass);
+}
+
+struct SoundLink : Liveness {
+  void SetUp() override {
+    t.know(a, {.round_trip = 100 * millisecond});
+    a.connect(ten);
+    t.wait(10);
+    a.sends(pingreq());
+  }
+};
+
+TEST_F(SoundLink, KaFalse_a_client_that_gives_up_with_the_answer_before_it) {
+  a.is_sent(pingresp());
+  t.wait(10);
+  a.closes();
+  EXPECT_EQ(t.broken(), "KA-FALSE");
+  EXPECT_EQ(t.verdict("KA-FALSE").status, Status::departs);
+}
+
+TEST_F(SoundLink, KaFalse_after_a_pause_the_answer_is_read_first) {
+  a.suffers(trace::Kind::paused);
+  a.is_sent(pingresp());
+  t.wait(12);
+  a.suffers(trace::Kind::went_on);
+  a.closes();
+  EXPECT_EQ(t.broken(), "KA-FALSE");
+}
+
+TEST_F(SoundLink, KaFalse_a_broker_that_does_not_read) {
+  a.gets(pingresp());
+  t.wait(10);
+  a.writes(pingreq());
+  t.wait(5.05);
+  a.is_closed();
+  EXPECT_EQ(t.broken(), "KA-FALSE");
+}
+
+TEST_F(SoundLink, Who_has_had_no_answer_may_give_up) {
+  t.wait(10);
+  a.closes();
+  EXPECT_EQ(t.broken(), "");
+  EXPECT_EQ(t.verdict("KA-FALSE").status, Status::pass);
+}
+
+TEST_F(SoundLink, On_a_link_that_is_down_nobody_is_blamed) {
+  a.is_sent(pingresp());
+  a.suffers(trace::Kind::link_down);
+  t.wait(10);
+  a.closes();
+  EXPECT_EQ(t.broken(), "");
+  EXPECT_EQ(t.verdict("KA-FALSE").status, Status::not_observable);
 }
 
 TEST_F(Liveness, KaFair_closed_after_one_keep_alive) {

@@ -191,7 +191,8 @@ TEST_F(Resend, On_3_1_1_a_live_connection_may_carry_a_message_twice) {
   begin();
   opens(pub, 1);
   pub.writes(message(1).again());
-  EXPECT_EQ(t.broken(), "");
+  EXPECT_EQ(t.broken(), "DUP-BOUND");
+  EXPECT_EQ(t.verdict("DUP-BOUND").status, Status::departs);
   EXPECT_EQ(t.verdict("NO-LIVE-RESEND").status, Status::not_observable);
 }
 

@@ -197,8 +197,9 @@ void Client::calls(const std::string& topic, const std::string& payload, int qos
                 .detail = token});
 }
 
-void Client::completes(std::uint32_t token) {
-  trace_.event({.kind = Kind::publish_completed, .actor = actor_, .detail = token});
+void Client::completes(std::uint32_t token, std::uint8_t outcome) {
+  trace_.event(
+      {.kind = Kind::publish_completed, .code = outcome, .actor = actor_, .detail = token});
 }
 
 void Client::is_handed(const std::string& topic, const std::string& payload, int qos, bool retain) {
@@ -237,6 +238,11 @@ void Client::dies(trace::Death how) {
 }
 void Client::is_stopped() {
   trace_.event({.kind = Kind::stopped, .actor = actor_, .text = trace_.log().intern(name_)});
+}
+
+void Client::suffers(trace::Kind what, trace::StoreFate fate) {
+  const auto code = what == Kind::crashed ? static_cast<std::uint8_t>(fate) : std::uint8_t{0};
+  trace_.event({.kind = what, .code = code, .actor = actor_});
 }
 
 TraceBuilder::TraceBuilder() : broker_(log_.add_actor("broker")) {}
@@ -320,9 +326,22 @@ void TraceBuilder::settle() {
   wait(30);
 }
 
+void TraceBuilder::know(const Client& client, const oracle::DeviceFacts& facts) {
+  facts_.emplace_back(client.actor(), facts);
+}
+
+void TraceBuilder::started(const Client& client) {
+  starts_.emplace_back(log_.events().size(), client.actor());
+}
+
 std::unique_ptr<oracle::Oracle> TraceBuilder::judged() {
   auto judge = std::make_unique<oracle::Oracle>(settings);
-  for (const Event& event : log_.events()) judge->on(event, log_);
+  for (const auto& [device, facts] : facts_) judge->know(device, facts);
+  auto start = starts_.begin();
+  for (std::size_t i = 0; i < log_.events().size(); ++i) {
+    for (; start != starts_.end() && start->first == i; ++start) judge->started(start->second);
+    judge->on(log_.events()[i], log_);
+  }
   judge->finish(now_, log_);
   return judge;
 }

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "protocol/oracle/oracle.h"
@@ -124,7 +125,7 @@ class Client {
   void receives(const Packet& packet);
   void calls(const std::string& topic, const std::string& payload, int qos,
              std::uint32_t token = 1);
-  void completes(std::uint32_t token = 1);
+  void completes(std::uint32_t token = 1, std::uint8_t outcome = 0);
   void is_handed(const std::string& topic, const std::string& payload, int qos,
                  bool retain = false);
 
@@ -134,8 +135,11 @@ class Client {
   void leaves();                                         ///< DISCONNECT, and both ends close
   void is_stopped();  ///< by its application, while it is not connected
   void dies(trace::Death how = trace::Death::silent);
+  /// Something of the world happens to the device: a fault, a pause, a crash.
+  void suffers(trace::Kind what, trace::StoreFate fate = trace::StoreFate::kept);
 
   [[nodiscard]] std::uint32_t connection() const { return connection_; }
+  [[nodiscard]] trace::Actor actor() const { return actor_; }
   void use(std::uint32_t connection) { connection_ = connection; }
 
  private:
@@ -167,6 +171,9 @@ class TraceBuilder {
   [[nodiscard]] Time now() const { return now_; }
   [[nodiscard]] trace::Actor broker() const { return broker_; }
   [[nodiscard]] std::uint32_t next_connection() { return ++connections_; }
+  /// What the oracle is told of the client's device, and that it is told to connect, now.
+  void know(const Client& client, const oracle::DeviceFacts& facts);
+  void started(const Client& client);
   oracle::Settings settings{.converge_within = 20 * second};  ///< of the verdicts to come
 
   /// The invariants that are broken, each once, in the order of their first violation.
@@ -179,6 +186,8 @@ class TraceBuilder {
 
   trace::Log log_;
   trace::Actor broker_;
+  std::vector<std::pair<trace::Actor, oracle::DeviceFacts>> facts_;
+  std::vector<std::pair<std::size_t, trace::Actor>> starts_;  // before the event of that index
   Time now_ = 0;
   std::uint32_t connections_ = 0;
 };

@@ -65,12 +65,20 @@ void MemoryWorld::crash(Time down) {
 MemoryWorld::Index MemoryWorld::add(ClientConfig config, Wires wires) {
   Device& device = devices_.emplace_back();
   device.actor = log_.add_actor(config.client_id);
+  oracle_.know(device.actor, {.connect_timeout = config.connect_timeout,
+                              .backoff_initial = config.backoff.initial,
+                              .backoff_maximum = config.backoff.maximum,
+                              .backoff_stable = config.backoff.stable,
+                              .backoff_factor = config.backoff.factor,
+                              .backoff_jitter = config.backoff.jitter,
+                              .resubscribes = true});
   device.client = std::make_unique<Client>(std::move(config), seed_, &log_, device.actor);
   device.wires = wires ? std::move(wires) : [](int) { return Wire{}; };
   return devices_.size() - 1;
 }
 
 void MemoryWorld::start(Index client) {
+  oracle_.started(devices_[client].actor);
   devices_[client].client->start(now_);
   settle();
 }
