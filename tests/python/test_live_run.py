@@ -227,7 +227,7 @@ def test_the_command_that_repeats_a_run_names_no_secret(mosquitto: str, tmp_path
         ("h:1", "h:1"),
         ("live", "live"),
     ):
-        assert again("short", 1, None, given, None, {}).endswith(f" --target {shown}")
+        assert again("short", 1, None, None, given, None, {}).endswith(f" --target {shown}")
 
 
 def test_a_capture_is_left_to_others(tmp_path: Path) -> None:

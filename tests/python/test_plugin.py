@@ -30,7 +30,7 @@ from mqttlab.strategies import faults, times
 
 @pytest.mark.mqttlab(seeds=20, until="5min")
 @pytest.mark.mqtt_req("MQTT-3.3.1-1")
-@settings(max_examples=6, derandomize=True)
+@settings(max_examples=30, derandomize=True)
 @given(schedule=faults(devices=["meter"], within="3s", when=times("3s")))
 async def test_readings_arrive_whatever_happens(lab, schedule):
     lab.plan(schedule)

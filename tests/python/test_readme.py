@@ -22,10 +22,11 @@ REFERENCE = ROOT / "results" / "field_trial" / "run.json"
 
 @pytest.mark.parametrize("example", re.findall(r"```python\n(.*?)```", README, re.DOTALL))
 def test_an_example_runs_as_printed(example: str, tmp_path: Path) -> None:
-    script = tmp_path / "example.py"
+    script = tmp_path / "test_example.py"
     script.write_text(example)
+    by = ["-m", "pytest", "--mqttlab-seeds=1"] if "async def test_" in example else []
     done = subprocess.run(
-        [sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, check=False
+        [sys.executable, *by, script], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     assert "passed" in done.stdout
