@@ -89,7 +89,7 @@ class Device(DeviceEnds):
             raise UsageError(f"die: {how!r} is none of 'fin', 'reset', 'silent'")
         if self.alive:
             self.alive = False
-            self.state = "down"
+            self._state = "down"
             self.lab.world.die(self.actor, how)
             self.lose_streams(how)
 
@@ -178,6 +178,7 @@ class Lab(FaultyLab, LabEnds):
         else:
             self.loop.refuse_streams = self._refuse_streams
         self.broker_made = Broker(self, name, disk is not None)
+        self.check_planned()
         return self.broker_made
 
     def link(self, profile: str | None = None, /, **options: Unpack[LinkOptions]) -> Link:
@@ -304,7 +305,7 @@ class Lab(FaultyLab, LabEnds):
 
     def settle(self, within: float | str | None = None) -> None:
         """Ends all faults: cycles, outages and other effects end, links come up, nothing is lost
-        from now on, and what was planned and has not happened does not happen any more.
+        from now on, processes run again, and nothing that was planned happens any more.
 
         Records the phase "settle": the oracle expects everything to converge `within` some time
         after it, and judges that if the run leaves it so much. By default: the longest keep alive

@@ -38,6 +38,17 @@ class LabEnds:
 
         return _sim
 
+    def free_processes(self) -> None:
+        """Those at either end run, and read as they like, whatever a scenario did to them."""
+        lab = cast("Lab", self)
+        if lab.target is not None:
+            return
+        if lab.broker_made is not None:
+            lab.broker_made.set_free()
+        for device in lab.devices_made:
+            if device.alive:
+                device.set_free()
+
     def step_clock(self, by: float | str) -> None:
         """All wall clocks leap by so much ("+1h", "-30s"): the broker's, by which its store dates
         deadlines, and `time.time()` of programs. MQTT's own timers do not notice.

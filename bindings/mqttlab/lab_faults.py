@@ -81,9 +81,20 @@ class FaultyLab(LabPath):
                 raise UsageError(f"{where}: {fault.when} is over: it is {lab.now():g} s already")
         planned = [Planned(fault, lab.loop.create_future) for fault in steps]
         self._planned += planned
+        self.check_planned()
         for one in planned:
             self._arm(one, None, 0)
         return planned
+
+    def check_planned(self) -> None:
+        """Errors: UsageError if something is planned for the broker that it cannot do."""
+        for planned in self._planned:
+            self._check(planned, None)
+
+    def _check(self, planned: Planned, device: Device | None) -> None:
+        planned.fault.what.check(self._lab, device)
+        if planned.then is not None:
+            self._check(planned.then, None if planned.then.fault.names else device)
 
     def fault_infos(self) -> tuple[FaultInfo, ...]:
         """As in Result.faults."""
@@ -110,6 +121,7 @@ class FaultyLab(LabPath):
 
     def _arm_on(self, planned: Planned, device: Device | None, since_ns: int) -> None:
         lab, when = self._lab, planned.fault.when
+        self._check(planned, device)
         if isinstance(when, At):
             at_ns = since_ns + when.at_ns
             if at_ns >= lab.world.now():
@@ -199,13 +211,16 @@ class FaultyLab(LabPath):
             self._lab.world.set_link(device.actor, True)
 
     def end_faults(self) -> None:
-        """Ends all that lasts, in the order of devices, and disarms what has not happened."""
+        """Ends all that lasts, in the order of devices, and disarms what has not happened; also
+        what a scenario itself has done to processes.
+        """
         self._calm = True
         if self._planned:
             self._lab.world.disarm()
         actor = lambda one: one.device.actor if one.device else _BROKER  # noqa: E731
         for running in sorted(self._running, key=actor):
             self._end(running)
+        self._lab.free_processes()
 
     @property
     def _lab(self) -> Lab:

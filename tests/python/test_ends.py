@@ -119,7 +119,7 @@ async def crash_badly(lab: mqttlab.Lab, *_: mqttlab.Client) -> None:
 @pytest.mark.parametrize(
     ("during", "options", "words"),
     [
-        (crash_kept, {}, "broker.crash: store='kept', and there is none; make the broker with"),
+        (crash_kept, {}, "broker.crash: store='kept', and broker has none; make the broker with"),
         (restart_at_once, {}, "broker.restart: it is running; it must be down"),
         (crash_badly, {}, "broker.crash: store: 'half' is none of 'kept', 'lost', 'torn'"),
         (crash_kept, {"durability": "sync"}, "durability is about a disk: add store='disk'"),

@@ -18,7 +18,8 @@ _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 class Datum:
     """A frozen dataclass. As data it is `{name: first field, other field: value, ...}`: its name is
     the class's in small letters (`delay_spike`), a field that has its default is left out, and one
-    without fields has True: `{"before": "PUBREC", "n": 3}`, `{"cut": "reset"}`, `{"outage": True}`.
+    without fields, or whose first is None, has True: `{"before": "PUBREC", "n": 3}`,
+    `{"cut": "reset"}`, `{"outage": True}`.
     """
 
     known: ClassVar[dict[str, type[Any]]]
@@ -46,7 +47,8 @@ class Datum:
     def to_data(self) -> dict[str, Any]:
         """As plain values."""
         own = fields(self)
-        data: dict[str, Any] = {self.name: getattr(self, own[0].name) if own else True}
+        first = getattr(self, own[0].name) if own else None
+        data: dict[str, Any] = {self.name: True if first is None else first}
         for one in own[1:]:
             value = getattr(self, one.name)
             if value != _default(one):
@@ -71,6 +73,7 @@ class Datum:
             )
         made = cls.known[names[0]]
         own = [one.name for one in fields(made)]
+        may_be_none = own and fields(made)[0].default is None
         for key in data:
             if key != made.name and key not in own[1:]:
                 raise UsageError(
@@ -78,7 +81,7 @@ class Datum:
                 )
         values = {key: value for key, value in data.items() if key != made.name}
         if own:
-            values[own[0]] = data[made.name]
+            values[own[0]] = None if may_be_none and data[made.name] is True else data[made.name]
         elif data[made.name] is not True:
             raise UsageError(f"{where}: {made.name} has no value; write {made.name} = true")
         for one in fields(made):

@@ -27,10 +27,19 @@ class Effect(Datum, ABC, kind="effect"):
     told_by_world: ClassVar[bool] = False
     """The world has events of its own for it, which tell enough of a scope."""
 
+    is_for_all: ClassVar[bool] = False
+    """It is done to all there is: a fault with it names one device at the most."""
+
     @property
     def befalls_broker(self) -> bool:
         """A fault with it may name no device."""
         return False
+
+    def check(self, lab: Lab, device: Device | None) -> None:
+        """When it is planned, and again when the broker or the device is made.
+
+        `device`: None: it is not there yet. Errors: UsageError if it cannot be done.
+        """
 
     @abstractmethod
     def begin(self, lab: Lab, device: Device | None, fired: Fired) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from mqttlab import units
-from mqttlab.broker import Broker, Death, Fate, check_crash
 from mqttlab.errors import UsageError
 from mqttlab.faults.effects import Effect
 from mqttlab.faults.instants import Fired
 from mqttlab.lab_ends import step_of
+from mqttlab.process import Death, Fate, Process, check_crash
 
 if TYPE_CHECKING:
     from mqttlab.lab import Device, Lab
@@ -19,6 +20,8 @@ __all__ = ["ClockStep", "Crash", "Pause", "SlowReader"]
 
 End = Literal["broker", "device"]
 
+_SLOWEST = 1e-9  # messages a second: one in the longest time that there is
+
 
 @dataclass(frozen=True)
 class Crash(Effect):
@@ -26,12 +29,13 @@ class Crash(Effect):
     whatever they do; they start again when the effect ends (`for_`), or when the run settles.
     Arguments: see Broker.crash and Device.crash.
 
-    A process that is down already stays down until the last of its crashes ends.
+    Of several, the last to end restarts it. One that is down already, as the scenario crashed it,
+    is left as it is.
     """
 
     lasts: ClassVar[bool] = True
 
-    store: Fate = "kept"
+    store: Fate | None = None
     of: End = "broker"
     how: Death = "fin"
 
@@ -44,23 +48,21 @@ class Crash(Effect):
         """No device needs to be named."""
         return self.of == "broker"
 
+    def check(self, lab: Lab, device: Device | None) -> None:
+        """Errors: UsageError if it is to keep a store, and there is none."""
+        process = lab.broker_made if self.of == "broker" else device
+        if process is not None and lab.target is None:
+            process.fate(self.store, self.name)
+
     def begin(self, lab: Lab, device: Device | None, fired: Fired) -> None:
         """Crashes it."""
-        process = _process(lab, device, self.of)
-        if process is None:
-            return
-        process.crashes += 1
-        if process.state != "down":
-            process.crash(self.store, how=self.how)
+        if process := _process(lab, device, self.of):
+            process.hold("crash", partial(process.crash, self.store, how=self.how))
 
     def end(self, lab: Lab, device: Device | None, fired: Fired) -> None:
         """Restarts it."""
-        process = _process(lab, device, self.of)
-        if process is None:
-            return
-        process.crashes -= 1
-        if process.crashes == 0 and process.state == "down":
-            process.restart()
+        if process := _process(lab, device, self.of):
+            process.lift("crash", process.restart)
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,8 @@ class Pause(Effect):
     """The process of the broker, or those of the device, stand still; kernels go on. See
     Broker.pause and Device.pause.
 
-    One that is down is not paused; of several pauses the last to end counts.
+    Of several, the last to end lets it go on. One that is down is not paused; one that the scenario
+    has paused is left as it is.
     """
 
     lasts: ClassVar[bool] = True
@@ -85,27 +88,20 @@ class Pause(Effect):
 
     def begin(self, lab: Lab, device: Device | None, fired: Fired) -> None:
         """Halts it."""
-        process = _process(lab, device, self.of)
-        if process is None:
-            return
-        process.pauses += 1
-        if process.state == "running":
-            process.pause()
+        if process := _process(lab, device, self.of):
+            process.hold("pause", process.pause)
 
     def end(self, lab: Lab, device: Device | None, fired: Fired) -> None:
         """Lets it go on."""
-        process = _process(lab, device, self.of)
-        if process is None:
-            return
-        process.pauses -= 1
-        if process.pauses == 0 and process.state == "paused":
-            process.resume()
+        if process := _process(lab, device, self.of):
+            process.lift("pause", process.resume)
 
 
 @dataclass(frozen=True)
 class SlowReader(Effect):
     """The device's applications take so many messages a second, or, with 0, none: what waits fills
-    their clients' inboxes, then their connections. See Device.read_slowly.
+    their clients' inboxes, then their connections. See Device.read_slowly. Of several the slowest
+    holds.
     """
 
     lasts: ClassVar[bool] = True
@@ -114,23 +110,34 @@ class SlowReader(Effect):
 
     def __post_init__(self) -> None:
         units.number(self.rate, f"{self.name}: rate", most=1e9)
+        if 0 < self.rate < _SLOWEST:
+            raise UsageError(
+                f"{self.name}: rate: {self.rate!r} a second is less than one in 31 years; for none "
+                "at all give 0"
+            )
 
     def begin(self, lab: Lab, device: Device | None, fired: Fired) -> None:
         """Slows them down."""
         assert device is not None
         if device.alive:
-            device.read_slowly(1 / self.rate if self.rate else None)
+            device.slow_down(self._interval_ns)
 
     def end(self, lab: Lab, device: Device | None, fired: Fired) -> None:
-        """They take messages as they come."""
+        """They take messages as they did before."""
         assert device is not None
         if device.alive:
-            device.read_slowly(0)
+            device.slow_down(self._interval_ns, over=True)
+
+    @property
+    def _interval_ns(self) -> int | None:
+        return round(1e9 / self.rate) if self.rate else None
 
 
 @dataclass(frozen=True)
 class ClockStep(Effect):
     """All wall clocks leap. See Lab.step_clock."""
+
+    is_for_all: ClassVar[bool] = True
 
     by: float | str
 
@@ -152,7 +159,7 @@ def _check_end(of: str, where: str) -> None:
         raise UsageError(f"{where}: of: {of!r} is none of 'broker', 'device'")
 
 
-def _process(lab: Lab, device: Device | None, of: str) -> Broker | Device | None:
+def _process(lab: Lab, device: Device | None, of: str) -> Process | None:
     """Whom it befalls; None: nobody, it has died for good."""
     if of == "device":
         assert device is not None

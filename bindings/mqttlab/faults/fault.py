@@ -48,6 +48,17 @@ class Fault:
                 raise UsageError(f"fault: for={self.for_!r}: a {self.what.name} has no end")
         if self.then is not None and not isinstance(self.then, Fault):
             raise UsageError(f"fault: then={self.then!r} is no Fault")
+        self._check_alone(self.names)
+
+    def _check_alone(self, names: tuple[str, ...]) -> None:
+        """`names`: whom it befalls. Errors: UsageError if several share what is done to them."""
+        if self.what.is_for_all and len(names) > 1:
+            raise UsageError(
+                f"fault: on={list(names)!r}: a {self.what.name} is for all, and would happen "
+                f"{len(names)} times; name one device"
+            )
+        if self.then is not None:
+            self.then._check_alone(self.then.names or names)
 
     @property
     def names(self) -> tuple[str, ...]:
