@@ -145,7 +145,7 @@ class FaultyLab(LabPath):
         now = lab.world.now()
         if fault.for_ns is not None:
             lab.world.at(now + fault.for_ns, partial(self._end, running))
-        if planned.then is not None:
+        if planned.then is not None and not (planned.then.fault.names and planned.times):
             self._arm(planned.then, device, now)
         broker = lab.broker_made.name if lab.broker_made else ""
         if planned.happened(now, device.name if device else broker):
@@ -181,8 +181,10 @@ class FaultyLab(LabPath):
         self._lab.check_live()
         words = "" if what.told_by_world else str(what)
         fired = Fired(self._lab.world.now())
-        running = [self._begin(what, device, fired, words) for device in devices_of(devices, where)]
+        running: list[_Running] = []
         try:
+            for device in devices_of(devices, where):
+                running.append(self._begin(what, device, fired, words))
             yield
         finally:
             for one in running:

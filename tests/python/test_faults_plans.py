@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from mqttlab.faults import (
     Cut,
     Effect,
     Fault,
+    Fired,
     Inside,
     Instant,
     Outage,
@@ -109,6 +111,47 @@ def test_several_devices_and_one_that_comes_later() -> None:
 
     result = mqttlab.run(scenario, until="1min")
     assert result.faults[0].to == ("a", "b")
+
+
+def test_what_follows_on_a_device_of_its_own_follows_once() -> None:
+    async def scenario(lab: mqttlab.Lab) -> None:
+        lab.broker()
+        a, b, _ = (lab.device(name) for name in "abc")
+        after = Fault(At("1s"), Outage(), "c", for_="1s", then=Fault(At("1s"), Cut()))
+        lab.at("2s", Cut(), on=[a, b], then=after)
+        await asyncio.sleep(10)
+
+    cut = mqttlab.run(scenario, until="20s").faults[0]
+    assert cut.then is not None
+    assert cut.then.then is not None
+    assert (cut.to, cut.then.to, cut.then.then.to) == (("a", "b"), ("c",), ("c",))
+
+
+def test_a_scope_that_cannot_begin_leaves_nothing_behind() -> None:
+    @dataclass(frozen=True)
+    class ForA(Outage):
+        def begin(self, lab: mqttlab.Lab, device: mqttlab.Device | None, fired: Fired) -> None:
+            assert device is not None
+            if device.name != "a":
+                raise mqttlab.UsageError("not here")
+            super().begin(lab, device, fired)
+
+    del Effect.known[ForA.name]
+
+    async def scenario(lab: mqttlab.Lab) -> None:
+        lab.broker()
+        devices = [lab.device(name) for name in "ab"]
+        with pytest.raises(mqttlab.UsageError, match="not here"):
+            async with lab.scope(ForA(), devices, "here"):
+                pass
+        async with devices[0].client(), asyncio.timeout(5):
+            pass
+
+    result = mqttlab.run(scenario, until="20s")
+    assert [kind for kind in ("link_down", "link_up") for _ in events(result, kind)] == [
+        "link_down",
+        "link_up",
+    ]
 
 
 def test_settled_means_that_nothing_happens_any_more() -> None:

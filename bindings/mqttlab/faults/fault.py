@@ -24,7 +24,8 @@ class Fault:
     `on`: the name of a device, or several; a device that is made later is waited for. None: the
     broker, of an effect that befalls it, at a time; in `then`, the device of the step before.
     `for_`: how long it lasts, seconds or text; None: until the run settles, or ends.
-    `then`: a fault that is armed at the instant at which this one has happened.
+    `then`: a fault that is armed at the instant at which this one has happened; with devices of its
+    own once, when this one has happened for the first time.
     """
 
     when: Instant
