@@ -98,7 +98,8 @@ class FaultyLab(LabPath):
 
     def fault_infos(self) -> tuple[FaultInfo, ...]:
         """As in Result.faults."""
-        return tuple(one.info() for one in self._planned)
+        devices = {device.name for device in self._lab.devices_made}
+        return tuple(one.info(devices) for one in self._planned)
 
     def arm_for(self, device: Device) -> None:
         """A device has been made: what was planned for its name is armed."""

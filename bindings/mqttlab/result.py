@@ -159,7 +159,13 @@ class FaultInfo:
     at: tuple[int, ...]  # ns of virtual time, in order; empty: it never happened
     to: tuple[str, ...]  # to which device (or the broker), for each of them
     words: str  # "cut reset before PUBREC up #3 on meter-007"
+    missing: tuple[str, ...] = ()  # devices that it names and the run never had
     then: FaultInfo | None = None  # the step that follows
+
+    @property
+    def steps(self) -> list[FaultInfo]:
+        """This one and those that follow."""
+        return [self, *([] if self.then is None else self.then.steps)]
 
 
 @dataclass(frozen=True, repr=False)

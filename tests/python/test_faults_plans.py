@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -208,7 +209,12 @@ def test_a_schedule_in_toml(tmp_path: Path, capsys: Any) -> None:
         cli.main(["run", str(scenario), "--faults", str(path), "--out", str(tmp_path / "out")])
     assert ended.value.code == cli.OK
     shown = capsys.readouterr().out
-    assert "never happened: cut fin after 40 resent packets on meter, nobody" in shown
+    never = "cut fin after 40 resent packets on meter, nobody"
+    assert f"never happened: {never} (no device 'nobody')" in shown
+    told = json.loads((tmp_path / "out" / "run.json").read_text("utf-8"))["faults"]
+    assert told[0][0]["at_s"] == [result.faults[0].at[0] / 1e9]
+    assert [step["to"] for step in told[0]] == [["meter"], ["meter"]]
+    assert told[1] == [{"what": never, "at_s": [], "to": [], "missing": ["nobody"]}]
 
 
 def step(when: str = "at = '1s'", what: str = "cut = 'fin'", more: str = "on = 'a'") -> str:

@@ -21,10 +21,17 @@ from mqttlab.report.charts import MOST_POINTS, survival
 from mqttlab.report.headline import headline
 from mqttlab.report.invariants import MEANING
 from mqttlab.report.svg import linear, logarithmic, ticks
-from mqttlab.result import Result, Verdict
+from mqttlab.result import FaultInfo, Result, Verdict
 from mqttlab.trace import CloseCause, Death, Kind
 
 SCHEMA = json.loads((Path(report.__file__).parent / "run.schema.json").read_text("utf-8"))
+
+
+FAULTS = (
+    FaultInfo({}, tuple(10**9 * at for at in range(1, 6)), ("desk",) * 5, "cut reset at 1 s",
+              then=FaultInfo({}, (), (), "outage at 9 s")),
+    FaultInfo({}, (), (), "pause of <metre>", ("<metre>",)),
+)  # fmt: skip
 
 
 def small_run(**changes: object) -> Result:
@@ -58,10 +65,28 @@ def written(result: Result, directory: Path) -> tuple[dict, str]:
 def test_run_json_follows_its_schema(tmp_path: Path) -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     for index, result in enumerate(
-        (small_run(), small_run(violations=(VIOLATION,)), Handmade().result())
+        (small_run(), small_run(violations=(VIOLATION,), faults=FAULTS), Handmade().result())
     ):
         found, _ = written(result, tmp_path / str(index))
         jsonschema.validate(found, SCHEMA)
+
+
+def test_the_page_tells_what_was_planned_and_what_came_of_it(tmp_path: Path) -> None:
+    found, page = written(small_run(faults=FAULTS), tmp_path)
+    assert [[step["at_s"] for step in steps] for steps in found["faults"]] == [
+        [[1.0, 2.0, 3.0, 4.0, 5.0], []],
+        [[]],
+    ]
+    rows = re.findall(r"<tr( class=\"alarm\")?><td>(.*?)</td><td>(.*?)</td></tr>", page)
+    assert [(bool(alarm), what) for alarm, what, _ in rows] == [
+        (False, "cut reset at 1 s"),
+        (True, "then outage at 9 s"),
+        (True, "pause of &lt;metre&gt;"),
+    ]
+    assert rows[0][2] == "1.000 s, desk; 2.000 s, desk; 3.000 s, desk; 2 more"
+    assert rows[1][2] == "never"
+    assert "there is no device &lt;metre&gt;" in rows[2][2]
+    assert "What was done on purpose" not in written(small_run(), tmp_path)[1]
 
 
 def test_every_field_of_the_schema_says_what_it_means() -> None:

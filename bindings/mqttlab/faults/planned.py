@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Container, Generator
 from typing import TYPE_CHECKING, Any
 
 from mqttlab.faults.fault import Fault
@@ -39,14 +39,15 @@ class Planned:
                 one.set_result(None)
         return bool(waiting)
 
-    def info(self) -> FaultInfo:
-        """As in Result.faults."""
+    def info(self, devices: Container[str]) -> FaultInfo:
+        """As in Result.faults. `devices`: names of those there are."""
         return FaultInfo(
             self.fault.to_data(),
             tuple(at_ns for at_ns, _ in self._happened),
             tuple(to for _, to in self._happened),
             " on ".join([str(self.fault), *filter(None, [", ".join(self.fault.names)])]),
-            None if self.then is None else self.then.info(),
+            tuple(name for name in self.fault.names if name not in devices),
+            None if self.then is None else self.then.info(devices),
         )
 
     def __await__(self) -> Generator[Any, None, None]:

@@ -19,7 +19,7 @@ from mqttlab.figures.messages import UNEXPLAINED, Fate, Messages
 from mqttlab.figures.observations import observations
 from mqttlab.figures.subscriber import Subscriber, subscribers
 from mqttlab.figures.view import Indices, TraceView
-from mqttlab.result import Result
+from mqttlab.result import FaultInfo, Result
 
 __all__ = ["UNEXPLAINED", "Analysis", "figures"]
 
@@ -141,6 +141,7 @@ def figures(analysis: Analysis) -> dict[str, Any]:
         "ping_timeouts": connections.ping_timeouts(),
         "links": {link.name: link.json() for link in analysis.links},
         "observations": observations(analysis.view),
+        "faults": [[_fault(step) for step in one.steps] for one in result.faults],
         "expected": [
             {"what": one.what, "found": one.found, "wanted": one.wanted, "holds": one.holds}
             for one in result.expected
@@ -156,6 +157,15 @@ def figures(analysis: Analysis) -> dict[str, Any]:
             }
             for violation in result.violations
         ],
+    }
+
+
+def _fault(step: FaultInfo) -> dict[str, Any]:
+    return {
+        "what": step.words,
+        "at_s": [at_ns / 1e9 for at_ns in step.at],
+        "to": list(step.to),
+        "missing": list(step.missing),
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from importlib import resources
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from mqttlab.report.timeline import Timeline
 __all__ = ["render"]
 
 _MOST_FINDINGS = 50  # shown; run.json has all
+_MOST_FAULTS = 100
+_MOST_TIMES = 3  # of each
 _BYTES_LABEL = "Bytes on the wire per delivered message, by layer"
 _CAUSES = {
     "lost_random": "random",
@@ -62,6 +65,8 @@ def render(analysis: Analysis, found: Mapping[str, Any], command: str) -> str:
         meaning={**MEANING, **analysis.result.promises},
         findings=found["violations"][:_MOST_FINDINGS],
         evidence=evidence(analysis.view),
+        faults=list(islice(_faults(found), _MOST_FAULTS)),
+        more_faults=max(0, sum(map(len, found["faults"])) - _MOST_FAULTS),
         broker=analysis.result.broker or "broker",
         more_findings=max(0, len(found["violations"]) - _MOST_FINDINGS),
         links=list(_links(analysis, found, fate)),
@@ -89,6 +94,22 @@ def _subscribers(found: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     if found["qos_clean_subscriber"]:
         name = found["clean_subscriber"]
         yield {"name": name, "session": "clean", "levels": found["qos_clean_subscriber"]}
+
+
+def _faults(found: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """What was planned, step by step, and what came of it."""
+    for steps in found["faults"]:
+        for place, step in enumerate(steps):
+            times = [
+                f"{at_s:.3f} s, {to}" for at_s, to in zip(step["at_s"], step["to"], strict=True)
+            ]
+            more = len(times) - _MOST_TIMES
+            yield {
+                "what": step["what"],
+                "follows": place > 0,
+                "happened": times[:_MOST_TIMES] + ([f"{more:,} more"] if more > 0 else []),
+                "missing": step["missing"],
+            }
 
 
 def _links(

@@ -65,9 +65,10 @@ def show(result: Result, page: Path, console: Console) -> None:
 def _never(faults: Iterable[FaultInfo]) -> Iterator[str]:
     """The planned faults that did not happen, each in words, without those that follow one."""
     for info in faults:
-        if not info.at:
-            yield info.words
-        elif info.then is not None:
+        missing = ", ".join(f"no device {name!r}" for name in info.missing)
+        if missing or not info.at:
+            yield info.words + (f" ({missing})" if missing else "")
+        if info.at and info.then is not None:
             yield from _never([info.then])
 
 
