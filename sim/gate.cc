@@ -203,7 +203,7 @@ std::size_t Gate::give(std::size_t most, Time now) {
 void Gate::settle() {
   if (is_over() || (acting_ && !stream_.has_acted())) return;
   acting_ = false;
-  if (wire_.is_watched(in_)) drain(virtual_now());
+  if (wire_.is_watched(in_) || !inbox_.empty()) drain(virtual_now());
 }
 
 void Gate::closed(CloseCause cause, Time now) {

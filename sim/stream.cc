@@ -58,6 +58,7 @@ void Stream::pump() {
 void Stream::go_on(std::optional<CloseCause> end) {
   held_ = blocked_ = false;
   if (end) missed_ = end;
+  if (gate_ && !is_still()) gate_->settle();  // what had arrived comes before the end
   if (is_still()) return;
   if (const auto cause = std::exchange(missed_, {})) {
     ended(*cause);

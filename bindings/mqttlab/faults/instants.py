@@ -183,7 +183,10 @@ class Inside(OfPacket):
 
 @dataclass(frozen=True)
 class Written(OfPacket):
-    """Its sender's transport has all of it, and no byte of it has left."""
+    """Its sender's transport has all of it, and no byte of it has left. It leaves even if its
+    sender's process ends at that instant, unless with a reset or its machine's power; of a sender
+    that is paused then it leaves when that goes on.
+    """
 
     trigger: ClassVar[str] = "written"
     phrase: ClassVar[str] = "with {} written, and nothing of it on its way"
