@@ -3,10 +3,15 @@
 #include <pybind11/stl.h>
 
 #include <array>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
+#include <utility>
+#include <vector>
 
+#include "protocol/oracle/compare.h"
 #include "protocol/trace/ndjson.h"
 
 namespace py = pybind11;
@@ -37,6 +42,33 @@ py::dict judge_trace(const py::bytes& content, double keep_alive_factor, Time ke
                   "others"_a = read.others);
 }
 
+/// A run as its tables have it: what packets say beside their events is not compared.
+void read_tables(const py::bytes& events, const std::vector<py::bytes>& texts,
+                 const std::vector<std::string>& actors, trace::Log& log) {
+  for (const std::string& actor : actors) log.add_actor(actor);
+  std::vector<trace::Text> interned;
+  for (const py::bytes& one : texts) interned.push_back(log.intern(std::string_view(one)));
+  const std::string_view all(events);
+  trace::Event event;
+  for (std::size_t at = 0; at + sizeof event <= all.size(); at += sizeof event) {
+    std::memcpy(&event, all.data() + at, sizeof event);
+    event.text = interned.at(event.text);
+    event.detail = 0;
+    log.append(event);
+  }
+}
+
+using Tables = std::tuple<py::bytes, std::vector<py::bytes>, std::vector<std::string>>;
+
+py::tuple compare_tables(const Tables& first, const Tables& second, bool sequences) {
+  trace::Log one, two;
+  std::apply([&](const auto&... of) { read_tables(of..., one); }, first);
+  std::apply([&](const auto&... of) { read_tables(of..., two); }, second);
+  const auto sameness = sequences ? oracle::Sameness::sequences : oracle::Sameness::packets;
+  oracle::Comparison found = oracle::compare(one, two, sameness);
+  return rows_of({std::move(found.verdict)}, found.violations);
+}
+
 }  // namespace
 
 py::str text(std::string_view bytes) {
@@ -47,12 +79,17 @@ py::str text(std::string_view bytes) {
 }
 
 py::tuple rows_of(const oracle::Oracle& oracle) {
+  return rows_of(oracle.verdicts(), oracle.violations());
+}
+
+py::tuple rows_of(const std::vector<oracle::Verdict>& of,
+                  const std::vector<oracle::Violation>& found) {
   static constexpr std::array statuses{"pass", "fail", "not_observable", "departs"};
   py::list verdicts, violations;
-  for (const oracle::Verdict& v : oracle.verdicts())
+  for (const oracle::Verdict& v : of)
     verdicts.append(py::make_tuple(v.invariant, statuses.at(static_cast<std::size_t>(v.status)),
                                    v.checked, v.why, v.strength, v.needs, v.group));
-  for (const oracle::Violation& v : oracle.violations())
+  for (const oracle::Violation& v : found)
     violations.append(py::make_tuple(v.invariant, v.statements, v.at, text(v.what), v.events));
   return py::make_tuple(verdicts, violations);
 }
@@ -73,6 +110,9 @@ void write_ndjson(const trace::Log& log, Time end, const std::function<void(py::
 }
 
 void bind_judge(py::module_& m) {
+  m.def("compare", &compare_tables, "first"_a, "second"_a, "sequences"_a,
+        "The verdict on two runs: (events, texts as bytes, actors) of each; `sequences`: whatever "
+        "their instants (FRAME-EQUIV), else to the nanosecond (CLOCK-INDEP).");
   m.def("judge_trace", &judge_trace, "content"_a, "keep_alive_factor"_a, "keep_alive_slack"_a,
         "ping_timeout"_a, "converge_within"_a, "answer_within"_a,
         "Lets the oracle judge a trace (NDJSON as bytes). Times in ns. Errors: UsageError naming "

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <string_view>
+#include <vector>
 
 #include "protocol/oracle/oracle.h"
 
@@ -14,6 +15,8 @@ namespace mqttlab::bindings {
 [[nodiscard]] pybind11::str text(std::string_view bytes);
 /// (verdicts, violations) as rows of mqttlab.result's classes.
 [[nodiscard]] pybind11::tuple rows_of(const oracle::Oracle& oracle);
+[[nodiscard]] pybind11::tuple rows_of(const std::vector<oracle::Verdict>& of,
+                                      const std::vector<oracle::Violation>& found);
 /// Gives a trace, as it was up to `end`, to `sink` as NDJSON: bytes of whole lines.
 void write_ndjson(const trace::Log& log, Time end,
                   const std::function<void(pybind11::bytes)>& sink);

@@ -57,6 +57,9 @@ void LabWorld::add_broker(const std::string& name, BrokerConfig config, const Ac
   world().add_broker(name, config, access_.get(), access.certificates);
   settings_.keep_alive_factor = config.keep_alive_factor;
   settings_.queue_qos0 = config.queue_qos0;
+  limits_ = oracle::Gauges{.most_retained = config.max_retained,
+                           .most_queued = config.queue_messages,
+                           .most_in_flight = config.window};
 }
 
 DeviceId LabWorld::add_device(const std::string& name, const LinkSpec& link) {
@@ -108,6 +111,7 @@ const oracle::Oracle& LabWorld::judge() {
   settings_.keep_alive_slack = seen.keep_alive_slack;
   settings_.from_the_path = seen.from_the_path;
   settings_.passes_on_at_pubrel = seen.is_foreign;
+  settings_.crash_loses = seen.crash_loses;
   settings_.keep_alive_early = seen.is_foreign ? second : 0;
   settings_.converge_within = converge_within_.value_or(settings_.converge_within);
   oracle_ = std::make_unique<oracle::Oracle>(settings_);
@@ -119,8 +123,21 @@ const oracle::Oracle& LabWorld::judge() {
       oracle_->started(start->second);
     oracle_->on(event, log);
   }
+  if (limits_ && !seen.is_foreign && !seen.from_the_path) oracle_->count(gauges());
   oracle_->finish(world().now(), log);
   return *oracle_;
+}
+
+oracle::Gauges LabWorld::gauges() const {
+  const BrokerGauges now = world().broker_gauges();
+  oracle::Gauges counts = *limits_;
+  counts.connections = now.connections;
+  counts.sessions = now.sessions;
+  counts.subscriptions = now.subscriptions;
+  counts.retained = now.retained;
+  counts.queued = now.queued_messages;
+  counts.in_flight = now.in_flight;
+  return counts;
 }
 
 void LabWorld::close() {

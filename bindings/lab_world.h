@@ -45,6 +45,9 @@ class LabWorld {
   void close();
 
  private:
+  [[nodiscard]] oracle::Gauges gauges() const;
+
+  std::optional<oracle::Gauges> limits_;          // of a broker of ours
   oracle::Settings settings_{.ping_timeout = 0};  // of its clients the longest
   std::optional<Time> converge_within_;
   std::map<DeviceId, Time> round_trips_;  // of links that lose nothing

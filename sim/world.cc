@@ -296,6 +296,14 @@ void World::set_loss_free() {
 // Its clients' sockets may only be touched inside an event.
 void World::power_off(DeviceId device) { state_->device(device).cycler.power_off(); }
 
+Observation World::observation() const {
+  Observation seen;
+  if (!disk_ || disk_->durability == Durability::sync) return seen;
+  const bool batch = disk_->durability == Durability::batch;
+  seen.crash_loses = batch ? batch_window + disk_->sync_time : never;
+  return seen;
+}
+
 BrokerGauges World::broker_gauges() const {
   return state_->broker ? state_->broker->gauges() : BrokerGauges{};
 }

@@ -98,6 +98,7 @@ class World final : public mqttlab::World {
   void stop_cycles() override;
   void set_loss_free() override;
 
+  [[nodiscard]] Observation observation() const override;
   [[nodiscard]] BrokerGauges broker_gauges() const override;
   [[nodiscard]] DirectionCounters counters(DeviceId device, bool up) const override;
   [[nodiscard]] Overhead overhead(DeviceId device, bool up) const override;

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from mqttlab.links import Burst, Cycle, Link, Nat, Profile, profiles
     from mqttlab.messages import Message
     from mqttlab.own_invariants import invariant
+    from mqttlab.pairs import Comparison, compare_runs
     from mqttlab.properties import Properties
     from mqttlab.replaying import replay
     from mqttlab.runner import run
@@ -50,6 +51,7 @@ __all__ = [
     "Broker",
     "Burst",
     "Client",
+    "Comparison",
     "ConnectionLostError",
     "Cycle",
     "Device",
@@ -76,6 +78,7 @@ __all__ = [
     "UsageError",
     "ViolationError",
     "Will",
+    "compare_runs",
     "hunt",
     "invariant",
     "profiles",
@@ -98,6 +101,7 @@ _LATER = {  # loaded when first used: most commands need none of it
         "links": ("Burst", "Cycle", "Link", "Nat", "Profile", "profiles"),
         "messages": ("Message",),
         "own_invariants": ("invariant",),
+        "pairs": ("Comparison", "compare_runs"),
         "properties": ("Properties",),
         "replaying": ("replay",),
         "runner": ("run",),

@@ -42,6 +42,16 @@ def reason_name(code: int, packet: int) -> str:
 def invariants() -> list[str]:
     """What the oracle checks, in report order."""
 
+def compare(
+    first: tuple[bytes, list[bytes], list[str]],
+    second: tuple[bytes, list[bytes], list[str]],
+    sequences: bool,
+) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+    """The verdict on two runs: (events, texts, actors) of each.
+
+    `sequences`: whatever their instants (FRAME-EQUIV), else to the nanosecond (CLOCK-INDEP).
+    """
+
 def invariant_table() -> list[list[str]]:
     """[name, group, strength, needs, statements] of each, in report order."""
 

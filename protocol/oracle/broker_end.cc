@@ -6,6 +6,11 @@
 namespace mqttlab::oracle {
 
 void BrokerEnd::closed(Connection& connection, const Event& event) {
+  Session* session = model_.session(connection.session);
+  if (session && event.code == static_cast<std::uint8_t>(CloseCause::fin) &&
+      connection.broker.connack)
+    intake_.unread(*session, connection);
+  if (session) session->closed_in_order = event.code == static_cast<std::uint8_t>(CloseCause::fin);
   finish(connection);
   if (connection.connect_at_broker && !connection.broker.connack) {
     // What came in before CONNACK could be written may have been acted on, or not.

@@ -142,4 +142,13 @@ void ClientEnd::died(Actor actor) {
   }
 }
 
+void ClientEnd::crashed(Actor actor, bool kept) {
+  if (!kept) return died(actor);
+  calls_.died(actor);
+  for (const std::uint32_t index : model_.clients_of(actor)) {
+    model_.client_at(index).dead = true;
+    model_.client_at(index).arrivals.clear();
+  }
+}
+
 }  // namespace mqttlab::oracle

@@ -23,6 +23,8 @@ class ClientEnd {
   void arrived(Connection& connection, const Event& event);
   void closed(Connection& connection);
   void died(Actor actor);
+  /// Its process is gone and may come back; `kept`: with what it had of its session.
+  void crashed(Actor actor, bool kept);
   void stopped(const Event& event);
   void finish(Connection& connection);
 

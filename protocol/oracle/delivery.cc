@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "protocol/oracle/crash.h"
 #include "protocol/oracle/intake.h"
 #include "protocol/oracle/retained.h"
 #include "protocol/oracle/will.h"
@@ -364,6 +365,13 @@ void Delivery::finish(const Deadline& deadline) {
     honesty_.lost(*session, suspects);
   }
   shares_.finish(deadline);
+  drains_.finish(deadline);
+}
+
+void Delivery::session_over(Session& session) { shares_.left(session); }
+
+void Delivery::unread(const Connection& connection, const Inbound& inbound) {
+  drains_.unread(connection, inbound.message, inbound.event);
 }
 
 void Delivery::lost(const Session& session, const Record& record) {
@@ -379,6 +387,7 @@ void Delivery::lost(const Session& session, const Record& record) {
           std::to_string(static_cast<int>(record.qos)) +
           (sent ? ": the broker sent it and the exchange is over"
                 : ": the broker never sent it, and logged no reason");
+  model_.crashes->missing(record.handled_at, record.accepted, what);
   model_.report.broken(rule, model_.now, what, {record.accepted});
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "protocol/oracle/copy.h"
+#include "protocol/oracle/drain.h"
 #include "protocol/oracle/expiry.h"
 #include "protocol/oracle/honesty.h"
 #include "protocol/oracle/model.h"
@@ -63,6 +64,9 @@ class Delivery {
   /// False for a repeat of a QoS 2 message that the client has already.
   bool arrived(Client& client, const Connection& connection, const Event& event);
   void delivered(const Event& event);
+  void session_over(Session& session);  ///< it is about to end
+  /// The connection ends in order, and the broker has not answered this PUBLISH.
+  void unread(const Connection& connection, const Inbound& inbound);
   void finish(const Deadline& deadline);
 
  private:
@@ -82,6 +86,7 @@ class Delivery {
   Honesty honesty_;
   Order order_;
   Shares shares_;
+  Drains drains_{model_};
   Copies copies_;
   Wills& wills_;
   Retained& retained_;

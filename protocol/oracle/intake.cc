@@ -137,7 +137,16 @@ void Intake::released(Session& session, const Event& event) {
   session.in.erase(event.packet_id);
 }
 
+void Intake::unread(Session& session, const Connection& connection) {
+  for (const std::uint64_t id : session.in.keys()) {
+    const Inbound& inbound = *session.in.find(id);
+    if (inbound.connection == connection.number && !inbound.acknowledged && !inbound.waived)
+      delivery_.unread(connection, inbound);
+  }
+}
+
 void Intake::give_up(Session& session, std::uint32_t connection) {
+  if (connection == 0) delivery_.session_over(session);
   for (const std::uint64_t id : session.in.keys()) {
     Inbound& inbound = *session.in.find(id);
     if (owed_before_pubrel(inbound) || (connection != 0 && inbound.connection != connection))

@@ -21,6 +21,8 @@ class Intake {
   void released(Session& session, const Event& event);       ///< PUBREL arrived
   /// The session's connection is over (0: the session is): what is not acknowledged is not owed.
   void give_up(Session& session, std::uint32_t connection);
+  /// The same, for the end of a connection that its client has closed in order.
+  void unread(Session& session, const Connection& connection);
   /// A PUBLISH of this message has arrived and was not acknowledged yet. Whoever subscribes now may
   /// get it too.
   bool under_way(std::uint64_t message);

@@ -140,6 +140,11 @@ std::vector<Session*> Model::sessions() {
   return alive;
 }
 
+std::size_t Model::doubtful() const {
+  return static_cast<std::size_t>(std::count_if(identities_.begin(), identities_.end(),
+                                                [](const Identity& one) { return one.doubtful; }));
+}
+
 // At-most-once can only be judged by what is remembered. A session remembers its last messages and
 // every one that is still due; a repeat of something older would be called a fabrication.
 Record& Model::record(Memory& memory, std::uint64_t message) {

@@ -38,44 +38,6 @@ inline constexpr std::uint8_t session_taken_over = 0x8E;  ///< reason code of DI
 /// How long after its last byte has arrived a sender may take to find its link free again.
 inline constexpr Time link_grace = 1 * second;
 
-/// One QoS 1 or 2 message under way from a sender, from the first PUBLISH that was written whole.
-struct Exchange {
-  /// How far the wire has shown it to be.
-  enum class Stage : std::uint8_t { publish, pubrec_arrived, pubrel_written };
-  std::uint64_t message = 0;
-  std::uint64_t event = 0;  ///< index of the first PUBLISH
-  Time begun_at = 0;
-  Text topic = 0;
-  std::uint32_t connection = 0;   ///< the last one that carried PUBLISH or PUBREL
-  std::uint32_t carried = 0;      ///< the last one that carried PUBLISH
-  std::uint32_t released = 0;     ///< the last one that carried PUBREL
-  std::uint32_t bytes = 0;        ///< of its first PUBLISH
-  std::uint32_t copies = 1;       ///< times that PUBLISH was written
-  std::uint32_t packets = 1;      ///< and PUBREL
-  std::uint32_t connections = 1;  ///< that carried one of them
-  QoS qos{};
-  Stage stage = Stage::publish;
-  bool pubrec_waits = false;  ///< PUBREC has arrived since the last PUBREL
-  bool reported = false;      ///< as never continued; one finding is enough
-};
-
-/// PUBACK, PUBREC: the message was not taken. 3.1.1 has no such answer.
-[[nodiscard]] inline bool refuses(const Event& event) { return event.code >= 0x80; }
-
-/// A PUBLISH that the broker has got and its sender has not finished with.
-struct Inbound {
-  std::uint64_t message = 0;
-  std::uint64_t event = 0;  ///< index of its arrival; of the last repeat, until it is acknowledged
-  Text topic = 0;
-  std::uint32_t connection = 0;  ///< the last one that carried it
-  std::uint32_t expiry_s = endless_expiry_s;
-  std::uint32_t bytes = 0;  ///< with the full topic
-  QoS qos{};
-  bool retain = false, empty = false;
-  bool acknowledged = false;  ///< PUBACK or PUBREC was written
-  bool waived = false;        ///< nobody is owed it until it is acknowledged
-};
-
 /// What one SUBSCRIBE asks for.
 struct Wish {
   static constexpr std::uint8_t none = 0xFF;
@@ -137,7 +99,11 @@ struct Session : Memory {
   std::uint32_t last_connection = 0;  ///< the one that it has or had
   Time left_at = 0;                   ///< DISCONNECT came, or the link's end was seen
   Time gone_at = 0;                   ///< the link's end was seen; 0: not yet
+  Time begun_at = 0;                  ///< the CONNECT that began it arrived
+  Time answered_at = 0;               ///< and was answered
+  Time connected_at = 0;              ///< CONNACK of its last connection was written
   Time progress_at = 0;  ///< the broker last began to send a message, or an acknowledgement came
+  bool closed_in_order = false;  ///< by its client, its last connection
   std::vector<std::uint32_t> filters, former_filters;
   std::uint64_t subscriptions_changed = 0;  ///< event of the last SUBSCRIBE, UNSUBSCRIBE or answer
   std::vector<RetainedDue> retained_due;
@@ -237,9 +203,13 @@ struct Connection {
   WillState will = WillState::none;
   Time will_seen_at = 0;  ///< published before the broker's host had closed the link
   std::uint64_t will_event = 0;
-  bool will_justified = false;    ///< the broker had a visible reason to end this connection
-  bool challenged = false;        ///< a later CONNECT with this client id has arrived
-  bool challenger = false;        ///< its CONNECT found an older connection with its client id
+  bool will_justified = false;  ///< the broker had a visible reason to end this connection
+  bool challenged = false;      ///< a later CONNECT with this client id has arrived
+  bool challenger = false;      ///< its CONNECT found an older connection with its client id
+  /// An older connection of its client id ended only after this one was accepted.
+  Time older_closed_at = 0;
+  std::uint64_t older_closed_event = 0;
+  Time session_ended_at = 0;      ///< the broker said so while this connection had the session
   bool told_off = false;          ///< its DISCONNECT 0x8E has arrived at the client
   bool dismissed = false;         ///< the broker has written DISCONNECT
   std::uint8_t dismissal = 0;     ///< its reason code
@@ -289,6 +259,7 @@ struct Connection {
 struct Identity {
   std::uint32_t session = 0;
   bool doubtful = false;  ///< a CONNECT was not answered: there may or may not be a session now
+  bool torn = false;      ///< a torn store may have lost the session
   bool expired = false;   ///< the last session's time was over
   std::uint32_t discarded_session = 0;  ///< the last that ended with something under way:
   Table<bool> discarded;                ///< its messages
@@ -302,6 +273,8 @@ struct Deadline {
   Time before = 0;
 };
 
+class Crashes;
+
 class Model {
  public:
   Model(const Settings& given, Report& sink) : settings(given), report(sink) {}
@@ -310,6 +283,7 @@ class Model {
   Report& report;
   const trace::Log* log = nullptr;
   Conditions conditions;
+  Crashes* crashes = nullptr;
   [[nodiscard]] const DeviceFacts& facts(Actor device) const;
   void know(Actor device, const DeviceFacts& facts);
   Time now = 0;
@@ -337,6 +311,7 @@ class Model {
   Session& begin_session(Identity& identity, Text client_id);
   void end_session(std::uint32_t id);
   [[nodiscard]] std::vector<Session*> sessions();  ///< alive, oldest first
+  [[nodiscard]] std::size_t doubtful() const;      ///< client ids that may have one more
   [[nodiscard]] Record& record(Memory& memory, std::uint64_t message);
 
   [[nodiscard]] Client& client(Actor actor, const Connection& connection);

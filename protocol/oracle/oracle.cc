@@ -3,9 +3,12 @@
 #include "protocol/oracle/alias.h"
 #include "protocol/oracle/answers.h"
 #include "protocol/oracle/attempt.h"
+#include "protocol/oracle/birth.h"
 #include "protocol/oracle/broker_end.h"
 #include "protocol/oracle/client_end.h"
 #include "protocol/oracle/converge.h"
+#include "protocol/oracle/count.h"
+#include "protocol/oracle/crash.h"
 #include "protocol/oracle/handover.h"
 #include "protocol/oracle/intent.h"
 #include "protocol/oracle/keep_alive.h"
@@ -20,6 +23,8 @@ struct Oracle::State {
   explicit State(Settings given) : settings(given) {
     wills.connect(delivery, retained);
     delivery.connect(intake);
+    crashes.connect(sessions, wills, retained);
+    model.crashes = &crashes;
     if (!settings.applications) note_applications();
   }
 
@@ -60,6 +65,9 @@ struct Oracle::State {
   Intents intents{model};
   Handovers handovers{model};
   Progress progress{model, calls};
+  Crashes crashes{model};
+  Counts counts{model};
+  Births births{model, retained};
 
  private:
   void client_written(const Event& event, Connection& connection);
@@ -84,6 +92,8 @@ void Oracle::started(trace::Actor device) {
   state_->intents.forget(device);
   state_->attempts.started(device);
 }
+
+void Oracle::count(const Gauges& gauges) { state_->counts.count(gauges); }
 
 void Oracle::finish(Time end, const trace::Log& log) {
   state_->model.log = &log;
@@ -146,12 +156,25 @@ void Oracle::State::on(const Event& event) {
     case Kind::link_up:
     case Kind::fault:
     case Kind::fault_over:
+      model.conditions.on(event, false);
+      break;
     case Kind::crashed:
+      if (event.end == End::broker) {
+        crashes.crashed(event);
+      } else {
+        const auto fate = static_cast<trace::StoreFate>(event.code);
+        client_end.crashed(event.actor, fate == trace::StoreFate::kept);
+        intents.forget(event.actor);
+      }
+      model.conditions.on(event, false);
+      break;
     case Kind::restarted:
+      if (event.end == End::broker) crashes.restarted(event);
+      if (event.end == End::client) attempts.started(event.actor);
+      model.conditions.on(event, false);
+      break;
     case Kind::paused:
     case Kind::went_on:
-      if (event.kind == Kind::crashed && event.end == End::client) intents.forget(event.actor);
-      if (event.kind == Kind::restarted && event.end == End::client) attempts.started(event.actor);
       model.conditions.on(event, false);
       break;
   }
@@ -175,6 +198,7 @@ void Oracle::State::on_connection(const Event& event, Connection& connection, Si
       keep_alive.written(connection, event);
       if (event.packet == PacketType::publish) aliases.written(connection, event);
       if (client) flow.alive(connection);
+      if (!client) takeovers.written(connection, event);
       client ? client_written(event, connection) : broker_end.written(connection, event);
       side.wrote_at = event.at;
       ++side.written;
@@ -295,6 +319,8 @@ void Oracle::State::finish(Time end) {
   keep_alive.finish(end);
   delivery.finish(deadline);
   retained.finish(deadline);
+  births.finish(deadline);
+  counts.finish(deadline);
   converge.finish(deadline);
 }
 

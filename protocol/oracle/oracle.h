@@ -34,6 +34,8 @@ struct Settings {
   /// between foreign ends, what reaches the client's end counts as handed over, and a verdict that
   /// depends on it says so.
   bool applications = true;
+  /// How much of what it had acknowledged last a broker may lose with a torn store; 0: nothing.
+  Time crash_loses = 0;
   /// What the standard leaves open is asked for, and what it recommends is demanded.
   bool strict = false;
 };
@@ -50,6 +52,14 @@ struct DeviceFacts {
   double backoff_factor = 1, backoff_jitter = 0;
   /// Its clients subscribe again by themselves where their session was lost.
   bool resubscribes = false;
+};
+
+/// What a broker counts of itself, and its limits; 0: no limit is known.
+struct Gauges {
+  std::uint64_t connections = 0, sessions = 0, subscriptions = 0, retained = 0, queued = 0,
+                in_flight = 0;
+  std::uint64_t most_retained = 0;
+  std::uint64_t most_queued = 0, most_in_flight = 0;  ///< of one session
 };
 
 /// One finding: an invariant was broken, by these events (indices into the log), at this time.
@@ -92,6 +102,8 @@ class Oracle : public trace::Listener {
   void know(trace::Actor device, const DeviceFacts& facts);
   /// The application has told a client of the device to connect, now.
   void started(trace::Actor device);
+  /// What the broker counts, at the end.
+  void count(const Gauges& gauges);
   /// After the last event; `end` is the instant at which the run stopped.
   void finish(Time end, const trace::Log& log);
   [[nodiscard]] const std::vector<Violation>& violations() const;

@@ -1,4 +1,5 @@
-// Record: what is known of one message in one session, or in one shared subscription.
+// Record: what is known of one message in one session, or in one shared subscription; and of its
+// exchanges.
 #pragma once
 
 #include <cstdint>
@@ -57,6 +58,44 @@ struct Record {
 
   [[nodiscard]] bool expires() const { return expiry_s != endless_expiry_s; }
 };
+/// One QoS 1 or 2 message under way from a sender, from the first PUBLISH that was written whole.
+struct Exchange {
+  /// How far the wire has shown it to be.
+  enum class Stage : std::uint8_t { publish, pubrec_arrived, pubrel_written };
+  std::uint64_t message = 0;
+  std::uint64_t event = 0;  ///< index of the first PUBLISH
+  Time begun_at = 0;
+  Text topic = 0;
+  std::uint32_t connection = 0;   ///< the last one that carried PUBLISH or PUBREL
+  std::uint32_t carried = 0;      ///< the last one that carried PUBLISH
+  std::uint32_t released = 0;     ///< the last one that carried PUBREL
+  std::uint32_t bytes = 0;        ///< of its first PUBLISH
+  std::uint32_t copies = 1;       ///< times that PUBLISH was written
+  std::uint32_t packets = 1;      ///< and PUBREL
+  std::uint32_t connections = 1;  ///< that carried one of them
+  QoS qos{};
+  Stage stage = Stage::publish;
+  bool pubrec_waits = false;  ///< PUBREC has arrived since the last PUBREL
+  bool reported = false;      ///< as never continued; one finding is enough
+};
+
+/// PUBACK, PUBREC: the message was not taken. 3.1.1 has no such answer.
+[[nodiscard]] inline bool refuses(const Event& event) { return event.code >= 0x80; }
+
+/// A PUBLISH that the broker has got and its sender has not finished with.
+struct Inbound {
+  std::uint64_t message = 0;
+  std::uint64_t event = 0;  ///< index of its arrival; of the last repeat, until it is acknowledged
+  Text topic = 0;
+  std::uint32_t connection = 0;  ///< the last one that carried it
+  std::uint32_t expiry_s = endless_expiry_s;
+  std::uint32_t bytes = 0;  ///< with the full topic
+  QoS qos{};
+  bool retain = false, empty = false;
+  bool acknowledged = false;  ///< PUBACK or PUBREC was written
+  bool waived = false;        ///< nobody is owed it until it is acknowledged
+};
+
 /// Messages that are remembered, with the oldest forgotten first.
 struct Memory {
   Table<Record> records;              ///< by message

@@ -41,7 +41,15 @@ void Resumes::sent_again(const Connection& connection, const Session& session, c
                          const std::string& what) {
   const bool done = record.acknowledged >= record.permitted + record.retained_permitted;
   if (!connection.broker.resumed || !done) return;
-  if (record.acknowledged_at + model_.settings.host_grace >= session.left_at) return;
+  if (record.acknowledged_at + model_.settings.host_grace >= session.left_at) {
+    if (session.closed_in_order && record.acknowledged_at <= session.gone_at)
+      model_.report.broken(Rule::close_drain, model_.now,
+                           what +
+                               " again, although its acknowledgement had arrived before the "
+                               "client closed the connection in order",
+                           {record.accepted, model_.event_index});
+    return;
+  }
   model_.report.broken(Rule::sess_queue, model_.now,
                        what + " again after its session was resumed, although the message had " +
                            "been acknowledged at " + seconds(record.acknowledged_at),

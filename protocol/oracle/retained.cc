@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "protocol/oracle/crash.h"
+
 namespace mqttlab::oracle {
 namespace {
 
@@ -46,6 +48,11 @@ void Retained::store(const RetainedMessage& stored, bool sure) {
   value.bytes = stored.bytes;
   value.qos = stored.qos;
   value.sure = sure;
+  value.will = stored.will;
+  if (!stored.will) {
+    value.born_of = stored.publisher;
+    value.birth = model_.event_index;
+  }
   value.remember(stored, model_.event_index);
 }
 
@@ -71,6 +78,33 @@ void Retained::doubt(std::uint64_t message) {
     value.last = 0;  // an acknowledgement says nothing
     value.sure = false;
   }
+}
+
+void Retained::forget() {
+  values_.clear();
+  topics_.clear();
+}
+
+void Retained::doubt_all() {
+  for (const Text topic : topics_) {
+    Value& value = *values_.find(std::uint64_t{topic} + 1);
+    value.may_be = {0};
+    for (const Accepted& one : value.accepted) value.may_be.push_back(one.message);
+    value.last = 0;
+    value.sure = false;
+    value.mixed = true;
+  }
+}
+
+bool Retained::has_birth(Text topic, Text client_id, std::uint64_t since) {
+  const Value* value = values_.find(std::uint64_t{topic} + 1);
+  return value && value->born_of == client_id && value->birth > since;
+}
+
+std::uint64_t Retained::will_over_birth(Text topic, Text client_id, std::uint64_t since) {
+  const Value* value = values_.find(std::uint64_t{topic} + 1);
+  return value && value->will && value->sure && has_birth(topic, client_id, since) ? value->event
+                                                                                   : 0;
 }
 
 void Retained::dropped(const Event& event) {
@@ -255,6 +289,8 @@ void Retained::missing(const Session& session, const RetainedDue& due, const Val
                            seconds(due.at) + " and was never sent the retained message of topic " +
                            model_.quoted(due.topic),
                        {value.event, due.event});
+  model_.crashes->missing(value.handled_at, value.event,
+                          "the retained message of topic " + model_.quoted(due.topic));
 }
 
 }  // namespace mqttlab::oracle

@@ -31,6 +31,8 @@ class Retained {
   /// It was answered with an error code.
   void refused(Text topic, std::uint64_t message, std::uint64_t event);
   void dropped(const Event& event);
+  void forget();     ///< the broker's store is gone
+  void doubt_all();  ///< it may have lost what came last
   /// `before`: the subscription as it was; null: there was none.
   void subscribed(Session& session, std::uint32_t filter, const trace::FilterDetail& wanted,
                   const Subscriber* before);
@@ -47,6 +49,11 @@ class Retained {
   /// RET-MONO: the broker began to send the session a message, by whatever way.
   void seen(Session& session, const Event& event);
   void finish(const Deadline& deadline);
+  /// The topic's last message is a will although that client had published on the topic, after the
+  /// event of that index: the event of the will; 0: it is not.
+  [[nodiscard]] std::uint64_t will_over_birth(Text topic, Text client_id, std::uint64_t since);
+  /// Whether the client has published on the topic after that event.
+  [[nodiscard]] bool has_birth(Text topic, Text client_id, std::uint64_t since);
 
  private:
   /// One message that was retained, with its first and last acceptance.
@@ -65,8 +72,11 @@ class Retained {
     std::uint32_t bytes = 0;
     Text publisher = 0;
     QoS qos{};
-    bool sure = true;    // may_be is one
-    bool mixed = false;  // of several publishers, or a will: no order
+    Text born_of = 0;         // who last published on it, not by a will
+    std::uint64_t birth = 0;  // index of that event
+    bool will = false;        // the last is a will
+    bool sure = true;         // may_be is one
+    bool mixed = false;       // of several publishers, or a will: no order
     [[nodiscard]] bool may_be_in_force(std::uint64_t message) const;
     /// Its time may be over.
     [[nodiscard]] bool expired(Time now) const { return now >= after(stored_at, expiry_s); }

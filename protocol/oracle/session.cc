@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "protocol/oracle/crash.h"
+
 namespace mqttlab::oracle {
 namespace {
 
@@ -45,11 +47,12 @@ void Sessions::connack_written(Connection& connection, const Event& event) {
   const Fate known = clean ? Fate::none : fate(session, connection);
   const bool tells = connection.connect->version != ProtocolVersion::v3_1;
   const bool expires = !clean && (session ? finite(*session) : identity.expired);
-  if (tells && !identity.doubtful && known != Fate::open) {
+  if (tells && !identity.doubtful && !identity.torn && known != Fate::open) {
     if (expires) model_.report.checked(Rule::sess_expiry);
     check_present(connection, event, expires ? Rule::sess_expiry : Rule::sp_truth,
                   known == Fate::alive);
   }
+  if (tells && !identity.doubtful) model_.crashes->answered(session, clean, event.flags != 0);
   // From here on the broker is taken at its word, so that one wrong answer is one finding.
   begin(connection, identity, tells ? event.flags != 0 && !clean : known == Fate::alive);
   if (event.detail != 0) {
@@ -68,8 +71,11 @@ void Sessions::begin(Connection& connection, Identity& identity, bool resumed) {
   } else {
     end(session);
     session = &model_.begin_session(identity, connection.client_id);
+    session->begun_at = connection.connect_at;
+    session->answered_at = model_.now;
   }
-  identity.doubtful = identity.expired = false;
+  session->connected_at = model_.now;
+  identity.doubtful = identity.expired = identity.torn = false;
   connection.broker.resumed = resumed;
   connection.session = session->id;
   session->connection = session->last_connection = connection.number;
@@ -165,6 +171,8 @@ void Sessions::ended(const Event& event) {
   Identity* identity = model_.find_identity(event.text);
   Session* session = identity ? model_.session(identity->session) : nullptr;
   if (!session) return;
+  if (Connection* connection = model_.find_connection(session->connection))
+    connection->session_ended_at = model_.now;
   if (session->outlives_s == 0) {
     end(session);
   } else if (session->connection == 0) {

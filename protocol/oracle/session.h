@@ -30,6 +30,8 @@ class Sessions {
   void connack_written(Connection& connection, const Event& event);
   void disconnected(Connection& connection, const Event& event);  ///< DISCONNECT arrived
   void closed(Connection& connection);
+  /// The broker's store is gone, and this session with it.
+  void lost(Session& session) { end(&session); }
   void ended(const Event& event);  ///< session_ended, as the broker says
 
  private:

@@ -108,8 +108,49 @@ bool Shares::settled(const Filter& filter, std::uint64_t message, Time before) {
                      });
 }
 
+// MQTT-4.8.2-5. Only where another member is there to take it.
+void Shares::left(Session& session) {
+  for (const std::uint64_t id : session.out.keys()) {
+    const Exchange& exchange = *session.out.find(id);
+    const Record* record = session.records.find(exchange.message);
+    if (exchange.qos != QoS::at_least_once || !record || !record->shared) continue;
+    if (record->unshared || record->delivered > 0) continue;
+    for (const std::uint32_t index : model_.matching(exchange.topic)) {
+      const Filter& filter = model_.filter(index);
+      if (!filter.group || !model_.subscriber(index, session.id)) continue;
+      const Record* shared = filter.group->records.find(exchange.message);
+      const bool others = std::any_of(
+          filter.subscribers.begin(), filter.subscribers.end(), [&](const Subscriber& member) {
+            return member.session != session.id && model_.session(member.session)->connection != 0;
+          });
+      if (!shared || !others) continue;
+      model_.report.checked(Rule::shared_redispatch);
+      left_.push_back({index, exchange.message, exchange.event, model_.now, session.client_id,
+                       shared->delivered + shared->excused});
+      if (left_.size() > remembered) left_.pop_front();
+    }
+  }
+}
+
+void Shares::redispatched(const Deadline& deadline) {
+  for (const Left& one : left_) {
+    const Filter& filter = model_.filter(one.filter);
+    const Record* shared = filter.group->records.find(one.message);
+    if (!shared || one.at > deadline.before || filter.subscribers.empty()) continue;
+    if (shared->delivered + shared->excused > one.delivered) continue;
+    if (Expiry::excuses(*shared, model_.now)) continue;
+    model_.report.broken(Rule::shared_redispatch, model_.now,
+                         "a message on topic " + model_.quoted(shared->topic) + " that client " +
+                             model_.quoted(one.client_id) +
+                             " had not acknowledged when its session ended, at " + seconds(one.at) +
+                             ", went to no other member of " + model_.quoted(filter.text),
+                         {one.event});
+  }
+}
+
 void Shares::finish(const Deadline& deadline) {
   if (!deadline.known) return;
+  redispatched(deadline);
   for (std::uint32_t index = 0; index < model_.filters(); ++index) {
     Filter& filter = model_.filter(index);
     if (!filter.group || filter.subscribers.empty()) continue;

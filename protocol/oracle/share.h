@@ -3,6 +3,7 @@
 // member when one has gone.
 #pragma once
 
+#include <deque>
 #include <vector>
 
 #include "protocol/oracle/model.h"
@@ -22,6 +23,9 @@ class Shares {
   void delivered(const Session& session, const Event& event);  ///< to the member's application
   /// The member will not get it, for a legal reason; nor need another.
   void excused(const Session& session, Text topic, std::uint64_t message);
+  /// The session is about to end: what it has not acknowledged at QoS 1 should go to another member
+  /// (SHARED-REDISPATCH).
+  void left(Session& session);
   void finish(const Deadline& deadline);
 
  private:
@@ -36,6 +40,17 @@ class Shares {
   [[nodiscard]] std::vector<Group*> groups_of(const Session& session, Text topic);
   [[nodiscard]] bool settled(const Filter& filter, std::uint64_t message, Time before);
 
+  void redispatched(const Deadline& deadline);
+
+  struct Left {
+    std::uint32_t filter;
+    std::uint64_t message, event;
+    Time at;
+    Text client_id;
+    std::uint32_t delivered;  // to members, until then
+  };
+  static constexpr std::size_t remembered = 1'024;
+  std::deque<Left> left_;  // the last ones
   Model& model_;
 };
 

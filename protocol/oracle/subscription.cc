@@ -149,6 +149,21 @@ void Subscriptions::reconsider(const Connection& connection, Subscriber& subscri
   }
 }
 
+// EPOCH: what routed until an older connection ended, and not since.
+void Subscriptions::taken_by_older(const Session& session, const Filter& filter,
+                                   const Subscriber& subscriber, std::uint64_t first) {
+  const Connection* connection = model_.find_connection(session.connection);
+  if (!connection || connection->older_closed_at <= subscriber.since ||
+      connection->older_closed_event > first)
+    return;
+  model_.report.broken(Rule::epoch, model_.now,
+                       "the filter " + model_.quoted(filter.text) + " of " +
+                           model_.who(*connection) +
+                           " does not route since an older connection of its client id ended, at " +
+                           seconds(connection->older_closed_at),
+                       {connection->older_closed_event, first});
+}
+
 // One message may be lost in many ways. Two, and nothing after them, of all that a filter matched:
 // the filter does not route any more.
 void Subscriptions::lost(Session& session,
@@ -180,6 +195,7 @@ void Subscriptions::lost(Session& session,
                              std::to_string(count) +
                              " messages that it matched and the broker accepted was sent",
                          {first});
+    taken_by_older(session, filter, *subscriber, first);
   }
 }
 

@@ -29,6 +29,8 @@ class Subscriptions {
   void unsuback(const Connection& connection, Session& session, const Request& request,
                 const Event& event);
   void refused(Session& session, std::uint32_t filter, Subscriber& subscriber);
+  void taken_by_older(const Session& session, const Filter& filter, const Subscriber& subscriber,
+                      std::uint64_t first);
   [[nodiscard]] bool names(const Request& request, Text filter) const;
   void reconsider(const Connection& connection, Subscriber& subscriber, Text filter);
 

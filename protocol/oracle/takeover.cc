@@ -47,6 +47,43 @@ void Takeovers::closed(const Connection& connection, const Event& event) {
     check_answered(connection, model_.now, false);
   check_closed(connection, model_.now, false);
   check_told(connection, event);
+  outlived(connection, event);
+}
+
+// The newer connection goes on as if the older one had never been.
+void Takeovers::outlived(const Connection& connection, const Event& event) {
+  if (Connection* newer = model_.find_connection(connection.replaced_by)) {
+    model_.report.checked(Rule::epoch);
+    newer->older_closed_at = model_.now;
+    newer->older_closed_event = model_.event_index;
+  }
+  const bool own = event.code == static_cast<std::uint8_t>(CloseCause::local);
+  if (!own || connection.older_closed_at != model_.now || connection.older_closed_at == 0) return;
+  if (connection.broker.ended || connection.broker.malformed_in || connection.challenged ||
+      connection.dismissed || connection.broker.heard_at == model_.now)
+    return;
+  model_.report.broken(Rule::epoch, model_.now,
+                       "the broker closed " + model_.who(connection) + " at " +
+                           seconds(model_.now) +
+                           ", together with an older connection of its client id that it had "
+                           "replaced",
+                       {connection.older_closed_event, model_.event_index});
+}
+
+void Takeovers::written(Connection& connection, const Event& event) {
+  const Time ended = connection.session_ended_at;
+  if (ended == 0 || connection.older_closed_at == 0 || event.packet == PacketType::disconnect)
+    return;
+  const Time grace = model_.settings.host_grace + connection.lingers(event.at, model_.settings);
+  const Time closed = connection.older_closed_at;
+  const bool together = ended >= closed && ended <= closed + model_.settings.host_grace;
+  if (!together || event.at <= ended + grace) return;
+  connection.session_ended_at = 0;
+  model_.report.broken(Rule::epoch, event.at,
+                       "the session of " + model_.who(connection) + " ended at " + seconds(ended) +
+                           ", after an older connection of its client id had, at " +
+                           seconds(connection.older_closed_at) + ", and the connection goes on",
+                       {connection.older_closed_event, model_.event_index});
 }
 
 // MQTT-3.1.4-2 (5.0: MQTT-3.1.4-3)

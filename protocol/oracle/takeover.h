@@ -16,9 +16,12 @@ class Takeovers {
   void accepted(Connection& connection, const Session* session);
   void answered(const Connection& connection);                    ///< CONNACK was written
   void closed(const Connection& connection, const Event& event);  ///< at the broker
+  /// EPOCH: the broker wrote a packet.
+  void written(Connection& connection, const Event& event);
   void finish(Time end);
 
  private:
+  void outlived(const Connection& connection, const Event& event);
   void check_closed(const Connection& connection, Time until, bool still_open);
   void check_told(const Connection& connection, const Event& event);
   void check_answered(const Connection& connection, Time until, bool ever);

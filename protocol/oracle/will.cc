@@ -139,6 +139,17 @@ void Wills::session_over(const Session& session) {
   if (waiting_.contains(session.id)) fire(session.id, true);
 }
 
+void Wills::crashed() {
+  while (!waiting_.empty()) fire(waiting_.begin()->first, false);
+  for (Connection* connection : model_.connections()) {
+    if (!connection->broker.open() || connection->will != WillState::armed) continue;
+    connection->will = WillState::due;
+    connection->will_event = model_.event_index;
+    disarm(*connection);
+    accept(*connection->connect, connection->client_id, false);
+  }
+}
+
 // A CONNECT that asks for a new session ends the old one, whenever the broker gets round to it.
 bool Wills::replaced_for_good(Text client_id) {
   const Connection* connecting = model_.connecting(client_id);

@@ -43,6 +43,8 @@ class Wills {
   void closed(Connection& connection);        ///< at the broker, the session told before
   void resumed(Session& session);             ///< a CONNECT goes on with it
   void session_over(const Session& session);
+  /// The broker's process is gone: from now on each will may be published, and none need be soon.
+  void crashed();
   /// The message was sent, or dropped, beyond what is due so far. True if it is the will of a
   /// connection whose end the broker may have decided already: it counts as published from now on.
   bool seen(std::uint64_t message);

@@ -33,7 +33,9 @@ struct Observation {
   Time host_grace = 100 * millisecond;        ///< how late hosts may be
   Time keep_alive_slack = 100 * millisecond;  ///< how late a broker may be to miss a client
   bool from_the_path = false;  ///< the broker's end is seen in the path, not where it reads
-  bool is_foreign = false;     ///< the broker is none of ours, and free where the standard is
+  /// How much of what it had acknowledged last the broker may lose with a torn store.
+  Time crash_loses = 0;
+  bool is_foreign = false;  ///< the broker is none of ours, and free where the standard is
 };
 
 /// An instant of a connection that has come.

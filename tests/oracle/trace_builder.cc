@@ -252,6 +252,8 @@ Client TraceBuilder::client(const std::string& name) { return {*this, name, log_
 void TraceBuilder::event(Event event) {
   now_ += millisecond;
   event.at = now_;
+  if (event.end == End::broker && event.kind == Kind::opened) open_.push_back(event.connection);
+  if (event.end == End::broker && event.kind == Kind::closed) std::erase(open_, event.connection);
   log_.append(event);
 }
 
@@ -321,6 +323,24 @@ void TraceBuilder::tail(std::uint32_t connection, End end, bool arrived) {
          .bytes = 7});
 }
 
+void TraceBuilder::crash(trace::StoreFate fate) {
+  event({.kind = Kind::crashed,
+         .end = End::broker,
+         .code = static_cast<std::uint8_t>(fate),
+         .actor = broker_});
+  for (const std::uint32_t connection : std::vector(std::exchange(open_, {}))) {
+    event({.kind = Kind::closed,
+           .end = End::broker,
+           .code = static_cast<std::uint8_t>(CloseCause::reset),
+           .actor = broker_,
+           .connection = connection});
+  }
+}
+
+void TraceBuilder::restart() {
+  event({.kind = Kind::restarted, .end = End::broker, .actor = broker_});
+}
+
 void TraceBuilder::settle() {
   event({.kind = Kind::phase, .text = log_.intern("settle")});
   wait(30);
@@ -342,6 +362,7 @@ std::unique_ptr<oracle::Oracle> TraceBuilder::judged() {
     for (; start != starts_.end() && start->first == i; ++start) judge->started(start->second);
     judge->on(log_.events()[i], log_);
   }
+  if (gauges) judge->count(*gauges);
   judge->finish(now_, log_);
   return judge;
 }

@@ -162,6 +162,8 @@ class TraceBuilder {
   void malformed(std::uint32_t connection, trace::End end, bool arrived,
                  const std::string& statement);
   void tail(std::uint32_t connection, trace::End end, bool arrived);
+  void crash(trace::StoreFate fate);  ///< the broker; its connections end with it
+  void restart();                     ///< and it is back
   void settle();  ///< faults stop, and time passes until everything must be done
 
   void event(trace::Event event);  ///< a millisecond after the last
@@ -174,6 +176,7 @@ class TraceBuilder {
   /// What the oracle is told of the client's device, and that it is told to connect, now.
   void know(const Client& client, const oracle::DeviceFacts& facts);
   void started(const Client& client);
+  std::optional<oracle::Gauges> gauges{};                     ///< that it is given at the end
   oracle::Settings settings{.converge_within = 20 * second};  ///< of the verdicts to come
 
   /// The invariants that are broken, each once, in the order of their first violation.
@@ -186,6 +189,7 @@ class TraceBuilder {
 
   trace::Log log_;
   trace::Actor broker_;
+  std::vector<std::uint32_t> open_;  // connections at the broker
   std::vector<std::pair<trace::Actor, oracle::DeviceFacts>> facts_;
   std::vector<std::pair<std::size_t, trace::Actor>> starts_;  // before the event of that index
   Time now_ = 0;
