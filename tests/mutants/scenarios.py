@@ -1,0 +1,201 @@
+"""Breaks client and broker on purpose: the scenario that stands for a fault must fail.
+
+    .venv/bin/python tests/mutants/scenarios.py            every mutant that names a scenario
+    .venv/bin/python tests/mutants/scenarios.py M19 M50    only these
+
+For each the Python package is built with the patch, in build/mutants/scenarios, and the scenario is
+run in a process of its own. It must break an invariant that the mutant is known by and leave a
+capsule, and another process must replay the capsule to the same fingerprint. Without a fault the
+same scenarios must pass. The table goes to build/mutants/scenarios.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from run import BUILD, HERE, NONE, ROOT, Mutant, load, patched_files
+
+PLACE = BUILD / "scenarios"
+TREE = PLACE / "tree"
+RUN_LIMIT_S = 300  # for one scenario, on a busy machine
+COLUMNS = ("mutant", "fault", "scenario", "killed by", "at", "first finding", "replay")
+
+
+@dataclass
+class Played:
+    """What a scenario came to on one build of the package."""
+
+    mutant: Mutant
+    scenario: str
+    killer: str = ""
+    at: str = ""
+    what: str = ""
+    replay: str = ""
+    trouble: str = ""
+
+    @property
+    def is_right(self) -> bool:
+        return not self.trouble
+
+
+def sync() -> None:
+    """Brings the copy of the tree that may be patched up to date, and touches nothing else."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "-z"],
+        cwd=ROOT, check=True, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    for name in filter(None, listed.split("\0")):
+        source, copy = ROOT / name, TREE / name
+        if source.is_file() and not (copy.exists() and copy.read_bytes() == source.read_bytes()):
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, copy)
+
+
+def configure() -> None:
+    launcher = ["-DCMAKE_CXX_COMPILER_LAUNCHER=ccache"] if shutil.which("ccache") else []
+    subprocess.run(
+        [
+            "cmake", "-S", TREE, "-B", PLACE / "build", "-G", "Ninja",
+            # As fast as can be built: pybind11 optimises at link time but for this type.
+            "-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1 -DNDEBUG",
+            "-DCMAKE_UNITY_BUILD=OFF", "-DMQTTLAB_PYTHON=ON", "-DMQTTLAB_TESTS=OFF",
+            f"-DPython_EXECUTABLE={sys.executable}", *launcher,
+        ],
+        check=True, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def build(mutant: Mutant) -> str:
+    """The package with the mutant's patch, under PLACE/ID; what went wrong, if something did."""
+    names = patched_files(mutant) if mutant is not NONE else set()
+    if mutant is not NONE:
+        outside = {**os.environ, "GIT_CEILING_DIRECTORIES": str(PLACE)}
+        git = ["git", "apply", "--whitespace=nowarn", str(HERE / mutant.patch)]
+        done = subprocess.run(git, cwd=TREE, env=outside, capture_output=True, text=True)
+        if done.returncode != 0:
+            return (
+                f"{mutant.patch} no longer applies; make it anew: {' '.join(done.stderr.split())}"
+            )
+    try:
+        ninja = ["ninja", "-C", str(PLACE / "build"), "_core", "_sim"]
+        done = subprocess.run(ninja, capture_output=True, text=True)
+        if done.returncode != 0:
+            print(done.stdout, file=sys.stderr)
+            return "does not compile"
+        package = PLACE / mutant.id
+        shutil.rmtree(package, ignore_errors=True)
+        install = ["cmake", "--install", PLACE / "build", "--prefix", package]
+        subprocess.run([*install, "--component", "python"], check=True, stdout=subprocess.DEVNULL)
+    finally:
+        for name in names:  # with a new time, or it would count as built
+            shutil.copyfile(ROOT / name, TREE / name)
+    return ""
+
+
+def mqttlab(package: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
+    """One command on one build, in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "mqttlab.cli", *words],
+        env={**os.environ, "PYTHONPATH": str(package)},
+        capture_output=True, text=True, timeout=RUN_LIMIT_S,
+    )  # fmt: skip
+
+
+def play(mutant: Mutant, scenario: str) -> Played:
+    played = Played(mutant, scenario)
+    package = PLACE / mutant.id
+    out = package / "out" / scenario
+    try:
+        ran = mqttlab(package, "run", scenario, "--out", out)
+        words = " ".join(ran.stderr.split())[-200:] or f"exit code {ran.returncode}"
+        if mutant is NONE:
+            played.trouble = "" if ran.returncode == 0 else f"fails without a fault: {words}"
+            return played
+        capsules = sorted(out.glob("*.capsule.json"))
+        if ran.returncode != 1 or not capsules:
+            played.trouble = f"survived: {words}" if ran.returncode == 0 else words
+            return played
+        capsule = json.loads(capsules[0].read_text())
+        found = capsule["violations"]
+        wanted = mutant.shows or mutant.expected
+        killer = next((one for one in found if one["invariant"] in wanted), None)
+        if killer is None:
+            names = ", ".join(sorted({one["invariant"] for one in found}))
+            played.trouble = f"expected {' or '.join(wanted)}, found {names}"
+            return played
+        played.killer, played.what = killer["invariant"], killer["what"]
+        played.at = f"{killer['at_s']:.6f} s"
+        again = mqttlab(package, "replay", capsules[0])
+        played.replay = "same fingerprint" if again.returncode == 0 else "differs"
+        if again.returncode != 0:
+            played.trouble = f"replay: {' '.join((again.stdout + again.stderr).split())[-200:]}"
+    except subprocess.TimeoutExpired:
+        played.trouble = f"hangs: no end within {RUN_LIMIT_S} s"
+    finally:
+        shutil.rmtree(package / "out", ignore_errors=True)
+    return played
+
+
+def line(one: Played) -> str:
+    by = f"{one.killer} at {one.at}, {one.replay}; " if one.killer else ""
+    verdict = "passed" if one.is_right else "failed"
+    return f"{verdict}  {one.mutant.id:5} {one.scenario:4} {by}{one.trouble or one.what}"
+
+
+def table(all_played: list[Played]) -> str:
+    rows = [f"| {' | '.join(COLUMNS)} |", f"|{' --- |' * len(COLUMNS)}"]
+    for one in all_played:
+        cells = (
+            one.mutant.id, one.mutant.fault, one.scenario, one.killer, one.at,
+            one.what or one.trouble, one.replay,
+        )  # fmt: skip
+        rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(rows) + "\n"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description="Every fault must be caught by the scenario that stands for it, and replay."
+    )
+    parser.add_argument(
+        "ids", nargs="*", metavar="ID", help="mutants; default: all with a scenario"
+    )
+    ids = parser.parse_args().ids
+    mutants = [mutant for mutant in load(ids) if mutant.scenario or ids]
+    if homeless := [mutant.id for mutant in mutants if not mutant.scenario]:
+        sys.exit(f"scenarios.py: {', '.join(homeless)}: mutants.toml names no scenario for it")
+    sync()
+    configure()
+    wanted = {NONE.id: sorted({mutant.scenario for mutant in mutants})}
+    wanted |= {mutant.id: [mutant.scenario] for mutant in mutants}
+    runs: list[Future[Played]] = []
+    with ThreadPoolExecutor(1) as pool:  # one build goes on while the last one is played
+        for mutant in [NONE, *mutants]:
+            trouble = build(mutant)
+            if trouble and mutant is NONE:
+                sys.exit(f"scenarios.py: the tree as it is {trouble}")
+            for scenario in wanted[mutant.id]:
+                if trouble:
+                    runs.append(pool.submit(Played, mutant, scenario, trouble=trouble))
+                else:
+                    runs.append(pool.submit(play, mutant, scenario))
+                runs[-1].add_done_callback(lambda run: print(line(run.result()), flush=True))
+    all_played = [run.result() for run in runs]
+    wrong = sum(not one.is_right for one in all_played)
+    caught = sum(one.is_right and one.mutant is not NONE for one in all_played)
+    last = f"{caught} of {len(mutants)} faults caught by their scenarios, {wrong} failed"
+    (PLACE.parent / "scenarios.md").write_text(f"{table(all_played)}\n{last}\n")
+    print(last)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
