@@ -1,13 +1,18 @@
 // What a capture holds, read without any of the code that wrote it.
 #pragma once
 
+#include <gtest/gtest.h>
+#include <unistd.h>
+
 #include <array>
+#include <filesystem>
 #include <fstream>
 #include <string>
 #include <vector>
 
 #include "sim/segment.h"
 #include "sim/tcp_packet.h"
+#include "sim/world.h"
 
 namespace mqttlab::sim {
 
@@ -34,5 +39,23 @@ inline std::vector<Captured> read_capture(const std::string& path) {
   }
   return all;
 }
+
+/// A world with a broker and a capture, over IPv4 and IPv6 (the parameter: whether it is that).
+class CapturedWorld : public testing::TestWithParam<bool> {
+ protected:
+  CapturedWorld()
+      : path_(testing::TempDir() + "mqttlab-" + std::to_string(getpid()) + ".pcap"), world_([&] {
+          WorldConfig config;
+          config.ipv6 = GetParam();
+          config.pcap_path = path_;
+          return config;
+        }()) {
+    world_.add_broker("broker", {});
+  }
+  ~CapturedWorld() override { std::filesystem::remove(path_); }
+
+  const std::string path_;
+  World world_;
+};
 
 }  // namespace mqttlab::sim

@@ -1,7 +1,5 @@
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <filesystem>
 #include <set>
 
 #include "tests/sim/captured.h"
@@ -13,22 +11,12 @@ namespace {
 constexpr Time crossing = 25 * millisecond, idle = 60 * second;
 constexpr Time sending = 2;  // at most: ns-3 sends a nanosecond after it is given bytes
 
-class BehindANat : public testing::TestWithParam<bool> {
+class BehindANat : public CapturedWorld {
  protected:
-  BehindANat()
-      : path_(testing::TempDir() + "mqttlab-nat-" + std::to_string(getpid()) + ".pcap"),
-        world_([&] {
-          WorldConfig config;
-          config.ipv6 = GetParam();
-          config.pcap_path = path_;
-          return config;
-        }()) {
-    world_.add_broker("broker", {});
+  BehindANat() {
     desk_ = add_client(world_, "desk", symmetric(millisecond));
     world_.start(desk_);
   }
-  ~BehindANat() override { std::filesystem::remove(path_); }
-
   /// A subscriber that is connected at 1 s; the last packet of that crosses the NAT at heard_.
   void connect(const std::optional<Nat>& nat, std::uint16_t keep_alive_s = 300) {
     LinkSpec link = symmetric(crossing);
@@ -70,8 +58,6 @@ class BehindANat : public testing::TestWithParam<bool> {
     return world_.counters(device_, true).lost_nat + world_.counters(device_, false).lost_nat;
   }
 
-  const std::string path_;
-  World world_;
   DeviceId device_ = 0;
   ClientId client_ = 0, desk_ = 0;
   Time heard_ = 0;

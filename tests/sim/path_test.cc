@@ -1,7 +1,5 @@
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <filesystem>
 #include <set>
 
 #include "tests/sim/captured.h"
@@ -13,20 +11,8 @@ namespace {
 constexpr Time delay = 25 * millisecond;
 constexpr Time sends = 1;  // ns-3's TCP does a nanosecond after it is given bytes
 
-class OnTheWay : public testing::TestWithParam<bool> {
+class OnTheWay : public CapturedWorld {
  protected:
-  OnTheWay()
-      : path_(testing::TempDir() + "mqttlab-path-" + std::to_string(getpid()) + ".pcap"),
-        world_([&] {
-          WorldConfig config;
-          config.ipv6 = GetParam();
-          config.pcap_path = path_;
-          return config;
-        }()) {
-    world_.add_broker("broker", {});
-  }
-  ~OnTheWay() override { std::filesystem::remove(path_); }
-
   /// A client that is connected at 1 s and listens to what it publishes.
   void connect(const LinkSpec& link = symmetric(delay)) {
     device_ = world_.add_device("meter", link);
@@ -66,8 +52,6 @@ class OnTheWay : public testing::TestWithParam<bool> {
     }
   }
 
-  const std::string path_;
-  World world_;
   DeviceId device_ = 0;
   ClientId client_ = 0;
   struct Message {
