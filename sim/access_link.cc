@@ -31,20 +31,24 @@ void AccessLink::offer(Way way, ns3::Ptr<ns3::Packet> packet, std::uint16_t prot
                        const std::optional<Segment>& segment) {
   half(way).meter.offered(segment, packet->GetSize());
   if (writer_ != nullptr && records_offers(way)) record(packet);
+  if (lets_in(way, packet, protocol, segment)) return forward(way, packet, protocol);
+  if (way == Way::up) add_to_radio_log(way, packet);  // it does not know that nobody hears it
+}
+
+bool AccessLink::lets_in(Way way, ns3::Ptr<ns3::Packet>& packet, std::uint16_t protocol,
+                         const std::optional<Segment>& segment) {
   if (!up_ || is_severed(way, segment)) {
     ++half(way).meter.counters.lost_down;
-    return;
+    return false;
   }
-  if (path_ && !path_->enters(way, packet, protocol, segment)) return;
-  forward(way, packet, protocol);
+  return !path_ || path_->enters(way, packet, protocol, segment);
 }
 
 void AccessLink::forward(Way way, const ns3::Ptr<ns3::Packet>& packet, std::uint16_t protocol) {
   DirectionCounters& counters = half(way).meter.counters;
   const Time now = ns3::Simulator::Now().GetNanoSeconds();
   const Offer offer = half(way).pipe.offer(packet->GetSize(), now);
-  if (logs_radio_ && way == Way::up && offer.fate != Fate::lost_queue)
-    radio_log_.push_back({now, packet->GetSize(), way});
+  if (way == Way::up && offer.fate != Fate::lost_queue) add_to_radio_log(way, packet);
   switch (offer.fate) {
     case Fate::carried:
       return carry(way, offer, packet, protocol);
@@ -92,8 +96,9 @@ void AccessLink::arrive(Way way, ns3::Ptr<ns3::Packet> packet, std::uint16_t pro
     return;
   }
   if (path_ && !path_->leaves(way, packet, protocol)) return;
+  if (path_) return path_->hand_over(way, packet, protocol);
   ++counters.delivered;
-  path_ ? path_->hand_over(way, packet, protocol) : deliver(way, packet, protocol);
+  deliver(way, packet, protocol);
 }
 
 // Nothing on the way reads it; the host that gets it throws it away.
@@ -109,10 +114,14 @@ void AccessLink::arrive_corrupt(Way way, ns3::Ptr<ns3::Packet> packet, std::uint
 }
 
 void AccessLink::deliver(Way way, const ns3::Ptr<ns3::Packet>& packet, std::uint16_t protocol) {
-  if (logs_radio_ && way == Way::down)
-    radio_log_.push_back({ns3::Simulator::Now().GetNanoSeconds(), packet->GetSize(), way});
+  if (way == Way::down) add_to_radio_log(way, packet);
   if (writer_ != nullptr && !records_offers(way)) record(packet);
   half(way).out->arrived(packet, protocol);
+}
+
+void AccessLink::add_to_radio_log(Way way, const ns3::Ptr<ns3::Packet>& packet) {
+  if (logs_radio_)
+    radio_log_.push_back({ns3::Simulator::Now().GetNanoSeconds(), packet->GetSize(), way});
 }
 
 void AccessLink::disturb(Way way, const Disturbance& disturbance) {
@@ -132,6 +141,7 @@ Path& AccessLink::path() {
                       forward(way, packet, protocol);
                     },
                     [this](Way way) -> DirectionCounters& { return half(way).meter.counters; },
+                    [this](std::uint16_t port) { return up_ && !severed_.contains(port); },
                     [this](Way way) { return half(way).out->GetNode()->GetId(); }});
   return *path_;
 }

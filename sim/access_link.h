@@ -70,6 +70,9 @@ class AccessLink {
     Meter meter;
     ns3::Ptr<Port> out;
   };
+  /// False: it is lost already, and counted.
+  [[nodiscard]] bool lets_in(Way way, ns3::Ptr<ns3::Packet>& packet, std::uint16_t protocol,
+                             const std::optional<Segment>& segment);
   void forward(Way way, const ns3::Ptr<ns3::Packet>& packet, std::uint16_t protocol);
   void carry(Way way, const Offer& offer, ns3::Ptr<ns3::Packet> packet, std::uint16_t protocol);
   void radiate(Way way, ns3::Ptr<ns3::Packet> packet, std::uint16_t protocol);
@@ -78,6 +81,7 @@ class AccessLink {
   void arrive_corrupt(Way way, ns3::Ptr<ns3::Packet> packet, std::uint16_t protocol);
   void deliver(Way way, const ns3::Ptr<ns3::Packet>& packet, std::uint16_t protocol);
   [[nodiscard]] Half& half(Way way) { return halves_[static_cast<std::size_t>(way)]; }
+  void add_to_radio_log(Way way, const ns3::Ptr<ns3::Packet>& packet);
   void record(const ns3::Ptr<ns3::Packet>& packet);
   /// Whether the capture has what is offered to this way, or else what comes out of it.
   [[nodiscard]] bool records_offers(Way way) const;

@@ -29,18 +29,18 @@ void Path::disturb(Way way, const Disturbance& disturbance) {
 }
 
 // The device's own address is the one that packets come from on their way up.
-bool Path::is_open_to(Way way, const std::optional<Segment>& segment) {
+std::uint64_t* Path::obstacle(Way way, const std::optional<Segment>& segment) {
   DirectionCounters& counters = exits_.counters(way);
-  if (side(way).now.blackhole) {
-    ++counters.lost_blackhole;
-    return false;
-  }
+  if (side(way).now.blackhole) return &counters.lost_blackhole;
   const auto device_end = [&] { return way == Way::up ? segment->source : segment->destination; };
-  if (address_ && segment && device_end() != *address_) {
-    ++counters.lost_moved;
-    return false;
-  }
-  return true;
+  if (address_ && segment && device_end() != *address_) return &counters.lost_moved;
+  return nullptr;
+}
+
+bool Path::is_open_to(Way way, const std::optional<Segment>& segment) {
+  std::uint64_t* const lost = obstacle(way, segment);
+  if (lost != nullptr) ++*lost;
+  return lost == nullptr;
 }
 
 // The NAT stands between link and site: on its way down a packet comes to it first.
@@ -91,24 +91,48 @@ void Path::hand_over(Way way, const Packet& packet, std::uint16_t protocol) {
   Side& here = side(way);
   const Disturbance& now = here.now;
   const bool is_held_up = now.coalesce > 0 || now.holds_fin || now.segment_bytes > 0;
-  if (!is_held_up || !segment_of(packet)) return exits_.deliver(way, packet, protocol);
-  here.protocol = protocol;
-  TcpPacket whole = bytes_of(packet);
-  if (now.holds_fin && whole.has(TcpPacket::fin)) {
-    const auto same = [&](const TcpPacket& fin) {
-      return fin.source_port() == whole.source_port() &&
-             fin.destination_port() == whole.destination_port();
-    };
-    if (std::ranges::none_of(here.fins, same))
-      here.fins.push_back(whole.part(whole.payload().size(), 0));
-    if (whole.payload().empty()) return;
-    whole.drop_flag(TcpPacket::fin);
+  std::uint64_t& delivered = exits_.counters(way).delivered;
+  if (!is_held_up || !segment_of(packet)) {
+    ++delivered;
+    return exits_.deliver(way, packet, protocol);
   }
-  if (now.coalesce == 0) return give(way, whole);
-  if (whole.has(TcpPacket::rst)) here.held.clear();  // nobody would read it any more
-  if (whole.payload().empty() && !whole.has(TcpPacket::fin)) return give(way, whole);
-  here.held.push_back(std::move(whole));
-  if (!here.releases) release_later(way, now.coalesce);
+  here.protocol = protocol;
+  Held one{bytes_of(packet)};
+  one.port = way == Way::down ? one.packet.destination_port() : one.packet.source_port();
+  if (way == Way::up && nat_) one.port = nat_->inside_of(one.port);
+  if (now.holds_fin && one.packet.has(TcpPacket::fin)) {
+    hold_fin(way, one);
+    if (one.packet.payload().empty()) return;
+    one.packet.drop_flag(TcpPacket::fin);
+  }
+  if (one.packet.has(TcpPacket::rst))  // nobody would read it any more
+    delivered += std::erase_if(here.held, [&](const Held& it) { return it.port == one.port; });
+  const bool waits = !one.packet.payload().empty() || one.packet.has(TcpPacket::fin);
+  if (now.coalesce == 0 || !waits) {
+    ++delivered;
+    return give(way, one.packet);
+  }
+  here.held.push_back(std::move(one));
+  if (!here.due) release_later(way, now.coalesce);
+}
+
+// One of each connection waits; repeats are counted with it.
+void Path::hold_fin(Way way, const Held& one) {
+  std::vector<Held>& fins = side(way).fins;
+  auto fin = std::ranges::find(fins, one.port, &Held::port);
+  if (fin == fins.end())
+    fin = fins.insert(fin, {one.packet.part(one.packet.payload().size(), 0), one.port, 0});
+  fin->packets += one.packet.payload().empty() ? 1 : 0;
+}
+
+bool Path::comes_through(Way way, const Held& one) {
+  DirectionCounters& counters = exits_.counters(way);
+  const auto& bytes = one.packet.bytes();
+  std::uint64_t* lost = &counters.lost_down;
+  if (exits_.carries(one.port))
+    lost = obstacle(way, Segment::read(bytes, static_cast<std::uint32_t>(bytes.size())));
+  (lost != nullptr ? *lost : counters.delivered) += one.packets;
+  return lost == nullptr;
 }
 
 void Path::give(Way way, const TcpPacket& packet) {
@@ -120,29 +144,37 @@ void Path::give(Way way, const TcpPacket& packet) {
 }
 
 void Path::release_later(Way way, Time wait) {
-  side(way).releases = true;
-  ns3::Simulator::ScheduleWithContext(exits_.node(way), ns3::NanoSeconds(wait),
-                                      [this, way] { release(way); });
+  const Time due = ns3::Simulator::Now().GetNanoSeconds() + wait;
+  side(way).due = due;
+  ns3::Simulator::ScheduleWithContext(exits_.node(way), ns3::NanoSeconds(wait), [this, way, due] {
+    if (side(way).due == due) release(way);  // or else another was called for since
+  });
 }
 
 void Path::release(Way way) {
   constexpr std::size_t most_bytes = 60'000;  // IP has room for 65,535
   Side& here = side(way);
-  here.releases = false;
+  here.due.reset();
   const auto held = std::exchange(here.held, {});
   for (std::size_t i = 0; i < held.size();) {
-    TcpPacket one = held[i];
+    if (!comes_through(way, held[i])) {
+      ++i;
+      continue;
+    }
+    TcpPacket one = held[i].packet;
     const auto follows = [&](const TcpPacket& next) {
       const auto end = one.sequence() + static_cast<std::uint32_t>(one.payload().size());
       return next.source_port() == one.source_port() &&
              next.destination_port() == one.destination_port() && next.sequence() == end &&
              !one.has(TcpPacket::fin) && one.bytes().size() < most_bytes;
     };
-    for (++i; i < held.size() && follows(held[i]); ++i) one.append(held[i]);
+    for (++i; i < held.size() && follows(held[i].packet) && comes_through(way, held[i]); ++i)
+      one.append(held[i].packet);
     give(way, one);
   }
   if (here.now.holds_fin) return;
-  for (const TcpPacket& fin : std::exchange(here.fins, {})) give(way, fin);
+  for (const Held& fin : std::exchange(here.fins, {}))
+    if (comes_through(way, fin)) give(way, fin.packet);
 }
 
 }  // namespace mqttlab::sim

@@ -29,12 +29,15 @@ class Path {
     /// Into the link, as if sent now.
     std::function<void(Way, const Packet&, std::uint16_t protocol)> send;
     std::function<DirectionCounters&(Way)> counters;
+    /// Whether the link carries the connection that has this port at the device.
+    std::function<bool(std::uint16_t port)> carries;
     std::function<std::uint32_t(Way)> node;  ///< of whom `deliver` gives to
   };
 
   explicit Path(Exits exits) : exits_(std::move(exits)) {}
 
-  /// From now on, in place of what was said before. What this lets go of arrives now.
+  /// From now on, in place of what was said before. What this lets go of arrives now, unless the
+  /// way there is no longer open to it.
   void disturb(Way way, const Disturbance& disturbance);
   void set_nat(std::unique_ptr<NatBox> nat) { nat_ = std::move(nat); }
   [[nodiscard]] NatBox* nat() const { return nat_.get(); }
@@ -49,19 +52,29 @@ class Path {
   [[nodiscard]] bool enters(Way way, Packet& packet, std::uint16_t protocol,
                             const std::optional<Segment>& segment);
   [[nodiscard]] bool leaves(Way way, Packet& packet, std::uint16_t protocol);
-  /// The last step: gives it to the host, whole or not, now or later.
+  /// The last step: gives it to the host, whole or not, now or later, and counts it then.
   void hand_over(Way way, const Packet& packet, std::uint16_t protocol);
 
  private:
+  struct Held {
+    TcpPacket packet;
+    std::uint16_t port = 0;     // of its connection, at the device
+    std::uint64_t packets = 1;  // that count as delivered or lost when this is
+  };
   struct Side {
     Disturbance now;
-    std::vector<TcpPacket> held;  // payloads that wait to become one
-    std::vector<TcpPacket> fins;  // the ends of streams that wait
-    std::uint16_t protocol = 0;   // of what is held
-    bool releases = false;        // an event will
+    std::vector<Held> held;      // payloads that wait to become one
+    std::vector<Held> fins;      // the ends of streams that wait
+    std::uint16_t protocol = 0;  // of what is held
+    std::optional<Time> due;     // when an event releases it
   };
   [[nodiscard]] Side& side(Way way) { return sides_[static_cast<std::size_t>(way)]; }
+  /// What counts it as lost here and now; null: nothing is in its way.
+  [[nodiscard]] std::uint64_t* obstacle(Way way, const std::optional<Segment>& segment);
   [[nodiscard]] bool translate(Way way, Packet& packet, std::uint16_t protocol);
+  void hold_fin(Way way, const Held& one);
+  /// The same for what has waited; counts it.
+  [[nodiscard]] bool comes_through(Way way, const Held& one);
   void give(Way way, const TcpPacket& packet);
   void release_later(Way way, Time wait);
   void release(Way way);

@@ -65,6 +65,34 @@ TEST(Counters, ASlowLinkThrottlesAndItsQueueDrops) {
   EXPECT_EQ(world.broker_gauges().messages_received, 1U);
 }
 
+TEST(RadioLog, HasWhatADeviceSendsWhereNobodyHearsIt) {
+  WorldConfig config;
+  config.radio_log = true;
+  World world(config);
+  world.add_broker("broker", {});
+  const ClientId client = add_client(world, "meter", symmetric(25 * millisecond));
+  const DeviceId device = world.device_of(client);
+  world.start(client);
+  world.run(second);
+  const auto sent = [&] {
+    std::size_t packets = 0;
+    for (const auto& one : world.radio_log(device)) packets += one.way == Way::up ? 1 : 0;
+    return packets;
+  };
+  EXPECT_EQ(sent(), world.counters(device, true).packets);
+  world.set_link(device, false);
+  (void)world.publish(client, text("t"), text("x"), QoS::at_least_once, false);
+  world.run(5 * second);
+  const auto counters = world.counters(device, true);
+  EXPECT_GT(counters.lost_down, 1U);
+  EXPECT_EQ(sent(), counters.packets);
+  world.set_link(device, true);
+  world.disturb(device, Way::up, {.blackhole = true});
+  world.run(30 * second);
+  EXPECT_GT(world.counters(device, true).lost_blackhole, 1U);
+  EXPECT_EQ(sent(), world.counters(device, true).packets);
+}
+
 TEST(RecordedLink, MovesWhatTheRecordingCould) {
   // 1,500 bytes each 20 ms: 600 kbit/s of IP.
   std::string recording;

@@ -229,6 +229,37 @@ TEST_P(OnTheWay, WhatWaitsArrivesWhenTheWaitingEnds) {
   EXPECT_EQ(received_[0].at, 3 * second + delay);
 }
 
+TEST_P(OnTheWay, WhatWaitsIsLostWhenItsLinkIsDownByThen) {
+  connect();
+  disturb({.coalesce = 500 * millisecond}, true, false);
+  publish("x");
+  const Time arrival = second + sends + delay;
+  world_.at(arrival + 100 * millisecond, [&] { world_.set_link(device_, false); });
+  world_.run(5 * second);
+  for (const auto& one : captured(Way::up)) EXPECT_LT(one.at, arrival);
+  EXPECT_TRUE(received_.empty());
+  world_.set_link(device_, true);
+  world_.run(60 * second);
+  EXPECT_EQ(received_.size(), 1U);
+  expect_all_counted();
+}
+
+TEST_P(OnTheWay, WhatWaitsIsLostWhenItsConnectionIsCutByThen) {
+  connect();
+  world_.rebind(device_);  // so the site knows it by another port than the device
+  disturb({.coalesce = 500 * millisecond}, true, false);
+  publish("x");
+  const Time arrival = second + sends + delay;
+  const auto before = counters(Way::up).lost_down;
+  world_.at(arrival + 100 * millisecond, [&] { world_.cut(device_, Cut::half_open); });
+  world_.run(arrival + 600 * millisecond);
+  EXPECT_GT(counters(Way::up).lost_down, before);
+  for (const auto& one : captured(Way::up))
+    if (one.at > second) {
+      EXPECT_EQ(one.segment.payload_bytes, 0U);
+    }
+}
+
 TEST_P(OnTheWay, TheEndOfAStreamIsHeldBackUntilItIsOver) {
   connect();
   disturb({.holds_fin = true}, true, false);
