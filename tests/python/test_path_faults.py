@@ -1,4 +1,4 @@
-"""What happens on the way: effects as scopes and as data, and what a newcomer reads of a NAT."""
+"""What happens on the way: effects as scopes and as data."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ import mqttlab
 from mqttlab import faults, trace
 from mqttlab.faults import At, Blackhole, DelaySpike, Fault, Partition, Roam
 from mqttlab.faults.path import combined
-from mqttlab.report import summary, write
 
 DELAY_S = 0.02
 
@@ -287,71 +286,6 @@ def test_the_end_of_one_blackhole_is_not_that_of_the_other_and_settle_ends_all()
     assert deliveries(result)[0] > 11
 
 
-# NAT.
-
-
-async def phone(lab: mqttlab.Lab, nat: Any, keep_alive_s: int, count: int = 1) -> None:
-    """Phones that are told something now and then."""
-    lab.broker()
-    umts = lab.link("umts", nat=nat)
-    desk = lab.device("desk")
-    async with asyncio.TaskGroup() as tasks:
-        for device in lab.devices(count, "phone-{:03d}", via=umts):
-            tasks.create_task(listen(lab, device, keep_alive_s))
-        async with desk.client() as client:
-            for _ in range(5):
-                await asyncio.sleep(100)
-                await client.publish("news", lab.stamp(), qos=1)
-
-
-async def listen(lab: mqttlab.Lab, device: mqttlab.Device, keep_alive_s: int) -> None:
-    """Until the end."""
-    options: Any = {"keep_alive_s": keep_alive_s, "reconnect": True, "clean_session": False}
-    async with device.client(drain=True, **options) as client:
-        await client.subscribe("news", qos=1)
-        await asyncio.sleep(590 - lab.now())
-
-
-def nat_run(nat: Any, keep_alive_s: int, count: int = 1) -> mqttlab.Result:
-    async def scenario(lab: mqttlab.Lab) -> None:
-        await phone(lab, nat, keep_alive_s, count)
-
-    return mqttlab.run(scenario, until="10min")
-
-
-def test_a_newcomer_reads_that_the_nat_is_more_impatient_than_the_keep_alive(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from rich.console import Console
-
-    result = nat_run(mqttlab.Nat(idle="1min"), 300, count=2)
-    page = write(result, tmp_path)
-    forgot = [at for at, text in texts(result, "fault") if text.startswith("NAT forgot")]
-    assert len(forgot) >= 2
-    note = (tmp_path / "run.json").read_text("utf-8")
-    summary.show(result, page, Console(width=1000, highlight=False))
-    for place in (page.read_text("utf-8"), note, capsys.readouterr().out):
-        assert "its NAT forgets a connection after 60 s without a packet" in place
-        assert "its keep alive is 300 s" in place
-        assert "until its next PINGREQ (keep alive) found out" in place
-        assert "(as 1 more on" in place
-        assert "A keep alive under 60 s would have kept the connection." in place
-    assert ("NAT forgot" in page.read_text("utf-8")) is True
-
-
-def test_a_keep_alive_under_the_nats_patience_has_nothing_to_note(tmp_path: Path) -> None:
-    result = nat_run({"idle": "1min"}, 50)
-    assert texts(result, "fault") == []
-    assert "Note." not in write(result, tmp_path).read_text("utf-8")
-
-
-def test_a_nat_is_part_of_the_links_description() -> None:
-    result = nat_run({"idle": "1min", "on_expiry": "reset", "rebind": False}, 50)
-    assert result.links["umts"]["nat"] == {
-        "idle_s": 60.0, "on_expiry": "reset", "rebind": False, "refreshed_by": "both",
-    }  # fmt: skip
-
-
 def test_a_link_may_reorder_repeat_and_corrupt_for_good() -> None:
     async def during(lab: mqttlab.Lab, device: mqttlab.Device, client: mqttlab.Client) -> None:
         for number in range(4_500):
@@ -389,21 +323,6 @@ def test_wrong_values_are_named(make: Callable[[], object], told: str) -> None:
     assert told in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("nat", "told"),
-    [
-        ({"idle": 0}, "must be over 0"),
-        ({"idle": "1min", "on_expiry": "shout"}, "'shout' is neither 'drop' nor 'reset'"),
-        ({"refreshed_by": "down"}, "neither 'both' nor 'up'"),
-        ({"patience": 3}, "see mqttlab.Nat"),
-    ],
-)
-def test_a_wrong_nat_is_named(nat: dict[str, object], told: str) -> None:
-    with pytest.raises(mqttlab.UsageError, match="link 'umts': nat") as caught:
-        nat_run(nat, 50)
-    assert told in str(caught.value)
-
-
 LIVE: list[tuple[Callable[[mqttlab.Lab, mqttlab.Device], Any], str]] = [
     (lambda lab, device: lab.partition(device), "partition"),
     (lambda lab, device: lab.short_writes(device, 3), "short writes 3"),
@@ -419,12 +338,3 @@ def test_on_real_sockets_it_is_not_applicable_by_name(scope: Any, what: str) -> 
 
     result = mqttlab.run(scenario, until="1s", target="live")
     assert [one.what for one in result.not_applicable] == [what]
-
-
-def test_on_real_sockets_a_link_with_a_nat_is_not_applicable() -> None:
-    async def scenario(lab: mqttlab.Lab) -> None:
-        lab.broker()
-        lab.device("meter", via=lab.link("umts", nat={"idle": "1min"}, corrupt="1%"))
-
-    result = mqttlab.run(scenario, until="1s", target="live")
-    assert [one.what for one in result.not_applicable] == ["link 'umts' with corrupt, nat"]
