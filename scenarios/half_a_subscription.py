@@ -15,7 +15,7 @@ import mqttlab
 from mqttlab import Backoff, Client, Device, Lab, SubscribeError
 from mqttlab.faults import Cut
 from mqttlab.scenarios.support import Seen, clients, spoken
-from mqttlab.trace import End, Kind, Packet
+from mqttlab.trace import CloseCause, End, Kind, Packet
 
 BUGS = ["B46 a subscription in progress at the drop is forgotten, or stuck"]
 DELAY_S = 0.05  # one way
@@ -96,12 +96,18 @@ async def insist(reader: Client, topic: str, case: Case) -> None:
 
 
 def cuts_that_hit(seen: Seen, phones: list[Device], cases: list[Case], start: float) -> int:
-    """Of how many clients the packet had not arrived at the cut, or, if so, its answer had not."""
+    """Of how many clients the packet had not arrived at the cut, or, if so, its answer had not;
+    and both ends got a reset there, and the client came back.
+    """
     hit = 0
     for phone, case in zip(phones, cases, strict=True):
         asked = Packet.SUBSCRIBE if case.wants else Packet.UNSUBSCRIBE
         answer = Packet.SUBACK if case.wants else Packet.UNSUBACK
         span = {"on": phone, "since": start, "before": start + case.after_s + 0.001}
         there = seen.count(Kind.ARRIVED, asked, end=End.BROKER, **span)
-        hit += there == (case.after_s == ANSWERED) and not seen.count(Kind.ARRIVED, answer, **span)
+        half = there == (case.after_s == ANSWERED) and not seen.count(Kind.ARRIVED, answer, **span)
+        after = {"on": phone, "since": start + case.after_s - 1e-6}
+        ends = seen.rows(Kind.CLOSED, cause=CloseCause.RESET, **after)["at"] / 1e9
+        at_once = int((ends < start + case.after_s + 0.001).sum()) == len(End)
+        hit += half and at_once and seen.count(Kind.ARRIVED, Packet.CONNACK, **after) > 0
     return hit

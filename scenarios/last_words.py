@@ -11,8 +11,9 @@ from collections.abc import Awaitable, Callable
 
 import mqttlab
 from mqttlab import Device, Lab
-from mqttlab.scenarios.support import Raw, Seen
-from mqttlab.trace import Kind
+from mqttlab.scenarios.support import Raw, Seen, reset
+from mqttlab.trace import CloseCause, Kind
+from mqttlab.trace import End as Side
 
 KEEP_ALIVE_S = 10
 BUGS = [
@@ -42,7 +43,7 @@ async def closes(lab: Lab, device: Device, peer: Raw, turn: int) -> None:
 
 async def resets(lab: Lab, device: Device, peer: Raw, turn: int) -> None:
     """RST."""
-    peer.abort()
+    reset(lab, device)
 
 
 async def goes_dark(lab: Lab, device: Device, peer: Raw, turn: int) -> None:
@@ -84,6 +85,8 @@ WAYS: dict[End, dict[int, bool | None]] = {
     is_taken_over: {4: True, 5: True},
     says_all_at_once: {4: False, 5: False},
 }
+# What the broker heard of it, if that was no packet.
+CAUSES = {closes: CloseCause.FIN, resets: CloseCause.RESET, goes_dark: CloseCause.LOCAL}
 
 
 @mqttlab.scenario(number="S13", bugs=BUGS, until="1h")
@@ -116,6 +119,7 @@ async def last_words(lab: Lab, *, turns: int = 2) -> None:
 def expect_wills(lab: Lab, desk: Device, ways: list[tuple[End, int]], turns: int) -> None:
     """One of each that was due, none of the others; and the messages that went before a FIN."""
     seen = Seen(lab)
+    devices = {device.name: device for device in lab.devices_made}
     for way in WAYS:
         versions = [version for one, version in ways if one is way]
         names = [
@@ -127,6 +131,12 @@ def expect_wills(lab: Lab, desk: Device, ways: list[tuple[End, int]], turns: int
         due = turns * sum(bool(WAYS[way][version]) for version in versions)
         lab.expect(f"wills when the client {way.__name__.replace('_', ' ')}", sum(came), due)
         lab.expect("of one of them, copies", max(came), most=1)
+        if way in CAUSES:
+            by = [devices[f"{way.__name__}-{version}"] for version in versions]
+            meant = sum(
+                seen.count(Kind.CLOSED, on=one, end=Side.BROKER, cause=CAUSES[way]) for one in by
+            )
+            lab.expect(f"connections that ended by {CAUSES[way].name}", meant, len(names))
         if way is says_all_at_once:
             last = [seen.count(Kind.DELIVERED, on=desk, text=f"last/{name}") for name in names]
             lab.expect("messages just before DISCONNECT and FIN", sum(last), len(names))

@@ -11,8 +11,8 @@ import asyncio
 
 import mqttlab
 from mqttlab import Device, Duration, Lab
-from mqttlab.scenarios.support import Raw, Seen
-from mqttlab.trace import End, Kind, Packet
+from mqttlab.scenarios.support import Raw, Seen, reset
+from mqttlab.trace import CloseCause, End, Kind, Packet
 
 BUGS = ["state of a QoS 2 exchange that decays by a timer"]
 
@@ -40,8 +40,8 @@ async def long_silence(
                 device = lab.device(f"publisher-{version}-{reconnects:d}{publishes:d}", via="lte")
                 way = publisher(lab, device, version, reconnects, publishes, silence, repeats)
                 tasks.create_task(device.run(way))
-            for version in (4, 5):
-                device = lab.device(f"subscriber-{version}", via="lte")
+            subscribers = lab.devices(2, name="subscriber-{}", via="lte")
+            for version, device in zip((4, 5), subscribers, strict=True):
                 tasks.create_task(device.run(subscriber(lab, device, version, silence)))
         lab.settle("10s")
         await asyncio.sleep(15)
@@ -50,8 +50,12 @@ async def long_silence(
     lab.expect("exchanges with a silence in them", len(ways) * repeats)
     lab.expect("messages that the reader got", len(set(got.tolist())), len(ways) * repeats + 2)
     lab.expect("and got again", len(got) - len(set(got.tolist())), 0)
-    twice = seen.count(Kind.WRITTEN, Packet.PUBREL, end=End.BROKER, on=device)
-    lab.expect("PUBREL to a silent subscriber", twice, 2)
+    for device in subscribers:
+        twice = seen.count(Kind.WRITTEN, Packet.PUBREL, end=End.BROKER, on=device)
+        lab.expect(f"PUBREL to a silent {device.name}", twice, 2)
+    broken = len(subscribers) + repeats * sum(reconnects for _, reconnects, _ in ways)
+    resets = seen.count(Kind.CLOSED, end=End.BROKER, cause=CloseCause.RESET)
+    lab.expect("connections that were reset in a silence", resets, broken)
     lab.expect.observed("Q2-ONCE", "Q2-TOTAL", "Q2-RESUME", "Q2-HONEST", "SESS-QUEUE")
 
 
@@ -80,7 +84,7 @@ async def publisher(
         await peer.get("PUBREC")
         await asyncio.sleep(silence)
         if reconnects:
-            peer.abort()
+            reset(lab, device)
             peer = await Raw.open(version)
             await peer.connect(**session(device, version))
         if publishes:
@@ -105,7 +109,7 @@ async def subscriber(lab: Lab, device: Device, version: int, silence: float) -> 
     peer.send("PUBREC", packet_id=found.packet_id)
     await peer.get("PUBREL")
     await asyncio.sleep(silence)
-    peer.abort()
+    reset(lab, device)
     peer = await Raw.open(version)
     await peer.connect(**session(device, version))
     await peer.get("PUBREL")

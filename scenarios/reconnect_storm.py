@@ -64,8 +64,8 @@ async def reconnect_storm(
         back = [seen.rows(Kind.ARRIVED, Packet.CONNACK, on=one, since=again) for one in many]
         lab.expect("clients of the crowd that are back", sum(len(one) > 0 for one in back), crowd)
         at = np.array([one[0]["at"] / 1e9 - again for one in back if len(one)])
-        lab.expect("the last of them after, s", round(float(at.max()), 1), most=2 * MOST_S)
-        busiest = int(np.unique(np.floor(at), return_counts=True)[1].max())
+        lab.expect("the last of them after, s", round(float(at.max(initial=0)), 1), most=2 * MOST_S)
+        busiest = int(np.unique(np.floor(at), return_counts=True)[1].max(initial=0))
         lab.expect("of them in the busiest second", busiest)
     lab.expect.observed("ONE-CONN", "TAKEOVER-TERM", "KA-ENFORCE", "CONVERGE")
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from mqttlab import Client, Device, Lab, Result, UsageError
 from mqttlab.conformance import wire
+from mqttlab.faults import Cut
 from mqttlab.trace import EVENT, CloseCause, End, Kind, Packet
 
 V3: dict[str, Any] = {"version": "3.1.1"}
@@ -42,6 +43,11 @@ async def clients(
             await stack.enter_async_context(device.client(**own))
             for device, own in zip(devices, options, strict=True)
         ]
+
+
+def reset(lab: Lab, device: Device) -> None:
+    """Both ends of each of the device's connections get an RST, at this instant."""
+    lab.inject(Cut("reset"), device, "reset")
 
 
 class Seen:
@@ -170,7 +176,3 @@ class Raw:
     def close(self) -> None:
         """FIN, after what has been sent."""
         self._writer.close()
-
-    def abort(self) -> None:
-        """RST."""
-        self._writer.transport.abort()

@@ -19,11 +19,12 @@ from mqttlab.trace import Kind
 
 SMALL: dict[str, dict[str, Any]] = {
     "byte_salad": {"version": "5"},
+    "crowded_cell": {"devices": 8, "lasting": "1s"},
     "flap_on_resume": {"interval": "1s"},
     "heartbeat_matrix": {"version": "5"},
     "push_service": {"phones": 84, "hours": 3.0},
     "reconnect_storm": {"crowd": 60},
-    "sixty_five_thousand": {"messages": 1000},
+    "sixty_five_thousand": {"messages": 1000, "ids": 15},
     "slow_consumer": {"takeovers": 200},
 }
 """Parameters of scenarios that would take long at their own size."""
