@@ -80,6 +80,7 @@ void KeepAlive::fair(const Connection& connection, const Event& event) {
   const Time since = last_heard(side, connection.connect_at);
   const bool explained = event.code != static_cast<std::uint8_t>(CloseCause::local) || side.ended ||
                          side.malformed_in || connection.challenged || since == event.at ||
+                         model_.conditions.runs_since(End::broker, 0) == never ||  // it crashed
                          (connection.dismissed && connection.dismissal != keep_alive_timeout);
   const Time allowed = enforced_after(connection);
   const Time early = model_.settings.keep_alive_early;

@@ -47,6 +47,14 @@ TEST_F(Crash, DurAck_a_torn_store_that_loses_more_than_it_may) {
   EXPECT_EQ(t.broken(), "DUR-ACK");
 }
 
+TEST_F(Crash, What_ends_with_the_process_is_not_put_down_to_keep_alive) {
+  begin(1);
+  t.wait(1);
+  t.crash(StoreFate::kept, CloseCause::local);
+  EXPECT_EQ(t.broken(), "");
+  EXPECT_EQ(t.verdict("KA-FAIR").status, Status::pass);
+}
+
 TEST_F(Crash, What_was_kept_goes_on) {
   begin(1);
   sub.cut();

@@ -323,7 +323,7 @@ void TraceBuilder::tail(std::uint32_t connection, End end, bool arrived) {
          .bytes = 7});
 }
 
-void TraceBuilder::crash(trace::StoreFate fate) {
+void TraceBuilder::crash(trace::StoreFate fate, CloseCause cause) {
   event({.kind = Kind::crashed,
          .end = End::broker,
          .code = static_cast<std::uint8_t>(fate),
@@ -331,7 +331,7 @@ void TraceBuilder::crash(trace::StoreFate fate) {
   for (const std::uint32_t connection : std::vector(std::exchange(open_, {}))) {
     event({.kind = Kind::closed,
            .end = End::broker,
-           .code = static_cast<std::uint8_t>(CloseCause::reset),
+           .code = static_cast<std::uint8_t>(cause),
            .actor = broker_,
            .connection = connection});
   }

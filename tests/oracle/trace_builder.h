@@ -162,9 +162,10 @@ class TraceBuilder {
   void malformed(std::uint32_t connection, trace::End end, bool arrived,
                  const std::string& statement);
   void tail(std::uint32_t connection, trace::End end, bool arrived);
-  void crash(trace::StoreFate fate);  ///< the broker; its connections end with it
-  void restart();                     ///< and it is back
-  void settle();  ///< faults stop, and time passes until everything must be done
+  /// The broker; its connections end with it: `local`: its kernel closes them in order.
+  void crash(trace::StoreFate fate, CloseCause cause = CloseCause::reset);
+  void restart();  ///< and it is back
+  void settle();   ///< faults stop, and time passes until everything must be done
 
   void event(trace::Event event);  ///< a millisecond after the last
   void packet(trace::Kind kind, trace::End end, trace::Actor actor, std::uint32_t connection,
