@@ -24,8 +24,10 @@ from mqttlab.faults import (
     At,
     Before,
     Blackhole,
+    ClockStep,
     Coalesce,
     Corrupt,
+    Crash,
     Cut,
     DelaySpike,
     Duplicate,
@@ -34,12 +36,14 @@ from mqttlab.faults import (
     Inside,
     Instant,
     Outage,
+    Pause,
     Rebind,
     Reorder,
     Roam,
     Segments,
     ShortWrites,
     SlowClose,
+    SlowReader,
     Throttle,
     Unread,
     Written,
@@ -136,9 +140,14 @@ def instants() -> st.SearchStrategy[Instant]:
     return st.one_of(*(st.builds(kind, **packet) for kind in kinds), inside)
 
 
-def effects() -> st.SearchStrategy[Effect]:
-    """What breaks or disturbs a device's connections, the plainest first."""
-    return st.sampled_from(_EFFECTS)
+def effects(*, ends: bool = False) -> st.SearchStrategy[Effect]:
+    """What breaks or disturbs a device's connections, the plainest first.
+
+    `ends`: also what becomes of the processes at both ends: pauses, slow readers, leaps of clocks,
+    crashes. What a scenario asks of a client whose device has crashed may fail, with
+    ConnectionLostError or PublishError.
+    """
+    return st.sampled_from(_EFFECTS + (_ENDS if ends else ()))
 
 
 _EFFECTS: tuple[Effect, ...] = (
@@ -146,6 +155,11 @@ _EFFECTS: tuple[Effect, ...] = (
     Blackhole("down"), Blackhole(), DelaySpike("2s"), Throttle("8kbit/s"), Reorder("20%"),
     Duplicate("20%"), Corrupt("5%"), Segments(1), Coalesce("200ms"), ShortWrites(1), SlowClose(),
     Roam(), Roam(knows=False), Rebind(),
+)  # fmt: skip
+_ENDS: tuple[Effect, ...] = (
+    Pause("device"), Pause(), SlowReader(1), SlowReader(), ClockStep("+1h"), ClockStep("-1h"),
+    Crash(), Crash(how="reset"), Crash(how="silent"), Crash("lost"), Crash(of="device"),
+    Crash(of="device", how="reset"), Crash(of="device", how="silent"), Crash("lost", of="device"),
 )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -14,7 +15,20 @@ from hypothesis import strategies as st
 import mqttlab
 from mqttlab import _core, strategies
 from mqttlab.capsule import decoded, encoded
-from mqttlab.faults import At, Before, Cut, Effect, Fault, Instant, Outage, Segments
+from mqttlab.faults import (
+    At,
+    Before,
+    ClockStep,
+    Crash,
+    Cut,
+    Effect,
+    Fault,
+    Instant,
+    Outage,
+    Pause,
+    Segments,
+    SlowReader,
+)
 
 SCHEDULES = strategies.faults(devices=["a", "b"], within="1min", longest="5s")
 
@@ -70,9 +84,15 @@ def test_schedules_shrink_to_the_least_that_fails() -> None:
     assert at_a_packet == [Fault(Before("PUBLISH", way="up"), Cut("reset"), "a")]
 
 
-def test_every_effect_can_be_planned_for_a_client_and_its_rules_hold() -> None:
+@pytest.mark.parametrize("ends", [False, True])
+def test_every_effect_can_be_planned_for_a_client_and_its_rules_hold(ends: bool) -> None:
     effects: set[Effect] = set()
-    given(strategies.effects())(lambda effect: effects.add(effect))()
+    given(strategies.effects(ends=ends))(lambda effect: effects.add(effect))()
+    of_ends = {Crash, Pause, SlowReader, ClockStep}
+    assert of_ends & {type(effect) for effect in effects} == (of_ends if ends else set())
+    crashed = {effect.of for effect in effects if isinstance(effect, Crash)}
+    assert crashed == ({"broker", "device"} if ends else set())
+    failures = (mqttlab.ConnectionLostError, mqttlab.PublishError) if ends else ()
 
     async def scenario(lab: mqttlab.Lab) -> None:
         lab.broker()
@@ -81,11 +101,12 @@ def test_every_effect_can_be_planned_for_a_client_and_its_rules_hold() -> None:
             for number, effect in enumerate(sorted(effects, key=str)):
                 lab.at(5 + 10 * number, effect, meter, "5s" if effect.lasts else None)
             while lab.now() < 10 * len(effects):
-                await client.publish("t", lab.stamp(), qos=1)
+                with suppress(*failures):
+                    await client.publish("t", lab.stamp(), qos=1)
                 await asyncio.sleep(1)
 
     result = mqttlab.run(scenario, until="1h")
-    assert len(effects) >= 20
+    assert len(effects) >= (25 if ends else 20)
     assert all(len(fault.at) == 1 for fault in result.faults)
     result.check()
 
