@@ -3,20 +3,20 @@ can notice; and a link that lives, however badly, is kept.
 
 Clients with keep alives of 0, 1, 5 and 60 s are idle, send, receive, do both, or send packets
 that take a good part of a keep alive. Then their links go dark upwards, downwards or both ways,
-shake, or nothing happens. One waits for a CONNACK that does not come.
+shake, their processes stand still, or nothing happens. One waits for a CONNACK that does not come.
 """
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
 import mqttlab
 from mqttlab import Client, Device, Lab
-from mqttlab.faults import Before, Blackhole
+from mqttlab.faults import Before, Blackhole, Pause
 from mqttlab.faults.path import Ways
 from mqttlab.scenarios.support import Seen, clients, spoken
 from mqttlab.trace import End, Kind
@@ -24,7 +24,7 @@ from mqttlab.trace import End, Kind
 KEEP_ALIVES_S = (0, 1, 5, 60)
 TRAFFIC = ("idle", "out", "in", "both", "huge")
 DARK: tuple[Ways, ...] = ("up", "down", "both")
-FAULTS = ("none", "jitter", *DARK)
+FAULTS = ("none", "jitter", "pause", *DARK)
 CONNECT_S = 10.0  # from dialling to CONNACK
 RATE = 64_000  # bit/s
 HUGE = 0.3  # keep alives that a huge packet takes; towards 0.5 a broker may miss a live client
@@ -53,8 +53,8 @@ class Case:
 
     @property
     def is_cut(self) -> bool:
-        """Its link dies, and its client can notice."""
-        return self.fault in DARK and self.keep_alive_s > 0
+        """Its link or its process dies, and somebody can notice."""
+        return self.fault in (*DARK, "pause") and self.keep_alive_s > 0
 
     @property
     def interval_s(self) -> float:
@@ -101,8 +101,12 @@ async def live(lab: Lab, desk: Client, client: Client, case: Case) -> None:
     await client.subscribe(f"to/{client.client_id}", qos=1)
     talking = talk(lab, desk, client, case)
     await asyncio.sleep(2.2 * case.keep_alive_s + 2)
-    faults = lab.blackhole(client.device, case.fault) if case.fault in DARK else nullcontext()
-    async with faults:
+    fault: AbstractAsyncContextManager[None] = nullcontext()
+    if case.fault in DARK:
+        fault = lab.blackhole(client.device, case.fault)
+    elif case.fault == "pause":
+        fault = lab.scope(Pause(of="device"), client.device, "pause")
+    async with fault:
         await asyncio.sleep(3 * case.keep_alive_s + 10)
     await asyncio.sleep(2 * case.keep_alive_s + 5)
     for task in talking:

@@ -2,14 +2,17 @@
 broker sends a message twice, and nobody gives up a connection that stands.
 
 The last third of it comes when everybody is connected; until then the round trip is one of 20 s.
+Others have a fast link, and a process that stands still for as long as that.
 """
 
 from __future__ import annotations
 
 import asyncio
 
+import numpy as np
+
 import mqttlab
-from mqttlab import Duration, Lab
+from mqttlab import Device, Duration, Lab
 from mqttlab.scenarios.support import DUP, Seen, check, clients, spoken
 from mqttlab.trace import Kind, Packet
 
@@ -25,9 +28,9 @@ async def slow_link(
     messages: int = 40,
     version: str = "both",
 ) -> None:
-    """Round trips of 30 s without loss: nothing is sent twice, and no connection is given up.
+    """Round trips of 30 s, readers stalled for 30 s: nothing is sent twice, no connection given up.
 
-    round_trip: of the devices' links.
+    round_trip: of the devices' links; as long others stand still.
     messages: published to and by each device.
     version: of MQTT: 3.1.1, 5 or both.
     """
@@ -42,13 +45,18 @@ async def slow_link(
     options = [
         {**how, **patience, "clean_session": False, "connect_timeout": "10min"} for how, _ in kinds
     ]
-    async with desk.client() as writer, clients(probes, options) as talkers:
-        for one, (_, qos) in zip(talkers, kinds, strict=True):
+    stallers = lab.devices(len(kinds), name="stalled-{}")
+    async with (
+        desk.client() as writer,
+        clients([*probes, *stallers], [*options, *options]) as talkers,
+    ):
+        for one, (_, qos) in zip(talkers, [*kinds, *kinds], strict=True):
             await one.subscribe(f"to/{one.client_id}", qos=qos)
         async with lab.delay_spike(probes, (round_trip - DIALED_S) / 2):
             async with asyncio.TaskGroup() as calls:
+                calls.create_task(stall(stallers, round_trip, messages // 10))
                 for _ in range(messages):
-                    for one, (_, qos) in zip(talkers, kinds, strict=True):
+                    for one, (_, qos) in zip(talkers, [*kinds, *kinds], strict=True):
                         name = one.client_id
                         calls.create_task(one.publish(f"from/{name}", lab.stamp(), qos=qos))
                         calls.create_task(writer.publish(f"to/{name}", lab.stamp(), qos=qos))
@@ -59,13 +67,36 @@ async def slow_link(
         seen = Seen(lab)
         lab.expect(
             "connections of each device, at most",
-            max(seen.count(Kind.ARRIVED, Packet.CONNECT, on=probe) for probe in probes),
+            max(seen.count(Kind.ARRIVED, Packet.CONNECT, on=one.device) for one in talkers),
             1,
         )
         lab.expect("connections given up", seen.count(Kind.CLOSED), 0)
-        got = sum(len(seen.delivered(probe)) for probe in probes)
-        lab.expect("messages that came", got, messages * len(probes))
+        got = sum(len(seen.delivered(one.device)) for one in talkers)
+        lab.expect("messages that came", got, messages * len(talkers))
+        waits = np.concatenate([seen.waits_s(f"to/{probe.name}") for probe in probes])
+        lab.expect(
+            "half of those to far clients took, s, or more",
+            float(np.median(waits)),
+            least=round_trip / 2,
+        )
+        stalled = np.concatenate([seen.waits_s(f"to/{one.name}") for one in stallers])
+        lab.expect(
+            "and the last to a stalled one, s",
+            float(stalled.max(initial=0)),
+            least=0.9 * round_trip,
+        )
         lab.expect("repeats by MQTT", seen.count(Kind.WRITTEN, Packet.PUBLISH, flags=DUP), 0)
     if version != "3.1.1":
         lab.expect.observed("NO-LIVE-RESEND")  # 3.1.1 allows it
     lab.expect.observed("DUP-RULE", "KA-FAIR", "CONVERGE")
+
+
+async def stall(devices: list[Device], seconds: float, times: int) -> None:
+    """Their processes stand still, and go on for as long again."""
+    for _ in range(times):
+        for device in devices:
+            device.pause()
+        await asyncio.sleep(seconds)
+        for device in devices:
+            device.resume()
+        await asyncio.sleep(seconds)

@@ -112,6 +112,14 @@ class Seen:
         found: np.ndarray = self.rows(Kind.DELIVERED, on=on, **which)["message"]
         return found
 
+    def waits_s(self, topic: str) -> np.ndarray:
+        """From each publish call on a topic to each delivery of its message, in seconds."""
+        calls = self.rows(Kind.PUBLISH_CALLED, text=topic)
+        called = dict(zip(calls["message"].tolist(), calls["at"].tolist(), strict=True))
+        came = self.rows(Kind.DELIVERED, text=topic)
+        sent = np.array([called[message] for message in came["message"].tolist()])
+        return (came["at"] - sent) / 1e9
+
     def resumed(self, on: Device, **which: Any) -> int:
         """How often clients of this device were told that their session is present."""
         return self.count(Kind.ARRIVED, Packet.CONNACK, on=on, flags=1, **which)

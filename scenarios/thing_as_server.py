@@ -70,7 +70,7 @@ async def thing_as_server(
     dropped = np.isin(seen.rows(Kind.DROPPED)["code"], full).sum()
     lab.expect("messages that did not fit", int(dropped), 0)
     for topic, what in (("heating/set", "command"), ("heating/state", "state")):
-        waits = waits_s(seen, topic)
+        waits = seen.waits_s(topic)
         lab.expect(f"{what}s that arrived", len(waits), least=1)
         half, last = (float(np.quantile(waits, part)) if len(waits) else 0 for part in (0.5, 1))
         lab.expect(f"until half of the {what}s arrived, s", round(half, 2))
@@ -98,12 +98,3 @@ async def live(
                 await asyncio.sleep(every / 10)
                 most = max(most, broker.gauges()["queued_messages"])
     return most
-
-
-def waits_s(seen: Seen, topic: str) -> np.ndarray:
-    """From each publish call on a topic to each delivery of its message."""
-    calls = seen.rows(Kind.PUBLISH_CALLED, text=topic)
-    called = dict(zip(calls["message"].tolist(), calls["at"].tolist(), strict=True))
-    came = seen.rows(Kind.DELIVERED, text=topic)
-    sent = np.array([called[message] for message in came["message"].tolist()])
-    return (came["at"] - sent) / 1e9

@@ -3,6 +3,7 @@ bounds of the keep alive, to the millisecond, the will goes out, and what was pu
 arrives after the return.
 
 Devices drive through tunnels of 0.5, 1.2, 1.6 and 10 keep alives: no FIN, no RST, both ways dark.
+Half of them come out of theirs with another address: a NAT has forgotten them.
 Some of them come back under a new random client id. If they are back before the broker has missed
 the old connection, its will overwrites their retained "online", and they stay shown as gone while
 they are connected. No broker can help that; the same client id can.
@@ -16,9 +17,10 @@ from contextlib import suppress
 import mqttlab
 from mqttlab import ConnectionLostError, Device, Lab, PublishError, Will
 from mqttlab.scenarios.support import Seen, clients, spoken
-from mqttlab.trace import End
+from mqttlab.trace import CloseCause, End, Kind
 
 TUNNELS = (0.5, 1.2, 1.6, 10.0)  # keep alives
+GIVES_UP = 1.1  # keep alives until a client does
 BUGS = [
     "B63 the old connection's will overwrites the birth message of the new one",
     "B69 a missing PINGRESP is never acted on",
@@ -35,10 +37,12 @@ async def tunnel(lab: Lab, *, keep_alive_s: int = 20, version: str = "both") -> 
     speaks = spoken(version)
     await lab.broker()
     desk = lab.device("desk")
-    tunnels = [(length, how) for length in TUNNELS for how in speaks]
+    tunnels = [
+        (length, how, rebinds) for length in TUNNELS for how in speaks for rebinds in (False, True)
+    ]
     cars = lab.devices(len(tunnels), name="car-{}", via="lte")
     guises = lab.devices(len(tunnels), name="guise-{}", via="lte")
-    patience_s = keep_alive_s / 10
+    patience_s = (GIVES_UP - 1) * keep_alive_s
     pulse = {"keep_alive_s": keep_alive_s, "ping_timeout": patience_s}
 
     def own(device: Device, how: dict[str, object]) -> dict[str, object]:
@@ -46,7 +50,7 @@ async def tunnel(lab: Lab, *, keep_alive_s: int = 20, version: str = "both") -> 
 
     persistent = [
         {**own(car, how), "clean_session": False}
-        for car, (_, how) in zip(cars, tunnels, strict=True)
+        for car, (_, how, _) in zip(cars, tunnels, strict=True)
     ]
     async with desk.client(drain=True) as writer, clients(cars, persistent) as readers:
         await writer.subscribe("status/+", qos=1)
@@ -54,21 +58,28 @@ async def tunnel(lab: Lab, *, keep_alive_s: int = 20, version: str = "both") -> 
             await reader.subscribe(f"to/{reader.client_id}", qos=1)
         driving = [
             asyncio.create_task(change_guise(lab, guise, own(guise, how), keep_alive_s / 20))
-            for guise, (_, how) in zip(guises, tunnels, strict=True)
+            for guise, (_, how, _) in zip(guises, tunnels, strict=True)
         ]
         news = asyncio.create_task(publish_news(lab, writer, cars, keep_alive_s / 4))
         await asyncio.sleep(2 * keep_alive_s)
         start = lab.now()
         async with asyncio.TaskGroup() as roads:
-            for car, guise, (length, _) in zip(cars, guises, tunnels, strict=True):
-                roads.create_task(drive_through(lab, [car, guise], length * keep_alive_s))
+            for car, guise, (length, _, rebinds) in zip(cars, guises, tunnels, strict=True):
+                way = drive_through(lab, [car, guise], length * keep_alive_s, rebinds)
+                roads.create_task(way)
         news.cancel()
         lab.settle()
         await asyncio.sleep(10 * keep_alive_s)
         status = await retained(lab)
-        expect_notice(lab, list(zip(cars, (n for n, _ in tunnels), strict=True)), pulse, start)
+        expect_notice(
+            lab, [(car, n, r) for car, (n, _, r) in zip(cars, tunnels, strict=True)], pulse, start
+        )
         wrong = {name for name, value in status.items() if value == "gone" and "guise" in name}
-        early = {g.name for g, (n, _) in zip(guises, tunnels, strict=True) if n == 1.2}
+        early = {
+            guise.name
+            for guise, (length, _, rebinds) in zip(guises, tunnels, strict=True)
+            if length < 1.5 and (rebinds or length > GIVES_UP)
+        }
         lab.expect("shown as gone while connected, for want of one client id", len(wrong))
         lab.expect("of these, back before the broker missed them", len(wrong & early), len(early))
         lab.expect("of these, all others", len(wrong - early), 0)
@@ -76,10 +87,12 @@ async def tunnel(lab: Lab, *, keep_alive_s: int = 20, version: str = "both") -> 
             one.cancel()
 
 
-async def drive_through(lab: Lab, devices: list[Device], seconds: float) -> None:
-    """Dark, both ways, for so long."""
+async def drive_through(lab: Lab, devices: list[Device], seconds: float, rebinds: bool) -> None:
+    """Dark, both ways, for so long; then perhaps with another address."""
     async with lab.outage(devices):
         await asyncio.sleep(seconds)
+        if rebinds:
+            lab.rebind(devices)
 
 
 async def publish_news(
@@ -118,20 +131,31 @@ async def retained(lab: Lab) -> dict[str, str]:
 
 
 def expect_notice(
-    lab: Lab, cars: list[tuple[Device, float]], pulse: dict[str, float], start: float
+    lab: Lab, cars: list[tuple[Device, float, bool]], pulse: dict[str, float], start: float
 ) -> None:
     """Who has to notice, how soon, and that what was published meanwhile came."""
     seen = Seen(lab)
     keep_alive_s, patience_s = pulse["keep_alive_s"], pulse["ping_timeout"]
-    noticed = [seen.silences(End.CLIENT, on=car, since=start) for car, _ in cars]
-    missed = [seen.silences(End.BROKER, on=car, since=start) for car, _ in cars]
-    long_ = sum(length > 1 + patience_s / keep_alive_s for _, length in cars)
-    longer = sum(length > 1.5 for _, length in cars)
+    noticed = [seen.silences(End.CLIENT, on=car, since=start) for car, *_ in cars]
+    missed = [seen.silences(End.BROKER, on=car, since=start) for car, *_ in cars]
+    long_ = sum(length > GIVES_UP for _, length, _ in cars)
+    # A connection that its NAT has forgotten stands until it is taken over.
+    longer = sum(length > 1.5 or rebinds for _, length, rebinds in cars)
     lab.expect("tunnels in which the client gave up", sum(map(bool, noticed)), long_)
-    lab.expect("tunnels in which the broker gave up", sum(map(bool, missed)), longer)
+    lab.expect("old connections that the broker ended itself", sum(map(bool, missed)), longer)
     client_s = max((max(one, default=0) for one in noticed), default=0)
     broker_s = max((max(one, default=0) for one in missed), default=0)
     lab.expect("client gave up, s", client_s, keep_alive_s + patience_s)
     lab.expect("broker gave up, s", broker_s, 1.5 * keep_alive_s)
-    lab.expect("sessions resumed", sum(seen.resumed(car) for car, _ in cars), least=long_)
+    strange = sum(rebinds and length < GIVES_UP for _, length, rebinds in cars)
+    resets = [
+        seen.count(Kind.CLOSED, on=car, end=End.CLIENT, cause=CloseCause.RESET, since=start)
+        for car, *_ in cars
+    ]
+    lab.expect(
+        "clients that learn by a reset that their NAT has forgotten them", sum(resets), strange
+    )
+    lab.expect(
+        "sessions resumed", sum(seen.resumed(car) for car, *_ in cars), least=long_ + strange
+    )
     lab.expect.observed("Q1-NOLOSS", "WILL-IFF", "KA-DETECT", "KA-ENFORCE", "CONVERGE")
