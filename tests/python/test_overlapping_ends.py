@@ -75,7 +75,7 @@ def test_what_a_scenario_undid_and_did_again_is_its_own(effect: Any, undo: str, 
         assert "running" not in [process.state for process in both]
 
     faults = [Fault(At("5s"), effect(of=of), "meter", for_="10s") for of in ("broker", "device")]
-    mqttlab.run(ends(by_hand), until="1min", faults=faults)
+    mqttlab.run(ends(by_hand), until="1min", faults=faults).check()
 
 
 async def wait(*_: Any) -> None:
@@ -135,7 +135,7 @@ async def settled(lab: mqttlab.Lab, broker: mqttlab.Broker, device: mqttlab.Devi
 
 
 def test_all_processes_run_once_the_run_has_settled() -> None:
-    mqttlab.run(ends(settled), until="1min")
+    mqttlab.run(ends(settled), until="1min").check()
 
 
 async def read(lab: mqttlab.Lab, _: mqttlab.Broker, device: mqttlab.Device) -> None:
@@ -155,7 +155,7 @@ def test_of_several_slow_readers_the_slowest_holds() -> None:
         Fault(At(0), SlowReader(0.1), "meter", for_="20s"),
         Fault(At("29s"), SlowReader(), "meter", for_="11s"),
     ]
-    mqttlab.run(ends(read), until="1min", faults=faults)
+    mqttlab.run(ends(read), until="1min", faults=faults).check()
 
 
 def test_a_crash_keeps_what_there_is() -> None:
