@@ -247,8 +247,10 @@ void Answers::turned_away(const Here& here, Time now) {
   const Side& side = here.side();
   const bool by_reason = here.ledger.reason >= 0x80;
   const bool unread = here.end == End::broker && model_.settings.from_the_path;
+  const bool crashed =
+      here.end == End::broker && model_.conditions.runs_since(End::broker, 0) == never;
   const bool excused =
-      unread || side.malformed_in || side.tail_in || (side.ended && !by_reason) ||
+      unread || crashed || side.malformed_in || side.tail_in || (side.ended && !by_reason) ||
       here.connection.challenged || here.other().arrived + (by_reason ? 1 : 0) < side.written ||
       (here.end == End::client && (!client || client->dead)) || handed_at(here) == never;
   if (excused) return;
