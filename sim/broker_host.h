@@ -14,6 +14,7 @@
 #include "sim/alarm.h"
 #include "sim/disk_store.h"
 #include "sim/network.h"
+#include "sim/questions.h"
 #include "sim/security.h"
 #include "sim/stream.h"
 
@@ -69,8 +70,6 @@ class BrokerHost : public StreamOwner {
     Transport transport;
     std::optional<CloseCause> ended = {};
   };
-  /// The Access of one process: an answer to a question of the one before is none of its business.
-  class Questions;
   enum class State : std::uint8_t { runs, paused, crashed, down };
 
   void begin();
