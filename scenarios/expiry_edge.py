@@ -2,7 +2,8 @@
 shared subscription has given to a member that never returns goes to another member.
 
 Sessions of MQTT 5.0 with expiries from a second to a day are returned to a millisecond before their
-end, at it, and a millisecond after it.
+end, at it, and a millisecond after it. In the middle of the longer ones the broker crashes, and is
+back with what it had on disk.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import asyncio
 from contextlib import suppress
 
 import mqttlab
-from mqttlab import Client, Device, Duration, Lab
+from mqttlab import Broker, Client, Device, Duration, Lab
 from mqttlab.scenarios.support import V5, Raw, Seen, clients
 
 BUGS = [
@@ -22,6 +23,7 @@ BUGS = [
 ]
 CLEAR_S = 0.2
 EXPIRIES_S = (1, 60, 3600, 86_400)
+CRASH_S = 2400  # in the middle of two of them
 
 
 @mqttlab.scenario(number="S19", bugs=BUGS, until="3d")
@@ -31,7 +33,7 @@ async def expiry_edge(lab: Lab, *, margin: Duration = Duration("1ms"), shares: i
     margin: how far from the end.
     shares: messages for a shared subscription of which one member never returns.
     """
-    await lab.broker()
+    broker = await lab.broker(store="disk")
     desk = lab.device("desk")
     wire = lab.link(name="wire", delay="10ms")
     async with desk.client() as writer:
@@ -46,6 +48,7 @@ async def expiry_edge(lab: Lab, *, margin: Duration = Duration("1ms"), shares: i
                     way = sleeper(lab, device, writer, expiry_s, offset, present, got)
                     tasks.create_task(device.run(way))
             tasks.create_task(share(lab, writer, shares))
+            tasks.create_task(crash(lab, broker))
             fresh = []
             for version in (4, 5):
                 device = lab.device(f"fresh-{version}", via=wire)
@@ -62,6 +65,18 @@ async def expiry_edge(lab: Lab, *, margin: Duration = Duration("1ms"), shares: i
     both = [a == b for offset in present for a, b in zip(present[offset], got[offset], strict=True)]
     lab.expect("returns with the queue that session present promises", sum(both), len(both))
     lab.expect.observed("SESS-EXPIRY", "SP-TRUTH")
+
+
+async def crash(lab: Lab, broker: Broker) -> None:
+    """When the short sessions are over, and a message waits for those of an hour."""
+    await asyncio.sleep(CRASH_S)
+    sessions = broker.gauges()["sessions"]
+    broker.crash()
+    await asyncio.sleep(10)
+    broker.restart()
+    await asyncio.sleep(60)
+    lab.expect("sessions before a crash of the broker", sessions, least=10)
+    lab.expect("and after it", broker.gauges()["sessions"], sessions)
 
 
 async def sleeper(

@@ -1,7 +1,8 @@
 """Claim: a will is published if, and only if, its connection ended without a DISCONNECT that calls
 it off, and once; and what came before the end of the stream counts.
 
-Connections with a will end in eight ways, each twice in a row in one session.
+Connections with a will end in nine ways, each twice in a row in one session. The ninth: the process
+of the broker ends, and starts again with what it had on disk.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import mqttlab
-from mqttlab import Device, Lab
+from mqttlab import Broker, Device, Lab
 from mqttlab.scenarios.support import Raw, Seen, reset
 from mqttlab.trace import CloseCause, Kind
 from mqttlab.trace import End as Side
@@ -74,6 +75,11 @@ async def says_all_at_once(lab: Lab, device: Device, peer: Raw, turn: int) -> No
     peer.close()
 
 
+async def loses_its_broker(lab: Lab, device: Device, peer: Raw, turn: int) -> None:
+    """The broker's process ends, with the will on disk; see stop()."""
+    await peer.is_closed()
+
+
 # Whether the will is due, by version; None: there is no such way.
 WAYS: dict[End, dict[int, bool | None]] = {
     disconnects: {4: False, 5: False},
@@ -84,6 +90,7 @@ WAYS: dict[End, dict[int, bool | None]] = {
     breaks_a_rule: {4: True, 5: True},
     is_taken_over: {4: True, 5: True},
     says_all_at_once: {4: False, 5: False},
+    loses_its_broker: {4: True, 5: True},
 }
 # What the broker heard of it, if that was no packet.
 CAUSES = {closes: CloseCause.FIN, resets: CloseCause.RESET, goes_dark: CloseCause.LOCAL}
@@ -91,11 +98,11 @@ CAUSES = {closes: CloseCause.FIN, resets: CloseCause.RESET, goes_dark: CloseCaus
 
 @mqttlab.scenario(number="S13", bugs=BUGS, until="1h")
 async def last_words(lab: Lab, *, turns: int = 2) -> None:
-    """Connections end in eight ways, twice each: the will goes out if it is due, and once.
+    """Connections end in nine ways, twice each: the will goes out if it is due, and once.
 
     turns: how often in a row each session ends so.
     """
-    await lab.broker()
+    broker = await lab.broker(store="disk")
     desk = lab.device("desk")
     async with desk.client(clean_session=False, drain=True) as reader:
         await reader.subscribe([("will/#", 1), ("last/#", 1)])
@@ -105,12 +112,16 @@ async def last_words(lab: Lab, *, turns: int = 2) -> None:
             for version in due
             if due[version] is not None
         ]
-        async with asyncio.TaskGroup() as tasks:
-            for way, version in ways:
-                device = lab.device(f"{way.__name__}-{version}", via="lte")
-                tasks.create_task(device.run(end_in_turn(lab, device, way, version, turns)))
-        lab.settle("10s")
-        await asyncio.sleep(30)
+        for one_for_all in (False, True):
+            async with asyncio.TaskGroup() as tasks:
+                for way, version in ways:
+                    if (way is loses_its_broker) == one_for_all:
+                        device = lab.device(f"{way.__name__}-{version}", via="lte")
+                        tasks.create_task(device.run(end_in_turn(lab, device, way, version, turns)))
+                if one_for_all:
+                    tasks.create_task(stop(broker, turns))
+        lab.settle("30s")
+        await asyncio.sleep(60)
     expect_wills(lab, desk, ways, turns)
     lab.expect.broken("STREAM-OK", turns * len(WAYS[breaks_a_rule]))
     lab.expect.observed("WILL-IFF", "WILL-ONCE", "KA-ENFORCE", "ONE-CONN", "SP-TRUTH")
@@ -137,9 +148,22 @@ def expect_wills(lab: Lab, desk: Device, ways: list[tuple[End, int]], turns: int
                 seen.count(Kind.CLOSED, on=one, end=Side.BROKER, cause=CAUSES[way]) for one in by
             )
             lab.expect(f"connections that ended by {CAUSES[way].name}", meant, len(names))
+        if way is loses_its_broker:
+            crashes = seen.count(Kind.CRASHED)
+            lab.expect("crashes of the broker", crashes, turns)
         if way is says_all_at_once:
             last = [seen.count(Kind.DELIVERED, on=desk, text=f"last/{name}") for name in names]
             lab.expect("messages just before DISCONNECT and FIN", sum(last), len(names))
+
+
+async def stop(broker: Broker, turns: int) -> None:
+    """It ends in the middle of each turn, and is back a second later."""
+    for _ in range(turns):
+        await asyncio.sleep(KEEP_ALIVE_S / 2)
+        broker.crash()
+        await asyncio.sleep(1)
+        broker.restart()
+        await asyncio.sleep(2 * KEEP_ALIVE_S)
 
 
 def expiry(version: int) -> dict[str, int]:
