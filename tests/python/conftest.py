@@ -16,7 +16,7 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def in_process() -> Callable[..., str]:
     """Runs Python code in a process of its own; gives what it printed.
 
