@@ -17,7 +17,7 @@ from mqttlab.scenarios import push_service
 
 SMALL: dict[str, dict[str, Any]] = {
     "byte_salad": {"version": "5"},
-    "crowded_cell": {"devices": 4, "lasting": "1s"},
+    "crowded_cell": {"devices": 8, "lasting": "1s"},
     "flap_on_resume": {"interval": "1s"},
     "heartbeat_matrix": {"version": "5"},
     "push_service": {"phones": 84, "hours": 3.0},
