@@ -123,12 +123,14 @@ void Answers::written(Connection& connection, const Event& event) {
 }
 
 // Acknowledgements do not outlive their connection (MQTT-2.2.1-5, MQTT-2.2.1-6; MQTT-2.3.1-6 in
-// 3.1.1), but a resumed exchange may go on with PUBREL.
+// 3.1.1), but a resumed exchange may go on with PUBREL: also one that was over, if the crash came
+// before the PUBCOMP was in the store.
 void Answers::without_cause(const Here& here, const Event& event) {
   if (!here.ledger.complete || event.packet == PacketType::pingresp) return;
   model_.report.checked(Rule::ack_causal);
   auto* out = event.packet == PacketType::pubrel ? exchanges(here) : nullptr;
   if (out && out->find(event.packet_id)) return;
+  if (out && model_.conditions.came_back(here.end, here.connection.device)) return;
   model_.report.broken(Rule::ack_causal, model_.now,
                        model_.sender(here.connection, here.end) + " wrote " +
                            std::string(name(event.packet)) + " id " +

@@ -33,8 +33,10 @@ void Conditions::on(const Event& event, bool settles) {
     case Kind::died:
       of.stopped = true;
       break;
-    case Kind::went_on:
     case Kind::restarted:
+      of.came_back = true;
+      [[fallthrough]];
+    case Kind::went_on:
       of.stopped = false;
       of.runs_since = event.at;
       break;
