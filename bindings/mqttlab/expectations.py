@@ -47,7 +47,7 @@ class Expectations:
         bounds = [f"{wanted:.10g}"] if wanted is not None else []
         bounds += [f"{least:.10g} or more"] if least is not None else []
         bounds += [f"{most:.10g} or less"] if most is not None else []
-        holds = (
+        holds = bool(  # of NumPy's numbers, too
             (wanted is None or found == wanted)
             and (least is None or found >= least)
             and (most is None or found <= most)

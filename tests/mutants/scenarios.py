@@ -102,9 +102,11 @@ def build(mutant: Mutant) -> str:
 
 def mqttlab(package: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
     """One command on one build, in a process of its own."""
+    # Without `site`: the import hook of an editable installation goes before PYTHONPATH.
+    path = os.pathsep.join([str(package), *filter(None, sys.path[1:])])
     return subprocess.run(
-        [sys.executable, "-m", "mqttlab.cli", *words],
-        env={**os.environ, "PYTHONPATH": str(package)},
+        [sys.executable, "-S", "-P", "-m", "mqttlab.cli", *words],
+        env={**os.environ, "PYTHONPATH": path},
         capture_output=True, text=True, timeout=RUN_LIMIT_S,
     )  # fmt: skip
 

@@ -116,7 +116,7 @@ def test_what_a_scenario_counts_is_judged_and_told() -> None:
     def say(lab: Lab) -> None:
         lab.expect("apples", 3)
         lab.expect("pears", 2, 2)
-        lab.expect("plums", 5, least=4, most=6)
+        lab.expect("plums", np.float64(5), least=4, most=6)
         lab.expect.observed("DUP-RULE")
 
     result = expecting(say)
@@ -126,6 +126,7 @@ def test_what_a_scenario_counts_is_judged_and_told() -> None:
         ("pears", 2, "2", True),
         ("plums", 5, "4 or more, 6 or less", True),
     ]
+    assert {type(one.holds) for one in result.expected} == {bool}  # run.json takes no NumPy's
     assert [(v.status, v.checked) for v in result.verdicts if v.invariant == "SCENARIO"] == [
         ("pass", 3)
     ]
