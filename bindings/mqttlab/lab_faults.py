@@ -34,6 +34,11 @@ class _Running:
     words: str
     """In the trace; empty: it is not recorded."""
 
+    @property
+    def actor(self) -> int:
+        """Whom it befalls, in the trace."""
+        return self.device.actor if self.device else _BROKER
+
 
 class FaultyLab(LabPath):
     """The part of a Lab that breaks things."""
@@ -153,10 +158,9 @@ class FaultyLab(LabPath):
             lab.world.interrupt()
 
     def _begin(self, what: Effect, device: Device | None, fired: Fired, words: str) -> _Running:
-        actor = device.actor if device else _BROKER
-        if words:
-            self._lab.world.fault(actor, words, fired.connection, False)
         running = _Running(what, device, fired, words)
+        if words:
+            self._lab.world.fault(running.actor, words, fired.connection, False)
         what.begin(self._lab, device, fired)
         if what.lasts:
             self._running.append(running)
@@ -169,8 +173,7 @@ class FaultyLab(LabPath):
         self._running.remove(running)
         running.what.end(self._lab, running.device, running.fired)
         if running.words:
-            actor = running.device.actor if running.device else _BROKER
-            self._lab.world.fault(actor, running.words, running.fired.connection, True)
+            self._lab.world.fault(running.actor, running.words, running.fired.connection, True)
 
     # As scopes.
 
@@ -220,8 +223,7 @@ class FaultyLab(LabPath):
         self._calm = True
         if self._planned:
             self._lab.world.disarm()
-        actor = lambda one: one.device.actor if one.device else _BROKER  # noqa: E731
-        for running in sorted(self._running, key=actor):
+        for running in sorted(self._running, key=lambda one: one.actor):
             self._end(running)
         self._lab.free_processes()
 

@@ -125,24 +125,24 @@ async def _publisher(
         payload = lab.stamp(max(cell.payload_bytes, 1), name=f"{qos}")
         await client.publish(f"s/{qos}", payload, qos=qos)
 
-    quiet = counters(lab, device)
+    quiet = _counters(lab, device)
     if cell.session == "per-message":
         for _ in range(cell.messages):
             async with device.client(**options) as client:
                 await publish()
             await asyncio.sleep(_PAUSE_S)
-        marks["messages"] = _Marks(quiet, counters(lab, device))
+        marks["messages"] = _Marks(quiet, _counters(lab, device))
         return
     async with device.client(**options) as client:
         await asyncio.sleep(_WARM_UP_S)
-        marks["setup"] = _Marks(quiet, counters(lab, device))
+        marks["setup"] = _Marks(quiet, _counters(lab, device))
         for _ in range(cell.messages):
             await publish()
             await asyncio.sleep(_PAUSE_S)
-        marks["messages"] = _Marks(marks["setup"].after, counters(lab, device))
+        marks["messages"] = _Marks(marks["setup"].after, _counters(lab, device))
 
 
-def counters(lab: mqttlab.Lab, device: mqttlab.Device) -> dict[str, int]:
+def _counters(lab: mqttlab.Lab, device: mqttlab.Device) -> dict[str, int]:
     """What a device's link has carried so far, both ways: `trace.COUNTERS` by name."""
     names = trace.COUNTERS.names[2:]  # type: ignore[index]
     both = [lab.world.counters(device.actor, up) for up in (True, False)]

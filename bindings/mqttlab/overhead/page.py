@@ -42,21 +42,21 @@ def render(study: Study, about: Mapping[str, Any]) -> str:
     """The page as HTML; `about` has the command and the versions."""
     rows = _rows(study.figures())
     base = study.cells[0]
+    measured = rows.get(base)
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters.update(estimate=_estimate, time=_time)
     template = environment.from_string(_file("mqttlab.overhead", "overhead.html.j2"))
-    levels = rows[base].bar if base in rows else None
-    bars = [levels(qos, f"QoS {qos}") for qos in LEVELS] if levels else []
+    bars = [measured.bar(qos, f"QoS {qos}") for qos in LEVELS] if measured else []
     return template.render(
         style=Markup(_file("mqttlab.report", "style.css")),
         about=about,
         base=base,
-        base_levels=rows[base].levels if base in rows else {},
+        base_levels=measured.levels if measured else {},
         seeds=study.seeds,
         open=len(study.open),
-        headline=_headline(rows.get(base)),
+        headline=_headline(measured),
         bars=bytes_chart(bars, _BARS) if bars else None,
         layers=layers_of(bars),
         losses=[_losses(rows, base, bursts=False), _losses(rows, base, bursts=True)],
