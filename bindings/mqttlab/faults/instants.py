@@ -3,6 +3,10 @@
 Packets and bytes count on one connection, from when the fault is armed: those whose first byte
 passes later. Positions are those of MQTT's bytes, at the receiver; `way` is "up" (from the device)
 or "down". `connection`: the number of the device's connection, from 1; None: any that gets there.
+
+Limit: what lies behind a place is kept back until all before it has arrived. On a connection that
+goes dark meanwhile that is never, and an end that gives it up does not get rid of it, nor dials
+again, before the fault is disarmed (`settle()`).
 """
 
 from __future__ import annotations
