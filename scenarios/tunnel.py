@@ -142,7 +142,12 @@ def expect_notice(
     # A connection that its NAT has forgotten stands until it is taken over.
     longer = sum(length > 1.5 or rebinds for _, length, rebinds in cars)
     lab.expect("tunnels in which the client gave up", sum(map(bool, noticed)), long_)
-    lab.expect("old connections that the broker ended itself", sum(map(bool, missed)), longer)
+    # Of one whose client is back in time, TCP's next repeat may tell the broker before.
+    either = sum(GIVES_UP < length <= 1.5 and not rebinds for _, length, rebinds in cars)
+    ended = sum(map(bool, missed))
+    lab.expect(
+        "old connections that the broker ended itself", ended, least=longer, most=longer + either
+    )
     client_s = max((max(one, default=0) for one in noticed), default=0)
     broker_s = max((max(one, default=0) for one in missed), default=0)
     lab.expect("client gave up, s", client_s, keep_alive_s + patience_s)

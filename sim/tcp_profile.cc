@@ -23,7 +23,8 @@ std::vector<TcpAttribute> linux_like(bool ipv6) {
       {"ns3::TcpSocket", "RcvBufSize", "131072"},    // tcp_rmem's default
       {"ns3::TcpSocketBase", "Timestamp", "false"},  // with them ns-3's delayed ACKs inflate RTO
       {"ns3::TcpSocketBase", "MinRto", "200ms"},     // TCP_RTO_MIN
-      {"ns3::TcpSocketBase", "ClockGranularity", "1ms"},
+      // RTO = SRTT + max(4 RTTVAR, 200 ms): the floor is under the variance, as in tcp_set_rto.
+      {"ns3::TcpSocketBase", "ClockGranularity", "200ms"},
       {"ns3::TcpSocketBase", "Sack", "true"},
       {"ns3::TcpSocketBase", "WindowScaling", "true"},
       {"ns3::TcpSocketBase", "LimitedTransmit", "true"},  // RFC 3042

@@ -116,8 +116,9 @@ def test_bursts_are_told_from_chance(tmp_path: Path) -> None:
     burst = {"good_to_bad": 0.02, "bad_to_good": 0.25}
     captured(path, "device", {"rate": "2Mbit/s", "delay": "30ms", "up": {"burst": burst}}, big=30)
     up, down = fitted(path).loss
-    assert up.burst == pytest.approx(4, rel=0.5)
-    assert up.share == pytest.approx(0.02 / 0.27, rel=0.5)
+    # TCP repeats more than was lost: both come out too high, by up to twice.
+    assert 0.9 < up.burst / 4 < 2.1
+    assert 0.9 < up.share / (0.02 / 0.27) < 2.1
     assert down.burst is None
     assert down.share < 0.01
 
