@@ -1,0 +1,73 @@
+"""`python -m mqttlab.validation`: makes the comparison anew, or records its live part."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from mqttlab import __version__, exits
+from mqttlab.errors import Error, UsageError
+from mqttlab.validation import comparison, pages, recording, side_by_side
+
+RECORDED = Path("results/validation/live/recorded.json")
+
+
+def compare(recorded_path: Path, directory: Path) -> None:
+    """Writes validation.json, tables.md and plot.svg. Errors: UsageError for what is no record."""
+    try:
+        recorded: dict[str, Any] = json.loads(recorded_path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"validation: --recorded {str(recorded_path)!r}: {error}; give what "
+            "`python -m mqttlab.validation record` has written"
+        ) from None
+    result = side_by_side.play()
+    found = {
+        "command": "python -m mqttlab.validation compare --out results/validation/simulated",
+        "seed": side_by_side.SEED,
+        "versions": {"mqttlab": __version__, **result.versions},
+        "recorded": {key: recorded[key] for key in ("versions", "messages")},
+        "published": comparison.against_published(recorded),
+        "live": comparison.against_live(result, recorded["side_by_side"]),
+    }
+    delays = recorded["side_by_side"]["delays_s"]
+    drawing = pages.plot(
+        side_by_side.delays_s(result),
+        side_by_side.delays_s(result, on_pubrel=True),
+        {int(qos): delays[qos] for qos in delays},
+    )
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "validation.json").write_text(json.dumps(found, indent=1) + "\n")
+    (directory / "tables.md").write_text(pages.markdown(found))
+    (directory / "plot.svg").write_text(drawing)
+
+
+def main(words: list[str] | None = None) -> int:
+    """The command line; returns the exit code."""
+    parser = argparse.ArgumentParser("python -m mqttlab.validation", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    comparing = verbs.add_parser("compare", help="simulates, and writes what is like the record")
+    comparing.add_argument("--recorded", type=Path, default=RECORDED, metavar="FILE")
+    noting = verbs.add_parser("record", help="measures mosquitto on this machine (3 minutes)")
+    for verb in (comparing, noting):
+        verb.add_argument("--out", type=Path, required=True, metavar="DIR")
+    said = parser.parse_args(words)
+    try:
+        if said.verb == "compare":
+            compare(said.recorded, said.out)
+        else:
+            recording.record(said.out)
+    except UsageError as error:
+        print(error, file=sys.stderr)
+        return exits.USAGE
+    except Error as error:
+        print(error, file=sys.stderr)
+        return exits.TROUBLE
+    return exits.OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

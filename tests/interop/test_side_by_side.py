@@ -1,0 +1,28 @@
+"""One scenario against mosquitto on real sockets and simulated: packets byte for byte."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("mqttlab._sim")
+
+from mqttlab.validation import side_by_side
+from peers import HOST, Broker
+
+DELAY_S = 0.06  # of the link, one way, at the least
+LATE_S = 2.0  # a busy machine; the figures of an idle one are in results/validation
+
+
+def test_live_and_simulated_are_alike(brokers: dict[str, Broker]) -> None:
+    size = {"messages": 10, "interval_s": 0.1}
+    port = brokers["mosquitto"].ports["tcp"]
+    live = side_by_side.play(f"{HOST}:{port}", **size)
+    simulated = side_by_side.play(**size)
+    assert side_by_side.packets(live) == side_by_side.packets(simulated)
+    real = side_by_side.delays_s(live)
+    ours = side_by_side.delays_s(simulated, on_pubrel=True)
+    for qos, crossings in ((0, 2), (1, 2), (2, 4)):  # mosquitto waits for PUBREL
+        assert len(real[qos]) == len(ours[qos]) == 10
+        assert real[qos][0] > crossings * DELAY_S
+        assert abs(np.median(real[qos]) - np.median(ours[qos])) < LATE_S
