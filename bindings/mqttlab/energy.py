@@ -22,7 +22,7 @@ from mqttlab.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from mqttlab.result import Result
+    from mqttlab.result import DeviceInfo, Result
 
 __all__ = [
     "Air",
@@ -31,7 +31,10 @@ __all__ = [
     "Spent",
     "Tail",
     "air_of",
+    "battery_days",
+    "model_of",
     "of_devices",
+    "of_period",
     "radios",
     "show",
     "spent",
@@ -180,7 +183,7 @@ def of_devices(
     ):
         raise UsageError(f"energy: battery_wh={battery_wh!r} is no number of watt hours over 0")
     models = {
-        link: _model_of(link, described["profile"], radio)
+        link: model_of(link, described["profile"], radio)
         for link, described in result.links.items()
     }
     rows = []
@@ -188,14 +191,12 @@ def of_devices(
         model = models[device.link]
         if model is None or result.virtual_s == 0:
             continue
-        log = result.radio[device.name]
-        link = result.links[device.link]
-        up, down = (air_of(log, way, link) for way in trace.Direction)
-        took = spent(model, up, down, result.virtual_s)
-        days = battery_wh and battery_wh / _WH_PER_DAY / (took.total_j / result.virtual_s)
+        took = of_period(result, device, model, 0.0, result.virtual_s)
+        days = battery_wh and battery_days(took.total_j / result.virtual_s, battery_wh)
+        packets = len(result.radio[device.name])
         rows.append(
             DeviceEnergy(
-                device.name, device.link, model.name, len(log), result.virtual_s, took, days
+                device.name, device.link, model.name, packets, result.virtual_s, took, days
             )
         )
     if not rows:
@@ -206,10 +207,29 @@ def of_devices(
     return tuple(rows)
 
 
-def _model_of(
-    link: str, profile: object, given: str | Radio | Mapping[str, str | Radio] | None
+def of_period(
+    result: Result, device: DeviceInfo, model: Radio, start_s: float, end_s: float
+) -> Spent:
+    """What a device's radio took in a part of a run that was kept with radio=True; it was idle at
+    the beginning.
+    """
+    assert result.radio is not None
+    log = result.radio[device.name]
+    log = log[(log["at"] >= start_s * 1e9) & (log["at"] < end_s * 1e9)]
+    link = result.links[device.link]
+    up, down = (air_of(log, way, link, start_s) for way in trace.Direction)
+    return spent(model, up, down, end_s - start_s)
+
+
+def battery_days(mean_w: float, battery_wh: float) -> float:
+    """How long a battery lasts at this power."""
+    return battery_wh / _WH_PER_DAY / mean_w
+
+
+def model_of(
+    link: str, profile: object, given: str | Radio | Mapping[str, str | Radio] | None = None
 ) -> Radio | None:
-    """The model for a link; None: its devices are left out."""
+    """The model for a link, as `given` or by its own name or profile; None: none is known."""
     if given is None:
         return radios().get(link) or radios().get(str(profile))
     chosen = given.get(link) if isinstance(given, Mapping) else given
@@ -220,14 +240,16 @@ def _model_of(
     return radios()[chosen]
 
 
-def air_of(log: NDArray[np.void], way: trace.Direction, link: Mapping[str, object]) -> Air:
+def air_of(
+    log: NDArray[np.void], way: trace.Direction, link: Mapping[str, object], since_s: float = 0.0
+) -> Air:
     """When one way's packets (of `trace.RADIO`) are in the air at the rate of a link (as in
-    `Result.links`). What a recorded link took is not known: no time.
+    `Result.links`), in s after `since_s`. What a recorded link took is not known: no time.
     """
     mine = log[log["direction"] == way]
     direction = link["up" if way == trace.Direction.UP else "down"]
     assert isinstance(direction, Mapping)
-    at, bits = mine["at"] / 1e9, mine["bytes"] * 8.0
+    at, bits = mine["at"] / 1e9 - since_s, mine["bytes"] * 8.0
     recorded = direction["capacity"] or direction["recording"]
     rate = 0.0 if recorded else float(direction["rate_bps"])
     length = bits / rate if rate else np.zeros(len(bits))
