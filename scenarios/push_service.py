@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import csv
-import math
 import sys
 from dataclasses import asdict, dataclass, fields
 from itertools import product
@@ -19,16 +18,15 @@ from pathlib import Path
 import numpy as np
 
 import mqttlab
-from mqttlab import Client, Duration, Lab, Nat, Result
+from mqttlab import Duration, Lab, Nat, Result
+from mqttlab.overhead.keep_alive import DAY_S, KEEP_ALIVES_S, LATE_S, push, waits_s
 from mqttlab.report.svg import Canvas, linear, logarithmic
-from mqttlab.scenarios.support import V5, Seen, check, clients
-from mqttlab.trace import Kind
+from mqttlab.scenarios.support import V5, check, clients
+from mqttlab.trace import EVENT
 
 PROFILES = ("umts", "lte")
 NATS_S = (120, 300, 900)
-KEEP_ALIVES_S = (30, 60, 110, 240, 480, 840, 1800)
-LATE_S = 60.0  # a push that took longer is missed: who was called has been given up
-HOUR_S, DAY_S = 3600.0, 86_400.0
+HOUR_S = 3600.0
 
 
 @dataclass(frozen=True)
@@ -88,24 +86,8 @@ async def push_service(
             await one.subscribe(f"push/{one.client_id}", qos=1)
         await push(lab, service, every_one, hours * HOUR_S, every)
         await asyncio.sleep(max(KEEP_ALIVES_S) + 600)
-        expect_sweet_spots(lab, Seen(lab))
+        expect_sweet_spots(lab)
     lab.expect.observed("Q1-NOLOSS", "KA-DETECT", "KA-FAIR")
-
-
-async def push(
-    lab: Lab, service: Client, phones: list[Client], seconds: float, every: float
-) -> None:
-    """Each phone at times of its own, as in a Poisson process."""
-    times = sorted(
-        (lab.random.uniform(0, seconds), phone.client_id)
-        for phone in phones
-        for _ in range(round(seconds / every))
-    )
-    start = lab.now()
-    for at, name in times:
-        await asyncio.sleep(start + at - lab.now())
-        await service.publish(f"push/{name}", lab.stamp(), qos=1)
-    await asyncio.sleep(start + seconds - lab.now())
 
 
 @dataclass(frozen=True)
@@ -124,25 +106,10 @@ class Row:
     joules_per_day: float | None = None
 
 
-def waits_s(seen: Seen) -> dict[str, list[float]]:
-    """By phone: from each push to its first delivery; infinite if there was none."""
-    sent: dict[int, tuple[str, int]] = {}
-    for row in seen.rows(Kind.PUBLISH_CALLED):
-        sent[int(row["message"])] = (seen.text(row).removeprefix("push/"), int(row["at"]))
-    came: dict[int, int] = {}
-    for row in seen.rows(Kind.DELIVERED):
-        came.setdefault(int(row["message"]), int(row["at"]))
-    found: dict[str, list[float]] = {}
-    for message, (phone, at) in sent.items():
-        wait = (came[message] - at) / 1e9 if message in came else math.inf
-        found.setdefault(phone, []).append(wait)
-    return found
-
-
-def expect_sweet_spots(lab: Lab, seen: Seen) -> None:
+def expect_sweet_spots(lab: Lab) -> None:
     """The longest keep alive that misses nothing is the longest below the NAT's timeout."""
     missed = dict.fromkeys(GROUPS, 0)
-    by_phone = waits_s(seen)
+    by_phone = waits_s(np.frombuffer(lab.world.events(), EVENT), lab.world.texts())
     for group in GROUPS:
         for phone, waits in by_phone.items():
             if phone.startswith(f"{group.name}-"):
@@ -161,7 +128,7 @@ def expect_sweet_spots(lab: Lab, seen: Seen) -> None:
 
 def table(result: Result) -> list[Row]:
     """One row per group. With `mqttlab.run(radio=True)` also what the radios took."""
-    by_phone, days = waits_s(Seen(result)), result.virtual_s / DAY_S
+    by_phone, days = waits_s(result.events, result.texts), result.virtual_s / DAY_S
     index = {device.name: device.actor for device in result.devices}
     joules = {}
     if result.radio is not None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
+import mqttlab
+from mqttlab.overhead import keep_alive
 from mqttlab.overhead.cell import LAYERS, Cell, measure
+from mqttlab.overhead.keep_alive import Standby
 
 HOP = 0.05  # s, one way, of the publisher's link; the desk's takes no time
 A_PACKET = 5e-9  # s: links keep packets of one instant a nanosecond apart
 
 
 def rows(**changes: Any) -> list[dict[str, Any]]:
-    return measure(Cell(link="", delay_ms=HOP * 1e3, messages=4, **changes), seed=1)
+    return measure(Cell(link="", rtt_ms=2 * HOP * 1e3, messages=4, **changes), seed=1)
 
 
 def publish_bytes(payload_bytes: int, qos: int, version: str) -> int:
@@ -65,3 +69,118 @@ def test_loss_costs_repeats_and_nothing_else_of_mqtt() -> None:
         assert before["retransmitted"] == 0 < after["retransmitted"]
         assert before["mqtt"] == after["mqtt"]
         assert before["delivered_s"][-1] < after["delivered_s"][-1]
+
+
+def standby(**changes: Any) -> list[dict[str, Any]]:
+    options = {"link": "", "rtt_ms": 2 * HOP * 1e3, "keep_alives_s": (30, 60), "phones": 3}
+    return keep_alive.measure(Standby(**{**options, "hours": 1, **changes}), seed=1)
+
+
+def test_a_keep_alive_takes_four_bytes_in_three_packets() -> None:
+    for row in standby(every_s=1e9):
+        # PINGREQ and PINGRESP, each of the least length there is, and what acknowledges the second.
+        each_day = 86_400 / row["keep_alive_s"]
+        assert row["packets_per_day"] == pytest.approx(3 * each_day)
+        assert row["bytes_per_day"] == pytest.approx((2 + 2 + 3 * 40) * each_day)
+        assert row["pushes"] == 0
+
+
+def test_a_dead_link_is_noticed_a_ping_timeout_after_the_next_ping_or_at_one_and_a_half() -> None:
+    ping_timeout_s = 10
+    for row in standby(every_s=1e9):
+        keep_alive_s = row["keep_alive_s"]
+        client, broker = row["client_noticed_s"], row["broker_noticed_s"]
+        assert len(client) == len(broker) == 3
+        for by_client, by_broker in zip(client, broker, strict=True):
+            assert ping_timeout_s < by_client <= keep_alive_s + ping_timeout_s
+            # Both count from the last packet, which the broker has a hop later.
+            apart = 0.5 * keep_alive_s - ping_timeout_s + HOP
+            assert by_broker - by_client == pytest.approx(apart, abs=1e-6)
+
+
+def test_pushes_come_at_once_or_when_the_next_ping_shows_that_the_nat_has_forgotten() -> None:
+    short, long = standby(keep_alives_s=(60, 1200), nat_s=90, every_s=600, hours=6)
+    assert short["pushes"] == long["pushes"] == 3 * 6 * 6
+    assert short["missed"] == 0
+    assert short["waits_s"] == pytest.approx([HOP] * short["pushes"], abs=A_PACKET)
+    assert long["missed"] > long["pushes"] / 2
+    assert max(long["waits_s"]) <= 1200 + keep_alive.LATE_S
+
+
+def exchange(
+    qos: int, up: float, down: float, *, dark_s: float = 0, before: int = 0
+) -> dict[str, float]:
+    """Seconds from the publish call until the message is delivered, and until its publisher knows.
+
+    `up`, `down`: one way, of the publisher's link and of the subscriber's. `dark_s`: from the call
+    on nothing comes through. `before`: messages at this level that went well, one by one.
+    """
+    took: dict[str, float] = {}
+
+    async def scenario(lab: mqttlab.Lab) -> None:
+        lab.broker("broker")
+        sensor = lab.device("sensor", via=lab.link(delay=up, name="up"))
+        desk = lab.device("desk", via=lab.link(delay=down, name="down"))
+        async with desk.client() as reader, sensor.client(keep_alive_s=0) as writer:
+            await reader.subscribe("t", qos=qos)
+            for _ in range(before):
+                await writer.publish("t", lab.stamp(), qos=qos)
+                await anext(reader.messages)
+                await asyncio.sleep(30)
+            start = lab.now()
+
+            async def publish() -> None:
+                await writer.publish("t", lab.stamp(), qos=qos)
+                took["acknowledged"] = lab.now() - start
+
+            async with asyncio.TaskGroup() as tasks:
+                async with lab.blackhole(sensor, "up"):
+                    tasks.create_task(publish())
+                    await asyncio.sleep(dark_s)
+                await anext(reader.messages)
+                took["delivered"] = lab.now() - start
+
+    mqttlab.run(scenario, until="1h").check()
+    return took
+
+
+@pytest.mark.parametrize(("up", "down"), [(0.05, 0.02), (0.3, 0.7)])
+def test_without_loss_a_message_takes_both_links_and_its_exchange_the_first_only(
+    up: float, down: float
+) -> None:
+    for qos, hops in ((0, 0), (1, 2), (2, 4)):
+        took = exchange(qos, up, down)
+        # At QoS 2, too: our broker hands a message on with PUBLISH, our client as well. Who waits
+        # for PUBREL takes two hops more on each of the links.
+        assert took["delivered"] == pytest.approx(up + down, abs=2 * A_PACKET)
+        assert took["acknowledged"] == pytest.approx(hops * up, abs=4 * A_PACKET)
+
+
+def rto_s(rtt_s: float, samples: int) -> float:
+    """Linux's, after so many equal round trips: RTTVAR begins at half, and each takes a quarter of
+    it away (RFC 6298); what is added to SRTT is 200 ms at least.
+    """
+    return rtt_s + max(4 * rtt_s / 2 * 0.75 ** (samples - 1), 0.2)
+
+
+@pytest.mark.parametrize("qos", [0, 1, 2])
+@pytest.mark.parametrize("up", [0.025, 0.05, 0.2, 0.3])
+def test_the_first_loss_costs_a_retransmission_timeout(up: float, qos: int) -> None:
+    # SYN and CONNECT have been answered.
+    timeout = rto_s(2 * up, samples=2)
+    took = exchange(qos, up, 0.01, dark_s=0.001)
+    assert took["delivered"] == pytest.approx(timeout + up + 0.01, abs=1e-6)
+    # The second one costs twice as much.
+    took = exchange(qos, up, 0.01, dark_s=timeout + 0.001)
+    assert took["delivered"] == pytest.approx(3 * timeout + up + 0.01, abs=1e-6)
+    hops = {0: 0, 1: 2, 2: 4}[qos]
+    if qos:
+        assert took["acknowledged"] == pytest.approx(3 * timeout + hops * up, abs=1e-6)
+
+
+def test_the_timeout_comes_down_to_its_floor_with_the_round_trips_that_were_measured() -> None:
+    up = 0.3
+    found = [exchange(1, up, 0, dark_s=0.001, before=n)["delivered"] - up for n in range(7)]
+    assert found == pytest.approx([rto_s(2 * up, 2 + n) for n in range(7)], abs=1e-6)
+    assert found[-1] == pytest.approx(2 * up + 0.2, abs=1e-6)
+    assert found[0] > 2 * up + 0.8

@@ -5,25 +5,36 @@ from __future__ import annotations
 import csv
 import json
 import math
+import shlex
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from mqttlab import cli
+from mqttlab.overhead import command
+from mqttlab.overhead.axes import Axes
 from mqttlab.overhead.cell import Cell
 from mqttlab.overhead.estimate import Estimate
-from mqttlab.overhead.study import Axes, Measured, Study
-from mqttlab.overhead.tables import FIGURES
+from mqttlab.overhead.figures import FIGURES, KEEP_ALIVE_FIGURES
+from mqttlab.overhead.keep_alive import Standby
+from mqttlab.overhead.study import Measured, Study
+from mqttlab.overhead.tables import again
 
 FEW = ["--quick", "--link", "lte", "--loss", "0", "--loss", "10%x4", "--payload", "32",
-       "--transport", "tcp", "--version", "5", "--seeds", "2", "--jobs", "2"]  # fmt: skip
+       "--transport", "tcp", "--version", "5", "--nat", "2min",
+       "--seeds", "2", "--jobs", "2"]  # fmt: skip
 
 
 def overhead(*words: str) -> int:
     with pytest.raises(SystemExit) as left:
         cli.main(["overhead", *words])
     return left.value.code if isinstance(left.value.code, int) else 1
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open() as file:
+        return list(csv.DictReader(file))
 
 
 def test_an_interval_is_students_and_a_single_run_has_none() -> None:
@@ -36,43 +47,65 @@ def test_an_interval_is_students_and_a_single_run_has_none() -> None:
 
 
 def test_a_star_varies_one_axis_at_a_time_and_a_grid_all() -> None:
-    axes = Axes(links=("lte", "gprs"), losses=((0, 0), (0.1, 4)), payloads=(32,),
-                transports=("tcp", "tls"), versions=("5",))  # fmt: skip
-    star, grid = axes.star(), axes.cells()
+    axes = Axes(paths=(("lte", 0), ("", 200)), losses=((0, 0), (0.1, 4)), payloads=(32,),
+                transports=("tcp", "tls"), versions=("5",), nats_s=(300, 120))  # fmt: skip
+    star, grid = axes.star(), axes.grid()
     assert set(star) <= set(grid)
+    assert star[0] == axes.base()
+    assert {one.nat_s for one in star if isinstance(one, Standby)} == {300, 120}
     base = star[0].describe()
+    pairs = [{"loss", "burst"}, {"transport", "session"}, {"link", "rtt_ms"}]
     for cell in star:
-        changed = {name for name, value in cell.describe().items() if value != base[name]}
-        assert (
-            changed <= {"loss", "burst"} or changed <= {"transport", "session"} or len(changed) == 1
-        )
-    # Long sessions on 2 links x 2 losses x 2 transports; per message without loss only.
-    assert len(grid) == 2 * 2 * 2 + 2 * 2
+        if isinstance(cell, Cell):
+            changed = {name for name, value in cell.describe().items() if value != base[name]}
+            assert len(changed) <= 1 or changed in pairs
+    # Long sessions on 2 paths x 2 losses x 2 transports; without loss only, a connection per
+    # message, and connections that are cut; phones on 2 paths behind 2 NATs.
+    assert len(grid) == 2 * 2 * 2 + 2 * 2 + 2 * 2 + 2 * 2
 
 
 def test_a_study_leaves_its_tables_and_goes_on_where_it_was(tmp_path: Path) -> None:
     assert overhead(*FEW, "--out", str(tmp_path)) == 0
     journal = tmp_path / "cells.ndjson"
     lines = journal.read_text().splitlines(True)
-    with (tmp_path / "overhead.csv").open() as file:
-        table = list(csv.DictReader(file))
-    # Base, loss, and the connection per message, at three levels each.
-    assert len(lines) == 3
-    assert len(table) == 9
-    for row in table:
-        assert all(row[name] != "" for name in FIGURES if not name.startswith("setup"))
+    table, keep_alives = read(tmp_path / "overhead.csv"), read(tmp_path / "keep_alive.csv")
+    # Base, loss, the connection per message, and the one that is cut, at three levels each;
+    # phones, with seven keep alives.
+    assert len(lines) == 5
+    assert len(table) == 4 * 3
+    assert len(keep_alives) == 7
+    for rows, names in ((table, FIGURES), (keep_alives, KEEP_ALIVE_FIGURES)):
+        for row in rows:
+            assert row["seeds"] == "1 to 2"
+            measured = [name for name in names if not name.startswith("setup")]
+            assert all(row[name] != "" != row[f"{name}_ci95"] for name in measured)
     document = json.loads((tmp_path / "overhead.json").read_text())
     assert document["failed"] == []
-    assert len(document["rows"]) == 9
+    assert [len(document[name]) for name in ("rows", "keep_alives")] == [12, 7]
     page = (tmp_path / "overhead.html").read_text()
-    assert "QoS 2 costs" in page
+    for answer in ("2.1 times the bytes", "from 10 %", "110 s, behind a NAT"):
+        assert answer in page
     assert "<script" not in page
 
-    # One cell was cut off while it was written: only that one is measured again, to the same.
-    journal.write_text("".join(lines[:2]) + lines[2][:40])
+    # One cell was cut off while it was written: only that one is measured again, to the same, and
+    # the journal is whole again.
+    journal.write_text("".join(lines[:4]) + lines[4][:40])
     before = (tmp_path / "overhead.csv").read_text()
-    assert overhead(*FEW, "--out", str(tmp_path)) == 0
-    assert (tmp_path / "overhead.csv").read_text() == before
+    for _ in range(2):
+        assert overhead(*FEW, "--out", str(tmp_path)) == 0
+        assert (tmp_path / "overhead.csv").read_text() == before
+        assert sorted(journal.read_text().splitlines(True)) == sorted(lines)
+
+
+def test_a_row_is_measured_again_by_its_command(tmp_path: Path) -> None:
+    for cell in (Cell(link="", rtt_ms=20, loss=0.02, burst=4), Standby(link="", rtt_ms=1.5)):
+        study = Study([cell], [1, 2], tmp_path / "cells.ndjson", battery_wh=5)
+        program, name, *words = shlex.split(again(cell, study))
+        assert (program, name) == ("mqttlab", "overhead")
+        with command.main.make_context("overhead", words) as context:
+            axes = command.axes_of(context.params)
+        assert cell in axes.grid()
+        assert context.params["seeds"] == 2
 
 
 def test_a_cell_that_ends_its_process_costs_no_other(tmp_path: Path) -> None:
@@ -81,15 +114,17 @@ def test_a_cell_that_ends_its_process_costs_no_other(tmp_path: Path) -> None:
     with ThreadPoolExecutor(2) as pool:
         study.run(pool, lambda _: None)
     assert "no such link" in study.measured[bad].error
-    assert [figures.cell for figures in study.figures()] == [good] * 3
-    again = Study([bad, good], [1, 2], tmp_path / "cells.ndjson")
-    assert again.open == [bad]
+    assert [figures.cell for figures in study.levels()] == [good] * 3
+    afterwards = Study([bad, good], [1, 2], tmp_path / "cells.ndjson")
+    assert afterwards.open == [bad]
 
 
 def test_a_journal_keeps_cells_to_the_digit() -> None:
     cell = Cell(loss=0.07, burst=3, transport="wss")
     kept = Measured(cell, (1, 2), ([{"qos": 0}],), "")
     assert Measured.from_data(json.loads(json.dumps(kept.to_data()))).cell == cell
+    waiting = Measured(Standby(nat_s=90.5, phones=2), (1, 2))
+    assert Measured.from_data(json.loads(json.dumps(waiting.to_data()))) == waiting
 
 
 @pytest.mark.parametrize(
@@ -98,6 +133,10 @@ def test_a_journal_keeps_cells_to_the_digit() -> None:
         (["--loss", "2%x"], "--loss '2%x'"),
         (["--loss", "60%"], "at most half"),
         (["--loss", "0x4"], "at most half"),
+        (["--rtt", "20ms,soon"], "--rtt 'soon'"),
+        (["--rtt", "0s"], "--rtt '0s'"),
+        (["--nat", "0s"], "--nat '0s'"),
+        (["--battery", "0"], "battery"),
         (["--link", "lte2"], "unknown profile 'lte2'"),
         (["--executor", "moon"], "'moon'"),
         (["--seeds", "1"], "seeds"),
@@ -112,6 +151,7 @@ def test_bad_input_is_one_line(
 
 
 def test_what_is_no_journal_is_not_written_to(tmp_path: Path) -> None:
-    (tmp_path / "cells.ndjson").write_text("what is this\n")
-    assert overhead(*FEW, "--out", str(tmp_path)) == 3
-    assert (tmp_path / "cells.ndjson").read_text() == "what is this\n"
+    for line in ("what is this\n", '{"cell": {"link": "lte"}}\n'):
+        (tmp_path / "cells.ndjson").write_text(line)
+        assert overhead(*FEW, "--out", str(tmp_path)) == 3
+        assert (tmp_path / "cells.ndjson").read_text() == line

@@ -1,57 +1,104 @@
-"""How a figure grows with the loss on the link, level by level."""
+"""How a figure grows with the loss on the link or with the keep alive, each with its interval."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from mqttlab.overhead.cell import LEVELS
 from mqttlab.overhead.estimate import Estimate
-from mqttlab.report.svg import Canvas, linear, logarithmic, ticks
+from mqttlab.report.svg import Canvas, Scale, linear, logarithmic, ticks
 
-__all__ = ["by_loss"]
+__all__ = ["Series", "by_keep_alive", "by_loss"]
 
-Points = Sequence[tuple[float, Estimate]]
-"""Loss as a share, and what it led to."""
+LEFT, RIGHT, TOP, BOTTOM = 74.0, 486.0, 14.0, 250.0
 
 
-def by_loss(levels: Mapping[int, Points], unit: str, label: str, *, log: bool = False) -> Markup:
-    """A curve per QoS level with its 95 % intervals, over loss in per cent.
+@dataclass(frozen=True)
+class Series:
+    """A curve: its name, its colour as a CSS class, and means over what is varied."""
 
-    `log`: of the vertical axis, for times that grow by orders of magnitude.
+    name: str
+    css: str
+    points: Sequence[tuple[float, Estimate]]
+
+
+def by_loss(series: Sequence[Series], unit: str, label: str, *, log: bool = False) -> Markup:
+    """Curves over the share of packets lost. `log`: of the vertical axis, for figures that grow by
+    orders of magnitude.
     """
+    places = sorted({place for one in series for place, _ in one.points})
+    x = linear(0, max(places, default=0.0) or 1.0, LEFT, RIGHT)
+    names = {place: f"{place * 100:g} %" for place in places}
+    return _chart(series, x, names, ("packets lost, each way", unit, label), log=log)
+
+
+def by_keep_alive(
+    series: Sequence[Series], unit: str, label: str, marks: Mapping[float, str], *, log: bool
+) -> Markup:
+    """Curves over keep alives in s; `marks`: places to be marked, and their CSS class."""
+    places = sorted({place for one in series for place, _ in one.points})
+    x = logarithmic(min(places, default=1.0), max(places, default=10.0), LEFT, RIGHT)
+    names = {place: f"{place:g}" for place in places}
+
+    def mark(canvas: Canvas) -> None:
+        for place, css in marks.items():
+            if places and places[0] <= place <= places[-1]:
+                canvas.line(x(place), TOP, x(place), BOTTOM, f"mark {css}")
+
+    axis = ("keep alive, s; upright: the NAT forgets", unit, label)
+    return _chart(series, x, names, axis, log=log, before=mark)
+
+
+def _chart(
+    series: Sequence[Series],
+    x: Scale,
+    names: Mapping[float, str],
+    words: tuple[str, str, str],
+    *,
+    log: bool,
+    before: Callable[[Canvas], None] = lambda canvas: None,
+) -> Markup:
+    """`names`: of places on the horizontal axis; `words`: its name, the other's unit, the chart's
+    label.
+    """
+    axis, unit, label = words
     canvas = Canvas(520, 300, label)
-    left, right, top, bottom = 74.0, 486.0, 14.0, 250.0
-    every = [one for points in levels.values() for one in points]
-    most_loss = max((loss for loss, _ in every), default=0.0)
-    known = [one for _, one in every if not math.isnan(one.mean)]
-    if not known or not most_loss:
+    known = [one for of in series for _, one in of.points if not math.isnan(one.mean)]
+    if not known or len(names) < 2 or (log and min(one.mean for one in known) <= 0):
         canvas.text(260, 150, "nothing was measured", "axis", "middle")
         return canvas.render()
-    high = max(max(one.mean, one.high if one.half_width >= 0 else one.mean) for one in known)
-    x = linear(0, most_loss, left, right)
-    if log:
-        low = 10 ** math.floor(math.log10(min(one.mean for one in known)))
-        y = logarithmic(low, 10 ** math.ceil(math.log10(high)), bottom, top)
-        decades = round(math.log10(10 ** math.ceil(math.log10(high)) / low))
-        marks = [low * 10**power for power in range(decades + 1)]
-    else:
-        low, y, marks = 0.0, linear(0, high * 1.05, bottom, top), ticks(high * 1.05)
-    for mark in marks:
-        canvas.line(left, y(mark), right, y(mark), "grid")
-        canvas.text(left - 8, y(mark) + 4, f"{mark:g} {unit}", "axis", "end")
-    for loss in sorted({loss for loss, _ in every}):
-        canvas.text(x(loss), bottom + 18, f"{loss * 100:g} %", "axis", "middle")
-    canvas.text((left + right) / 2, bottom + 40, "packets lost, each way", "axis", "middle")
-    for qos in LEVELS:
-        points = [(loss, one) for loss, one in levels.get(qos, ()) if not math.isnan(one.mean)]
-        canvas.curve([(x(loss), y(one.mean)) for loss, one in points], f"curve q{qos}")
-        for loss, one in points:
+    low, y, marks = _vertical(known, log)
+    for place in marks:
+        canvas.line(LEFT, y(place), RIGHT, y(place), "grid")
+        canvas.text(LEFT - 8, y(place) + 4, f"{place:g} {unit}", "axis", "end")
+    for place, name in names.items():
+        canvas.text(x(place), BOTTOM + 18, name, "axis", "middle")
+    canvas.text((LEFT + RIGHT) / 2, BOTTOM + 40, axis, "axis", "middle")
+    before(canvas)
+    for of in series:
+        points = [(place, one) for place, one in of.points if not math.isnan(one.mean)]
+        canvas.curve([(x(place), y(one.mean)) for place, one in points], f"curve {of.css}")
+        for place, one in points:
+            title = f"{of.name}, {names[place]}: {one.mean:.4g} {unit}"
             if one.half_width > 0:
-                ends = [y(max(end, low or 0.0)) for end in (one.low, one.high)]
-                canvas.line(x(loss), ends[0], x(loss), ends[1], f"curve q{qos}")
-            title = f"QoS {qos}, {loss * 100:g} % lost: {one.mean:.4g} {unit}"
-            canvas.dot(x(loss), y(one.mean), 3, f"fill q{qos}", title)
+                ends = [y(max(end, low)) for end in (one.low, one.high)]
+                canvas.line(x(place), ends[0], x(place), ends[1], f"curve whisker {of.css}")
+                title += f" ± {one.half_width:.2g}"
+            canvas.dot(x(place), y(one.mean), 3, f"fill {of.css}", title)
     return canvas.render()
+
+
+def _vertical(known: Sequence[Estimate], log: bool) -> tuple[float, Scale, list[float]]:
+    """The lowest place, the scale, and where its lines are."""
+    high = max(max(one.mean, one.high if one.half_width >= 0 else one.mean) for one in known)
+    if not log:
+        high = high * 1.05 or 1.0
+        return 0.0, linear(0, high, BOTTOM, TOP), ticks(high)
+    low = 10.0 ** math.floor(math.log10(min(one.mean for one in known)))
+    top = 10.0 ** max(math.ceil(math.log10(high)), round(math.log10(low)) + 1)
+    decades = round(math.log10(top / low))
+    marks = [low * 10**power for power in range(decades + 1)]
+    return low, logarithmic(low, top, BOTTOM, TOP), marks

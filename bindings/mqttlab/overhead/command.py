@@ -6,10 +6,11 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -17,14 +18,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import mqttlab
 from mqttlab import links, units
-from mqttlab.client_options import Transport
 from mqttlab.errors import Error, UsageError
 from mqttlab.executors import started
 from mqttlab.exits import INTERRUPTED, OK
 from mqttlab.overhead import page, tables
-from mqttlab.overhead.study import Axes, Measured, Study
+from mqttlab.overhead.axes import Axes
+from mqttlab.overhead.study import Measured, Study
 
-__all__ = ["main"]
+__all__ = ["axes_of", "main"]
 
 _LOSS = re.compile(r"(?P<share>[^x]+?)(?:x(?P<burst>\d+(?:\.\d+)?))?")
 
@@ -33,12 +34,18 @@ _LOSS = re.compile(r"(?P<share>[^x]+?)(?:x(?P<burst>\d+(?:\.\d+)?))?")
 @click.option("--quick", is_flag=True, help="One axis at a time, from the first of every other.")
 @click.option("--link", "named", metavar="PROFILE|FILE", multiple=True,
               help="As `mqttlab links` has them, or a link file.")  # fmt: skip
+@click.option("--rtt", "rtts", metavar="TIME", multiple=True,
+              help="20ms: a link that has this round-trip time and no other limit.")  # fmt: skip
 @click.option("--loss", "losses", metavar="SHARE[xMEAN]", multiple=True,
               help="2%: independent; 2%x4: in bursts of 4 packets in the mean.")  # fmt: skip
 @click.option("--payload", "payloads", type=click.IntRange(32), metavar="BYTES", multiple=True)
 @click.option("--transport", "transports", type=click.Choice(["tcp", "tls", "ws", "wss"]),
               multiple=True)  # fmt: skip
 @click.option("--version", "versions", type=click.Choice(["3.1.1", "5"]), multiple=True)
+@click.option("--nat", "nats", metavar="TIME", multiple=True,
+              help="Idle timeout that keep alives have to cope with.")  # fmt: skip
+@click.option("--battery", "battery_wh", type=click.FloatRange(0, min_open=True), default=10.0,
+              show_default=True, metavar="WH", help="Whose days are told.")  # fmt: skip
 @click.option("--seeds", type=click.IntRange(2), default=5, show_default=True)
 @click.option("--jobs", type=click.IntRange(1), help="Cells at a time; default: one per core.")
 @click.option("--executor", metavar="WHAT", default="here", show_default=True,
@@ -46,36 +53,25 @@ _LOSS = re.compile(r"(?P<share>[^x]+?)(?:x(?P<burst>\d+(?:\.\d+)?))?")
 @click.option("--out", metavar="DIR", type=Path, default=Path("out/overhead"), show_default=True)
 def main(
     quick: bool,
-    named: tuple[str, ...],
-    losses: tuple[str, ...],
-    payloads: tuple[int, ...],
-    transports: tuple[Transport, ...],
-    versions: tuple[str, ...],
+    battery_wh: float,
     seeds: int,
     jobs: int | None,
     executor: str,
     out: Path,
+    **axes: Any,
 ) -> int:
-    """Measure what QoS 0, 1 and 2 cost: links x losses x payloads x transports x versions.
+    """Measure what QoS 0, 1 and 2 cost: links x losses x payloads x transports x versions, and
+    which keep alive fits.
 
-    Options that are given take the place of the usual values. Called again with the same --out it
-    goes on where it was. Leaves overhead.html, .csv, .json and .md there.
+    Options that are given take the place of the usual values (--link and --rtt: of both). Each may
+    be repeated; TIME and SHARE may be several, with commas between them. Called again with the same
+    --out it goes on where it was. Leaves overhead.html, .csv, .json and .md, and keep_alive.csv.
     """
-    for name in named:
-        links.make_link(name, name)
-    usual = Axes()
-    axes = Axes(
-        named or usual.links,
-        tuple(_loss(text) for text in losses) or usual.losses,
-        payloads or usual.payloads,
-        transports or usual.transports,
-        versions or usual.versions,
-    )
+    varied = axes_of(axes)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        study = Study(
-            axes.star() if quick else axes.cells(), range(1, seeds + 1), out / "cells.ndjson"
-        )
+        cells = varied.star() if quick else varied.grid()
+        study = Study(cells, range(1, seeds + 1), out / "cells.ndjson", battery_wh)
     except OSError as error:
         raise UsageError(f"--out {str(out)!r}: {error.strerror}; name another DIR") from None
     interrupted = _measure(study, executor, jobs or os.cpu_count() or 1)
@@ -94,9 +90,40 @@ def main(
     return OK
 
 
+def axes_of(options: Mapping[str, Any]) -> Axes:
+    """What options, as click has read them, ask for; errors: UsageError."""
+    usual = Axes()
+    round_trips = [("", _ms("--rtt", text)) for text in _parts(options["rtts"])]
+    return Axes(
+        (*_links(options["named"]), *round_trips) or usual.paths,
+        tuple(_loss(text) for text in _parts(options["losses"])) or usual.losses,
+        options["payloads"] or usual.payloads,
+        options["transports"] or usual.transports,
+        options["versions"] or usual.versions,
+        nats_s=tuple(_ms("--nat", text) / 1e3 for text in _parts(options["nats"])) or usual.nats_s,
+    )
+
+
 def _words(argv: Sequence[str]) -> list[str]:
     """The options as they were given."""
     return list(argv[argv.index("overhead") + 1 :]) if "overhead" in argv else []
+
+
+def _parts(texts: Sequence[str]) -> list[str]:
+    return [part for text in texts for part in text.split(",")]
+
+
+def _links(named: Sequence[str]) -> list[tuple[str, float]]:
+    for name in named:
+        links.make_link(name, name)
+    return [(name, 0.0) for name in named]
+
+
+def _ms(option: str, text: str) -> float:
+    where = f"{option} {text!r}"
+    if (found := units.duration_ns(text, where)) == 0:
+        raise UsageError(f"{where}: must be over 0")
+    return found / 1e6
 
 
 def _loss(text: str) -> tuple[float, float]:

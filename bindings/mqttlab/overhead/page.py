@@ -1,69 +1,67 @@
-"""overhead.html: one page that answers at a glance what QoS, loss and TLS cost on a link."""
+"""overhead.html: one page that answers at a glance what QoS, loss and TLS cost on a link, and which
+keep alive fits."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from mqttlab.overhead.cell import LAYERS, LEVELS, Cell
-from mqttlab.overhead.charts import by_loss
+from mqttlab import energy, links
+from mqttlab.overhead.answers import answers, fitting
+from mqttlab.overhead.cell import LEVELS, Cell
+from mqttlab.overhead.charts import Series, by_keep_alive, by_loss
 from mqttlab.overhead.estimate import Estimate
-from mqttlab.overhead.study import Figures, Study
-from mqttlab.overhead.tables import loss_words
+from mqttlab.overhead.figures import MESSAGE_EVERY_S
+from mqttlab.overhead.keep_alive import LATE_S
+from mqttlab.overhead.rows import Rows, amount, share, time
+from mqttlab.overhead.study import Study
+from mqttlab.overhead.tables import again, link_words, loss_words
 from mqttlab.report.charts import bytes_chart, layers_of
 
 __all__ = ["render"]
 
-_HURTS = 2.0  # times the delivery time without loss: what a user of the link notices
 _BARS = "Bytes on the wire per delivered message, by layer"
-
-
-@dataclass(frozen=True)
-class _Row:
-    """Some cell's three levels."""
-
-    cell: Cell
-    levels: Mapping[int, Mapping[str, Estimate]]
-
-    def bar(self, qos: int, name: str) -> tuple[str, Mapping[str, float]]:
-        """For `bytes_chart`; what keeps a session is not part of a message."""
-        figures = self.levels[qos]
-        layers = {layer: figures[layer].mean for layer in LAYERS}
-        return name, {**layers, "mqtt_session": 0, "total": figures["bytes"].mean}
 
 
 def render(study: Study, about: Mapping[str, Any]) -> str:
     """The page as HTML; `about` has the command and the versions."""
-    rows = _rows(study.figures())
-    base = study.cells[0]
-    measured = rows.get(base)
+    rows = Rows(study)
+    base = rows.base
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(estimate=_estimate, time=_time)
+    environment.filters.update(
+        amount=amount, time=time, share=share, link=link_words, again=lambda one: again(one, study)
+    )
     template = environment.from_string(_file("mqttlab.overhead", "overhead.html.j2"))
-    bars = [measured.bar(qos, f"QoS {qos}") for qos in LEVELS] if measured else []
+    bars = [base.bar(qos, f"QoS {qos}") for qos in LEVELS] if base else []
+    names = dict.fromkeys(cell.link for cell in study.cells if cell.link)
     return template.render(
         style=Markup(_file("mqttlab.report", "style.css")),
         about=about,
-        base=base,
-        base_levels=measured.levels if measured else {},
+        base=rows.base_cell,
+        base_levels=base.levels if base else {},
         seeds=study.seeds,
         open=len(study.open),
-        headline=_headline(measured),
+        answers=answers(rows),
         bars=bytes_chart(bars, _BARS) if bars else None,
         layers=layers_of(bars),
-        losses=[_losses(rows, base, bursts=False), _losses(rows, base, bursts=True)],
-        carriers=_carriers(rows, base),
-        links=[row for row in rows.values() if _only(row.cell, base, "link")],
+        cut=next((row for row in rows.beside("cuts") if row.cell.cuts), None),
+        losses=[_losses(rows, bursts=False), _losses(rows, bursts=True)],
+        carriers=_carriers(rows),
+        keep_alives=_keep_alives(rows),
+        late_s=LATE_S,
+        links=rows.beside("link", "rtt_ms"),
+        sizes=[*rows.beside("payload_bytes"), *rows.beside("version")[1:]],
+        battery_wh=study.battery_wh,
+        every_minutes=MESSAGE_EVERY_S / 60,
+        sources=_sources(names),
         failed=[one for one in study.measured.values() if one.error],
-        loss_words=loss_words,
+        failed_words=_words,
         qos_levels=LEVELS,
     )
 
@@ -72,55 +70,37 @@ def _file(package: str, name: str) -> str:
     return resources.files(package).joinpath(name).read_text("utf-8")
 
 
-def _rows(figures: Sequence[Figures]) -> dict[Cell, _Row]:
-    levels: dict[Cell, dict[int, Mapping[str, Estimate]]] = {}
-    for one in figures:
-        levels.setdefault(one.cell, {})[one.qos] = one.values
-    return {cell: _Row(cell, of) for cell, of in levels.items()}
+def _words(cell: Any) -> str:
+    """A cell in a line."""
+    words = [link_words(cell), cell.transport, cell.version]
+    if isinstance(cell, Cell):
+        return ", ".join([*words, loss_words(cell.loss, cell.burst), f"{cell.payload_bytes} B"])
+    return ", ".join([*words, f"NAT {cell.nat_s:g} s"])
 
 
-def _only(cell: Cell, base: Cell, *names: str) -> bool:
-    """Whether a cell differs from the base in nothing but these."""
-    mine, theirs = cell.describe(), base.describe()
-    return all(mine[name] == theirs[name] for name in mine if name not in names)
-
-
-def _headline(base: _Row | None) -> str:
-    if base is None:
-        return "Nothing has been measured yet"
-    dear, cheap = base.levels[2]["bytes"].mean, base.levels[0]["bytes"].mean
-    return (
-        f"QoS 2 costs {dear / cheap:.1f} times the bytes of QoS 0: "
-        f"{dear:.0f} instead of {cheap:.0f} per message"
-    )
-
-
-def _losses(rows: Mapping[Cell, _Row], base: Cell, *, bursts: bool) -> dict[str, Any]:
+def _losses(rows: Rows, *, bursts: bool) -> dict[str, Any]:
     """What loss does, independent or in bursts."""
-    chosen = sorted(
-        (
-            row
-            for row in rows.values()
-            if _only(row.cell, base, "loss", "burst")
-            and (row.cell.loss == 0 or bool(row.cell.burst) == bursts)
-        ),
-        key=lambda row: row.cell.loss,
-    )
+    chosen = rows.by_loss(bursts=bursts)
     name = "in bursts" if bursts else "independent"
 
-    def points(figure: str, scale: float = 1) -> dict[int, list[tuple[float, Estimate]]]:
-        return {
-            qos: [(row.cell.loss, _scaled(row.levels[qos][figure], scale)) for row in chosen]
+    def series(figure: str, scale: float = 1) -> list[Series]:
+        return [
+            Series(
+                f"QoS {qos}", f"q{qos}",
+                [(row.cell.loss, _scaled(row.levels[qos][figure], scale)) for row in chosen],
+            )
             for qos in LEVELS
-        }
+        ]  # fmt: skip
 
+    label = f"99th percentile, {name}"
+    exchanges = [one for one in series("acknowledged_p99_s", 1e3) if one.css != "q0"]
     return {
         "name": name,
-        "times": by_loss(
-            points("delivered_p99_s", 1e3), "ms", f"Delivery, 99th percentile, {name}", log=True
-        ),
-        "bytes": by_loss(points("bytes"), "B", f"Bytes per delivered message, {name}"),
-        "sentence": _hurts(chosen),
+        "measured": len(chosen) > 1,
+        "times": by_loss(series("delivered_p99_s", 1e3), "ms", f"Delivery, {label}", log=True),
+        "exchanges": by_loss(exchanges, "ms", f"Exchange, {label}", log=True),
+        "bytes": by_loss(series("bytes"), "B", f"Bytes per delivered message, {name}"),
+        "command": again(chosen[-1].cell, rows.study) if chosen else "",
     }
 
 
@@ -128,33 +108,14 @@ def _scaled(one: Estimate, scale: float) -> Estimate:
     return Estimate(one.mean * scale, one.half_width * scale, one.runs)
 
 
-def _hurts(chosen: Sequence[_Row]) -> str:
-    """From which loss on the slowest hundredth takes much longer than without."""
-    if len(chosen) < 2:
-        return "No loss was measured."
-    words = []
-    for qos in LEVELS:
-        clean = chosen[0].levels[qos]["delivered_p99_s"].mean
-        over = (
-            row.cell.loss
-            for row in chosen[1:]
-            if row.levels[qos]["delivered_p99_s"].mean > _HURTS * clean
-        )
-        first = next(over, None)
-        where = "at no loss measured" if first is None else f"from {first * 100:g} %"
-        words.append(f"QoS {qos} {where}")
-    return f"The slowest hundredth takes more than twice as long: {', '.join(words)}."
-
-
-def _carriers(rows: Mapping[Cell, _Row], base: Cell) -> list[dict[str, Any]]:
+def _carriers(rows: Rows) -> list[dict[str, Any]]:
     """Transports, on a long session and with a connection per message."""
     found = []
-    for session, title in (("long", "long session"), ("per-message", "connection per message")):
-        chosen = [
-            row
-            for row in rows.values()
-            if row.cell.session == session and _only(row.cell, base, "transport", "session")
-        ]
+    for session, title in (
+        ("long", "one connection that stays"),
+        ("per-message", "a connection for each message"),
+    ):
+        chosen = [row for row in rows.beside("transport", "session") if row.cell.session == session]
         bars = [row.bar(1, row.cell.transport) for row in chosen]
         if bars:
             found.append(
@@ -162,19 +123,62 @@ def _carriers(rows: Mapping[Cell, _Row], base: Cell) -> list[dict[str, Any]]:
                     "title": f"QoS 1, {title}",
                     "bars": bytes_chart(bars, f"{_BARS}, {title}"),
                     "layers": layers_of(bars),
-                    "setup": {row.cell.transport: row.levels[1]["setup_bytes"] for row in chosen},
+                    "rows": chosen if session == "long" else [],
                 }
             )
     return found
 
 
-def _estimate(one: Estimate, unit: str = "", scale: float = 1.0) -> str:
-    if math.isnan(one.mean):
-        return "none"
-    width = one.half_width * scale
-    spread = f" ± {width:.2g}" if width > 0 else ""
-    return f"{one.mean * scale:.4g}{spread}{unit and ' ' + unit}"
+def _keep_alives(rows: Rows) -> dict[str, Any] | None:
+    """What each keep alive misses and costs behind each NAT; the table is the first NAT's."""
+    by_nat = rows.keep_alives
+    if not by_nat:
+        return None
+    colours = {nat_s: f"link{number % 4}" for number, nat_s in enumerate(by_nat)}
+
+    def series(figure: str, scale: float) -> list[Series]:
+        return [
+            Series(
+                f"NAT {nat_s:g} s", colours[nat_s],
+                [(one.keep_alive_s, _scaled(one.values[figure], scale)) for one in of],
+            )
+            for nat_s, of in by_nat.items()
+        ]  # fmt: skip
+
+    nat_s, first = next(iter(by_nat.items()))
+    has_radio = first[0].values["joules_per_day"].runs > 0
+    cost, unit, scale = (
+        ("joules_per_day", "kJ", 1e-3) if has_radio else ("bytes_per_day", "kB", 1e-3)
+    )
+    return {
+        "colours": colours,
+        "missed": by_keep_alive(
+            series("missed", 100), "%", "Pushes missed, by keep alive", colours, log=False
+        ),
+        "costs": by_keep_alive(
+            series(cost, scale), unit, "Cost a day, by keep alive", colours, log=True
+        ),
+        "cost": "Energy of the radio a day" if has_radio else "Bytes a day",
+        "has_radio": has_radio,
+        "nat_s": nat_s,
+        "rows": first,
+        "best": fitting(first),
+        "command": again(first[0].cell, rows.study),
+    }
 
 
-def _time(one: Estimate) -> str:
-    return _estimate(one, "ms", 1e3) if one.mean < 1 else _estimate(one, "s")
+def _sources(names: Sequence[str] | Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Link by link: where its own figures and its radio's are from."""
+    found = []
+    for name in names:
+        link, known = links.make_link(name, name), links.profiles()
+        profile = link.profile or ""
+        model = energy.model_of(name, profile)
+        found.append(
+            (
+                name,
+                known[profile].source if profile in known else "as the file says",
+                model.source if model else "no model",
+            )
+        )
+    return found

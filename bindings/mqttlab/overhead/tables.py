@@ -1,79 +1,128 @@
-"""The study as CSV, JSON and Markdown: one row per cell and QoS level, each figure with its 95 %
-interval."""
+"""The study as CSV, JSON and Markdown: one row per cell and QoS level, or keep alive, each figure
+with its 95 % interval, its seeds, and the command that measures it again."""
 
 from __future__ import annotations
 
 import csv
 import json
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mqttlab.overhead.cell import LAYERS
+from mqttlab.overhead.cell import Cell
 from mqttlab.overhead.estimate import Estimate
-from mqttlab.overhead.study import Figures, Study
+from mqttlab.overhead.figures import FIGURES, KEEP_ALIVE_FIGURES, Figures, KeepAlive
+from mqttlab.overhead.keep_alive import Standby
+from mqttlab.overhead.study import Study
 
-__all__ = ["FIGURES", "loss_words", "write"]
+__all__ = ["again", "link_words", "loss_words", "write"]
 
-_CELL = (
-    "link", "delay_ms", "loss", "burst", "payload_bytes", "transport", "version", "session",
-    "messages",
-)  # fmt: skip
-FIGURES: Mapping[str, str] = {
-    "bytes": "bytes of IP packets per delivered message, both ways of the publisher's link",
-    **{name: f"of these, {name.replace('_', ' ')}" for name in LAYERS},
-    "packets": "IP packets per delivered message",
-    "copies": "deliveries beyond the first, as a share of messages",
-    "lost": "share of messages that were never delivered",
-    "delivered_p50_s": "from the publish call to the subscriber",
-    "delivered_p90_s": "",
-    "delivered_p99_s": "",
-    "acknowledged_p50_s": "from the publish call to the end of the exchange at the publisher",
-    "acknowledged_p90_s": "",
-    "acknowledged_p99_s": "",
-    "setup_bytes": "what the connection cost before the first message",
-    "setup_packets": "",
-}
-"""The columns, in order, and what they mean; a percentile means what the first of its kind does."""
-_MARKDOWN = ("bytes", "packets", "retransmitted", "delivered_p50_s", "delivered_p99_s",
-             "acknowledged_p99_s", "setup_bytes")  # fmt: skip
+_MARKDOWN = ("bytes", "packets", "retransmitted", "copies", "lost", "delivered_p50_s",
+             "delivered_p99_s", "acknowledged_p99_s", "setup_bytes", "joules")  # fmt: skip
+_KEEP_ALIVE_MARKDOWN = ("missed", "waited_p95_s", "bytes_per_day", "packets_per_day",
+                        "joules_per_day", "battery_days", "client_noticed_s",
+                        "broker_noticed_s")  # fmt: skip
 
 
 def write(study: Study, directory: Path, about: Mapping[str, Any]) -> None:
-    """Writes overhead.csv, overhead.json and overhead.md. `about`: command, versions."""
-    rows = study.figures()
-    with (directory / "overhead.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*_CELL, "qos", *(f"{n}{end}" for n in FIGURES for end in ("", "_ci95"))])
-        for row in rows:
-            cell = row.cell.describe()
-            ends = [
-                _number(value)
-                for name in FIGURES
-                for value in (row.values[name].mean, row.values[name].half_width)
-            ]
-            writer.writerow([*(cell[name] for name in _CELL), row.qos, *ends])
-    document = {**about, "seeds": study.seeds, "rows": [_plain(row) for row in rows]}
+    """Writes overhead.csv, keep_alive.csv, overhead.json and overhead.md. `about`: command,
+    versions.
+    """
+    rows, keep_alives = study.levels(), study.keep_alives()
+    seeds = _span(study.seeds)
+    plain = [_plain(row, study) for row in rows]
+    plain_keep_alives = [_plain_keep_alive(row, study) for row in keep_alives]
+    _csv(directory / "overhead.csv", plain, FIGURES)
+    _csv(directory / "keep_alive.csv", plain_keep_alives, KEEP_ALIVE_FIGURES)
+    document = {**about, "seeds": study.seeds, "battery_wh": study.battery_wh, "rows": plain}
+    document["keep_alives"] = plain_keep_alives
     document["failed"] = [
         {**one.cell.describe(), "error": one.error} for one in study.measured.values() if one.error
     ]
     text = json.dumps(document, indent=1)
     (directory / "overhead.json").write_text(text + "\n", encoding="utf-8")
-    (directory / "overhead.md").write_text(_markdown(rows, about, study.seeds), encoding="utf-8")
+    head = (
+        f"`{about['command']}`, seeds {seeds}; means over seeds ± 95 % interval. "
+        "Bytes and packets are those of IP, per delivered message, on the publisher's link, "
+        "both ways; times in seconds from the publish call; joules are the radio's, per delivered "
+        "message, beyond idling.\n\n"
+    )
+    text = head + "\n".join(_markdown(rows)) + "\n"
+    if keep_alives:
+        text += (
+            "\nPhones behind a NAT that are sent pushes, one each "
+            f"{keep_alives[0].cell.every_s / 60:g} minutes; a battery of "
+            f"{study.battery_wh:g} Wh.\n\n" + "\n".join(_keep_alive_markdown(keep_alives)) + "\n"
+        )
+    (directory / "overhead.md").write_text(text, encoding="utf-8")
 
 
 def loss_words(loss: float, burst: float) -> str:
-    """ "2 %", or "2 % in bursts of 4"."""
-    return f"{loss * 100:g} %" + (f" in bursts of {burst:g}" if burst else "")
+    """ "2 %", or "2 % (bursts of 4)"."""
+    return f"{loss * 100:g} %" + (f" (bursts of {burst:g})" if burst else "")
 
 
-def _plain(row: Figures) -> dict[str, Any]:
-    figures = {
-        name: {"mean": _number(one.mean), "ci95": _number(one.half_width)}
-        for name, one in row.values.items()
+def link_words(cell: Cell | Standby) -> str:
+    """The profile, or "round trip 200 ms"."""
+    return cell.link or f"round trip {cell.rtt_ms:g} ms"
+
+
+def again(cell: Cell | Standby, study: Study) -> str:
+    """The command that measures a cell again; beside it those that come with it."""
+    path = ["--link", cell.link] if cell.link else ["--rtt", f"{cell.rtt_ms:g}ms"]
+    words = ["mqttlab", "overhead", *path, "--transport", cell.transport, "--version", cell.version]
+    if isinstance(cell, Cell):
+        loss = f"{cell.loss:g}" + (f"x{cell.burst:g}" if cell.burst else "")
+        words += ["--loss", loss, "--payload", f"{cell.payload_bytes}"]
+    else:
+        words += ["--nat", f"{cell.nat_s:g}s", "--battery", f"{study.battery_wh:g}"]
+    return shlex.join([*words, "--seeds", f"{len(study.seeds)}"])
+
+
+def _span(seeds: Sequence[int]) -> str:
+    return f"{seeds[0]} to {seeds[-1]}"
+
+
+def _csv(path: Path, rows: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        if rows:
+            writer.writerow(
+                column
+                for key in rows[0]
+                for column in ((key, f"{key}_ci95") if key in names else (key,))
+            )
+        for row in rows:
+            writer.writerow(
+                value
+                for key, one in row.items()
+                for value in ((one["mean"], one["ci95"]) if key in names else (one,))
+            )
+
+
+def _plain(row: Figures, study: Study) -> dict[str, Any]:
+    known = {**row.cell.describe(), "qos": row.qos}
+    return {**known, **_origin(row.cell, study), **_figures(row.values, FIGURES)}
+
+
+def _plain_keep_alive(row: KeepAlive, study: Study) -> dict[str, Any]:
+    known = row.cell.describe()
+    del known["keep_alives_s"]
+    known |= {"keep_alive_s": row.keep_alive_s, "pushes": row.pushes}
+    return {**known, **_origin(row.cell, study), **_figures(row.values, KEEP_ALIVE_FIGURES)}
+
+
+def _origin(cell: Cell | Standby, study: Study) -> dict[str, str]:
+    return {"seeds": _span(study.seeds), "command": again(cell, study)}
+
+
+def _figures(values: Mapping[str, Estimate], names: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        name: {"mean": _number(values[name].mean), "ci95": _number(values[name].half_width)}
+        for name in names
     }
-    return {**row.cell.describe(), "qos": row.qos, **figures}
 
 
 def _number(value: float) -> float | None:
@@ -81,25 +130,35 @@ def _number(value: float) -> float | None:
     return None if math.isnan(value) else float(f"{value:.6g}")
 
 
-def _markdown(rows: Sequence[Figures], about: Mapping[str, Any], seeds: Sequence[int]) -> str:
-    columns = ("link", "loss", "payload", "over", "version", "session", "QoS", *_MARKDOWN)
-    lines = [
-        f"`{about['command']}`, seeds {seeds[0]} to {seeds[-1]}; means over seeds ± 95 % interval. "
-        "Bytes and packets are those of IP, per delivered message, on the publisher's link, "
-        "both ways; times in seconds from the publish call.",
-        "",
-        f"| {' | '.join(columns)} |",
-        "| --- " * 6 + "| ---: " * (len(columns) - 6) + "|",
-    ]
+def _markdown(rows: Sequence[Figures]) -> list[str]:
+    head = ("link", "loss", "cut", "payload", "over", "version", "session", "QoS")
+    lines = [_line((*head, *_MARKDOWN)), "| --- " * 7 + "| ---: " * (1 + len(_MARKDOWN)) + "|"]
     for row in rows:
         cell = row.cell
         words = (
-            cell.link or f"{cell.delay_ms:g} ms", loss_words(cell.loss, cell.burst),
+            link_words(cell), loss_words(cell.loss, cell.burst), f"{cell.cuts * 100:g} %",
             f"{cell.payload_bytes} B", cell.transport, cell.version, cell.session, str(row.qos),
         )  # fmt: skip
-        figures = [_shown(row.values[name]) for name in _MARKDOWN]
-        lines.append(f"| {' | '.join((*words, *figures))} |")
-    return "\n".join(lines) + "\n"
+        lines.append(_line((*words, *(_shown(row.values[name]) for name in _MARKDOWN))))
+    return lines
+
+
+def _keep_alive_markdown(rows: Sequence[KeepAlive]) -> list[str]:
+    names = _KEEP_ALIVE_MARKDOWN
+    head = ("link", "over", "version", "NAT", "keep alive", "pushes")
+    lines = [_line((*head, *names)), "| --- " * 3 + "| ---: " * (3 + len(names)) + "|"]
+    for row in rows:
+        cell = row.cell
+        words = (
+            link_words(cell), cell.transport, cell.version, f"{cell.nat_s:g} s",
+            f"{row.keep_alive_s} s", str(row.pushes),
+        )  # fmt: skip
+        lines.append(_line((*words, *(_shown(row.values[name]) for name in names))))
+    return lines
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def _shown(one: Estimate) -> str:

@@ -101,7 +101,7 @@ LAYER_NAMES = {
 """The layers that are drawn; `unsent` is a correction and only in the table."""
 
 Bar = tuple[str, Mapping[str, float]]
-"""Its name, and bytes by layer."""
+"""Its name, and bytes by layer; `spread`, if there: half the width of the total's interval."""
 
 
 def layers_of(bars: Sequence[Bar]) -> dict[str, str]:
@@ -131,5 +131,7 @@ def bytes_chart(bars: Sequence[Bar], label: str) -> Markup:
                 x(at), y, x(at + size) - x(at), row - 12, f"layer {layer}", f"{text}: {size:.0f} B"
             )
             at += size
-        canvas.text(x(at) + 7, y + 15, f"{layers['total']:.0f} B", "value")
+        spread = layers.get("spread", 0)
+        value = f"{layers['total']:.0f}" + (f" ± {spread:.2g}" if spread else "")
+        canvas.text(x(at) + 7, y + 15, f"{value} B", "value")
     return canvas.render()

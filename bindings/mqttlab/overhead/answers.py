@@ -1,0 +1,175 @@
+"""The study's answers in words, each with its figures: what a reader wants to know first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from mqttlab.overhead.estimate import Estimate
+from mqttlab.overhead.figures import KeepAlive
+from mqttlab.overhead.rows import Row, Rows, amount, share, time
+from mqttlab.overhead.tables import loss_words
+
+__all__ = ["Answer", "answers", "fitting"]
+
+_HURTS = 2.0  # times what it takes without loss: what a user of the link notices
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A question, its answer in a few words, and the sentence that has the figures."""
+
+    question: str
+    short: str
+    sentence: str
+
+
+def answers(rows: Rows) -> list[Answer]:
+    """Those that the study allows so far."""
+    if rows.base is None:
+        return []
+    found = [_qos(rows.base, rows.beside("cuts")), _loss(rows), _tls(rows), _keep_alive(rows)]
+    return [one for one in found if one is not None]
+
+
+def _qos(base: Row, cut: Sequence[Row]) -> Answer:
+    none, once, exactly = (base.levels[qos] for qos in (0, 1, 2))
+    sentence = (
+        f"{amount(exactly['bytes'], 'bytes')} a message instead of {amount(none['bytes'])} "
+        f"(QoS 1: {amount(once['bytes'])}), {amount(exactly['packets'])} packets instead of "
+        f"{amount(none['packets'])}. It is delivered as soon; the exchange is over after "
+        f"{time(exactly['acknowledged_p50_s'])} (QoS 1: {time(once['acknowledged_p50_s'])})."
+    )
+    broken = next((row.levels for row in cut if row.cell.cuts), None)
+    if broken is not None:
+        sentence += (
+            f" Where the connection breaks meanwhile, QoS 0 loses {share(broken[0]['lost'])} of the"
+            f" messages, QoS 1 repeats {share(broken[1]['copies'])}, QoS 2 "
+            f"{_neither(broken[2])}."
+        )
+    factor = exactly["bytes"].mean / none["bytes"].mean
+    return Answer(
+        "What does QoS 2 cost over QoS 0 on this link?", f"{factor:.1f} times the bytes", sentence
+    )
+
+
+def _neither(level: Mapping[str, Estimate]) -> str:
+    if level["lost"].mean == level["copies"].mean == 0:
+        return "does neither"
+    return f"loses {share(level['lost'])} and repeats {share(level['copies'])}"
+
+
+def _loss(rows: Rows) -> Answer | None:
+    chosen = max((rows.by_loss(bursts=bursts) for bursts in (False, True)), key=len)
+    if len(chosen) < 2:
+        return None
+    first, clean = hurting(chosen), chosen[0]
+    question = "From which loss rate on does it hurt?"
+    if first is None:
+        most = loss_words(chosen[-1].cell.loss, chosen[-1].cell.burst)
+        return Answer(
+            question, "at none measured",
+            f"Up to {most} lost each way the slowest hundredth takes less than twice as long.",
+        )  # fmt: skip
+    words = [
+        f"{what} {time(first.levels[qos][name])} instead of {time(clean.levels[qos][name])}"
+        for qos, name, what in _SLOWEST
+    ]
+    more = 100 * (first.levels[1]["bytes"].mean / clean.levels[1]["bytes"].mean - 1)
+    sentence = (
+        f"There the slowest hundredth takes more than twice as long: {', '.join(words)}. Bytes "
+        f"grow by {more:.2g} % (QoS 1), and no level loses a message while its connection lives."
+    )
+    lost = loss_words(first.cell.loss, first.cell.burst)
+    return Answer(question, f"from {lost} of the packets, each way", sentence)
+
+
+_SLOWEST = (
+    (0, "delivered_p99_s", "delivery"),
+    (1, "acknowledged_p99_s", "the exchange of QoS 1"),
+    (2, "acknowledged_p99_s", "that of QoS 2"),
+)
+
+
+def hurting(chosen: Sequence[Row]) -> Row | None:
+    """The first with a loss at which the slowest hundredth takes much longer than without."""
+    for row in chosen[1:]:
+        for qos, name, _ in _SLOWEST:
+            if row.levels[qos][name].mean > _HURTS * chosen[0].levels[qos][name].mean:
+                return row
+    return None
+
+
+def _tls(rows: Rows) -> Answer | None:
+    by_carrier = {row.cell.transport: row for row in rows.beside("transport")}
+    if not {"tcp", "tls"} <= by_carrier.keys():
+        return None
+    plain, sealed = (by_carrier[name].levels[1] for name in ("tcp", "tls"))
+    more = sealed["bytes"].mean - plain["bytes"].mean
+    sentence = (
+        f"{amount(sealed['bytes'], 'bytes')} a message at QoS 1 instead of "
+        f"{amount(plain['bytes'])} on a connection that stays; the connection itself costs "
+        f"{amount(sealed['setup_bytes'], 'bytes')} and {time(sealed['setup_s'])} instead of "
+        f"{amount(plain['setup_bytes'])} and {time(plain['setup_s'])}."
+    )
+    each = {
+        row.cell.transport: row.levels[1]["bytes"]
+        for row in rows.beside("transport", "session")
+        if row.cell.session == "per-message"
+    }
+    if {"tcp", "tls"} <= each.keys():
+        sentence += (
+            f" With a connection for each message it is {amount(each['tls'], 'bytes')} a message "
+            f"instead of {amount(each['tcp'])}."
+        )
+    return Answer("What does TLS add?", f"{more:.0f} bytes to a message of QoS 1", sentence)
+
+
+def fitting(keep_alives: Sequence[KeepAlive]) -> KeepAlive | None:
+    """The longest that, as all shorter ones, missed no push; None: each missed some."""
+    best = None
+    for one in sorted(keep_alives, key=lambda one: one.keep_alive_s):
+        if one.values["missed"].mean > 0:
+            break
+        best = one
+    return best
+
+
+def _keep_alive(rows: Rows) -> Answer | None:
+    if not rows.keep_alives:
+        return None
+    nat_s, measured = next(iter(rows.keep_alives.items()))
+    question = "Which keep alive fits?"
+    best = fitting(measured)
+    if best is None:
+        return Answer(
+            question, f"none measured, behind a NAT of {nat_s:g} s", "Each missed pushes."
+        )
+    dear = measured[0]
+    # None in n: below 3/n with 95 % confidence (the rule of three).
+    sentence = f"It missed none of {best.pushes} pushes (below {300 / best.pushes:.2g} %)"
+    longer = next((one for one in measured if one.keep_alive_s > best.keep_alive_s), None)
+    if longer is not None:
+        sentence += f", {longer.keep_alive_s} s missed {share(longer.values['missed'])}"
+    sentence += f". {amount(best.values['bytes_per_day'], 'kB', 1e-3)} a day"
+    if dear.values["battery_days"].runs:
+        sentence += (
+            f" and {amount(best.values['battery_days'], 'days')} of radio from "
+            f"{rows.study.battery_wh:g} Wh"
+        )
+    sentence += f"; at {dear.keep_alive_s} s {amount(dear.values['bytes_per_day'], 'kB', 1e-3)}"
+    if dear.values["battery_days"].runs:
+        sentence += f" and {amount(dear.values['battery_days'], 'days')}"
+    sentence += (
+        f". The client notices a dead link after {time(best.values['client_noticed_s'])}, the "
+        f"broker after {time(best.values['broker_noticed_s'])} in the mean."
+    )
+    others = [
+        f"{other_s:g} s: {found.keep_alive_s} s"
+        for other_s, of in rows.keep_alives.items()
+        if other_s != nat_s and (found := fitting(of)) is not None
+    ]
+    if others:
+        sentence += f" Behind other NATs, {', '.join(others)}."
+    short = f"{best.keep_alive_s} s, behind a NAT that forgets after {nat_s:g} s"
+    return Answer(question, short, sentence)

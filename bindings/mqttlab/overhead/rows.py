@@ -1,0 +1,105 @@
+"""The study's figures as its page looks them up: by cell, beside its base, in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from mqttlab.overhead.cell import LAYERS, Cell
+from mqttlab.overhead.estimate import Estimate
+from mqttlab.overhead.figures import KeepAlive
+from mqttlab.overhead.study import Study
+
+__all__ = ["Row", "Rows", "amount", "share", "time"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """Some cell's three levels."""
+
+    cell: Cell
+    levels: Mapping[int, Mapping[str, Estimate]]
+
+    def bar(self, qos: int, name: str) -> tuple[str, Mapping[str, float]]:
+        """For `bytes_chart`; what keeps a session is not part of a message."""
+        figures = self.levels[qos]
+        layers = {layer: figures[layer].mean for layer in LAYERS}
+        total = figures["bytes"]
+        spread = total.half_width if total.half_width > 0 else 0.0
+        return name, {**layers, "mqtt_session": 0, "total": total.mean, "spread": spread}
+
+
+class Rows:
+    """What has been measured, in the study's order."""
+
+    def __init__(self, study: Study) -> None:
+        self.study = study
+        self.base_cell: Cell = next(one for one in study.cells if isinstance(one, Cell))
+        levels: dict[Cell, dict[int, Mapping[str, Estimate]]] = {}
+        for one in study.levels():
+            levels.setdefault(one.cell, {})[one.qos] = one.values
+        self.by_cell = {cell: Row(cell, of) for cell, of in levels.items()}
+
+    @property
+    def base(self) -> Row | None:
+        """None: it has not been measured yet."""
+        return self.by_cell.get(self.base_cell)
+
+    def beside(self, *names: str) -> list[Row]:
+        """Those that differ from the base in nothing but these, itself included."""
+        return [row for cell, row in self.by_cell.items() if self._is_beside(cell, names)]
+
+    def _is_beside(self, cell: Cell, names: Iterable[str]) -> bool:
+        mine, theirs = cell.describe(), self.base_cell.describe()
+        return all(mine[name] == theirs[name] for name in mine if name not in names)
+
+    def by_loss(self, *, bursts: bool) -> list[Row]:
+        """Independent or in bursts, beside none, in order."""
+        rows = self.beside("loss", "burst")
+        chosen = [row for row in rows if row.cell.loss == 0 or bool(row.cell.burst) == bursts]
+        return sorted(chosen, key=lambda row: row.cell.loss)
+
+    @cached_property
+    def keep_alives(self) -> dict[float, list[KeepAlive]]:
+        """Of the base's link, by the NAT's timeout in s; the study's first timeout is first."""
+        base, found = self.base_cell, dict[float, list[KeepAlive]]()
+        for one in self.study.keep_alives():
+            if (one.cell.link, one.cell.rtt_ms) == (base.link, base.rtt_ms):
+                found.setdefault(one.cell.nat_s, []).append(one)
+        return found
+
+
+def amount(one: Estimate, unit: str = "", scale: float = 1.0) -> str:
+    """ "285 ± 3 B"; "none" if nothing was measured."""
+    if math.isnan(one.mean):
+        return "none"
+    mean, width = one.mean * scale, one.half_width * scale
+    # An interval below the digits that are worth reading says nothing.
+    exact = not width > abs(mean) * 2e-3
+    # Its first digit, or two if that is 1, and the mean to the same place.
+    leading = _digits(abs(mean), 3) if exact else _digits(width, 2 if _first(width) == 1 else 1)
+    text = f"{mean:,.{leading}f}" + ("" if exact else f" ± {width:,.{leading}f}")
+    return f"{text} {unit}".rstrip()
+
+
+def _digits(value: float, significant: int) -> int:
+    """Behind the point, for so many significant ones; whole numbers are shown whole."""
+    if value == 0 or value == round(value):
+        return 0
+    return max(significant - 1 - math.floor(math.log10(value)), 0)
+
+
+def _first(value: float) -> int:
+    return int(value / 10 ** math.floor(math.log10(value)))
+
+
+def time(one: Estimate) -> str:
+    """In ms or s."""
+    return amount(one, "ms", 1e3) if one.mean < 1 else amount(one, "s")
+
+
+def share(one: Estimate) -> str:
+    """In per cent."""
+    return amount(one, "%", 100)
