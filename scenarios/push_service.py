@@ -182,13 +182,11 @@ def plot(rows: list[Row]) -> str:
     canvas.text(
         400, height * len(NATS_S) + 36, "keep alive, s (red: UMTS, blue: LTE)", "", "middle"
     )
-    style = (
-        "<style>svg{background:#fff}path{fill:none;stroke:#999}text{font:12px sans-serif}"
+    return canvas.standalone(
+        "path{fill:none;stroke:#999}text{font:12px sans-serif}"
         ".umts{stroke:#c33}.lte{stroke:#36c}.cost{stroke-dasharray:5 4}"
-        ".nat{stroke-dasharray:1 3}</style>"
+        ".nat{stroke-dasharray:1 3}"
     )
-    head, _, rest = str(canvas.render()).partition(">")
-    return f'{head} xmlns="http://www.w3.org/2000/svg">{style}{rest}\n'
 
 
 def main(directory: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 import numpy as np
 import pytest
 
@@ -14,10 +16,14 @@ DELAY_S = 0.06  # of the link, one way, at the least
 LATE_S = 2.0  # a busy machine; the figures of an idle one are in results/validation
 
 
-def test_live_and_simulated_are_alike(brokers: dict[str, Broker]) -> None:
-    size = {"messages": 10, "interval_s": 0.1}
-    port = brokers["mosquitto"].ports["tcp"]
-    live = side_by_side.play(f"{HOST}:{port}", **size)
+@pytest.mark.parametrize("transport", ["tcp", "tls"])
+def test_live_and_simulated_are_alike(
+    brokers: dict[str, Broker], transport: Literal["tcp", "tls"]
+) -> None:
+    mosquitto = brokers["mosquitto"]
+    size: dict[str, Any] = {"messages": 10, "interval_s": 0.1, "transport": transport}
+    ca_file = mosquitto.ca if transport == "tls" else None
+    live = side_by_side.play(f"{HOST}:{mosquitto.ports[transport]}", ca_file=ca_file, **size)
     simulated = side_by_side.play(**size)
     assert side_by_side.packets(live) == side_by_side.packets(simulated)
     real = side_by_side.delays_s(live)

@@ -55,16 +55,35 @@ def test_the_subscribers_leg_counts() -> None:
     assert missed == {"publisher": 3, "both": 1}
 
 
-def test_live_and_simulated_packets_are_the_same_bytes() -> None:
-    rows = FOUND["live"]["packets"]
+@pytest.mark.parametrize("over", ["tcp", "tls"])
+def test_live_and_simulated_packets_are_the_same_bytes(over: str) -> None:
+    rows = FOUND["live"][over]["packets"]
     assert {row["device"] for row in rows} == {"desk", "sensor-0", "sensor-1", "sensor-2"}
     for row in rows:
         for key in ("count", "bytes"):
             assert row[f"simulated_{key}"] == row[f"live_{key}"] > 0, row
-    for layer in FOUND["live"]["layers"]:
+    for layer in FOUND["live"][over]["layers"]:
         traced = sum(row["live_bytes"] for row in rows if row["device"] == layer["device"])
         assert layer["simulated"]["mqtt_bytes"] == layer["live"]["mqtt_bytes"] == traced
         assert layer["rest_bytes"] == 0
+        if over == "tcp":
+            assert layer["simulated"]["tls_bytes"] == layer["live"]["tls_bytes"] == 0
+
+
+def test_tls_differs_by_the_handshake_and_whole_records() -> None:
+    """Up to an ECDSA signature's DER, whose length varies by some bytes."""
+    rows = FOUND["live"]["tls"]["tls"]
+    assert len({row["handshake_bytes"] for row in rows}) == 1
+    for row in rows:
+        assert abs(row["rest_bytes"]) <= 3, row
+
+
+def test_the_link_does_not_matter() -> None:
+    """So that nobody needs to know on which one the published bytes were counted."""
+    payload_bytes = FOUND["published"]["payload_bytes"]
+    assert seoane.simulate("tls", payload_bytes, link="umts") == seoane.simulate(
+        "tls", payload_bytes
+    )
 
 
 def test_a_capture_of_another_exchange_is_refused(tmp_path: Path) -> None:
@@ -103,9 +122,11 @@ def test_the_chapter_tells_these_figures() -> None:
     own, p256 = beyond["tls, simulated"], beyond["tls, mosquitto on Linux"]
     lengths = f"payload ({published['payload_bytes']} bytes), the certificates ({own:,.0f} bytes"
     assert f"{lengths} more than our Ed25519 one, {p256:.0f} more" in chapter
-    rows = FOUND["live"]["packets"]
+    rows = [row for over in FOUND["live"].values() for row in over["packets"]]
     assert f"({len(rows)} rows)" in chapter
-    for one in FOUND["live"]["delays"]:
+    handshake = FOUND["live"]["tls"]["tls"][0]["handshake_bytes"]
+    assert f"{handshake} bytes of each handshake" in chapter
+    for one in FOUND["live"]["tcp"]["delays"]:
         if one["quantile"] == 0.5:
             assert one["qos"] < 2 or f"it does not: {one['simulated_ms']} ms" in chapter
             told = f"QoS {one['qos']} {one['simulated_on_pubrel_ms']} and {one['live_ms']} ms"

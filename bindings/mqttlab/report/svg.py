@@ -106,6 +106,12 @@ class Canvas:
             + "</svg>"
         )
 
+    def standalone(self, style: str) -> str:
+        """As a file of its own, on white, with these rules of CSS."""
+        head, _, rest = str(self.render()).partition(">")
+        style = f"<style>svg{{background:#fff}}{style}</style>"
+        return f'{head} xmlns="http://www.w3.org/2000/svg">{style}{rest}\n'
+
 
 def _move(x: float, y: float) -> str:
     return f"M{number(x)} {number(y)}"

@@ -10,7 +10,7 @@ from typing import Any
 
 from mqttlab import __version__, exits
 from mqttlab.errors import Error, UsageError
-from mqttlab.validation import comparison, pages, recording, side_by_side
+from mqttlab.validation import comparison, pages, recording, seoane, side_by_side
 
 RECORDED = Path("results/validation/live/recorded.json")
 
@@ -24,16 +24,19 @@ def compare(recorded_path: Path, directory: Path) -> None:
             f"validation: --recorded {str(recorded_path)!r}: {error}; give what "
             "`python -m mqttlab.validation record` has written"
         ) from None
-    result = side_by_side.play()
+    live = recorded["side_by_side"]
+    runs = {transport: side_by_side.play(transport=transport) for transport in seoane.PUBLISHED}
+    result = runs["tcp"]
     found = {
         "command": "python -m mqttlab.validation compare --out results/validation/simulated",
         "seed": side_by_side.SEED,
         "versions": {"mqttlab": __version__, **result.versions},
         "recorded": {key: recorded[key] for key in ("versions", "messages")},
         "published": comparison.against_published(recorded),
-        "live": comparison.against_live(result, recorded["side_by_side"]),
+        "fingerprint": result.fingerprint,
+        "live": {name: comparison.against_live(runs[name], live[name]) for name in runs},
     }
-    delays = recorded["side_by_side"]["delays_s"]
+    delays = live["tcp"]["delays_s"]
     drawing = pages.plot(
         side_by_side.delays_s(result),
         side_by_side.delays_s(result, on_pubrel=True),
@@ -51,7 +54,7 @@ def main(words: list[str] | None = None) -> int:
     verbs = parser.add_subparsers(dest="verb", required=True)
     comparing = verbs.add_parser("compare", help="simulates, and writes what is like the record")
     comparing.add_argument("--recorded", type=Path, default=RECORDED, metavar="FILE")
-    noting = verbs.add_parser("record", help="measures mosquitto on this machine (3 minutes)")
+    noting = verbs.add_parser("record", help="measures mosquitto on this machine (4 minutes)")
     for verb in (comparing, noting):
         verb.add_argument("--out", type=Path, required=True, metavar="DIR")
     said = parser.parse_args(words)

@@ -14,10 +14,12 @@ from mqttlab.validation.frames import FRAME_BYTES, KINDS, Frames
 from mqttlab.validation.seoane import LEVELS, PUBLISHED, Exchange
 from mqttlab.validation.side_by_side import QUANTILES, Layers
 
-__all__ = ["TIMESTAMP_BYTES", "against_live", "against_published"]
+__all__ = ["RECORD_BYTES", "TIMESTAMP_BYTES", "against_live", "against_published"]
 
 TIMESTAMP_BYTES = 12
 """What Linux adds to TCP's header in each packet: timestamps; in SYN with SACK-permitted."""
+RECORD_BYTES = 22
+"""What TLS 1.3 adds to each record: header, content type, AES-GCM's tag."""
 _HEADER_BYTES = 40  # IPv4 and TCP without options
 
 
@@ -100,10 +102,11 @@ def _deviations(
 def against_live(result: Result, recorded: Mapping[str, Any]) -> dict[str, Any]:
     """A simulated run of `side_by_side` beside what is `recorded` of a live one."""
     ours, theirs = side_by_side.layers(result), recorded["layers"]
+    pairs = {name: (one, Layers(**theirs[name])) for name, one in ours.items()}
     return {
-        "fingerprint": result.fingerprint,
         "packets": _packets(side_by_side.packets(result), recorded["packets"]),
-        "layers": [_layer(name, one, Layers(**theirs[name])) for name, one in ours.items()],
+        "layers": [_layer(name, *pair) for name, pair in pairs.items()],
+        "tls": _tls(pairs),
         "delays": _delays(result, recorded["delays_s"]),
     }
 
@@ -130,7 +133,7 @@ def _packets(ours: Types, theirs: Types) -> list[dict[str, Any]]:
 
 
 def _layer(name: str, ours: Layers, theirs: Layers) -> dict[str, Any]:
-    """`simulated`, what is named, and `rest` add up to `live`."""
+    """Simulated headers, what is named, and `rest` add up to live ones."""
     timestamps = TIMESTAMP_BYTES * theirs.packets
     more = _HEADER_BYTES * (theirs.packets - ours.packets)
     return {
@@ -141,6 +144,28 @@ def _layer(name: str, ours: Layers, theirs: Layers) -> dict[str, Any]:
         "headers_of_more_packets_bytes": more,
         "rest_bytes": theirs.header_bytes - ours.header_bytes - timestamps - more,
     }
+
+
+def _tls(pairs: Mapping[str, tuple[Layers, Layers]]) -> list[dict[str, Any]]:
+    """What live connections have more of TLS: handshake, whole records, and `rest` add up to it.
+
+    The handshake's part is that of the device with the fewest packets, none of whose share records.
+    """
+    more = {name: live.tls_bytes - ours.tls_bytes for name, (ours, live) in pairs.items()}
+    fewest = min(pairs, key=lambda name: pairs[name][0].packets)
+    rows = []
+    for name, difference in more.items():
+        records = RECORD_BYTES * round((difference - more[fewest]) / RECORD_BYTES)
+        rows.append(
+            {
+                "device": name,
+                "more_bytes": difference,
+                "handshake_bytes": more[fewest],
+                "records_bytes": records,
+                "rest_bytes": difference - more[fewest] - records,
+            }
+        )
+    return rows
 
 
 def _delays(result: Result, recorded: Mapping[str, Sequence[float]]) -> list[dict[str, Any]]:

@@ -56,34 +56,43 @@ def markdown(found: Mapping[str, Any]) -> str:
             ),
         ),
         "# Simulated and live",
-        f"Fingerprint {live['fingerprint']}; live: {found['recorded']['versions']['mosquitto']}. "
-        "Control packets by device, count and bytes:",
+        f"Fingerprint {found['fingerprint']}; live: {found['recorded']['versions']['mosquitto']}. "
+        "Control packets at the clients' ends, count and bytes:",
         _table(
-            ("device", "packet", "simulated", "live"),
+            ("over", "device", "packet", "simulated", "live"),
             (
-                (p["device"], p["packet"],
+                (over, p["device"], p["packet"],
                  *(f"{p[f'{s}_count']}, {p[f'{s}_bytes']} B" for s in ("simulated", "live")))
-                for p in live["packets"]
+                for over in live for p in live[over]["packets"]
             ),
         ),
         "Headers of IP and TCP, and why they differ, in bytes:",
         _table(
-            ("device", "simulated", "live", "timestamps", "more packets", "rest"),
+            ("over", "device", "simulated", "live", "timestamps", "more packets", "rest"),
             (
-                (one["device"],
+                (over, one["device"],
                  *(f"{side['header_bytes']} in {side['packets']}"
                    for side in (one["simulated"], one["live"])),
                  one["timestamp_bytes"], one["headers_of_more_packets_bytes"], one["rest_bytes"])
-                for one in live["layers"]
+                for over in live for one in live[over]["layers"]
             ),
         ),
-        "Publish call to delivery, milliseconds, by quantile (`plot.svg`):",
+        "TLS, what live connections have more of it, in bytes:",
+        _table(
+            ("device", "more", "handshake", "records", "rest"),
+            (
+                (one["device"], one["more_bytes"], one["handshake_bytes"],
+                 f"{one['records_bytes']:+}", f"{one['rest_bytes']:+}")
+                for one in live["tls"]["tls"]
+            ),
+        ),
+        "Publish call to delivery over tcp, milliseconds, by quantile (`plot.svg`):",
         _table(
             ("QoS", "quantile", "simulated", "simulated, on PUBREL", "live"),
             (
                 (d["qos"], d["quantile"], d["simulated_ms"], d["simulated_on_pubrel_ms"],
                  d["live_ms"])
-                for d in live["delays"]
+                for d in live["tcp"]["delays"]
             ),
         ),
     ]  # fmt: skip
@@ -121,10 +130,8 @@ def plot(simulated: Delays, on_pubrel: Delays, live: Delays) -> str:
             canvas.curve(steps, css)
     for mark in ticks(most * 1e3, 8):
         canvas.text(x(mark), height * len(LEVELS) + 40, f"{mark:g} ms", "", "middle")
-    style = (
-        "<style>svg{background:#fff}path{fill:none;stroke:#ddd}text{font:12px sans-serif}"
+    return canvas.standalone(
+        "path{fill:none;stroke:#ddd}text{font:12px sans-serif}"
         ".simulated{stroke:#36c;stroke-width:2}.live{stroke:#c33;stroke-width:2}"
-        ".on-pubrel{stroke:#888;stroke-width:2;stroke-dasharray:5 4}</style>"
+        ".on-pubrel{stroke:#888;stroke-width:2;stroke-dasharray:5 4}"
     )
-    head, _, rest = str(canvas.render()).partition(">")
-    return f'{head} xmlns="http://www.w3.org/2000/svg">{style}{rest}\n'

@@ -1,7 +1,7 @@
 """What is measured on real sockets: mosquitto and its clients over this machine's TCP.
 
 No two machines repeat it, so it is recorded once, with versions: `python -m mqttlab.validation
-record`. It takes two minutes, and the right to capture on the loopback interface.
+record`. It takes four minutes, and the right to capture on the loopback interface.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from mqttlab import __version__, bench_brokers, programs
+from mqttlab.client_options import Transport
 from mqttlab.errors import UsageError
 from mqttlab.validation import seoane, side_by_side
 from mqttlab.validation.frames import QUIET_S, Frames, legs
@@ -45,18 +46,19 @@ def record(directory: Path) -> None:
         "messages": MESSAGES,
         "payload_bytes": payload_bytes,
         "exchanges": {},
+        "side_by_side": {},
     }
-    with bench_brokers.certificate() as tls:
+    with bench_brokers.certificate() as certificate:
         for transport in seoane.PUBLISHED:
-            rows = [_exchange(tls if transport == "tls" else None, qos, payload_bytes)
-                    for qos in seoane.LEVELS]  # fmt: skip
+            tls = certificate if transport == "tls" else None
+            rows = [_exchange(tls, qos, payload_bytes) for qos in seoane.LEVELS]
             found["exchanges"][transport] = {
                 leg: [one.to_data() for one in frames]
                 for leg, frames in zip(
                     ("publisher", "subscriber"), zip(*rows, strict=True), strict=True
                 )
             }
-    found["side_by_side"] = _side_by_side()
+            found["side_by_side"][transport] = _side_by_side(transport, tls)
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "recorded.json").write_text(json.dumps(found, indent=1) + "\n")
 
@@ -80,9 +82,11 @@ def _exchange(tls: tuple[Path, Path] | None, qos: int, payload_bytes: int) -> tu
         shutil.rmtree(capture[0].parent)
 
 
-def _side_by_side() -> dict[str, Any]:
-    with bench_brokers.serve("mosquitto") as (port, _), _capture(port) as capture:
-        result = side_by_side.play(f"127.0.0.1:{port}")
+def _side_by_side(transport: Transport, tls: tuple[Path, Path] | None) -> dict[str, Any]:
+    with bench_brokers.serve("mosquitto", tls) as (port, _), _capture(port) as capture:
+        result = side_by_side.play(
+            f"127.0.0.1:{port}", transport=transport, ca_file=tls[0] if tls else None
+        )
         _pause(capture[1], QUIET_S)
     layers = side_by_side.layers_of_capture(capture[0], result)
     shutil.rmtree(capture[0].parent)

@@ -40,21 +40,24 @@ Exchange = dict[str, tuple[Frames, ...]]
 """Frames per message at QoS 0, 1, 2 of the legs `publisher` and `subscriber`."""
 
 
-def simulate(transport: Transport, payload_bytes: int, *, mutual: bool = False) -> Exchange:
-    """One connection per message on a link without loss. `mutual`: the client has a certificate."""
-    found = [_message(transport, payload_bytes, qos, mutual) for qos in LEVELS]
+def simulate(
+    transport: Transport, payload_bytes: int, *, link: str = "ethernet", mutual: bool = False
+) -> Exchange:
+    """One connection per message on a link, a profile, without loss. `mutual`: the client has a
+    certificate as well."""
+    found = [_message(transport, payload_bytes, qos, link, mutual) for qos in LEVELS]
     return dict(zip(("publisher", "subscriber"), zip(*found, strict=True), strict=True))
 
 
 def _message(
-    transport: Transport, payload_bytes: int, qos: int, mutual: bool
+    transport: Transport, payload_bytes: int, qos: int, link: str, mutual: bool
 ) -> tuple[Frames, Frames]:
     options: dict[str, Any] = {"transport": transport, "certificate": mutual}
     proofs: dict[str, Any] = {"certificates": True} if mutual else {}
 
     async def exchange(lab: mqttlab.Lab) -> None:
         await lab.broker("broker", **proofs)
-        lan = lab.link("ethernet", name="lan")
+        lan = lab.link(link, name="lan", loss=0)
         async with lab.device("desk", via=lan).client(drain=True, **options) as desk:
             await desk.subscribe(TOPIC, qos=2)
             await asyncio.sleep(_PAUSE_S)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 import mqttlab
+from mqttlab.client_options import Transport
 from mqttlab.errors import Error
 from mqttlab.figures.messages import Messages
 from mqttlab.figures.view import TraceView
 from mqttlab.fit import captures
-from mqttlab.fit.captures import SYN
 from mqttlab.result import Result
 from mqttlab.trace import End, Kind, Packet
 
@@ -29,21 +30,27 @@ _QUIET_S = 2.0  # longer than any exchange takes on the link
 
 @mqttlab.scenario(until="10min")
 async def exchange(
-    lab: mqttlab.Lab, *, messages: int = 100, interval_s: float = 0.25, link: str = "umts"
+    lab: mqttlab.Lab,
+    *,
+    messages: int = 100,
+    interval_s: float = 0.25,
+    transport: str = "tcp",
 ) -> None:
     """A publisher at each level, in step, and a subscriber; links delay and lose nothing."""
     await lab.broker("broker")
-    access = lab.link(link, loss=0)
+    access = lab.link("umts", loss=0)
+
+    options: dict[str, Any] = {"keep_alive_s": 0, "transport": transport}
 
     async def publisher(qos: int) -> None:
         device = lab.device(f"sensor-{qos}", via=access)
-        async with device.client(keep_alive_s=0) as client, asyncio.TaskGroup() as calls:
+        async with device.client(**options) as client, asyncio.TaskGroup() as calls:
             for _ in range(messages):
                 reading = lab.stamp(32, name=f"{qos}")
                 calls.create_task(client.publish(f"s/{qos}", reading, qos=qos))
                 await asyncio.sleep(interval_s)
 
-    async with lab.device("desk", via=access).client(drain=True, keep_alive_s=0) as desk:
+    async with lab.device("desk", via=access).client(drain=True, **options) as desk:
         await desk.subscribe("s/#", qos=2)
         async with asyncio.TaskGroup() as tasks:
             for qos in LEVELS:
@@ -52,32 +59,43 @@ async def exchange(
     await asyncio.sleep(_QUIET_S)  # the run sees the last DISCONNECT
 
 
-def play(target: str | None = None, *, messages: int = 100, interval_s: float = 0.25) -> Result:
-    """`target`: a broker at HOST:PORT that has nothing else to do; None: simulated.
+def play(
+    target: str | None = None,
+    *,
+    messages: int = 100,
+    interval_s: float = 0.25,
+    transport: Transport = "tcp",
+    ca_file: Path | None = None,
+) -> Result:
+    """`target`: HOST:PORT of a broker with nothing else to do, for `transport`; None: simulated.
+    `ca_file`: PEM of the authority that its certificate comes from.
 
     Errors: ViolationError if the oracle found something; what `mqttlab.run` raises.
     """
-    given = {"messages": messages, "interval_s": interval_s}
-    result = mqttlab.run(exchange, seed=SEED, parameters=given, target=target)
+    given = {"messages": messages, "interval_s": interval_s, "transport": transport}
+    url = None if target is None else f"{transport}://{target}"
+    result = mqttlab.run(exchange, seed=SEED, parameters=given, target=url, ca_file=ca_file)
     result.check()
     return result
 
 
 def packets(result: Result) -> dict[str, dict[str, dict[str, int]]]:
-    """Count and bytes of control packets by device, and by way and type ("up PUBLISH")."""
+    """Count and bytes of control packets by device, and by way and type ("up PUBLISH").
+
+    As the clients' ends have them: inside TLS nobody else sees packets of a live run.
+    """
     view = TraceView(result)
     found: dict[str, dict[str, dict[str, int]]] = {}
     names = {device.actor: device.name for device in result.devices}
-    written = view.of(Kind.WRITTEN)
-    rows = zip(view.device(written).tolist(), view.events[written], strict=True)
-    for actor, event in rows:
-        way = "up" if event["end"] == End.CLIENT else "down"
-        of_device = found.setdefault(names[actor], {})
-        entry = of_device.setdefault(
-            f"{way} {Packet(event['packet']).name}", {"count": 0, "bytes": 0}
-        )
-        entry["count"] += 1
-        entry["bytes"] += int(event["bytes"])
+    for way, kind in (("up", Kind.WRITTEN), ("down", Kind.ARRIVED)):
+        seen = view.of(kind, end=End.CLIENT)
+        for actor, event in zip(view.device(seen).tolist(), view.events[seen], strict=True):
+            of_device = found.setdefault(names[actor], {})
+            entry = of_device.setdefault(
+                f"{way} {Packet(event['packet']).name}", {"count": 0, "bytes": 0}
+            )
+            entry["count"] += 1
+            entry["bytes"] += int(event["bytes"])
     return {name: dict(sorted(found[name].items())) for name in sorted(found)}
 
 
@@ -122,12 +140,11 @@ class Layers:
     """What one device's connection took, both ways."""
 
     mqtt_bytes: int
+    tls_bytes: int
     header_bytes: int
     """Of IP and TCP."""
     packets: int
     """Of IP."""
-    opening: int
-    """Of these with SYN, which have options of their own."""
 
     def to_data(self) -> dict[str, int]:
         """For JSON."""
@@ -136,42 +153,36 @@ class Layers:
 
 def layers(result: Result) -> dict[str, Layers]:
     """Of a simulated run, by device: its link's counters."""
-    names = {device.actor: device.name for device in result.devices}
     found = {}
-    for actor, name in sorted(names.items(), key=lambda one: one[1]):
-        rows = result.counters[result.counters["actor"] == actor]
-        total = {key: int(rows[key].sum()) for key in ("packets", "header_bytes", "payload_bytes")}
-        found[name] = Layers(total["payload_bytes"], total["header_bytes"], total["packets"], 2)
-    return found
+    for device in result.devices:
+        rows = result.counters[result.counters["actor"] == device.actor]
+        payload, tls, headers, count = (
+            int(rows[key].sum())
+            for key in ("payload_bytes", "tls_bytes", "header_bytes", "packets")
+        )
+        found[device.name] = Layers(payload - tls, tls, headers, count)
+    return dict(sorted(found.items()))
 
 
 def layers_of_capture(capture: Path, result: Result) -> dict[str, Layers]:
-    """Of a live run, by device: the connection in the capture that carried its MQTT bytes.
+    """Of a live run, by device: the largest connections in its capture, in order of MQTT bytes.
 
-    Errors: mqttlab.Error if none or several did: MQTT bytes are told from the trace, and the
-    kernel's payload must be the same, each way.
+    Whatever a connection's payload has beyond the traced packets of its device counts as TLS: over
+    plain TCP that is 0, or the wrong connection. Errors: mqttlab.Error if there are too few.
     """
-    ways: dict[tuple[int, int], list[Layers]] = {}
-    for client, _, segments in captures.connections(captures.read(capture).segments):
-        up = sum(one.payload_bytes for one in segments if one.source == client)
+    found = []
+    for _, _, segments in captures.connections(captures.read(capture).segments):
         payload = sum(one.payload_bytes for one in segments)
         headers = sum(one.ip_bytes for one in segments) - payload
-        opening = sum(bool(one.flags & SYN) for one in segments)
-        found = Layers(payload, headers, len(segments), opening)
-        ways.setdefault((up, payload - up), []).append(found)
-    by_device = {}
-    for name, types in packets(result).items():
-        both = (_bytes(types, "up"), _bytes(types, "down"))
-        match ways.get(both, []):
-            case [one]:
-                by_device[name] = one
-            case several:
-                raise Error(
-                    f"{capture}: {len(several)} connections carried the {both} bytes of {name}; "
-                    "is the broker used by others?"
-                )
-    return by_device
-
-
-def _bytes(types: dict[str, dict[str, int]], way: str) -> int:
-    return sum(one["bytes"] for key, one in types.items() if key.startswith(way))
+        found.append((payload, headers, len(segments)))
+    found.sort(reverse=True)
+    traced = {
+        name: sum(one["bytes"] for one in types.values()) for name, types in packets(result).items()
+    }
+    if len(found) < len(traced):
+        raise Error(f"{capture}: {len(found)} connections of {len(traced)} devices; repeat it")
+    by_size = sorted(traced, key=lambda name: -traced[name])
+    return {
+        name: Layers(traced[name], payload - traced[name], headers, count)
+        for name, (payload, headers, count) in sorted(zip(by_size, found, strict=False))
+    }
