@@ -21,7 +21,8 @@ namespace mqttlab::bindings {
 namespace {
 
 py::dict judge_trace(const py::bytes& content, double keep_alive_factor, Time keep_alive_slack,
-                     std::optional<Time> ping_timeout, Time converge_within, Time answer_within) {
+                     std::optional<Time> ping_timeout, Time converge_within, Time answer_within,
+                     bool strict) {
   trace::Log log;
   const trace::NdjsonTrace read = trace::read_ndjson(std::string_view(content), log);
   oracle::Settings settings;
@@ -30,6 +31,7 @@ py::dict judge_trace(const py::bytes& content, double keep_alive_factor, Time ke
   settings.ping_timeout = ping_timeout.value_or(never);
   settings.converge_within = converge_within;
   settings.answer_within = answer_within;
+  settings.strict = strict;
   settings.applications = read.applications;
   // A link has seen it, before a broker that may be anybody's.
   settings.from_the_path = settings.passes_on_at_pubrel = true;
@@ -114,7 +116,7 @@ void bind_judge(py::module_& m) {
         "The verdict on two runs: (events, texts as bytes, actors) of each; `sequences`: whatever "
         "their instants (FRAME-EQUIV), else to the nanosecond (CLOCK-INDEP).");
   m.def("judge_trace", &judge_trace, "content"_a, "keep_alive_factor"_a, "keep_alive_slack"_a,
-        "ping_timeout"_a, "converge_within"_a, "answer_within"_a,
+        "ping_timeout"_a, "converge_within"_a, "answer_within"_a, "strict"_a,
         "Lets the oracle judge a trace (NDJSON as bytes). Times in ns. Errors: UsageError naming "
         "the line that is none of a trace.");
 }

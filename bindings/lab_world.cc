@@ -105,8 +105,9 @@ std::vector<std::pair<ClientId, ClientEvent>> LabWorld::take() {
   return events;
 }
 
-const oracle::Oracle& LabWorld::judge() {
+const oracle::Oracle& LabWorld::judge(bool strict) {
   const Observation seen = world().observation();
+  settings_.strict = strict;
   settings_.host_grace = seen.host_grace;
   settings_.keep_alive_slack = seen.keep_alive_slack;
   settings_.from_the_path = seen.from_the_path;

@@ -41,7 +41,8 @@ class LabWorld {
   [[nodiscard]] std::vector<std::pair<ClientId, ClientEvent>> take();
   /// Lets the oracle judge the run so far. The oracle reads the trace once, at the end: only then
   /// is known what it must be told about the clients, and a run that is cut short costs nothing.
-  const oracle::Oracle& judge();
+  /// `strict`: as oracle::Settings has it.
+  const oracle::Oracle& judge(bool strict);
   void close();
 
  private:

@@ -24,7 +24,8 @@ namespace {
 
 std::unique_ptr<LabWorld> make_world(std::uint64_t seed, bool ipv6, const std::string& tcp,
                                      const std::string& pcap_path, const std::string& pcap_side,
-                                     const std::vector<std::string>& pcap_devices, bool radio_log) {
+                                     const std::vector<std::string>& pcap_devices, bool radio_log,
+                                     bool trace) {
   sim::WorldConfig config;
   config.seed = seed;
   config.ipv6 = ipv6;
@@ -36,6 +37,7 @@ std::unique_ptr<LabWorld> make_world(std::uint64_t seed, bool ipv6, const std::s
                                              : sim::CaptureSide::receiver;
   config.pcap_devices = pcap_devices;
   config.radio_log = radio_log;
+  config.trace = trace;
   return std::make_unique<LabWorld>(std::make_unique<sim::World>(std::move(config)));
 }
 
@@ -52,7 +54,7 @@ PYBIND11_MODULE(_sim, m) {
   py::module_::import("mqttlab._core");  // has the class World, and all that worlds are made of
   m.def("world", &make_world, py::kw_only(), "seed"_a, "ipv6"_a = false, "tcp"_a = "linux-like",
         "pcap_path"_a = "", "pcap_side"_a = "receiver",
-        "pcap_devices"_a = std::vector<std::string>{}, "radio_log"_a = false);
+        "pcap_devices"_a = std::vector<std::string>{}, "radio_log"_a = false, "trace"_a = true);
   m.def("radio_log", [](const LabWorld& lab, DeviceId device) {
     const auto log = dynamic_cast<const sim::World&>(lab.world()).radio_log(device);
     return py::bytes(reinterpret_cast<const char*>(log.data()), log.size_bytes());

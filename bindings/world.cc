@@ -112,6 +112,10 @@ std::optional<Misuse> stop(LabWorld& lab, ClientId client, bool with_will,
 // Tables of the trace, in the columns of mqttlab/trace.py.
 
 py::bytes events(const LabWorld& lab) {
+  if (!lab.world().log().is_on())
+    throw std::invalid_argument(
+        "the scenario counts in its trace, and this run keeps none (trace=False, --no-trace): "
+        "run it with the trace");
   const auto& all = lab.world().log().events();
   return {reinterpret_cast<const char*>(all.data()), all.size() * sizeof(trace::Event)};
 }
@@ -291,7 +295,9 @@ void bind_world(py::module_& m) {
            py::return_value_policy::reference_internal)
       .def("allow", &LabWorld::allow, "converge_within"_a)
       .def("take", &LabWorld::take)
-      .def("judge", [](LabWorld& lab) { return rows_of(lab.judge()); })
+      .def(
+          "judge", [](LabWorld& lab, bool strict) { return rows_of(lab.judge(strict)); },
+          "strict"_a = false)
       .def("close", &LabWorld::close)
       .def("run", &run, "until"_a, "keep_going"_a)
       .def("publish", &publish, "client"_a, "topic"_a, "payload"_a, "qos"_a, "retain"_a,

@@ -46,7 +46,7 @@ std::optional<Misuse> ClientHost::stop(const Disconnect& disconnect) {
 
 trace::TappedPeer ClientHost::carried(Stream& stream, const Introduction&) {
   dial_until_ = never;
-  trace::Tap tap(log_, trace::End::client, actor_, stream.connection(), virtual_now());
+  auto tap = trace::Tap::on(log_, trace::End::client, actor_, stream.connection(), virtual_now());
   return {client_->dialed(virtual_now()), std::move(tap)};
 }
 
@@ -219,7 +219,7 @@ std::unique_ptr<Client> ClientHost::make_client(ClientConfig config) {
   const std::uint32_t start = starts_++;
   const std::uint64_t seed =
       start == 0 ? seed_ : Random(seed_, "start/" + std::to_string(start)).next();
-  return std::make_unique<Client>(std::move(config), seed, &log_, actor_);
+  return std::make_unique<Client>(std::move(config), seed, log_.sink(), actor_);
 }
 
 void ClientHost::restart() {

@@ -90,7 +90,8 @@ void GuestStream::carry(const ns3::Ptr<TcpSocket>& socket, std::shared_ptr<Wire>
 
 trace::TappedPeer GuestStream::carried(Stream& stream, const Introduction&) {
   if (place_.port != port_of(over::tcp)) return {peer_, std::nullopt};
-  return {peer_, trace::Tap(log_, end_, place_.actor, stream.connection(), virtual_now(), true)};
+  return {peer_,
+          trace::Tap::on(log_, end_, place_.actor, stream.connection(), virtual_now(), true)};
 }
 
 void GuestStream::work() {

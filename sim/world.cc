@@ -68,7 +68,8 @@ void World::State::watch_progress(const std::function<bool()>& keep_going) {
 }
 
 World::World(WorldConfig config)
-    : mqttlab::World(config.seed), state_(std::make_unique<State>(std::move(config))) {
+    : mqttlab::World(config.seed, config.trace),
+      state_(std::make_unique<State>(std::move(config))) {
   state_->network.tell_of_nats([this](DeviceIndex index, std::uint32_t connection, Time idle) {
     trace::Event event;
     event.at = now();
@@ -95,7 +96,7 @@ void World::make_broker(trace::Actor actor, const std::string& name, BrokerConfi
       std::make_unique<Security>(seed(), config.connect_timeout, keys.string(), certificates);
   state_->broker = std::make_unique<BrokerHost>(
       state_->network, *state_->security,
-      BrokerHost::Program{std::move(config), seed_of_broker, access, &log(), actor, listeners,
+      BrokerHost::Program{std::move(config), seed_of_broker, access, log().sink(), actor, listeners,
                           disk_, [this] { return Security::epoch_s * second + clock_step_; }});
   state_->guests = std::make_unique<Guests>(state_->network, log(), actor);
 }

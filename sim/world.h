@@ -31,6 +31,7 @@ struct WorldConfig {
   CaptureSide pcap_side = CaptureSide::receiver;
   std::vector<std::string> pcap_devices;  ///< empty: all
   bool radio_log = false;                 ///< keep every packet of every device's radio
+  bool trace = true;                      ///< false: no event is made
 };
 
 /// One world at a time per process (ns-3's rule): a second one throws std::logic_error.

@@ -62,6 +62,7 @@ def judge_trace(
     ping_timeout: int | None,
     converge_within: int,
     answer_within: int,
+    strict: bool,
 ) -> dict[str, Any]:
     """Lets the oracle judge a trace (NDJSON). Times in ns.
 
@@ -472,7 +473,7 @@ class World:
         """How long after the phase "settle" everything may take, for the oracle."""
 
     def judge(
-        self,
+        self, strict: bool = False
     ) -> tuple[list[tuple[str, str, int, str]], list[tuple[str, str, int, str, list[int]]]]:
         """The oracle's verdicts and violations on the run so far."""
 
@@ -480,7 +481,10 @@ class World:
         """The trace so far as NDJSON, in chunks of whole lines."""
 
     def events(self) -> bytes:
-        """The trace as it lies in memory: rows of mqttlab.trace.EVENT."""
+        """The trace as it lies in memory: rows of mqttlab.trace.EVENT.
+
+        Errors: UsageError in a world that keeps none.
+        """
 
     def texts(self) -> list[str]: ...
     def actors(self) -> list[str]: ...
@@ -494,7 +498,9 @@ class World:
         """A row of mqttlab.trace.COUNTERS after its first two columns."""
 
     def gauges(self) -> dict[str, int]: ...
-    def fingerprint(self) -> str: ...
+    def fingerprint(self) -> str:
+        """Empty without a trace."""
+
     def close(self) -> None:
         """Ends the world; every later call fails."""
 

@@ -20,6 +20,7 @@ def world(
     pcap_side: str = "receiver",
     pcap_devices: list[str] = ...,
     radio_log: bool = False,
+    trace: bool = True,
 ) -> World:
     """A world in virtual time. Errors: mqttlab.Error if there is one already."""
 

@@ -20,7 +20,6 @@ __all__ = ["MOST_GROWTH", "MOST_RATIO", "SIZES", "Cost", "judge", "show"]
 SIZES = (100, 300, 1000)
 MOST_RATIO = 1.5  # of mqttlab to bare ns-3, at every size
 MOST_GROWTH = 1.5  # of a message's cost, from the cheapest size to the dearest
-ROUNDS = 5
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class Cost:
         return self.us / self.bare_us
 
 
-def show(sizes: Sequence[int], seed: int, transport: str, console: Console) -> bool:
+def show(sizes: Sequence[int], seed: int, transport: str, rounds: int, console: Console) -> bool:
     """Measures and prints each size; True if cost and growth are within bounds.
 
     Bare ns-3 moves bytes over TCP: what TLS and WebSocket cost on top of that has no bound.
@@ -46,7 +45,7 @@ def show(sizes: Sequence[int], seed: int, transport: str, console: Console) -> b
     for devices in sizes:
         if not 1 <= devices <= 10_000:
             raise UsageError(f"--devices {devices}: must be from 1 to 10000")
-    results = _measure(sizes, seed, transport, console)
+    results = _measure(sizes, seed, transport, rounds, console)
     title = f"Wall time per delivered QoS 1 message over {transport}, trace on"
     console.print(f"[bold]{title}[/]", highlight=False)
     console.print(_table(results))
@@ -64,14 +63,16 @@ def show(sizes: Sequence[int], seed: int, transport: str, console: Console) -> b
     return not failures
 
 
-def _measure(sizes: Sequence[int], seed: int, transport: str, console: Console) -> list[Cost]:
+def _measure(
+    sizes: Sequence[int], seed: int, transport: str, turns: int, console: Console
+) -> list[Cost]:
     from mqttlab import _sim
 
     rounds: list[list[Cost]] = []
-    for number in range(1, ROUNDS + 1):
+    for number in range(1, turns + 1):
         rounds.append([])
         for devices in sizes:
-            with console.status(f"round {number} of {ROUNDS}: {devices} devices"):
+            with console.status(f"round {number} of {turns}: {devices} devices"):
                 one = _sim.run_bench(devices, seed, transport=transport)
             cost = Cost(devices, one.messages, one.us_per_message, one.raw_us_per_message)
             rounds[-1].append(cost)

@@ -40,6 +40,7 @@ class Capsule:
     """Values of JSON; `parameters.bind` makes those of the scenario of them."""
     tcp: str = "linux-like"
     ipv6: bool = False
+    strict: bool = False
     faults: Sequence[Mapping[str, Any]] = ()
     """The schedule given to the run, as `Fault.to_data` writes it."""
     invariants: Sequence[Mapping[str, Any]] = ()
@@ -149,6 +150,8 @@ class Capsule:
             raise Error("capsule: no two runs on real sockets are equal; see the report")
         if result.interrupted:
             raise Error("capsule: an interrupted run does not end there again")
+        if not result.fingerprint:
+            raise Error("capsule: without a trace nothing tells whether a run is the same again")
         if result.origin is None:
             raise Error(
                 f"capsule: nobody else finds the scenario {result.scenario!r}: it is local to a "
@@ -161,6 +164,7 @@ class Capsule:
             parameters={name: _plain(value) for name, value in result.parameters.items()},
             tcp=result.tcp,
             ipv6=result.ipv6,
+            strict=result.strict,
             faults=result.given_faults,
             invariants=[] if test else [_found_again(one) for one in result.given_invariants],
             test=test,
@@ -227,6 +231,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "parameters": (dict,),
     "tcp": (str,),
     "ipv6": (bool,),
+    "strict": (bool,),
     "faults": (list,),
     "invariants": (list,),
     "test": (str,),

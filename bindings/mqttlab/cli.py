@@ -1,7 +1,8 @@
 """The command line: `mqttlab list | run | replay | hunt | judge | ...`, and the programs.
 
 Exit codes: 0 fine, 1 findings (an invariant was violated), 2 usage, 3 error, 4 not applicable
-(the target cannot show it), 130 interrupted by Ctrl-C (the partial results are valid and written).
+(the target cannot show it) or not judged, 130 interrupted by Ctrl-C (the partial results are valid
+and written).
 Errors are one line on stderr.
 """
 
@@ -57,8 +58,8 @@ def _fail(code: int, message: str) -> NoReturn:
 def _commands() -> None:
     """A proving ground for MQTT: simulated networks, virtual time, verdicts.
 
-    Exit codes: 0 fine, 1 findings, 2 usage, 3 error, 4 not applicable, 130 interrupted (partial
-    results written).
+    Exit codes: 0 fine, 1 findings, 2 usage, 3 error, 4 not applicable or not judged, 130
+    interrupted (partial results written).
     """
 
 
@@ -105,6 +106,9 @@ def _links() -> None:
     help="What the devices' radios take, and how long a battery lasts; rows in DIR/energy.csv.",
 )
 @click.option("--ndjson", metavar="FILE", type=Path, help="The trace, for `mqttlab judge` or jq.")
+@click.option("--no-trace", is_flag=True, help="Record nothing, and so judge nothing.")
+@click.option("--no-oracle", is_flag=True, help="Judge nothing.")
+@click.option("--strict", is_flag=True, help="What is only recommended or left open counts, too.")
 @click.option(
     "--target",
     metavar="HOST:PORT",
@@ -124,6 +128,9 @@ def _run(
     pcap_side: str,
     battery_wh: float | None,
     ndjson: Path | None,
+    no_trace: bool,
+    no_oracle: bool,
+    strict: bool,
     target: str | None,
     cafile: Path | None,
     out: Path | None,
@@ -136,7 +143,8 @@ def _run(
     directory = out or Path("out") / Path(run_command.file_of(scenario)).stem
     run_command.check_writable(directory)
     shorter = None if target is None else run_command.times(function, parameters)
-    command = run_command.again(scenario, seed, until, faults, target, cafile, parameters)
+    watched = run_command.watched_by(traced=not no_trace, judged=not no_oracle, strict=strict)
+    command = run_command.again(scenario, seed, until, faults, target, cafile, parameters, watched)
     with (
         run_command.progress(shorter) as progress,
         run_command.located(scenario),
@@ -152,6 +160,9 @@ def _run(
             pcap_side=pcap_side,  # type: ignore[arg-type]  # click has checked it
             radio=battery_wh is not None,
             ndjson=ndjson,
+            trace=not no_trace,
+            oracle=not no_oracle,
+            strict=strict,
             target=target,
             ca_file=cafile,
             progress=progress,
@@ -206,12 +217,14 @@ def _replay(capsule: Path, pcap: bool, out: Path | None) -> int:
               help="From the end of the faults until all has arrived.")  # fmt: skip
 @click.option("--answer-within", metavar="TIME", default="30s", show_default=True,
               help="How long an answer may take.")  # fmt: skip
+@click.option("--strict", is_flag=True, help="What is only recommended counts, too.")
 def _judge(
     trace: Path,
     keep_alive_slack: str,
     ping_timeout: str | None,
     converge_within: str,
     answer_within: str,
+    strict: bool,
 ) -> int:
     """Let the oracle judge a trace, of `mqttlab link --trace FILE` or `run --ndjson FILE`."""
     from mqttlab import judge
@@ -222,6 +235,7 @@ def _judge(
         ping_timeout_s=mqttlab.Duration(ping_timeout, "--ping-timeout") if ping_timeout else None,
         converge_within_s=mqttlab.Duration(converge_within, "--converge-within"),
         answer_within_s=mqttlab.Duration(answer_within, "--answer-within"),
+        strict=strict,
     )
     judge.show(found, run_command.console())
     return OK if found.passed else FINDINGS
@@ -257,15 +271,27 @@ def _bench() -> None:
     show_default=True,
     help="Of MQTT; bare ns-3 moves the bytes of MQTT over TCP.",
 )
-def _bench_sim(counts: tuple[int, ...], seed: int, transport: str) -> int:
-    """Wall time per delivered QoS 1 message, beside raw ns-3 moving the same bytes."""
-    from mqttlab import bench
+@click.option("--part", type=click.Choice(["messages", "watching"]), help="Default: both.")
+@click.option("--trial-devices", type=int, default=200, show_default=True,
+              help="Of the field trial, by which watching is measured.")  # fmt: skip
+@click.option("--rounds", type=click.IntRange(1), default=5, show_default=True)
+def _bench_sim(
+    counts: tuple[int, ...],
+    seed: int,
+    transport: str,
+    part: str | None,
+    trial_devices: int,
+    rounds: int,
+) -> int:
+    """What MQTT costs beside raw ns-3, and what trace and oracle cost in the field trial."""
+    from mqttlab import bench, bench_watching
 
-    return (
-        OK
-        if bench.show(counts or bench.SIZES, seed, transport, run_command.console())
-        else FINDINGS
-    )
+    console, is_within = run_command.console(), True
+    if part != "watching":
+        is_within = bench.show(counts or bench.SIZES, seed, transport, rounds, console)
+    if part != "messages":
+        is_within &= bench_watching.show(trial_devices, seed, rounds, console)
+    return OK if is_within else FINDINGS
 
 
 @_bench.command(

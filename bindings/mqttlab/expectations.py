@@ -71,10 +71,16 @@ class Expectations:
         Errors: UsageError if it names an invariant that the oracle does not know.
         """
         known = {verdict.invariant: verdict for verdict in verdicts}
-        for name in (*self.to_observe, *self.offences):
+        asked = (*self.to_observe, *self.offences)
+        for name in asked:
             if name not in known:
                 raise UsageError(f"expect: unknown invariant {name!r}; known: {', '.join(known)}")
         kept, found = list(violations), self._missed()
+        checked = sum(row.wanted != "" for row in self.rows) + len(asked)
+        if why := next((known[n].why for n in asked if known[n].status == "not_applicable"), ""):
+            status = "fail" if found else "not_applicable"
+            needs = f"{why}, by which this scenario wants {', '.join(dict.fromkeys(asked))} judged"
+            return [*verdicts, Verdict(SCENARIO, status, checked, needs)], [*kept, *found]
         for name, times in self.offences.items():
             count = sum(one.invariant == name for one in kept)
             if count == times:
@@ -87,8 +93,6 @@ class Expectations:
             if known[name].status == "not_observable":
                 what = f"{name} was not put to the test: {known[name].why}"
                 found.append(Violation(SCENARIO, (), self.now(), what, ()))
-        checked = sum(row.wanted != "" for row in self.rows)
-        checked += len(self.to_observe) + len(self.offences)
         own = [Verdict(SCENARIO, "fail" if found else "pass", checked, "")] if checked else []
         return [*known.values(), *own], [*kept, *found]
 

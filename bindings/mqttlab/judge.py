@@ -53,13 +53,17 @@ def judge(
     ping_timeout_s: float | None = None,
     converge_within_s: float = 30.0,
     answer_within_s: float = 30.0,
+    strict: bool = False,
 ) -> Judgement:
     """Lets the oracle judge the trace in a file.
 
     `keep_alive_slack_s`: how much later than factor x keep alive a broker may close.
     `ping_timeout_s`: how long the clients wait for PINGRESP; None: not known, so not judged.
     `converge_within_s`: after the faults have stopped, until all must have arrived.
-    `answer_within_s`: how long an answer may take. Errors: UsageError naming file and line.
+    `answer_within_s`: how long an answer may take.
+    `strict`: what is only recommended counts as broken, too.
+
+    Errors: UsageError naming file and line.
     """
     try:
         content = path.read_bytes()
@@ -73,6 +77,7 @@ def judge(
             None if ping_timeout_s is None else _ns(ping_timeout_s),
             _ns(converge_within_s),
             _ns(answer_within_s),
+            strict,
         )
     except UsageError as error:
         raise UsageError(

@@ -24,7 +24,7 @@ from mqttlab.errors import UsageError
 from mqttlab.result import Result, Verdict, Violation
 from mqttlab.trace import Kind, Packet
 
-__all__ = ["Broken", "Rule", "invariant", "judged_by", "rules_of"]
+__all__ = ["Broken", "Rule", "invariant", "judged_by", "name_of", "rules_of"]
 
 Broken = Iterable[tuple[int | Sequence[int], str]]
 """What is found: the event that shows it, or several, as indices into Result.events, and words."""
@@ -78,6 +78,11 @@ def rules_of(given: Iterable[Rule], where: str) -> tuple[Rule, ...]:
         if names.count(name) > 1:
             raise UsageError(f"{where}: two invariants are called {name}; rename one")
     return rules
+
+
+def name_of(rule: Rule) -> str:
+    """What it is called."""
+    return _mark(rule, "run: invariants").name
 
 
 def judged_by(rules: Sequence[Rule], result: Result) -> Result:

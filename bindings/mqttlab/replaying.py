@@ -91,6 +91,7 @@ def again(
                 parameters=capsule.parameters,
                 tcp=capsule.tcp,
                 ipv6=capsule.ipv6,
+                strict=capsule.strict,
                 faults=faults,
                 invariants=rules,
                 pcap=pcap,

@@ -47,7 +47,8 @@ class Verdict:
     why: str  # of not_observable and not_applicable: what was missing
     strength: str = ""
     """"MUST", "liveness", "policy", "library", "metamorphic", "strict mode", "SHOULD" or
-    "advisory"; the last two are told only, unless the run is strict."""
+    "advisory"; the last two are told only, unless the run is strict, and "strict mode" is judged
+    only then."""
     needs: str = ""
     """What it is judged by: "wire", "app" (calls and deliveries), "internal" (a peer's own counts)
     or "pair" (two runs)."""
@@ -252,6 +253,10 @@ class Result:
     """Where the scenario is found again; None: nowhere, it is local to a function or typed in."""
     expected: tuple[Expectation, ...] = ()
     """What the scenario itself has counted, in order; its verdict is SCENARIO."""
+    strict: bool = False
+    """Whether it was judged by what the standard leaves open or only recommends, too."""
+    unjudged: str = ""
+    """Why nothing was judged by the oracle, in words; empty: it was."""
     notes: tuple[Violation, ...] = ()
     """What breaks a recommendation only (verdict "departs")."""
 
@@ -259,7 +264,7 @@ class Result:
     def passed(self) -> bool:
         """True if no invariant failed and none was not applicable.
 
-        What was not observable does not count as failed.
+        What was not observable does not count as failed. What was not judged has not passed.
         """
         bad = ("fail", "not_applicable")
         return not self.violations and all(v.status not in bad for v in self.verdicts)
@@ -351,6 +356,8 @@ class Result:
 
     def __repr__(self) -> str:
         verdict = "passed" if self.passed else f"{len(self.violations)} violations"
+        if self.unjudged and not self.violations:
+            verdict = "not judged"
         return (
             f"<Result {self.scenario} seed={self.seed} {self.virtual_s:g} s, "
             f"{len(self.events)} events, {verdict}, {self.fingerprint}>"

@@ -8,7 +8,7 @@ import shlex
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,6 +31,7 @@ __all__ = [
     "progress",
     "tell_energy",
     "times",
+    "watched_by",
 ]
 
 
@@ -63,6 +64,7 @@ def again(
     target: str | None,
     cafile: Path | None,
     parameters: Mapping[str, object],
+    watched: Sequence[str] = (),
 ) -> str:
     """The command line that repeats a run; in the place of a target's credentials it says so."""
     words = ["mqttlab", "run", scenario, "--seed", str(seed)]
@@ -70,9 +72,17 @@ def again(
     words += ["--faults", faults] if faults else []
     words += ["--target", _CREDENTIALS.sub("USER:PASSWORD", target)] if target else []
     words += ["--cafile", str(cafile)] if cafile else []
+    words += watched
     for key, value in parameters.items():
         words += ["--set", f"{key}={value}"]
     return shlex.join(words)
+
+
+def watched_by(*, traced: bool, judged: bool, strict: bool) -> list[str]:
+    """The options that say who watches a run."""
+    if not traced:
+        return ["--no-trace"]
+    return ["--strict"] if strict else [] if judged else ["--no-oracle"]
 
 
 def tell_energy(

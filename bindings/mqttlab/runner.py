@@ -18,7 +18,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from mqttlab import catalog, targets, trace, units
+from mqttlab import catalog, judging, targets, trace, units
 from mqttlab.errors import NotApplicableError, UsageError
 from mqttlab.faults import Fault
 from mqttlab.faults.schedule import load
@@ -48,6 +48,9 @@ def run(
     ipv6: bool = False,
     tcp: str = "linux-like",
     radio: bool = False,
+    trace: bool = True,
+    oracle: bool = True,
+    strict: bool = False,
     faults: Sequence[Fault] | str | os.PathLike[str] = (),
     invariants: Sequence[Rule] = (),
     target: str | None = None,
@@ -68,6 +71,12 @@ def run(
     `tcp`: "linux-like" or "ns3-default".
     `radio`: keep what each device's radio sent and received, for `Result.energy`; 16 bytes of
         memory a packet.
+    `trace`: record every event. Without, none is made: the run costs what its network and peers
+        cost, and leaves gauges, counters and fleets: no events, nothing of messages, no
+        fingerprint, no verdict.
+    `oracle`: judge the run. Without, no verdict holds ("not applicable"), so it never passes.
+    `strict`: judge what the standard leaves open as well (APP-Q1: what a client acknowledges, its
+        application has taken), and count what it only recommends as violated.
     `faults`: a schedule, planned before the scenario begins, as by `lab.plan`.
     `invariants`: of your own (`mqttlab.invariant`), judged with the oracle's.
     `target`: runs on real sockets in real time instead, against the broker at "HOST:PORT" or at a
@@ -101,21 +110,26 @@ def run(
     schedule = load(faults)
     own = mark.invariants if mark else ()
     rules = rules_of((*own, *invariants), "run: invariants")
+    for name, value in {
+        "ipv6": ipv6, "radio": radio, "trace": trace, "oracle": oracle, "strict": strict,
+    }.items():  # fmt: skip
+        units.flag(value, f"run: {name}")
+    unjudged = judging.unjudged(trace, oracle, strict, rules, ndjson)
     if ndjson is not None:
         _write_trace(ndjson, lambda put: None)  # before minutes of work, not after
-    units.flag(ipv6, "run: ipv6")
-    units.flag(radio, "run: radio")
     units.text(tcp, "run: tcp")
     if target is None:
         targets.authorities(ca_file, None)
-        place = targets.simulated(seed, ipv6, tcp, pcap, pcap_side, pcap_devices, radio)
+        place = targets.simulated(seed, ipv6, tcp, pcap, pcap_side, pcap_devices, radio, trace)
     else:
         asked = {
             "pcap": pcap is not None,
             "ipv6": ipv6,
             "tcp": tcp != "linux-like",
             "radio": radio,
+            "trace": not trace,
         }
+        unjudged = "" if oracle else unjudged
         pcap = None
         place = targets.live(
             target, ca_file, seed, [name for name, is_so in asked.items() if is_so]
@@ -144,7 +158,7 @@ def run(
                 ending, error = "raised", raised
         if ndjson is not None:
             _write_trace(ndjson, world.write_ndjson)
-        verdicts = world.judge()
+        verdicts = judging.verdicts(world, unjudged, strict)
         wall_s = time.perf_counter() - start
         result = _collect(
             lab, place, function, values, until_ns, wall_s, ending, verdicts, pcap, pcap_side
@@ -155,6 +169,8 @@ def run(
             given_faults=tuple(one.to_data() for one in schedule),
             tcp=tcp,
             ipv6=ipv6,
+            strict=strict,
+            unjudged=unjudged,
             origin=Origin.of(function),
         )
         result = judged_by(rules, result)
@@ -263,7 +279,7 @@ def _collect(
         interrupted=ending == Ending.INTERRUPTED,
         fingerprint=world.fingerprint(),
         versions=_versions(place, any(client.has_tls for client in lab.clients_made)),
-        events=np.frombuffer(world.events(), trace.EVENT),
+        events=np.frombuffer(world.events() if place.traced else b"", trace.EVENT),
         texts=tuple(world.texts()),
         actors=tuple(world.actors()),
         connects=_table(world.connects(), trace.CONNECT),

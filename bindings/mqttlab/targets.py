@@ -34,6 +34,8 @@ class Place:
     """The same, if a client uses TLS."""
     simulator_events: Callable[[], int] = lambda: 0
     """How many events a simulator has executed."""
+    traced: bool = True
+    """Whether its events are kept."""
     radio_log: Callable[[int], bytes] | None = None
     """What the radio of a device (by its actor) did; None: nobody asked."""
 
@@ -46,13 +48,14 @@ def simulated(
     pcap_side: PcapSide,
     pcap_devices: Sequence[str],
     radio_log: bool,
+    trace: bool,
 ) -> Place:
     """A network in virtual time. Arguments: see `mqttlab.run`."""
     from mqttlab import _sim  # only now: it loads ns-3
 
     world = _sim.world(
         seed=seed, ipv6=ipv6, tcp=tcp, pcap_path=_capture_path(pcap), pcap_side=pcap_side,
-        pcap_devices=_names(pcap_devices), radio_log=radio_log,
+        pcap_devices=_names(pcap_devices), radio_log=radio_log, trace=trace,
     )  # fmt: skip
     return Place(
         world,
@@ -60,6 +63,7 @@ def simulated(
         versions={"ns3": _sim.ns3_version},
         tls_versions={"openssl": _sim.openssl_version},
         simulator_events=lambda: _sim.simulator_events(world),
+        traced=trace,
         radio_log=(lambda device: _sim.radio_log(world, device)) if radio_log else None,
     )
 
@@ -67,13 +71,13 @@ def simulated(
 def live(
     target: str, ca_file: str | os.PathLike[str] | None, seed: int, asked: Sequence[str]
 ) -> Place:
-    """Real sockets in real time. `asked`: arguments of `mqttlab.run` that only networks of packets
+    """Real sockets in real time. `asked`: arguments of `mqttlab.run` that only simulated networks
     can serve.
 
     Errors: UsageError for a target that is none; mqttlab.Error if nobody answers there.
     """
     url = units.text(target, "run: target", least=1)
-    waived = tuple(NotApplicable(f"run: {name}", _PACKETS[name]) for name in asked)
+    waived = tuple(NotApplicable(f"run: {name}", _NOT_LIVE[name]) for name in asked)
     if url == OWN:
         authorities(ca_file, None)
         world = _core.live_world(seed=seed)
@@ -89,11 +93,12 @@ def live(
     return Place(world, there, (*waived, *_unseen(transport)))
 
 
-_PACKETS = {
+_NOT_LIVE = {
     "pcap": "real packets are the kernel's; capture them with tcpdump or Wireshark",
     "ipv6": "real sockets take the family of the target's address",
     "radio": "the packets of real radios are the kernel's",
     "tcp": "real sockets have the kernel's TCP",
+    "trace": "what is to be taken away from the broker again is found in it, so it is kept",
 }
 
 

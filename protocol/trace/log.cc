@@ -112,7 +112,7 @@ struct Log::Hash {
   }
 };
 
-Log::Log() : hash_(std::make_unique<Hash>()) { intern(""); }
+Log::Log(bool on) : on_(on), hash_(std::make_unique<Hash>()) { intern(""); }
 Log::~Log() = default;
 
 Actor Log::add_actor(std::string_view name) {
@@ -151,6 +151,7 @@ const Detail& Log::detail(std::uint32_t index) const {
 }
 
 void Log::append(const Event& event) {
+  if (!on_) return;
   events_.push_back(event);
   hash_->add(event, *this);
   for (Listener* listener : listeners_) listener->on(event, *this);
@@ -158,7 +159,7 @@ void Log::append(const Event& event) {
 
 void Log::listen(Listener* listener) { listeners_.push_back(listener); }
 
-std::string Log::fingerprint() const { return hash_->digest.hex(); }
+std::string Log::fingerprint() const { return on_ ? hash_->digest.hex() : std::string(); }
 
 namespace {
 

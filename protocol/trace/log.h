@@ -25,7 +25,8 @@ class Listener {
 
 class Log {
  public:
-  Log();
+  /// `on`: false for one that keeps nothing. It has names and strings, but no event ever.
+  explicit Log(bool on = true);
   ~Log();
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
@@ -44,6 +45,9 @@ class Log {
     return std::get<Wanted>(detail(index));
   }
 
+  /// Where to record: this one, or null if it keeps nothing, so that no event is made for it.
+  [[nodiscard]] Log* sink() { return on_ ? this : nullptr; }
+  [[nodiscard]] bool is_on() const { return on_; }
   void append(const Event& event);
   [[nodiscard]] const std::vector<Event>& events() const { return events_; }
   void listen(Listener* listener);  ///< called for every later event; must outlive the log's use
@@ -54,11 +58,12 @@ class Log {
 
   /// Hex of a hash over every event so far, to its nanosecond, with strings by content: the same in
   /// every process and build. Strings count when an event first refers to them: interning alone
-  /// changes nothing.
+  /// changes nothing. Empty if it keeps nothing.
   [[nodiscard]] std::string fingerprint() const;
 
  private:
   struct Hash;
+  const bool on_;
   std::unique_ptr<Hash> hash_;
   std::vector<Event> events_;
   std::vector<std::string> actor_names_;

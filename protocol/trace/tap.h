@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "protocol/trace/log.h"
@@ -14,6 +15,12 @@ class Tap {
  public:
   /// Records `opened`. `guest`: as flag_guest.
   Tap(Log& log, End end, Actor actor, std::uint32_t connection, Time now, bool guest = false);
+  /// None for a log that keeps nothing: its bytes are not even read.
+  static std::optional<Tap> on(Log& log, End end, Actor actor, std::uint32_t connection, Time now,
+                               bool guest = false) {
+    if (!log.is_on()) return std::nullopt;
+    return Tap(log, end, actor, connection, now, guest);
+  }
   void written(Bytes bytes, Time now);      ///< the transport took these bytes
   void arrived(Bytes bytes, Time now);      ///< before the peer gets them
   void closed(CloseCause cause, Time now);  ///< records tails, then `closed`; the first call counts

@@ -13,7 +13,7 @@ class TappedPeer final : public Peer {
   /// Pieces of one write that a host may take: more are not seen.
   static constexpr std::size_t most_pieces = 64;
 
-  /// Without a tap nothing is recorded: what goes over this stream is not MQTT.
+  /// Without a tap nothing is recorded: what goes over this stream is not MQTT, or nobody listens.
   TappedPeer(Peer& peer, std::optional<Tap> tap) : peer_(peer), tap_(std::move(tap)) {}
   [[nodiscard]] bool is_tapped() const { return tap_.has_value(); }
   /// The Peer's process is dead: records the end without telling the Peer, which is not called any

@@ -124,7 +124,8 @@ class World {
 
  protected:
   using Ready = std::function<void()>;  ///< told when a watched client has events
-  explicit World(std::uint64_t seed) : seed_(seed) {}
+  /// `traced`: without, no event is made, and there is nothing to judge.
+  explicit World(std::uint64_t seed, bool traced = true) : seed_(seed), log_(traced) {}
 
   [[nodiscard]] HostedClient& host(ClientId client) const;
   /// Throws std::out_of_range for an id that is no device's.

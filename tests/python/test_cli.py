@@ -17,7 +17,7 @@ import pytest
 pytest.importorskip("mqttlab._sim")
 
 import mqttlab
-from mqttlab import bench, catalog, cli
+from mqttlab import bench, bench_watching, catalog, cli
 
 QUIET = """
 import asyncio, mqttlab
@@ -228,6 +228,28 @@ def test_bench_names_each_bound_that_is_broken() -> None:
     fine = [bench.Cost(100, 1, 42.0, 30.0), bench.Cost(1000, 1, 60.0, 40.0)]
     assert bench.judge(fine) == []
     assert len(bench.judge([*fine, bench.Cost(300, 1, 64.0, 42.0)])) == 2
+
+
+def test_bench_tells_the_price_of_watching(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["bench", "sim", "--part", "watching", "--trial-devices", "3", "--rounds", "1"]
+    code = run(*words)  # how long it took is the machine's affair: either verdict will do
+    said = capsys.readouterr().out
+    verdict = "Within bounds:" if code == cli.OK else "over 1.15 x"
+    assert verdict in said
+    assert [line.split("  ")[0] for line in said.splitlines()[2:5]] == [
+        "no trace", "trace", "trace and oracle"
+    ]  # fmt: skip
+
+
+def test_bench_compares_the_runs_of_a_round() -> None:
+    rounds = [
+        {"no trace": bench_watching.Run(cpu_s, 0, 0), "trace": bench_watching.Run(1.1, 1, 0)}
+        for cpu_s in (1.0, 2.0, 0.5)
+    ]
+    found = bench_watching.ratios(rounds, "trace")
+    assert found == bench_watching.Ratio(1.1, 0.55, 2.2)
+    assert bench_watching.judge(found) == ""
+    assert "1.16 x, over 1.15 x" in bench_watching.judge(bench_watching.Ratio(1.16, 0.9, 1.3))
 
 
 def test_a_reader_that_leaves_early_does_not_change_the_exit_code(folder: Path) -> None:

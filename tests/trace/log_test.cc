@@ -9,6 +9,7 @@
 #include <string>
 
 #include "protocol/trace/digest.h"
+#include "protocol/trace/tap.h"
 
 namespace mqttlab::trace {
 namespace {
@@ -277,6 +278,23 @@ TEST(Fingerprint, ObserversChangeNothing) {
 // Pinned: a change here breaks every capsule and reference result, and must be meant.
 TEST(Fingerprint, KnownValueInEveryProcessAndBuild) {
   EXPECT_EQ(fingerprint_with([](Event&, Log&) {}), "3139ff97dd9a8e964f1d8bbb99aa36b5");
+}
+
+TEST(Log, OneThatIsOffKeepsNamesAndNoEvent) {
+  Log on, off(false);
+  for (Log* log : {&on, &off}) {
+    log->add_actor("meter");
+    log->append({.at = 1, .text = log->intern("topic")});
+  }
+  EXPECT_EQ(on.events().size(), 1U);
+  EXPECT_EQ(on.sink(), &on);
+  EXPECT_EQ(off.events().size(), 0U);
+  EXPECT_EQ(off.sink(), nullptr);
+  EXPECT_EQ(off.fingerprint(), "");
+  EXPECT_EQ(off.actor_name(0), "meter");
+  EXPECT_FALSE(Tap::on(off, End::client, 0, 1, 0));
+  ASSERT_TRUE(Tap::on(on, End::client, 0, 1, 0));
+  EXPECT_EQ(on.events().back().kind, Kind::opened);
 }
 
 TEST(Names, EveryKindReasonAndDeathHasOne) {

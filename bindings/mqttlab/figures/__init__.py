@@ -119,6 +119,8 @@ def figures(analysis: Analysis) -> dict[str, Any]:
         "ending": result.ending,
         "interrupted": result.interrupted,
         "passed": result.passed,
+        "strict": result.strict,
+        "unjudged": result.unjudged,
         "target": vars(result.target) if result.target else None,
         "not_applicable": [{"what": one.what, "why": one.why} for one in result.not_applicable],
         "fingerprint": result.fingerprint,

@@ -11,6 +11,7 @@ from mqttlab.capsule import Capsule
 from mqttlab.errors import Error, UsageError
 from mqttlab.figures import Analysis, figures
 from mqttlab.result import Result
+from mqttlab.run_command import watched_by
 
 __all__ = ["capsule_beside", "write"]
 
@@ -50,6 +51,8 @@ def _command(result: Result) -> str:
     words += ["--seed", str(result.seed), "--until", f"{result.until_s:g}s"]
     if result.target:
         words += ["--target", result.target.url]
+    words += watched_by(traced=bool(result.fingerprint), judged=not result.unjudged,
+                        strict=result.strict)  # fmt: skip
     for key, value in result.parameters.items():
         if value is not None:
             text = str(value).lower() if isinstance(value, bool) else str(value)

@@ -39,6 +39,8 @@ def headline(found: Mapping[str, Any]) -> Headline:
             f"Stopped at {found['virtual_s']:.0f} s of {found['until_s']:.0f} s; what is "
             "shown is valid up to there. " + _promises(found),
         )
+    if found["unjudged"]:
+        return Headline("moot", "Not judged.", f"{_sentence(found['unjudged'])} {_promises(found)}")
     moot = [v["invariant"] for v in found["verdicts"] if v["status"] == "not_applicable"]
     if moot:
         all_of_it = len(moot) == len(found["verdicts"])
@@ -55,6 +57,8 @@ def headline(found: Mapping[str, Any]) -> Headline:
 
 def _promises(found: Mapping[str, Any]) -> str:
     """What became of the messages at the persistent subscriber, else at the clean one."""
+    if not found["fingerprint"]:
+        return "What became of messages is not known."
     levels = found["qos"] or found["qos_clean_subscriber"]
     if not levels and found["target"] and found["target"]["transport"] != "tcp":
         return "What became of messages cannot be seen inside TLS and WebSocket."
@@ -78,6 +82,10 @@ def _promises(found: Mapping[str, Any]) -> str:
     open_ends = sum(level["lost_by_reason"].get(UNEXPLAINED, 0) for level in levels.values())
     named = "each with a named reason" if not open_ends else f"{open_ends:,} losses are unexplained"
     return "; ".join(parts) + (f", {named}." if zero["lost"] or open_ends else ".")
+
+
+def _sentence(words: str) -> str:
+    return f"{words[0].upper()}{words[1:]}: whether MQTT kept its promises is not known."
 
 
 def _number(count: int, noun: str) -> str:

@@ -49,10 +49,9 @@ def show(result: Result, page: Path, console: Console) -> None:
     span = f"virtual {result.virtual_s:.0f} s in {result.wall_s:.1f} s"
     if result.target:
         span = f"live against {against(result.target)}, {result.virtual_s:.1f} s"
-    console.print(
-        f"{span}, {len(result.events)} events, fingerprint {result.fingerprint[:16]}",
-        highlight=False,
-    )
+    if result.fingerprint:
+        span += f", {len(result.events)} events, fingerprint {result.fingerprint[:16]}"
+    console.print(span, highlight=False)
     if result.interrupted:
         console.print(f"Interrupted: results are partial, valid up to {result.virtual_s:.0f} s.")
     console.print(f"report: {page}", highlight=False, soft_wrap=True)
