@@ -94,7 +94,8 @@ class BrokerOptions(TypedDict, total=False):
 def broker_config(name: str, options: BrokerOptions) -> tuple[_core.BrokerConfig, dict[str, Any]]:
     """The core's configuration, and the access arguments of `_core.World.add_broker`."""
     config = _core.BrokerConfig()
-    access: dict[str, Any] = {"anonymous": not _PROOFS & options.keys()}
+    proofs = {key for key in _PROOFS & options.keys() if options.get(key) is not False}
+    access: dict[str, Any] = {"anonymous": not proofs}
     for key, value in options.items():
         where = f"broker {name!r}: {key}"
         if key in _DISK:

@@ -55,6 +55,21 @@ def test_the_subscribers_leg_counts() -> None:
     assert missed == {"publisher": 3, "both": 1}
 
 
+@pytest.mark.parametrize(
+    ("text", "why"), [(None, "No such file"), ("{", "Expecting"), ("{}", "it has no 'exchanges'")]
+)
+def test_what_is_no_record_is_told_in_one_line(
+    text: str | None, why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "recorded.json"
+    if text is not None:
+        path.write_text(text)
+    assert main(["compare", "--recorded", str(path), "--out", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert why in said
+    assert said.count("\n") == 1
+
+
 @pytest.mark.parametrize("over", ["tcp", "tls"])
 def test_live_and_simulated_packets_are_the_same_bytes(over: str) -> None:
     rows = FOUND["live"][over]["packets"]

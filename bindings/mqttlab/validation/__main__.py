@@ -17,13 +17,7 @@ RECORDED = Path("results/validation/live/recorded.json")
 
 def compare(recorded_path: Path, directory: Path) -> None:
     """Writes validation.json, tables.md and plot.svg. Errors: UsageError for what is no record."""
-    try:
-        recorded: dict[str, Any] = json.loads(recorded_path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(
-            f"validation: --recorded {str(recorded_path)!r}: {error}; give what "
-            "`python -m mqttlab.validation record` has written"
-        ) from None
+    recorded = _read(recorded_path)
     live = recorded["side_by_side"]
     runs = {transport: side_by_side.play(transport=transport) for transport in seoane.PUBLISHED}
     result = runs["tcp"]
@@ -48,6 +42,20 @@ def compare(recorded_path: Path, directory: Path) -> None:
     (directory / "plot.svg").write_text(drawing)
 
 
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        for transport in seoane.PUBLISHED:
+            found["exchanges"][transport], found["side_by_side"][transport]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        why = f"it has no {error}" if isinstance(error, KeyError) else error
+        raise UsageError(
+            f"validation: --recorded {str(path)!r}: {why}; give what "
+            "`python -m mqttlab.validation record` has written"
+        ) from None
+    return found
+
+
 def main(words: list[str] | None = None) -> int:
     """The command line; returns the exit code."""
     parser = argparse.ArgumentParser("python -m mqttlab.validation", description=__doc__)
@@ -66,9 +74,11 @@ def main(words: list[str] | None = None) -> int:
     except UsageError as error:
         print(error, file=sys.stderr)
         return exits.USAGE
-    except Error as error:
+    except (Error, OSError) as error:
         print(error, file=sys.stderr)
         return exits.TROUBLE
+    except KeyboardInterrupt:
+        return exits.INTERRUPTED
     return exits.OK
 
 

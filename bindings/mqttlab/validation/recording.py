@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import json
 import platform
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -65,31 +64,33 @@ def record(directory: Path) -> None:
 
 def _exchange(tls: tuple[Path, Path] | None, qos: int, payload_bytes: int) -> tuple[Frames, Frames]:
     """MESSAGES messages of mosquitto_pub to mosquitto_sub."""
-    with bench_brokers.serve("mosquitto", tls) as (port, _), _capture(port) as capture:
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        bench_brokers.serve("mosquitto", tls) as (port, _),
+    ):
         where = ["-h", "127.0.0.1", "-p", str(port), "-t", seoane.TOPIC]
         where += ["--cafile", str(tls[0])] if tls else []
-        reader = subprocess.Popen(["mosquitto_sub", *where, "-q", "2"], stdout=subprocess.DEVNULL)
-        _pause(reader, _SETTLE_S)
         message = ["mosquitto_pub", *where, "-q", str(qos), "-m", "x" * payload_bytes]
-        for _ in range(MESSAGES):
-            subprocess.run(message, check=True)
-            _pause(reader, QUIET_S + 0.3)
-        programs.stop(reader)
-        _pause(capture[1], QUIET_S)
-    try:
-        return legs(capture[0], MESSAGES)
-    finally:
-        shutil.rmtree(capture[0].parent)
+        with (
+            _capture(port, Path(directory)) as capture,
+            _program("mosquitto_sub", *where, "-q", "2") as reader,
+        ):
+            for _ in range(MESSAGES):
+                subprocess.run(message, check=True)
+                _pause(reader, QUIET_S + 0.3)
+        return legs(capture, MESSAGES)
 
 
 def _side_by_side(transport: Transport, tls: tuple[Path, Path] | None) -> dict[str, Any]:
-    with bench_brokers.serve("mosquitto", tls) as (port, _), _capture(port) as capture:
-        result = side_by_side.play(
-            f"127.0.0.1:{port}", transport=transport, ca_file=tls[0] if tls else None
-        )
-        _pause(capture[1], QUIET_S)
-    layers = side_by_side.layers_of_capture(capture[0], result)
-    shutil.rmtree(capture[0].parent)
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        bench_brokers.serve("mosquitto", tls) as (port, _),
+    ):
+        with _capture(port, Path(directory)) as capture:
+            result = side_by_side.play(
+                f"127.0.0.1:{port}", transport=transport, ca_file=tls[0] if tls else None
+            )
+        layers = side_by_side.layers_of_capture(capture, result)
     return {
         "packets": side_by_side.packets(result),
         "layers": {name: one.to_data() for name, one in layers.items()},
@@ -101,21 +102,29 @@ def _side_by_side(transport: Transport, tls: tuple[Path, Path] | None) -> dict[s
 
 
 @contextmanager
-def _capture(port: int) -> Iterator[tuple[Path, subprocess.Popen[bytes]]]:
-    """A capture of a port of this machine's, whole after the block; and who makes it."""
-    path = Path(tempfile.mkdtemp()) / "frames.pcapng"
+def _capture(port: int, directory: Path) -> Iterator[Path]:
+    """A capture of a port of this machine's, whole after the block."""
+    path = directory / "frames.pcapng"
     words = ["dumpcap", "-q", "-i", "lo", "-f", f"tcp port {port}", "-w", str(path)]
-    process = subprocess.Popen(words, stderr=subprocess.DEVNULL)
-    _pause(process, _SETTLE_S)
-    if process.poll() is not None:
-        raise UsageError("validation: dumpcap may not capture on lo; run as root, or in its group")
-    yield path, process
-    programs.stop(process)
+    with _program(*words) as tool:
+        if tool.poll() is not None:
+            raise UsageError("validation: dumpcap may not capture on lo; run as root")
+        yield path
+        _pause(tool, QUIET_S)
 
 
-def _pause(process: subprocess.Popen[Any], seconds: float) -> None:
-    """Lets time pass, in which the program may end."""
+@contextmanager
+def _program(*words: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Runs while the block lasts, which begins when it is ready."""
+    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
+        _pause(process, _SETTLE_S)
+        yield process
+    finally:
+        programs.stop(process)
+
+
+def _pause(process: subprocess.Popen[bytes], seconds: float) -> None:
+    """Lets time pass, in which the program may end."""
+    with suppress(subprocess.TimeoutExpired):
         process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        return

@@ -53,10 +53,9 @@ def _message(
     transport: Transport, payload_bytes: int, qos: int, link: str, mutual: bool
 ) -> tuple[Frames, Frames]:
     options: dict[str, Any] = {"transport": transport, "certificate": mutual}
-    proofs: dict[str, Any] = {"certificates": True} if mutual else {}
 
     async def exchange(lab: mqttlab.Lab) -> None:
-        await lab.broker("broker", **proofs)
+        await lab.broker("broker", certificates=mutual)
         lan = lab.link(link, name="lan", loss=0)
         async with lab.device("desk", via=lan).client(drain=True, **options) as desk:
             await desk.subscribe(TOPIC, qos=2)
