@@ -10,7 +10,6 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import platform
 import resource
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -23,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 import mqttlab
-from mqttlab import programs
+from mqttlab import machine, programs
 from mqttlab.bench_brokers import BROKERS, certificate, serve, stripped_bytes, version_of
 from mqttlab.errors import Error, UsageError
 
@@ -191,7 +190,7 @@ def show(
         document: dict[str, Any] = {
             "command": command,
             "versions": {"mqttlab": mqttlab.__version__, other: version_of(other)},
-            "machine": _machine(),
+            "machine": machine.machine(),
             "rows": [asdict(one) | {"cpu_ratio": one.cpu_ratio} for one in results],
             "footprints": [asdict(one) for one in footprints],
         }
@@ -269,21 +268,10 @@ def _shown(of: _Table) -> Table:
 def _write(out: Path, document: dict[str, Any], tables: Sequence[_Table]) -> None:
     out.mkdir(parents=True, exist_ok=True)
     (out / "table.json").write_text(json.dumps(document, indent=2) + "\n")
-    machine = document["machine"]
-    lines = [f"`{document['command']}` on {machine['cpu']}, {machine['cores']} cores."]
+    on = document["machine"]
+    lines = [f"`{document['command']}` on {on['cpu']}, {on['cores']} cores."]
     for table in tables:
         rule = "| --- " * table.words + "| ---: " * (len(table.columns) - table.words) + "|"
         lines += ["", table.legend, "", f"| {' | '.join(table.columns)} |", rule]
         lines += [f"| {' | '.join(row)} |" for row in table.rows]
     (out / "table.md").write_text("\n".join(lines) + "\n")
-
-
-def _machine() -> dict[str, Any]:
-    return {"cpu": _cpu(), "cores": os.cpu_count(), "system": platform.platform()}
-
-
-def _cpu() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.machine()

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
-import platform
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from importlib import metadata
 from pathlib import Path
 from types import FrameType
 from typing import Any, get_args
 
 import numpy as np
 
-from mqttlab import catalog, judging, targets, trace, units
+from mqttlab import catalog, judging, machine, targets, trace, units
 from mqttlab.errors import NotApplicableError, UsageError
 from mqttlab.faults import Fault
 from mqttlab.faults.schedule import load
@@ -350,14 +347,4 @@ def _table(rows: Sequence[tuple[object, ...]], dtype: np.dtype[np.void]) -> np.n
 
 
 def _versions(place: Place, has_tls: bool) -> dict[str, str]:
-    try:
-        ours = metadata.version("mqttlab")
-    except metadata.PackageNotFoundError:  # a package tree without its metadata
-        ours = sys.modules["mqttlab"].__version__
-    return {
-        "mqttlab": ours,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        **place.versions,
-        **(place.tls_versions if has_tls else {}),
-    }
+    return {**machine.versions(), **place.versions, **(place.tls_versions if has_tls else {})}

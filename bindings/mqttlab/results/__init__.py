@@ -1,0 +1,31 @@
+"""Reference runs: small files in `results/`, how each was made, and whether it still comes out.
+
+A folder of results has a `reference.toml` with one `[[run]]` or several:
+
+    [[run]]
+    shows = "QoS 1 lost 0, QoS 2 lost 0 and repeated 0"
+    command = "mqttlab run field_trial --seed 7 --out results/field_trial"
+    files = ["run.json"]
+    takes_s = 3
+
+`command` is what a user types at the top of the repository; it writes `files`. Others:
+
+folder    files are below this folder of reference.toml's own, and it is part of the run's name.
+takes_s   wall time on two cores; what takes more than `--within` is not made again.
+recorded  why it is never made again (real sockets, other people's brokers): its files are only held
+          against the digests that were taken when it was made.
+beside    files of the folder that nothing is compared with: screenshots, findings in prose.
+
+`made.json` beside it is written by `--update` and `--record`: versions, machine, digests.
+
+The rule of comparison: JSON value by value, CSV and Markdown row by row, all else line by line, and
+exactly. Apart are, in JSON, the fields `wall_s`, `machine` and `versions`, wherever they are. A
+file that is not the one that was recorded is a finding as well, whatever has changed in it.
+"""
+
+from __future__ import annotations
+
+from mqttlab.results.compare import APART, Difference, differences
+from mqttlab.results.reference import Reference, load
+
+__all__ = ["APART", "Difference", "Reference", "differences", "load"]

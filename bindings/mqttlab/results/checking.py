@@ -1,0 +1,139 @@
+"""Holds reference runs against what their commands make now."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from mqttlab.results import reference
+from mqttlab.results.compare import Difference, differences
+from mqttlab.results.reference import Reference
+from mqttlab.results.workshop import made_again
+
+__all__ = ["Checked", "Finding", "check", "check_kept", "make_again", "update"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A file that is not as it should be, and why."""
+
+    path: Path
+    what: str
+    differences: tuple[Difference, ...] = ()
+    """Between the file and what it should be."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What came of one run."""
+
+    run: Reference
+    findings: tuple[Finding, ...]
+    took_s: float | None = None
+    """None: it was not made again."""
+
+
+def check(run: Reference) -> Checked:
+    """Makes a run again and compares each of its files."""
+    with made_again(run) as remade:
+        if remade.trouble:
+            return Checked(run, (Finding(run.folder, remade.trouble),), remade.took_s)
+        found = (_compare(run, name, remade.folder / name) for name in run.files)
+        return Checked(run, tuple(one for one in found if one), remade.took_s)
+
+
+def check_kept(run: Reference) -> Checked:
+    """Holds a run's files against the digests that were taken when it was recorded."""
+    found = []
+    for name in run.files:
+        path, kept = run.folder / name, _read(run.folder / name)
+        if kept is None:
+            found.append(Finding(path, "is missing"))
+        elif changed := _changed(run, name, kept):
+            was = _committed(path)
+            known = was is not None and not _changed(run, name, was)
+            rows = differences(kept, was, name) if known and was is not None else ()
+            found.append(Finding(path, changed, tuple(rows)))
+    return Checked(run, tuple(found))
+
+
+def make_again(
+    runs: Sequence[Reference], jobs: int, told: Callable[[Checked], None]
+) -> list[Checked]:
+    """Checks several at a time, long ones first; `told` after each."""
+
+    def one(run: Reference) -> Checked:
+        checked = check(run)
+        told(checked)
+        return checked
+
+    with ThreadPoolExecutor(jobs) as pool:
+        waiting = [pool.submit(one, run) for run in sorted(runs, key=lambda run: -run.takes_s)]
+        try:
+            return [future.result() for future in waiting]
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def update(run: Reference) -> list[Path]:
+    """Makes a run again, takes what differs, and records it; returns the files that have changed.
+
+    A file that is equal by the rule stays as it is. Errors: RuntimeError in words.
+    """
+    changed = []
+    with made_again(run) as remade:
+        if remade.trouble:
+            raise RuntimeError(f"{run.command}: {remade.trouble}")
+        for name in run.files:
+            kept, made = _read(run.folder / name), _read(remade.folder / name)
+            if made is None:
+                raise RuntimeError(f"{run.command}: has not made {name}")
+            if kept is None or differences(kept, made, name):
+                (run.folder / name).parent.mkdir(parents=True, exist_ok=True)
+                (run.folder / name).write_bytes(made)
+                changed.append(run.folder / name)
+    reference.record(run)
+    return changed
+
+
+def _compare(run: Reference, name: str, again: Path) -> Finding | None:
+    path, kept, made = run.folder / name, _read(run.folder / name), _read(again)
+    if kept is None:
+        return Finding(path, "is missing")
+    if made is None:
+        return Finding(path, "is not made by the command any more")
+    if kept == made:
+        return None
+    found, changed = tuple(differences(kept, made, name)), _changed(run, name, kept)
+    if found:
+        return Finding(path, changed or "comes out otherwise", found)
+    return Finding(path, f"{changed}, in what is not compared") if changed else None
+
+
+def _changed(run: Reference, name: str, data: bytes) -> str:
+    """How a file is not the one that was recorded, in words, or ""."""
+    digest = run.made.get("sha256", {}).get(name)
+    if digest is None:
+        return "was not recorded"
+    return "" if digest == reference.digest(data) else "changed since it was recorded"
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def _committed(path: Path) -> bytes | None:
+    """The file as git has it, if this is a clone."""
+    words = ["git", "show", f"HEAD:./{path.name}"]
+    try:
+        done = subprocess.run(words, cwd=path.parent, capture_output=True)
+    except OSError:
+        return None
+    return done.stdout if done.returncode == 0 else None

@@ -1,0 +1,75 @@
+"""Makes reference runs again, each in a copy of the repository that lacks its files."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from mqttlab.results.reference import Reference
+
+__all__ = ["Remade", "made_again"]
+
+_MEANT = {"mqttlab": [sys.executable, "-m", "mqttlab.cli"], "python": [sys.executable]}
+"""The programs of this environment, whatever PATH has."""
+
+
+@dataclass(frozen=True)
+class Remade:
+    """What a command has left."""
+
+    folder: Path
+    """As the run's own; files that it has not written are missing."""
+    trouble: str
+    """How it failed, in a line, or ""."""
+    took_s: float
+
+
+@contextmanager
+def made_again(run: Reference) -> Iterator[Remade]:
+    """Lets a run's command write its files into a place that is gone afterwards.
+
+    Paths in the command are those that it has at the top of the repository.
+    """
+    with tempfile.TemporaryDirectory(prefix="mqttlab-results-") as scratch:
+        there = Path(scratch)
+        _furnish(run, there)
+        started = time.perf_counter()
+        words = run.words()
+        try:
+            done = subprocess.run(
+                [*_MEANT.get(words[0], words[:1]), *words[1:]],
+                cwd=there, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                errors="replace",
+            )  # fmt: skip
+            trouble = "" if done.returncode == 0 else _last_words(done)
+        except OSError as error:
+            trouble = f"cannot be started: {error.strerror}"
+        took_s = time.perf_counter() - started
+        yield Remade(there / run.top.resolve().name / run.name, trouble, took_s)
+
+
+def _furnish(run: Reference, there: Path) -> None:
+    """All that the repository has, but results are copies, and the run's own files are missing."""
+    top = run.top.resolve()
+    for path in top.parent.iterdir():
+        if path != top:
+            (there / path.name).symlink_to(path)
+    own = {(run.folder / name).resolve() for name in (*run.files, *run.beside)}
+
+    def left_out(folder: str, names: list[str]) -> list[str]:
+        return [name for name in names if Path(folder, name) in own]
+
+    shutil.copytree(top, there / top.name, ignore=left_out)
+    (there / top.name / run.name).mkdir(parents=True, exist_ok=True)
+
+
+def _last_words(done: subprocess.CompletedProcess[str]) -> str:
+    said = [line for line in done.stderr.splitlines() if line.strip()] or ["no word"]
+    return f"left with {done.returncode}: {said[-1]}"
