@@ -42,19 +42,23 @@ class Axes:
         )  # fmt: skip
 
     def grid(self) -> list[Cell | Standby]:
-        """Every combination; a connection per message, and connections that are cut, without
-        loss; keep alives over the first transport and version.
+        """Every combination without a break of the connection; then connections per message, and
+        those that are cut with the first payload, without loss; keep alives over the first
+        transport and version.
         """
+        calm, payload = self.losses[0], self.payloads[0]
+        carriers = list(product(self.transports, self.versions))
         cells = [
-            Cell(*path, *loss, payload, transport, version, session, cuts)
-            for path, loss, payload, transport, version, session, cuts in product(
-                self.paths, self.losses, self.payloads, self.transports, self.versions,
-                self.sessions, self.cuts,
+            Cell(*path, *loss, size, *carrier, session)
+            for path, size, carrier, session in product(
+                self.paths, self.payloads, carriers, self.sessions
             )
-            if (session == "long" or loss == self.losses[0]) and (
-                not cuts or (loss == self.losses[0] and session == "long")
-            )
-        ]  # fmt: skip
+            for loss in (self.losses if session == "long" else (calm,))
+        ]
+        cells += [
+            Cell(*path, *calm, payload, *carrier, self.sessions[0], cuts)
+            for path, carrier, cuts in product(self.paths, carriers, self.cuts[1:])
+        ]
         return [*cells, *(one for path in self.paths for one in self._standbys(path))]
 
     def star(self) -> list[Cell | Standby]:
