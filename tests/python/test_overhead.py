@@ -62,6 +62,34 @@ def test_one_connection_per_message_pays_for_the_connection_each_time() -> None:
         assert dear["packets"] > row["packets"] + 6  # SYN, SYN ACK, ..., FIN both ways
 
 
+def test_a_connection_takes_a_round_trip_for_each_of_its_layers() -> None:
+    for transport, round_trips in (("tcp", 2), ("tls", 3), ("ws", 3), ("wss", 4)):
+        for row in rows(transport=transport):
+            assert row["setup_s"] == pytest.approx(round_trips * 2 * HOP, abs=10 * A_PACKET)
+
+
+def test_broken_connections_lose_at_qos_0_repeat_at_qos_1_and_do_neither_at_qos_2() -> None:
+    none, once, exactly = measure(
+        Cell(link="", rtt_ms=2 * HOP * 1e3, messages=40, cuts=1.0), seed=1
+    )
+    assert none["published"] == once["delivered"] == exactly["delivered"] == 40
+    assert none["delivered"] < 40
+    assert (none["copies"], exactly["copies"]) == (0, 0)
+    assert once["copies"] > 0
+
+
+def test_a_message_that_stands_alone_wakes_the_radio_and_keeps_it_awake() -> None:
+    radio = mqttlab.radios()["lte"]
+    (tail,) = radio.tails
+    for row in measure(Cell(link="lte", messages=4), seed=1):
+        awake_s = radio.promotion_s + tail.duration_s
+        alone_j = radio.promotion_j + tail.duration_s * tail.power_w - awake_s * radio.idle_w
+        # Exchanges take 0.15 s at most, at the power of the tail.
+        assert alone_j < row["joules"] < alone_j + 0.15 * (tail.power_w + radio.active_w)
+        assert row["idle_w"] == radio.idle_w
+    assert "joules" not in rows()[0]
+
+
 def test_loss_costs_repeats_and_nothing_else_of_mqtt() -> None:
     clean = measure(Cell(messages=100), seed=1)
     lossy = measure(Cell(messages=100, loss=0.05), seed=1)

@@ -6,18 +6,22 @@ import csv
 import json
 import math
 import shlex
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from mqttlab import cli
 from mqttlab.overhead import command
+from mqttlab.overhead.answers import fitting
 from mqttlab.overhead.axes import Axes
 from mqttlab.overhead.cell import Cell
 from mqttlab.overhead.estimate import Estimate
-from mqttlab.overhead.figures import FIGURES, KEEP_ALIVE_FIGURES
+from mqttlab.overhead.figures import FIGURES, KEEP_ALIVE_FIGURES, KeepAlive
 from mqttlab.overhead.keep_alive import Standby
+from mqttlab.overhead.rows import amount
 from mqttlab.overhead.study import Measured, Study
 from mqttlab.overhead.tables import again
 
@@ -46,6 +50,28 @@ def test_an_interval_is_students_and_a_single_run_has_none() -> None:
     assert Estimate.of([]).runs == 0
 
 
+def test_figures_are_shown_to_the_digit_that_their_interval_allows() -> None:
+    shown = {
+        (265.3, 161.2): "265 ± 161 ms", (119.42, 0.91): "119.4 ± 0.9 ms", (35.02, 0.14):
+        "35.02 ± 0.14 ms", (35.01, 0.01): "35.0 ms", (253, 0): "253 ms", (1862.4, 31.5):
+        "1,862 ± 32 ms", (0, 0): "0 ms", (0.0124, 0.0031): "0.012 ± 0.003 ms",
+    }  # fmt: skip
+    for (mean, half_width), text in shown.items():
+        assert amount(Estimate(mean, half_width, 5), "ms").replace("\u00a0", " ") == text
+    assert amount(Estimate(7.0, math.nan, 1)) == "7"
+    assert amount(Estimate.of([])) == "none"
+
+
+def kept(keep_alive_s: int, missed: float) -> KeepAlive:
+    return KeepAlive(Standby(), keep_alive_s, 100, {"missed": Estimate(missed, 0.0, 5)})
+
+
+def test_the_keep_alive_that_fits_is_the_longest_up_to_which_none_missed_a_push() -> None:
+    rows = [kept(30, 0), kept(60, 0), kept(120, 0.01), kept(240, 0)]
+    assert fitting(rows) == fitting(rows[::-1]) == rows[1]
+    assert fitting(rows[2:]) is None
+
+
 def test_a_star_varies_one_axis_at_a_time_and_a_grid_all() -> None:
     axes = Axes(paths=(("lte", 0), ("", 200)), losses=((0, 0), (0.1, 4)), payloads=(32, 64),
                 transports=("tcp", "tls"), versions=("5",), nats_s=(300, 120))  # fmt: skip
@@ -64,9 +90,29 @@ def test_a_star_varies_one_axis_at_a_time_and_a_grid_all() -> None:
     assert len(grid) == len(set(grid)) == 2 * 2 * 2 * 2 + 2 * 2 * 2 + 2 * 2 + 2 * 2
 
 
-def test_a_study_leaves_its_tables_and_goes_on_where_it_was(tmp_path: Path) -> None:
-    assert overhead(*FEW, "--out", str(tmp_path)) == 0
+@contextmanager
+def interrupting(study: Study) -> Iterator[Callable[[Measured], None]]:
+    """As `command._progress`; Ctrl-C comes after the first cell."""
+
+    def interrupt(_: Measured) -> None:
+        raise KeyboardInterrupt
+
+    yield interrupt
+
+
+def test_a_study_leaves_its_tables_and_goes_on_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     journal = tmp_path / "cells.ndjson"
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(command, "_progress", interrupting)
+        assert overhead(*FEW, "--out", str(tmp_path)) == 130
+    first = journal.read_text()
+    assert first.count("\n") == 1
+    assert "interrupted: 4 cells are open" in (tmp_path / "overhead.html").read_text()
+
+    assert overhead(*FEW, "--out", str(tmp_path)) == 0
+    assert journal.read_text().startswith(first)
     lines = journal.read_text().splitlines(True)
     table, keep_alives = read(tmp_path / "overhead.csv"), read(tmp_path / "keep_alive.csv")
     # Base, loss, the connection per message, and the one that is cut, at three levels each;
@@ -100,12 +146,17 @@ def test_a_study_leaves_its_tables_and_goes_on_where_it_was(tmp_path: Path) -> N
 def test_a_row_is_measured_again_by_its_command(tmp_path: Path) -> None:
     for cell in (Cell(link="", rtt_ms=20, loss=0.02, burst=4), Standby(link="", rtt_ms=1.5)):
         study = Study([cell], [1, 2], tmp_path / "cells.ndjson", battery_wh=5)
-        program, name, *words = shlex.split(again(cell, study))
+        program, name, *words = shlex.split(again(study, cell))
         assert (program, name) == ("mqttlab", "overhead")
         with command.main.make_context("overhead", words) as context:
             axes = command.axes_of(context.params)
         assert cell in axes.grid()
         assert context.params["seeds"] == 2
+    cells = [Cell(), Cell(link="gprs"), Cell(loss=0.1), Cell(loss=0.02, burst=4)]
+    assert again(study, *cells) == (
+        "mqttlab overhead --quick --link lte --link gprs --transport tcp --version 3.1.1 "
+        "--loss 0,0.1,0.02x4 --payload 64 --seeds 2"
+    )
 
 
 def test_a_cell_that_ends_its_process_costs_no_other(tmp_path: Path) -> None:

@@ -85,9 +85,9 @@ def _loss(rows: Rows) -> Answer | None:
 
 
 _SLOWEST = (
-    (0, "delivered_p99_s", "delivery"),
-    (1, "acknowledged_p99_s", "the exchange of QoS 1"),
-    (2, "acknowledged_p99_s", "that of QoS 2"),
+    (0, "delivered_p99_s", "a delivery"),
+    (1, "acknowledged_p99_s", "an exchange at QoS 1:"),
+    (2, "acknowledged_p99_s", "at QoS 2:"),
 )
 
 
@@ -147,11 +147,15 @@ def _keep_alive(rows: Rows) -> Answer | None:
         )
     dear = measured[0]
     # None in n: below 3/n with 95 % confidence (the rule of three).
-    sentence = f"It missed none of {best.pushes} pushes (below {300 / best.pushes:.2g} %)"
+    sentence = (
+        f"The longest of {len(measured)} ({measured[0].keep_alive_s} to "
+        f"{measured[-1].keep_alive_s} s) that missed none of {best.pushes} pushes (below "
+        f"{300 / best.pushes:.2g} %)"
+    )
     longer = next((one for one in measured if one.keep_alive_s > best.keep_alive_s), None)
     if longer is not None:
-        sentence += f", {longer.keep_alive_s} s missed {share(longer.values['missed'])}"
-    sentence += f". {amount(best.values['bytes_per_day'], 'kB', 1e-3)} a day"
+        sentence += f"; {longer.keep_alive_s} s missed {share(longer.values['missed'])}"
+    sentence += f". It takes {amount(best.values['bytes_per_day'], 'kB', 1e-3)} a day"
     if dear.values["battery_days"].runs:
         sentence += (
             f" and {amount(best.values['battery_days'], 'days')} of radio from "
@@ -170,6 +174,6 @@ def _keep_alive(rows: Rows) -> Answer | None:
         if other_s != nat_s and (found := fitting(of)) is not None
     ]
     if others:
-        sentence += f" Behind other NATs, {', '.join(others)}."
-    short = f"{best.keep_alive_s} s, behind a NAT that forgets after {nat_s:g} s"
+        sentence += f" Behind a NAT of {', of '.join(others)}."
+    short = f"{best.keep_alive_s} s, behind a NAT of {nat_s:g} s"
     return Answer(question, short, sentence)

@@ -13,7 +13,7 @@ from mqttlab.report.svg import Canvas, Scale, linear, logarithmic, ticks
 
 __all__ = ["Series", "by_keep_alive", "by_loss"]
 
-LEFT, RIGHT, TOP, BOTTOM = 74.0, 486.0, 14.0, 250.0
+LEFT, RIGHT, TOP, BOTTOM = 74.0, 376.0, 14.0, 216.0
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,10 @@ def _chart(
     label.
     """
     axis, unit, label = words
-    canvas = Canvas(520, 300, label)
+    canvas = Canvas(400, 266, label)
     known = [one for of in series for _, one in of.points if not math.isnan(one.mean)]
     if not known or len(names) < 2 or (log and min(one.mean for one in known) <= 0):
-        canvas.text(260, 150, "nothing was measured", "axis", "middle")
+        canvas.text(200, 120, "nothing was measured", "axis", "middle")
         return canvas.render()
     low, y, marks = _vertical(known, log)
     for place in marks:
@@ -78,14 +78,16 @@ def _chart(
         canvas.text(x(place), BOTTOM + 18, name, "axis", "middle")
     canvas.text((LEFT + RIGHT) / 2, BOTTOM + 40, axis, "axis", "middle")
     before(canvas)
-    for of in series:
+    for number, of in enumerate(series):
+        aside = 4.0 * (number - (len(series) - 1) / 2)  # so that no interval hides another
         points = [(place, one) for place, one in of.points if not math.isnan(one.mean)]
         canvas.curve([(x(place), y(one.mean)) for place, one in points], f"curve {of.css}")
         for place, one in points:
             title = f"{of.name}, {names[place]}: {one.mean:.4g} {unit}"
             if one.half_width > 0:
                 ends = [y(max(end, low)) for end in (one.low, one.high)]
-                canvas.line(x(place), ends[0], x(place), ends[1], f"curve whisker {of.css}")
+                at = x(place) + aside
+                canvas.line(at, ends[0], at, ends[1], f"curve whisker {of.css}")
                 title += f" ± {one.half_width:.2g}"
             canvas.dot(x(place), y(one.mean), 3, f"fill {of.css}", title)
     return canvas.render()

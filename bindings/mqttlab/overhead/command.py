@@ -27,6 +27,7 @@ from mqttlab.overhead.study import Measured, Study
 
 __all__ = ["axes_of", "main"]
 
+_ELSEWHERE = ("--jobs", "--executor", "--out")
 _LOSS = re.compile(r"(?P<share>[^x]+?)(?:x(?P<burst>\d+(?:\.\d+)?))?")
 
 
@@ -105,8 +106,16 @@ def axes_of(options: Mapping[str, Any]) -> Axes:
 
 
 def _words(argv: Sequence[str]) -> list[str]:
-    """The options as they were given."""
-    return list(argv[argv.index("overhead") + 1 :]) if "overhead" in argv else []
+    """The options as they were given, less those that no figure depends on."""
+    given = list(argv[argv.index("overhead") + 1 :]) if "overhead" in argv else []
+    words: list[str] = []
+    while given:
+        word = given.pop(0)
+        if word in _ELSEWHERE:
+            del given[:1]
+        elif not word.startswith(tuple(f"{option}=" for option in _ELSEWHERE)):
+            words.append(word)
+    return words
 
 
 def _parts(texts: Sequence[str]) -> list[str]:

@@ -35,7 +35,11 @@ def render(study: Study, about: Mapping[str, Any]) -> str:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters.update(
-        amount=amount, time=time, share=share, link=link_words, again=lambda one: again(one, study)
+        amount=amount,
+        time=time,
+        share=share,
+        link=link_words,
+        again=lambda rows: again(study, *(row.cell for row in rows)),
     )
     template = environment.from_string(_file("mqttlab.overhead", "overhead.html.j2"))
     bars = [base.bar(qos, f"QoS {qos}") for qos in LEVELS] if base else []
@@ -43,6 +47,7 @@ def render(study: Study, about: Mapping[str, Any]) -> str:
     return template.render(
         style=Markup(_file("mqttlab.report", "style.css")),
         about=about,
+        rows=rows,
         base=rows.base_cell,
         base_levels=base.levels if base else {},
         seeds=study.seeds,
@@ -100,7 +105,7 @@ def _losses(rows: Rows, *, bursts: bool) -> dict[str, Any]:
         "times": by_loss(series("delivered_p99_s", 1e3), "ms", f"Delivery, {label}", log=True),
         "exchanges": by_loss(exchanges, "ms", f"Exchange, {label}", log=True),
         "bytes": by_loss(series("bytes"), "B", f"Bytes per delivered message, {name}"),
-        "command": again(chosen[-1].cell, rows.study) if chosen else "",
+        "rows": chosen,
     }
 
 
@@ -123,7 +128,8 @@ def _carriers(rows: Rows) -> list[dict[str, Any]]:
                     "title": f"QoS 1, {title}",
                     "bars": bytes_chart(bars, f"{_BARS}, {title}"),
                     "layers": layers_of(bars),
-                    "rows": chosen if session == "long" else [],
+                    "rows": chosen,
+                    "is_long": session == "long",
                 }
             )
     return found
@@ -163,7 +169,7 @@ def _keep_alives(rows: Rows) -> dict[str, Any] | None:
         "nat_s": nat_s,
         "rows": first,
         "best": fitting(first),
-        "command": again(first[0].cell, rows.study),
+        "all": [of[0] for of in by_nat.values()],
     }
 
 

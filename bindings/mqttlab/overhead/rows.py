@@ -12,6 +12,8 @@ from mqttlab.overhead.estimate import Estimate
 from mqttlab.overhead.figures import KeepAlive
 from mqttlab.overhead.study import Study
 
+_NO_BREAK = "\u00a0"
+
 __all__ = ["Row", "Rows", "amount", "share", "time"]
 
 
@@ -81,7 +83,7 @@ def amount(one: Estimate, unit: str = "", scale: float = 1.0) -> str:
     # Its first digit, or two if that is 1, and the mean to the same place.
     leading = _digits(abs(mean), 3) if exact else _digits(width, 2 if _first(width) == 1 else 1)
     text = f"{mean:,.{leading}f}" + ("" if exact else f" ± {width:,.{leading}f}")
-    return f"{text} {unit}".rstrip()
+    return f"{text} {unit}".rstrip().replace(" ", _NO_BREAK)
 
 
 def _digits(value: float, significant: int) -> int:

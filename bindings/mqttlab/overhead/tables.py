@@ -7,7 +7,7 @@ import csv
 import json
 import math
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,16 +69,34 @@ def link_words(cell: Cell | Standby) -> str:
     return cell.link or f"round trip {cell.rtt_ms:g} ms"
 
 
-def again(cell: Cell | Standby, study: Study) -> str:
-    """The command that measures a cell again; beside it those that come with it."""
-    path = ["--link", cell.link] if cell.link else ["--rtt", f"{cell.rtt_ms:g}ms"]
-    words = ["mqttlab", "overhead", *path, "--transport", cell.transport, "--version", cell.version]
-    if isinstance(cell, Cell):
-        loss = f"{cell.loss:g}" + (f"x{cell.burst:g}" if cell.burst else "")
-        words += ["--loss", loss, "--payload", f"{cell.payload_bytes}"]
-    else:
-        words += ["--nat", f"{cell.nat_s:g}s", "--battery", f"{study.battery_wh:g}"]
+def again(study: Study, *cells: Cell | Standby) -> str:
+    """The command that measures these cells again, and with them what comes of the same options.
+
+    Cells that differ from the first along one axis at a time are its `--quick`.
+    """
+    words = ["mqttlab", "overhead", *(["--quick"] if len(cells) > 1 else [])]
+    options: dict[str, dict[str, None]] = {}
+    for cell in cells:
+        for option, value in _options(cell, study):
+            options.setdefault(option, {})[value] = None
+    for option, values in options.items():
+        if option in ("--rtt", "--loss", "--nat"):
+            words += [option, ",".join(values)]
+        else:
+            words += [word for value in values for word in (option, value)]
     return shlex.join([*words, "--seeds", f"{len(study.seeds)}"])
+
+
+def _options(cell: Cell | Standby, study: Study) -> Iterator[tuple[str, str]]:
+    yield ("--link", cell.link) if cell.link else ("--rtt", f"{cell.rtt_ms:g}ms")
+    yield "--transport", cell.transport
+    yield "--version", cell.version
+    if isinstance(cell, Cell):
+        yield "--loss", f"{cell.loss:g}" + (f"x{cell.burst:g}" if cell.burst else "")
+        yield "--payload", f"{cell.payload_bytes}"
+    else:
+        yield "--nat", f"{cell.nat_s:g}s"
+        yield "--battery", f"{study.battery_wh:g}"
 
 
 def _span(seeds: Sequence[int]) -> str:
@@ -115,7 +133,7 @@ def _plain_keep_alive(row: KeepAlive, study: Study) -> dict[str, Any]:
 
 
 def _origin(cell: Cell | Standby, study: Study) -> dict[str, str]:
-    return {"seeds": _span(study.seeds), "command": again(cell, study)}
+    return {"seeds": _span(study.seeds), "command": again(study, cell)}
 
 
 def _figures(values: Mapping[str, Estimate], names: Mapping[str, str]) -> dict[str, Any]:
