@@ -14,7 +14,7 @@ pytest.importorskip("mqttlab._sim")
 
 import mqttlab
 from mqttlab import Lab, Radio, UsageError, cli, trace
-from mqttlab.energy import Air, Spent, Tail, air_of, spent
+from mqttlab.energy import Air, Spent, Tail, air_of, of_period, spent
 from test_link import exit_code
 
 NOTHING = Air(np.zeros(0), np.zeros(0), 0.0)
@@ -124,6 +124,12 @@ def test_a_run_tells_joules_and_days() -> None:
     assert lte.spent.tail_j == pytest.approx(60 * 11.576 * 1.06, rel=0.02)
     assert lte.battery_days == pytest.approx(5 / 24 / lte.mean_w)
     assert nb_iot.mean_w < lte.mean_w / 5
+    device, radio = result.devices[0], mqttlab.radios()["lte"]
+    between = of_period(result, device, radio, 90.0, 110.0)
+    assert between == Spent(0, 0.0, 0.0, 0.0, pytest.approx(20 * radio.idle_w))
+    ten = of_period(result, device, radio, 330.0, 930.0)
+    assert ten.promotions == 10
+    assert of_period(result, device, radio, 0.0, result.virtual_s) == lte.spent
     own = result.energy({"ethernet": STEPS})
     assert [row.device for row in own] == ["on-ethernet"]
     assert own[0].battery_days is None

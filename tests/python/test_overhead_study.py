@@ -125,6 +125,8 @@ def test_a_study_leaves_its_tables_and_goes_on_where_it_was(
             assert row["seeds"] == "1 to 2"
             measured = [name for name in names if not name.startswith("setup")]
             assert all(row[name] != "" != row[f"{name}_ci95"] for name in measured)
+    missed = {row["keep_alive_s"]: float(row["missed"]) for row in keep_alives}
+    assert missed["110"] == 0 < missed["240"] < 0.5 < missed["1800"] <= 1
     document = json.loads((tmp_path / "overhead.json").read_text())
     assert document["failed"] == []
     assert [len(document[name]) for name in ("rows", "keep_alives")] == [12, 7]
@@ -168,6 +170,8 @@ def test_a_cell_that_ends_its_process_costs_no_other(tmp_path: Path) -> None:
     assert [figures.cell for figures in study.levels()] == [good] * 3
     afterwards = Study([bad, good], [1, 2], tmp_path / "cells.ndjson")
     assert afterwards.open == [bad]
+    for cells, seeds in (([bad], [1, 2]), ([good], [1, 3])):
+        assert Study(cells, seeds, tmp_path / "cells.ndjson").measured == {}
 
 
 def test_a_journal_keeps_cells_to_the_digit() -> None:
