@@ -14,14 +14,14 @@ from pathlib import Path
 import pytest
 
 from mqttlab import cli
-from mqttlab.overhead import command
+from mqttlab.overhead import answers, command, keep_alive, page
 from mqttlab.overhead.answers import fitting
 from mqttlab.overhead.axes import Axes
-from mqttlab.overhead.cell import Cell
+from mqttlab.overhead.cell import Cell, measure
 from mqttlab.overhead.estimate import Estimate
 from mqttlab.overhead.figures import FIGURES, KEEP_ALIVE_FIGURES, KeepAlive
 from mqttlab.overhead.keep_alive import Standby
-from mqttlab.overhead.rows import amount
+from mqttlab.overhead.rows import Rows, amount
 from mqttlab.overhead.study import Measured, Study
 from mqttlab.overhead.tables import again
 
@@ -130,10 +130,10 @@ def test_a_study_leaves_its_tables_and_goes_on_where_it_was(
     document = json.loads((tmp_path / "overhead.json").read_text())
     assert document["failed"] == []
     assert [len(document[name]) for name in ("rows", "keep_alives")] == [12, 7]
-    page = (tmp_path / "overhead.html").read_text()
-    for answer in ("2.1 times the bytes", "from 10 %", "110 s, behind a NAT"):
-        assert answer in page
-    assert "<script" not in page
+    html = (tmp_path / "overhead.html").read_text()
+    for answer in ("2.1 times the bytes", "From 10 %", "110 s, behind a NAT"):
+        assert answer in html
+    assert "<script" not in html
 
     # One cell was cut off while it was written: only that one is measured again, to the same, and
     # the journal is whole again.
@@ -143,6 +143,31 @@ def test_a_study_leaves_its_tables_and_goes_on_where_it_was(
         assert overhead(*FEW, "--out", str(tmp_path)) == 0
         assert (tmp_path / "overhead.csv").read_text() == before
         assert sorted(journal.read_text().splitlines(True)) == sorted(lines)
+
+
+def test_a_grid_has_its_answers_on_each_link(tmp_path: Path) -> None:
+    axes = Axes(paths=(("lte", 0), ("", 200)), losses=((0, 0), (0.1, 0)), payloads=(32,),
+                transports=("tcp", "tls"), versions=("5",), nats_s=(300,))  # fmt: skip
+    study = Study(axes.grid(), [1, 2], tmp_path / "cells.ndjson")
+    message = measure(Cell(link="", rtt_ms=200, messages=2), seed=1)
+    waiting = keep_alive.measure(Standby(phones=1, hours=1), seed=1)
+    about = {"command": "mqttlab overhead"}
+
+    def answered() -> str:
+        answers.write(Rows(study), tmp_path / "answers.md", about)
+        return (tmp_path / "answers.md").read_text()
+
+    assert answered().splitlines()[1:] == []
+    assert "Nothing has been measured yet" in page.render(Rows(study), about)
+    for cell in study.cells:
+        run = message if isinstance(cell, Cell) else waiting
+        study.measured[cell] = Measured(cell, study.seeds, (run, run))
+    text = answered()
+    for question in answers.QUESTIONS:
+        assert text.count(f"- {question} **") == 2
+    assert text.count("\n## ") == text.count("\n## lte\n") + text.count("\n## round trip 200 ms\n")
+    assert "At none measured." in text, "what is lost does not show in these figures"
+    assert "<td>At none measured.</td>" in page.render(Rows(study), about)
 
 
 def test_a_row_is_measured_again_by_its_command(tmp_path: Path) -> None:

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from mqttlab.overhead.estimate import Estimate
 from mqttlab.overhead.figures import KeepAlive
 from mqttlab.overhead.rows import Row, Rows, amount, share, time
-from mqttlab.overhead.tables import loss_words
+from mqttlab.overhead.tables import link_words, loss_words
 
-__all__ = ["Answer", "answers", "fitting"]
+__all__ = ["QUESTIONS", "Answer", "answers", "everywhere", "fitting", "write"]
+
+QUESTIONS = (
+    "What does QoS 2 cost over QoS 0 on this link?",
+    "From which loss rate on does it hurt?",
+    "What does TLS add?",
+    "Which keep alive fits?",
+)
 
 _HURTS = 2.0  # times what it takes without loss: what a user of the link notices
 
@@ -32,6 +41,24 @@ def answers(rows: Rows) -> list[Answer]:
     return [one for one in found if one is not None]
 
 
+def everywhere(rows: Rows) -> list[tuple[str, list[Answer]]]:
+    """By link and round-trip time: the answers there, where all questions have one."""
+    found = [(link_words(one.base_cell), answers(one)) for one in rows.paths()]
+    return [(words, given) for words, given in found if len(given) == len(QUESTIONS)]
+
+
+def write(rows: Rows, path: Path, about: Mapping[str, Any]) -> None:
+    """The answers on each link as Markdown. `about`: the command."""
+    seeds = rows.study.seeds
+    lines = [
+        f"`{about['command']}`, seeds {seeds[0]} to {seeds[-1]}; means over seeds ± 95 % interval.",
+    ]
+    for words, given in everywhere(rows):
+        lines += ["", f"## {words}", ""]
+        lines += [f"- {one.question} **{one.short}** {one.sentence}" for one in given]
+    path.write_text("\n".join(lines).replace("\u00a0", " ") + "\n", encoding="utf-8")
+
+
 def _qos(base: Row, cut: Sequence[Row]) -> Answer:
     none, once, exactly = (base.levels[qos] for qos in (0, 1, 2))
     sentence = (
@@ -48,9 +75,7 @@ def _qos(base: Row, cut: Sequence[Row]) -> Answer:
             f"{_neither(broken[2])}."
         )
     factor = exactly["bytes"].mean / none["bytes"].mean
-    return Answer(
-        "What does QoS 2 cost over QoS 0 on this link?", f"{factor:.1f} times the bytes", sentence
-    )
+    return Answer(QUESTIONS[0], f"{factor:.1f} times the bytes.", sentence)
 
 
 def _neither(level: Mapping[str, Estimate]) -> str:
@@ -64,11 +89,11 @@ def _loss(rows: Rows) -> Answer | None:
     if len(chosen) < 2:
         return None
     first, clean = hurting(chosen), chosen[0]
-    question = "From which loss rate on does it hurt?"
+    question = QUESTIONS[1]
     if first is None:
         most = loss_words(chosen[-1].cell.loss, chosen[-1].cell.burst)
         return Answer(
-            question, "at none measured",
+            question, "At none measured.",
             f"Up to {most} lost each way the slowest hundredth takes less than twice as long.",
         )  # fmt: skip
     words = [
@@ -81,7 +106,7 @@ def _loss(rows: Rows) -> Answer | None:
         f"grow by {more:.2g} % (QoS 1), and no level loses a message while its connection lives."
     )
     lost = loss_words(first.cell.loss, first.cell.burst)
-    return Answer(question, f"from {lost} of the packets, each way", sentence)
+    return Answer(question, f"From {lost} of the packets, each way.", sentence)
 
 
 _SLOWEST = (
@@ -122,7 +147,7 @@ def _tls(rows: Rows) -> Answer | None:
             f" With a connection for each message it is {amount(each['tls'], 'bytes')} a message "
             f"instead of {amount(each['tcp'])}."
         )
-    return Answer("What does TLS add?", f"{more:.0f} bytes to a message of QoS 1", sentence)
+    return Answer(QUESTIONS[2], f"{more:.0f} bytes to a message of QoS 1.", sentence)
 
 
 def fitting(keep_alives: Sequence[KeepAlive]) -> KeepAlive | None:
@@ -139,11 +164,11 @@ def _keep_alive(rows: Rows) -> Answer | None:
     if not rows.keep_alives:
         return None
     nat_s, measured = next(iter(rows.keep_alives.items()))
-    question = "Which keep alive fits?"
+    question = QUESTIONS[3]
     best = fitting(measured)
     if best is None:
         return Answer(
-            question, f"none measured, behind a NAT of {nat_s:g} s", "Each missed pushes."
+            question, f"None measured, behind a NAT of {nat_s:g} s.", "Each missed pushes."
         )
     dear = measured[0]
     # None in n: below 3/n with 95 % confidence (the rule of three).
@@ -175,5 +200,5 @@ def _keep_alive(rows: Rows) -> Answer | None:
     ]
     if others:
         sentence += f" Behind a NAT of {', of '.join(others)}."
-    short = f"{best.keep_alive_s} s, behind a NAT of {nat_s:g} s"
+    short = f"{best.keep_alive_s} s, behind a NAT of {nat_s:g} s."
     return Answer(question, short, sentence)

@@ -21,8 +21,9 @@ from mqttlab import links, units
 from mqttlab.errors import Error, UsageError
 from mqttlab.executors import started
 from mqttlab.exits import INTERRUPTED, OK
-from mqttlab.overhead import page, tables
+from mqttlab.overhead import answers, page, tables
 from mqttlab.overhead.axes import Axes
+from mqttlab.overhead.rows import Rows
 from mqttlab.overhead.study import Measured, Study
 
 __all__ = ["axes_of", "main"]
@@ -66,7 +67,8 @@ def main(
 
     Options that are given take the place of the usual values (--link and --rtt: of both). Each may
     be repeated; TIME and SHARE may be several, with commas between them. Called again with the same
-    --out it goes on where it was. Leaves overhead.html, .csv, .json and .md, and keep_alive.csv.
+    --out it goes on where it was. Leaves answers.md, overhead.html, .csv, .json and .md, and
+    keep_alive.csv.
     """
     varied = axes_of(axes)
     try:
@@ -81,7 +83,9 @@ def main(
         "versions": {"mqttlab": mqttlab.__version__},
     }
     tables.write(study, out, about)
-    (out / "overhead.html").write_text(page.render(study, about), encoding="utf-8")
+    rows = Rows(study)
+    answers.write(rows, out / "answers.md", about)
+    (out / "overhead.html").write_text(page.render(rows, about), encoding="utf-8")
     failed = [one for one in study.measured.values() if one.error]
     print(f"{len(study.measured)} of {len(study.cells)} cells; {out / 'overhead.html'}")
     if interrupted:

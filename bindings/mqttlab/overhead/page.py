@@ -11,14 +11,13 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from mqttlab import energy, links
-from mqttlab.overhead.answers import answers, fitting
+from mqttlab.overhead.answers import QUESTIONS, answers, everywhere, fitting
 from mqttlab.overhead.cell import LEVELS, Cell
 from mqttlab.overhead.charts import Series, by_keep_alive, by_loss
 from mqttlab.overhead.estimate import Estimate
 from mqttlab.overhead.figures import MESSAGE_EVERY_S
 from mqttlab.overhead.keep_alive import LATE_S
 from mqttlab.overhead.rows import Rows, amount, share, time
-from mqttlab.overhead.study import Study
 from mqttlab.overhead.tables import again, link_words, loss_words
 from mqttlab.report.charts import bytes_chart, layers_of
 
@@ -27,10 +26,9 @@ __all__ = ["render"]
 _BARS = "Bytes on the wire per delivered message, by layer"
 
 
-def render(study: Study, about: Mapping[str, Any]) -> str:
+def render(rows: Rows, about: Mapping[str, Any]) -> str:
     """The page as HTML; `about` has the command and the versions."""
-    rows = Rows(study)
-    base = rows.base
+    study, base = rows.study, rows.base
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -52,7 +50,9 @@ def render(study: Study, about: Mapping[str, Any]) -> str:
         base_levels=base.levels if base else {},
         seeds=study.seeds,
         open=len(study.open),
+        questions=QUESTIONS,
         answers=answers(rows),
+        everywhere=everywhere(rows),
         bars=bytes_chart(bars, _BARS) if bars else None,
         layers=layers_of(bars),
         cut=next((row for row in rows.beside("cuts") if row.cell.cuts), None),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from copy import copy
+from dataclasses import dataclass, replace
 
 from mqttlab.overhead.cell import LAYERS, Cell
 from mqttlab.overhead.estimate import Estimate
@@ -34,7 +34,7 @@ class Row:
 
 
 class Rows:
-    """What has been measured, in the study's order."""
+    """What has been measured, in the study's order, seen from a base: the study's first cell."""
 
     def __init__(self, study: Study) -> None:
         self.study = study
@@ -43,6 +43,17 @@ class Rows:
         for one in study.levels():
             levels.setdefault(one.cell, {})[one.qos] = one.values
         self.by_cell = {cell: Row(cell, of) for cell, of in levels.items()}
+        self._keep_alives = study.keep_alives()
+
+    def paths(self) -> list[Rows]:
+        """The same seen from the base on each link and round-trip time."""
+        known = dict.fromkeys((cell.link, cell.rtt_ms) for cell in self.by_cell)
+        found = []
+        for link, rtt_ms in known:
+            other = copy(self)
+            other.base_cell = replace(self.base_cell, link=link, rtt_ms=rtt_ms)
+            found.append(other)
+        return found
 
     @property
     def base(self) -> Row | None:
@@ -63,11 +74,11 @@ class Rows:
         chosen = [row for row in rows if row.cell.loss == 0 or bool(row.cell.burst) == bursts]
         return sorted(chosen, key=lambda row: row.cell.loss)
 
-    @cached_property
+    @property
     def keep_alives(self) -> dict[float, list[KeepAlive]]:
         """Of the base's link, by the NAT's timeout in s; the study's first timeout is first."""
         base, found = self.base_cell, dict[float, list[KeepAlive]]()
-        for one in self.study.keep_alives():
+        for one in self._keep_alives:
             if (one.cell.link, one.cell.rtt_ms) == (base.link, base.rtt_ms):
                 found.setdefault(one.cell.nat_s, []).append(one)
         return found
