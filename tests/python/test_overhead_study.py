@@ -134,6 +134,8 @@ def test_a_study_leaves_its_tables_and_goes_on_where_it_was(
     for answer in ("2.1 times the bytes", "From 10 %", "110 s, behind a NAT"):
         assert answer in html
     assert "<script" not in html
+    text = (tmp_path / "answers.md").read_text()
+    assert [question in text for question in answers.QUESTIONS] == [True, True, False, True]
 
     # One cell was cut off while it was written: only that one is measured again, to the same, and
     # the journal is whole again.

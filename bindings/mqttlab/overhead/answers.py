@@ -42,9 +42,9 @@ def answers(rows: Rows) -> list[Answer]:
 
 
 def everywhere(rows: Rows) -> list[tuple[str, list[Answer]]]:
-    """By link and round-trip time: the answers there, where all questions have one."""
+    """By link and round-trip time: the answers there, where they are as many as at the base."""
     found = [(link_words(one.base_cell), answers(one)) for one in rows.paths()]
-    return [(words, given) for words, given in found if len(given) == len(QUESTIONS)]
+    return [(words, given) for words, given in found if len(given) == len(answers(rows))]
 
 
 def write(rows: Rows, path: Path, about: Mapping[str, Any]) -> None:

@@ -27,7 +27,7 @@ class Axes:
     losses: tuple[tuple[float, float], ...] = (
         (0.0, 0), (0.01, 0), (0.02, 0), (0.05, 0), (0.1, 0), (0.02, 4), (0.05, 4), (0.1, 4),
     )  # fmt: skip
-    payloads: tuple[int, ...] = (32, 256, 1024)
+    payloads: tuple[int, ...] = (32, 1024)
     transports: tuple[Transport, ...] = ("tcp", "tls", "ws", "wss")
     versions: tuple[str, ...] = ("3.1.1", "5")
     sessions: tuple[Session, ...] = ("long", "per-message")

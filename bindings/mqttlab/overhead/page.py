@@ -11,7 +11,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from mqttlab import energy, links
-from mqttlab.overhead.answers import QUESTIONS, answers, everywhere, fitting
+from mqttlab.overhead.answers import answers, everywhere, fitting
 from mqttlab.overhead.cell import LEVELS, Cell
 from mqttlab.overhead.charts import Series, by_keep_alive, by_loss
 from mqttlab.overhead.estimate import Estimate
@@ -50,7 +50,6 @@ def render(rows: Rows, about: Mapping[str, Any]) -> str:
         base_levels=base.levels if base else {},
         seeds=study.seeds,
         open=len(study.open),
-        questions=QUESTIONS,
         answers=answers(rows),
         everywhere=everywhere(rows),
         bars=bytes_chart(bars, _BARS) if bars else None,
