@@ -197,6 +197,7 @@ def test_a_cell_that_ends_its_process_costs_no_other(tmp_path: Path) -> None:
     assert [figures.cell for figures in study.levels()] == [good] * 3
     afterwards = Study([bad, good], [1, 2], tmp_path / "cells.ndjson")
     assert afterwards.open == [bad]
+    assert Study([bad, good, bad], [1], tmp_path / "cells.ndjson").cells == [bad, good]
     for cells, seeds in (([bad], [1, 2]), ([good], [1, 3])):
         assert Study(cells, seeds, tmp_path / "cells.ndjson").measured == {}
 

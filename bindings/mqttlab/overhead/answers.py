@@ -43,8 +43,9 @@ def answers(rows: Rows) -> list[Answer]:
 
 def everywhere(rows: Rows) -> list[tuple[str, list[Answer]]]:
     """By link and round-trip time: the answers there, where they are as many as at the base."""
+    most = len(answers(rows))
     found = [(link_words(one.base_cell), answers(one)) for one in rows.paths()]
-    return [(words, given) for words, given in found if len(given) == len(answers(rows))]
+    return [(words, given) for words, given in found if len(given) == most > 0]
 
 
 def write(rows: Rows, path: Path, about: Mapping[str, Any]) -> None:
@@ -64,7 +65,8 @@ def _qos(base: Row, cut: Sequence[Row]) -> Answer:
     sentence = (
         f"{amount(exactly['bytes'], 'bytes')} a message instead of {amount(none['bytes'])} "
         f"(QoS 1: {amount(once['bytes'])}), {amount(exactly['packets'])} packets instead of "
-        f"{amount(none['packets'])}. It is delivered as soon; the exchange is over after "
+        f"{amount(none['packets'])}. It is delivered after {time(exactly['delivered_p50_s'])} "
+        f"(QoS 0: {time(none['delivered_p50_s'])}), the exchange over after "
         f"{time(exactly['acknowledged_p50_s'])} (QoS 1: {time(once['acknowledged_p50_s'])})."
     )
     broken = next((row.levels for row in cut if row.cell.cuts), None)
@@ -86,9 +88,9 @@ def _neither(level: Mapping[str, Estimate]) -> str:
 
 def _loss(rows: Rows) -> Answer | None:
     chosen = max((rows.by_loss(bursts=bursts) for bursts in (False, True)), key=len)
-    if len(chosen) < 2:
+    if len(chosen) < 2 or chosen[0].cell.loss > 0:
         return None
-    first, clean = hurting(chosen), chosen[0]
+    first, clean = _hurting(chosen), chosen[0]
     question = QUESTIONS[1]
     if first is None:
         most = loss_words(chosen[-1].cell.loss, chosen[-1].cell.burst)
@@ -116,7 +118,7 @@ _SLOWEST = (
 )
 
 
-def hurting(chosen: Sequence[Row]) -> Row | None:
+def _hurting(chosen: Sequence[Row]) -> Row | None:
     """The first with a loss at which the slowest hundredth takes much longer than without."""
     for row in chosen[1:]:
         for qos, name, _ in _SLOWEST:

@@ -58,7 +58,7 @@ class Study:
         journal: Path,
         battery_wh: float = 10.0,
     ) -> None:
-        self.cells = list(cells)
+        self.cells = list(dict.fromkeys(cells))
         self.seeds = tuple(seeds)
         self.journal = journal
         self.battery_wh = battery_wh
