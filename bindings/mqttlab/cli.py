@@ -328,6 +328,7 @@ def _add_command(name: str, module: str, summary: str) -> None:
 
 _add_command("hunt", "mqttlab.hunt_command", "Run many seeds and collect what goes wrong")
 _add_command("results", "mqttlab.results.command", "Check the reference runs in results/")
+_add_command("diff", "mqttlab.diff.command", "Say what changed between two runs")
 _add_command("overhead", "mqttlab.overhead.command", "Measure what each QoS level costs")
 _add_command(
     "conformance",

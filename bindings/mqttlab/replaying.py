@@ -75,9 +75,13 @@ def again(
     beside: list[Path],
     *,
     pcap: str | os.PathLike[str] | None = None,
+    ndjson: str | os.PathLike[str] | None = None,
     progress: Callable[[float, float], None] | None = None,
 ) -> tuple[Capsule, str, Result]:
-    """Makes a run in this process: its capsule, what has changed in the scenario's file, and it."""
+    """Makes a run in this process: its capsule, what has changed in the scenario's file, and it.
+
+    `pcap`, `ndjson`, `progress`: as of `mqttlab.run`.
+    """
     scenario, changed = capsule.scenario.load(beside)
     faults = [Fault.from_data(one, f"fault {n}") for n, one in enumerate(capsule.faults, 1)]
     rules = [Origin.from_data(one).load(beside)[0] for one in capsule.invariants]
@@ -95,6 +99,7 @@ def again(
                 faults=faults,
                 invariants=rules,
                 pcap=pcap,
+                ndjson=ndjson,
                 progress=progress,
             )
         except Exception:

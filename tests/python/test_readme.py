@@ -7,17 +7,18 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 pytest.importorskip("mqttlab._sim")
 
-import mqttlab
-from mqttlab.figures import Analysis, figures
+from mqttlab.results import reference
 
 ROOT = Path(__file__).resolve().parents[2]
+RESULTS = ROOT / "results"
 README = (ROOT / "README.md").read_text()
-REFERENCE = ROOT / "results" / "field_trial" / "run.json"
+SAID = " ".join(README.split())
 
 
 @pytest.mark.parametrize("example", re.findall(r"```python\n(.*?)```", README, re.DOTALL))
@@ -32,35 +33,83 @@ def test_an_example_runs_as_printed(example: str, tmp_path: Path) -> None:
     assert "passed" in done.stdout
 
 
-def test_the_reference_run_repeats_to_the_last_figure() -> None:
-    """All of it but wall time and versions; the README's figures are taken from it."""
-    reference = json.loads(REFERENCE.read_text())
-    result = mqttlab.run("field_trial", seed=reference["seed"])
-    found = json.loads(json.dumps(figures(Analysis(result))))
-    for of_one_machine in ("wall_s", "versions", "command"):
-        reference.pop(of_one_machine, None)
-        found.pop(of_one_machine, None)
-    again = "mqttlab run field_trial --seed 7 --out results/field_trial"
-    for key in sorted({*reference, *found}):
-        assert reference.get(key) == found.get(key), (
-            f"{REFERENCE.relative_to(ROOT)}: {key} has changed; if that is meant: {again}"
+def read(name: str) -> Any:
+    return json.loads((RESULTS / name).read_text())
+
+
+def in_words(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
+@pytest.mark.parametrize("level", ["0", "1", "2"])
+def test_the_field_trials_figures_are_the_reference_runs(level: str) -> None:
+    """`mqttlab results --check` makes that run again."""
+    figure = read("field_trial/run.json")["qos"][level]
+    counts = ("published", "accepted", "delivered", "duplicates", "lost")
+    cells = [f"{figure[key]:,}" for key in counts]
+    cells.append(f"{figure['wire_bytes_per_message']['total']:,.0f}")
+    cells += [in_words(figure["latency_s"][key]) for key in ("p50", "p99")]
+    assert f"| {level} | {' | '.join(cells)} |" in README
+
+
+def test_the_field_trials_size_is_the_reference_runs() -> None:
+    run = read("field_trial/run.json")
+    minutes = {10: "ten minutes"}[run["parameters"]["faults"] / 60]
+    assert f"puts {run['devices']} devices on" in SAID
+    assert f"for {minutes} of faults" in SAID
+    assert run["passed"]
+
+
+def test_what_conformance_exercises_is_in_its_documents() -> None:
+    exercised: dict[str, set[str]] = {"3.1.1": set(), "5.0": set()}
+    listed, seen = {}, []
+    for place in ("mqttlab", "clients/mqttlab"):
+        document = read(f"conformance/{place}/conformance.json")
+        for row in document["statements"]:
+            exercised[row["version"]].update([row["key"]] if row["cases"] else [])
+        counts = [document["versions"][version] for version in exercised]
+        listed = {version: one["listed"] for version, one in zip(exercised, counts, strict=True)}
+        seen.append(", ".join(str(one["seen_from_here"]) for one in counts))
+        assert all(one["statements"]["fail"] == 0 for one in counts)
+    old, new = (f"{len(exercised[one])} of the {listed[one]}" for one in exercised)
+    assert f"exercise {old} statements of 3.1.1 and {new} of 5.0" in SAID
+    assert f"all that a broker ({seen[0]}) or a client ({seen[1]}) can show" in SAID
+
+
+def test_whom_conformance_has_judged_is_in_its_documents() -> None:
+    others = [one for one in reference.load(RESULTS) if "--profile" in one.command]
+    number = {10: "ten"}[len(others)]
+    assert f"[{number} brokers of others]" in SAID
+    wrong = {
+        document["implementation"]: sum(
+            one["statements"][verdict]
+            for one in document["versions"].values()
+            for verdict in ("fail", "error")
         )
+        for document in (read(f"{one.name}/conformance.json") for one in others)
+    }
+    index = (RESULTS / "README.md").read_text()
+    for name, words in (
+        ("HiveMQ CE 2025.5", "HiveMQ CE breaks {}"),
+        ("mosquitto 2.0.11", "mosquitto 2.0.11 {}"),
+        ("ActiveMQ Artemis 2.40.0", "Artemis {}"),
+    ):
+        assert f"{words.format(wrong[name])}" in index
 
 
-def test_its_figures_are_the_reference_runs() -> None:
-    reference = json.loads(REFERENCE.read_text())
-    qos = reference["qos"]
-    for level in "012":
-        row = re.search(rf"^\| {level} \|(.*)\|$", README, re.MULTILINE)
-        assert row, f"README.md has no row for QoS {level}"
-        numbers = [cell.strip().replace(",", "") for cell in row[1].split("|")]
-        figure = qos[level]
-        expected = [figure[key] for key in ("published", "accepted", "delivered", "duplicates")]
-        assert numbers[:4] == [str(number) for number in expected], f"README.md, QoS {level}"
+def test_every_case_of_a_broker_turns_red_under_its_sabotage() -> None:
+    assert "[all of a broker's do](results/conformance/proof/proof.md)" in SAID
+    assert all(one["after"] == "fail" for one in read("conformance/proof/proof.json"))
+
+
+def test_pictures_and_results_that_it_points_to_are_there() -> None:
+    pointed = re.findall(r"\]\((results/[^)]*)\)", README)
+    assert pointed
+    assert [path for path in pointed if not (ROOT / path).exists()] == []
 
 
 def test_the_brokers_cost_is_what_was_measured() -> None:
-    table = json.loads((ROOT / "results/bench_live/table.json").read_text())
+    table = read("bench_live/table.json")
     ratios = [row["cpu_ratio"] for row in table["rows"]]
     ours = next(
         one
@@ -69,8 +118,7 @@ def test_the_brokers_cost_is_what_was_measured() -> None:
     )
     of_mb = [ours["program_bytes"], *(ours["resident_bytes"][count] for count in ("0", "1000"))]
     file, idle, busy = (f"{size / 1e6:.1f} MB" for size in of_mb)
-    said = " ".join(README.split())
-    assert f"a file of {file}; it takes {idle} of memory, {busy} with 1,000 idle" in said
-    assert f"{min(ratios):.2f} to {max(ratios):.2f} of mosquitto's" in said
-    index = (ROOT / "results/README.md").read_text()
+    assert f"a file of {file}; it takes {idle} of memory, {busy} with 1,000 idle" in SAID
+    assert f"{min(ratios):.2f} to {max(ratios):.2f} of mosquitto's" in SAID
+    index = (RESULTS / "README.md").read_text()
     assert f"{min(ratios):.2f} to {max(ratios):.2f} of mosquitto's" in index

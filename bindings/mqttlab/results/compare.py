@@ -5,19 +5,22 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["APART", "NOTHING", "Difference", "differences", "json_differences"]
+__all__ = ["APART", "MISSING", "Difference", "differences", "json_differences", "walk"]
 
 APART = frozenset({"wall_s", "machine", "versions"})
 """Fields of JSON that no comparison reads: equal runs on equal code do not share them."""
-NOTHING = "nothing"
+MISSING: Any = object()
+"""Where one of two has no value, which null is."""
+_NOTHING = "nothing"
 
 _NAMES = (
     "name", "key", "case", "invariant", "what", "device", "impairment", "link", "loss", "burst",
-    "payload_bytes", "transport", "version", "session", "qos", "seed",
+    "rtt_ms", "cuts", "nat_s", "keep_alive_s", "payload_bytes", "transport", "version", "session",
+    "qos", "seed",
 )  # fmt: skip
 """Fields that say which element of a list this is, so that an element more shifts no other."""
 _EXCERPT = 100  # characters of a line that are shown
@@ -51,31 +54,57 @@ def differences(first: bytes, second: bytes, name: str) -> list[Difference]:
     return list(_lines(one.splitlines(), other.splitlines()))
 
 
-def json_differences(first: object, second: object, place: str = "") -> Iterator[Difference]:
+def json_differences(first: object, second: object) -> Iterator[Difference]:
     """Value by value; a place is a path such as `qos.1.duplicates` or `verdicts[Q1-DUP].checked`.
 
     Fields in `APART` are passed over.
     """
+    for path, one, other in walk(first, second):
+        yield Difference(".".join(path) or "the whole", _shown(one), _shown(other))
+
+
+def walk(
+    first: object,
+    second: object,
+    apart: Collection[str] = APART,
+    is_leaf: Callable[[object], bool] = lambda _: False,
+    path: tuple[str, ...] = (),
+) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
+    """The values of JSON that differ, with the names that lead there; `MISSING` where one has none.
+
+    `is_leaf`: objects that are one value. An element of a list is in the name of its list, by what
+    it is called: ("verdicts[Q1-DUP]", "checked").
+    """
+    whole = is_leaf(first) or is_leaf(second)
+    members = None if whole else _members(first, second, path)
+    if members is None:
+        if type(first) is not type(second) or first != second:
+            yield path, first, second
+        return
+    for place, one, other in members:
+        if place[-1] in apart:
+            continue
+        if one is MISSING or other is MISSING:
+            yield place, one, other
+        else:
+            yield from walk(one, other, apart, is_leaf, place)
+
+
+def _members(
+    first: object, second: object, path: tuple[str, ...]
+) -> list[tuple[tuple[str, ...], Any, Any]] | None:
+    """Of two objects or two lists; None: they are values."""
     if isinstance(first, dict) and isinstance(second, dict):
-        for key in dict.fromkeys((*first, *second)):
-            if key not in APART:
-                yield from _member(first, second, key, f"{place}.{key}" if place else key)
-    elif isinstance(first, list) and isinstance(second, list):
+        keys = dict.fromkeys((*first, *second))
+        return [((*path, k), first.get(k, MISSING), second.get(k, MISSING)) for k in keys]
+    if isinstance(first, list) and isinstance(second, list):
         one, other = _labelled(first, second)
-        for key in dict.fromkeys((*one, *other)):
-            yield from _member(one, other, key, f"{place}[{key}]")
-    elif type(first) is not type(second) or first != second:
-        yield Difference(place or "the whole", _shown(first), _shown(second))
-
-
-def _member(
-    first: dict[str, Any], second: dict[str, Any], key: str, place: str
-) -> Iterator[Difference]:
-    if key in first and key in second:
-        yield from json_differences(first[key], second[key], place)
-    else:
-        here, there = (_shown(d[key]) if key in d else NOTHING for d in (first, second))
-        yield Difference(place, here, there)
+        before, name = path[:-1], path[-1] if path else ""
+        keys = dict.fromkeys((*one, *other))
+        return [
+            ((*before, f"{name}[{k}]"), one.get(k, MISSING), other.get(k, MISSING)) for k in keys
+        ]
+    return None
 
 
 def _labelled(first: list[Any], second: list[Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -97,7 +126,7 @@ def _label(element: object) -> str:
 
 
 def _shown(value: object) -> str:
-    return _cut(json.dumps(value, ensure_ascii=False))
+    return _NOTHING if value is MISSING else _cut(json.dumps(value, ensure_ascii=False))
 
 
 def _cut(text: str, at: int = 0) -> str:
@@ -132,7 +161,7 @@ def _lines(first: Sequence[str], second: Sequence[str]) -> Iterator[Difference]:
         )
         if one != other:
             at = _equal(one or "", other or "")
-            shown = (NOTHING if line is None else _cut(line, at) for line in (one, other))
+            shown = (_NOTHING if line is None else _cut(line, at) for line in (one, other))
             yield Difference(f"line {number + 1}", *shown)
 
 

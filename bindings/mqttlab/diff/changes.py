@@ -1,0 +1,101 @@
+"""What two documents say otherwise, sorted into verdicts, figures and the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mqttlab.results.compare import APART, MISSING, walk
+
+__all__ = ["Change", "Changes", "changes"]
+
+_VERDICTS = frozenset({"verdict", "verdicts", "status", "passed", "holds", "broken"})
+"""Names of fields that say whether something holds."""
+_FINDINGS = ("violations", "findings")
+_ABOUT = frozenset({
+    "scenario", "seed", "seeds", "parameters", "devices", "until_s", "target", "strict", "command",
+    "clock", "implementation", "capsule", "tcp", "ipv6", "faults", "invariants", "fingerprint",
+})  # fmt: skip
+"""Fields at the top that say what was run, and under which name its events go."""
+_APART: Mapping[str, frozenset[str]] = {
+    "conformance": frozenset({"took_s", "log", "repeat", "command", "pcap"}),
+    "overhead": frozenset({"command"}),
+}
+"""Fields below the top that differ between equal runs, or repeat what is said above."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One value. `a`, `b`: None where one side has none."""
+
+    place: str
+    a: Any
+    b: Any
+    a_ci95: float | None = None
+    """Half of the 95 % interval around `a`; None: of one seed, or counted."""
+    b_ci95: float | None = None
+
+    @property
+    def is_shown(self) -> bool:
+        """False: the intervals overlap, so that the seeds show no difference."""
+        if self.a_ci95 is None or self.b_ci95 is None or self.a is None or self.b is None:
+            return True
+        return bool(abs(self.a - self.b) > self.a_ci95 + self.b_ci95)
+
+    def to_data(self) -> dict[str, Any]:
+        """For JSON."""
+        data = {"place": self.place, "a": self.a, "b": self.b}
+        if self.a_ci95 is None and self.b_ci95 is None:
+            return data
+        return {**data, "a_ci95": self.a_ci95, "b_ci95": self.b_ci95, "shown": self.is_shown}
+
+
+@dataclass
+class Changes:
+    """All of them, by what they are."""
+
+    about: list[Change] = field(default_factory=list)
+    """What was run: seeds, parameters."""
+    verdicts: list[Change] = field(default_factory=list)
+    figures: list[Change] = field(default_factory=list)
+    others: list[Change] = field(default_factory=list)
+    """Reasons, names."""
+
+    def __bool__(self) -> bool:
+        return bool(self.about or self.verdicts or self.figures or self.others)
+
+
+def changes(kind: str, a: Mapping[str, Any], b: Mapping[str, Any]) -> Changes:
+    """Of two documents of a kind of `sides.KINDS`; fields in `results.compare.APART` are apart."""
+    found = Changes()
+    for path, one, other in walk(a, b, APART | _APART.get(kind, frozenset()), _is_estimate):
+        top, last = (name.partition("[")[0] for name in (path[0], path[-1]))
+        change = _change(".".join(path), one, other)
+        if top in _ABOUT:
+            found.about.append(change)
+        elif last in _VERDICTS or top in _FINDINGS or last in _FINDINGS:
+            found.verdicts.append(change)
+        elif _is_number(change.a) or _is_number(change.b):
+            found.figures.append(change)
+        else:
+            found.others.append(change)
+    return found
+
+
+def _is_estimate(value: object) -> bool:
+    """A mean over seeds, as `mqttlab overhead` writes it."""
+    return isinstance(value, dict) and value.keys() == {"mean", "ci95"}
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _change(place: str, *values: Any) -> Change:
+    means, widths = [], []
+    for value in values:
+        known = _is_estimate(value)
+        means.append(value["mean"] if known else None if value is MISSING else value)
+        widths.append(value["ci95"] if known else None)
+    return Change(place, *means, *widths)

@@ -1,0 +1,93 @@
+"""The two things that are compared: what a run, a study or a conformance run has left."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mqttlab.capsule import SUFFIX
+from mqttlab.errors import UsageError
+
+__all__ = ["KINDS", "Side"]
+
+KINDS: Mapping[str, frozenset[str]] = {
+    "run": frozenset({"scenario", "seed", "fingerprint", "verdicts"}),
+    "capsule": frozenset({"capsule", "scenario", "seed"}),
+    "conformance": frozenset({"implementation", "statements", "cases", "versions"}),
+    "impairments": frozenset({"implementation", "cells", "cases"}),
+    "overhead": frozenset({"seeds", "rows"}),
+}
+"""Kinds of documents to fields that tell each, in the order in which they are tried."""
+_FILES = ("run.json", "conformance.json", "impairments.json", "overhead.json")
+
+
+@dataclass(frozen=True)
+class Side:
+    """One document, and the trace beside it."""
+
+    path: Path
+    """Of the document, or of the trace if there is nothing else."""
+    kind: str
+    """One of KINDS, or "trace"."""
+    data: Mapping[str, Any]
+    trace: Path | None = None
+    """NDJSON, as `mqttlab run --ndjson` and `mqttlab link --trace` write it."""
+
+    @staticmethod
+    def read(path: Path) -> Side:
+        """Of a folder or a file. Errors: UsageError, one line naming path and reason."""
+        if path.is_dir():
+            return _of_folder(path)
+        if path.suffix == ".ndjson":
+            if not path.is_file():
+                raise UsageError(f"diff: cannot read {str(path)!r}: No such file or directory")
+            return Side(path, "trace", {}, path)
+        data = _document(path)
+        kind = next((kind for kind, fields in KINDS.items() if fields <= data.keys()), None)
+        if kind is None:
+            raise UsageError(
+                f"diff: {str(path)!r} is none of {', '.join(_FILES)}, a capsule or a trace "
+                "(.ndjson)"
+            )
+        traces = sorted(path.parent.glob("*.ndjson")) if kind == "run" else []
+        return Side(path, kind, data, traces[0] if len(traces) == 1 else None)
+
+    @property
+    def name(self) -> str:
+        """What it is, in a line."""
+        data = self.data
+        if self.kind == "trace":
+            return "trace"
+        if self.kind in ("conformance", "impairments"):
+            return f"{self.kind} of {data['implementation']}"
+        if self.kind == "overhead":
+            return f"overhead, {len(data['rows'])} rows"
+        scenario = data["scenario"]
+        named = scenario.get("name") if isinstance(scenario, dict) else scenario
+        return f"{named}, seed {data['seed']}, fingerprint {data.get('fingerprint', '')[:16]}"
+
+
+def _of_folder(folder: Path) -> Side:
+    for name in _FILES:
+        if (folder / name).is_file():
+            return Side.read(folder / name)
+    capsules = sorted(folder.glob(f"*{SUFFIX}"))
+    if len(capsules) == 1:
+        return Side.read(capsules[0])
+    many = f", and {len(capsules)} capsules: name one" if capsules else ""
+    raise UsageError(f"diff: {str(folder)!r} has none of {', '.join(_FILES)}{many}")
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise UsageError(f"diff: cannot read {str(path)!r}: {error.strerror}") from None
+    except ValueError as error:
+        raise UsageError(f"diff: {str(path)!r} is no JSON: {error}") from None
+    if not isinstance(data, dict):
+        raise UsageError(f"diff: {str(path)!r} is no object of JSON")
+    return data

@@ -1,0 +1,196 @@
+"""What changed between two runs: verdicts, figures and what their seeds can show, events."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from rude import rude
+
+pytest.importorskip("mqttlab._sim")
+
+import mqttlab
+from mqttlab import exits
+from mqttlab.diff import command
+from mqttlab.errors import UsageError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def said(*words: str | Path) -> tuple[int, str]:
+    done = CliRunner().invoke(command.main, [*map(str, words)], standalone_mode=False)
+    if done.exception is not None:
+        raise done.exception
+    return done.return_value, done.output
+
+
+def found(*words: str | Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(said(*words, "--json")[1])
+    return document
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Small field trials: a, the same again, and b with another seed."""
+    folder = tmp_path_factory.mktemp("runs")
+    small = {"devices": 5, "faults": "40s", "settle": "60s"}
+    for name, seed in (("a", 7), ("same", 7), ("b", 8)):
+        mqttlab.run("field_trial", seed=seed, parameters=small).write(folder / name)
+    return folder
+
+
+def test_a_run_equals_itself_but_for_wall_time(runs: Path) -> None:
+    code, text = said(runs / "a", runs / "same")
+    assert code == exits.OK, text
+    assert text.splitlines()[-1] == "equal"
+
+
+def test_runs_of_two_seeds_differ_and_their_first_event_is_found_by_making_them_again(
+    runs: Path,
+) -> None:
+    code, text = said(runs / "a", runs / "b")
+    assert code == exits.FINDINGS
+    assert "of one seed each: what another would give is not known" in text
+    assert "first event that differs, after" in text
+    document = found(runs / "a", runs / "b")
+    assert {"place": "seed", "a": 7, "b": 8} in document["about"]
+    assert document["figures"]
+    traces = []
+    for seed in (7, 8):
+        path = runs / f"{seed}.ndjson"
+        mqttlab.run("field_trial", seed=seed, parameters={"devices": 5, "faults": "40s",
+                    "settle": "60s"}, ndjson=path)  # fmt: skip
+        traces.append(path.read_text().splitlines()[1:])
+    equal = document["first_event"]["equal"]
+    assert traces[0][:equal] == traces[1][:equal]
+    assert traces[0][equal] != traces[1][equal]
+    by_traces = found(runs / "7.ndjson", runs / "8.ndjson")
+    assert by_traces["first_event"] == document["first_event"]
+    assert said(runs / "7.ndjson", runs / "7.ndjson")[0] == exits.OK
+
+
+def test_without_making_again_it_is_said_what_leaves_a_trace(runs: Path) -> None:
+    document = found(runs / "a", runs / "b", "--no-again")
+    assert document["first_event"] is None
+    assert "has no trace; let both leave one: mqttlab run ... --ndjson" in document["no_event"]
+
+
+def test_a_run_of_other_code_is_not_made_again_in_its_place(runs: Path, tmp_path: Path) -> None:
+    shutil.copytree(runs / "b", tmp_path / "other")
+    path = tmp_path / "other/run.json"
+    then = json.loads(path.read_text())
+    path.write_text(json.dumps({**then, "fingerprint": "0" * 32}))
+    document = found(runs / "a", path)
+    assert "other/run.json: made again it is another run, fingerprint " in document["no_event"]
+
+
+def test_an_event_is_told_with_time_device_and_packet(tmp_path: Path) -> None:
+    events = [
+        {"at": 0, "kind": "opened", "actor": "meter", "end": "client", "connection": 1},
+        {"at": 1_500_000_000, "kind": "written", "actor": "meter", "end": "client",
+         "packet": "PUBLISH", "connection": 1, "flags": 3, "packet_id": 9, "bytes": 20,
+         "text": "a/b"},
+    ]  # fmt: skip
+    later = [events[0], {**events[1], "at": 1_500_000_001, "flags": 10}]
+    for name, each in (("a", events), ("b", later), ("short", events[:1])):
+        lines = [{"kind": "trace", "version": 1}, *each]
+        (tmp_path / f"{name}.ndjson").write_text("".join(json.dumps(n) + "\n" for n in lines))
+    event = found(tmp_path / "a.ndjson", tmp_path / "b.ndjson")["first_event"]
+    told = "meter, client's end: PUBLISH written, connection 1"
+    assert event == {
+        "equal": 1,
+        "last": "0.000000000 s  meter, client's end: opened, connection 1",
+        "a": f"1.500000000 s  {told}, QoS 1, RETAIN, id 9, 20 B, 'a/b'",
+        "b": f"1.500000001 s  {told}, QoS 1, DUP, id 9, 20 B, 'a/b'",
+    }
+    assert "B  has ended" in said(tmp_path / "a.ndjson", tmp_path / "short.ndjson")[1]
+    heard = [events[0], {**events[1], "kind": "arrived", "end": "broker", "actor": "hub"}]
+    lines = [{"kind": "trace", "version": 1}, *heard]
+    (tmp_path / "a.ndjson").write_text("".join(json.dumps(n) + "\n" for n in lines))
+    event = found(tmp_path / "a.ndjson", tmp_path / "b.ndjson")["first_event"]
+    assert "  meter, hub's end: PUBLISH arrived, connection 1, " in event["a"]
+
+
+def test_verdicts_come_first(tmp_path: Path) -> None:
+    """Of a run that keeps the rules, and one that does not."""
+    for name, polite in (("good", True), ("bad", False)):
+        mqttlab.run(rude, seed=3, parameters={"polite": polite}).write(tmp_path / name)
+    document = found(tmp_path / "good", tmp_path / "bad")
+    changed = {one["place"]: (one["a"], one["b"]) for one in document["verdicts"]}
+    assert changed["verdicts[DUP-RULE].status"] == ("pass", "fail")
+    assert changed["passed"] == (True, False)
+    assert any(place.startswith("violations[DUP-RULE") for place in changed)
+    assert {"place": "parameters.polite", "a": True, "b": False} in document["about"]
+    assert "good/run.json: scenario rude is not installed" in document["no_event"]
+
+
+def test_capsules_are_compared_and_their_runs_made_again(tmp_path: Path) -> None:
+    for name, loss in (("a", 0.05), ("b", 0.3)):
+        mqttlab.run(rude, seed=3, parameters={"loss": loss}).write(tmp_path / name)
+    capsules = [next((tmp_path / name).glob("*.capsule.json")) for name in "ab"]
+    document = found(*capsules)
+    assert {"place": "parameters.loss", "a": 0.05, "b": 0.3} in document["about"]
+    assert document["first_event"]["equal"] > 0
+    # The report of a run that failed has its capsule beside it.
+    assert found(tmp_path / "a", tmp_path / "b")["first_event"] == document["first_event"]
+
+
+def study(bytes_: tuple[float, float], seconds: tuple[float, float]) -> dict[str, Any]:
+    row = {"link": "umts", "loss": 0.02, "qos": 1}
+    figures = {
+        name: {"mean": mean, "ci95": ci95}
+        for name, (mean, ci95) in (("bytes", bytes_), ("delivered_p50_s", seconds))
+    }
+    return {"command": "mqttlab overhead", "seeds": [1, 2], "rows": [{**row, **figures}]}
+
+
+def test_means_whose_intervals_overlap_show_no_difference(tmp_path: Path) -> None:
+    for name, document in (
+        ("a.json", study((500.0, 0.0), (0.2, 0.05))),
+        ("b.json", study((512.0, 0.0), (0.28, 0.04))),
+        ("c.json", study((512.0, 0.0), (0.3, 0.04))),
+    ):
+        (tmp_path / name).write_text(json.dumps(document))
+    code, text = said(tmp_path / "a.json", tmp_path / "b.json")
+    assert code == exits.FINDINGS
+    assert "rows[umts, 0.02, 1].bytes" in text
+    assert "500  512  +2.4 %" in text
+    assert "1 figures: no difference that the seeds can show" in text
+    assert "delivered" not in text
+    _, text = said(tmp_path / "a.json", tmp_path / "c.json")
+    assert "0.2 ± 0.05  0.3 ± 0.04   +50 %" in text
+    assert "no difference" not in text
+
+
+def test_conformance_reports_differ_by_verdict() -> None:
+    folder = ROOT / "results/conformance"
+    code, text = said(folder / "mqttlab", folder / "mosquitto")
+    assert code == exits.FINDINGS
+    document = found(folder / "mqttlab", folder / "mosquitto")
+    changed = {one["place"]: (one["a"], one["b"]) for one in document["verdicts"]}
+    assert changed["statements[3:MQTT-2.2.2-2, 3.1.1].verdict"] == ("pass", "fail")
+    assert "more; --json has all" in text
+    assert said(folder / "mosquitto", folder / "mosquitto")[0] == exits.OK
+
+
+def test_bad_input_is_one_line(runs: Path, tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text("{")
+    (tmp_path / "y.json").write_text("{}")
+    (tmp_path / "z.json").write_text("[]")
+    for words, error in (
+        ((tmp_path / "nowhere", runs / "a"), "cannot read '.*nowhere': No such file"),
+        ((tmp_path / "x.ndjson", runs / "a"), r"cannot read '.*x\.ndjson': No such file"),
+        ((tmp_path, runs / "a"), r"has none of run\.json, conformance\.json"),
+        ((tmp_path / "x.json", runs / "a"), "is no JSON: "),
+        ((tmp_path / "y.json", runs / "a"), r"is none of run\.json, .*, a capsule or a trace"),
+        ((tmp_path / "z.json", runs / "a"), "is no object of JSON"),
+        ((ROOT / "results/conformance/mqttlab", runs / "a"), "is of kind conformance, .* kind run"),
+    ):
+        with pytest.raises(UsageError, match=error) as caught:
+            said(*words)
+        assert "\n" not in str(caught.value)
