@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,12 @@ def compare(recorded_path: Path, directory: Path) -> None:
     """Writes validation.json, tables.md and plot.svg. Errors: UsageError for what is no record."""
     recorded = _read(recorded_path)
     live = recorded["side_by_side"]
-    runs = {transport: side_by_side.play(transport=transport) for transport in seoane.PUBLISHED}
+    runs, beside = {}, {}
+    with tempfile.TemporaryDirectory() as scratch:
+        for name in seoane.PUBLISHED:
+            capture = Path(scratch) / f"{name}.pcap"
+            runs[name] = side_by_side.play(transport=name, pcap=capture)
+            beside[name] = comparison.against_live(runs[name], capture, live[name])
     result = runs["tcp"]
     found = {
         "command": "python -m mqttlab.validation compare --out results/validation/simulated",
@@ -28,7 +34,7 @@ def compare(recorded_path: Path, directory: Path) -> None:
         "recorded": {key: recorded[key] for key in ("versions", "messages")},
         "published": comparison.against_published(recorded),
         "fingerprint": result.fingerprint,
-        "live": {name: comparison.against_live(runs[name], live[name]) for name in runs},
+        "live": beside,
     }
     delays = live["tcp"]["delays_s"]
     drawing = pages.plot(

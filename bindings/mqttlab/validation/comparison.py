@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -99,9 +100,9 @@ def _deviations(
     return rows
 
 
-def against_live(result: Result, recorded: Mapping[str, Any]) -> dict[str, Any]:
-    """A simulated run of `side_by_side` beside what is `recorded` of a live one."""
-    ours, theirs = side_by_side.layers(result), recorded["layers"]
+def against_live(result: Result, capture: Path, recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """A simulated `side_by_side` and its capture, beside what is `recorded` of a live one."""
+    ours, theirs = side_by_side.layers(capture, result), recorded["layers"]
     pairs = {name: (one, Layers(**theirs[name])) for name, one in ours.items()}
     return {
         "packets": _packets(side_by_side.packets(result), recorded["packets"]),
@@ -133,16 +134,17 @@ def _packets(ours: Types, theirs: Types) -> list[dict[str, Any]]:
 
 
 def _layer(name: str, ours: Layers, theirs: Layers) -> dict[str, Any]:
-    """Simulated headers, what is named, and `rest` add up to live ones."""
-    timestamps = TIMESTAMP_BYTES * theirs.packets
-    more = _HEADER_BYTES * (theirs.packets - ours.packets)
+    """Simulated headers, timestamps, those of more packets `by_name`, and `rest` make the live."""
+    timestamps = TIMESTAMP_BYTES * sum(theirs.packets.values())
+    by_name = {kind: _HEADER_BYTES * (theirs.packets[kind] - ours.packets[kind]) for kind in KINDS}
+    more = theirs.header_bytes - ours.header_bytes
     return {
         "device": name,
         "simulated": ours.to_data(),
         "live": theirs.to_data(),
         "timestamp_bytes": timestamps,
-        "headers_of_more_packets_bytes": more,
-        "rest_bytes": theirs.header_bytes - ours.header_bytes - timestamps - more,
+        "by_name_bytes": by_name,
+        "rest_bytes": more - timestamps - sum(by_name.values()),
     }
 
 
@@ -152,7 +154,7 @@ def _tls(pairs: Mapping[str, tuple[Layers, Layers]]) -> list[dict[str, Any]]:
     The handshake's part is that of the device with the fewest packets, none of whose share records.
     """
     more = {name: live.tls_bytes - ours.tls_bytes for name, (ours, live) in pairs.items()}
-    fewest = min(pairs, key=lambda name: pairs[name][0].packets)
+    fewest = min(pairs, key=lambda name: sum(pairs[name][0].packets.values()))
     rows = []
     for name, difference in more.items():
         records = RECORD_BYTES * round((difference - more[fewest]) / RECORD_BYTES)

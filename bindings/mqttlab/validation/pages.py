@@ -66,14 +66,16 @@ def markdown(found: Mapping[str, Any]) -> str:
                 for over in live for p in live[over]["packets"]
             ),
         ),
-        "Headers of IP and TCP, and why they differ, in bytes:",
+        "Headers of IP and TCP in so many packets; why they differ, by timestamps and by kind of "
+        "packet, in bytes:",
         _table(
-            ("over", "device", "simulated", "live", "timestamps", "more packets", "rest"),
+            ("over", "device", "simulated", "live", "timestamps", *KINDS, "rest"),
             (
                 (over, one["device"],
-                 *(f"{side['header_bytes']} in {side['packets']}"
+                 *(f"{side['header_bytes']} in {sum(side['packets'].values())}"
                    for side in (one["simulated"], one["live"])),
-                 one["timestamp_bytes"], one["headers_of_more_packets_bytes"], one["rest_bytes"])
+                 f"{one['timestamp_bytes']:+}",
+                 *(f"{one['by_name_bytes'][kind]:+}" for kind in KINDS), one["rest_bytes"])
                 for over in live for one in live[over]["layers"]
             ),
         ),

@@ -90,7 +90,7 @@ def _side_by_side(transport: Transport, tls: tuple[Path, Path] | None) -> dict[s
             result = side_by_side.play(
                 f"127.0.0.1:{port}", transport=transport, ca_file=tls[0] if tls else None
             )
-        layers = side_by_side.layers_of_capture(capture, result)
+        layers = side_by_side.layers(capture, result)
     return {
         "packets": side_by_side.packets(result),
         "layers": {name: one.to_data() for name, one in layers.items()},

@@ -17,9 +17,10 @@ from mqttlab.figures.view import TraceView
 from mqttlab.fit import captures
 from mqttlab.result import Result
 from mqttlab.trace import End, Kind, Packet
+from mqttlab.validation.frames import KINDS, Frames
 
 __all__ = [
-    "LEVELS", "QUANTILES", "Layers", "delays_s", "layers", "layers_of_capture", "packets", "play",
+    "LEVELS", "QUANTILES", "Layers", "delays_s", "layers", "packets", "play",
 ]  # fmt: skip
 
 LEVELS = (0, 1, 2)
@@ -66,15 +67,18 @@ def play(
     interval_s: float = 0.25,
     transport: Transport = "tcp",
     ca_file: Path | None = None,
+    pcap: Path | None = None,
 ) -> Result:
     """`target`: HOST:PORT of a broker with nothing else to do, for `transport`; None: simulated.
-    `ca_file`: PEM of the authority that its certificate comes from.
+    `ca_file`: PEM of the authority that its certificate comes from. `pcap`: simulated, its capture.
 
     Errors: ViolationError if the oracle found something; what `mqttlab.run` raises.
     """
     given = {"messages": messages, "interval_s": interval_s, "transport": transport}
     url = None if target is None else f"{transport}://{target}"
-    result = mqttlab.run(exchange, seed=SEED, parameters=given, target=url, ca_file=ca_file)
+    result = mqttlab.run(
+        exchange, seed=SEED, parameters=given, target=url, ca_file=ca_file, pcap=pcap
+    )
     result.check()
     return result
 
@@ -143,46 +147,35 @@ class Layers:
     tls_bytes: int
     header_bytes: int
     """Of IP and TCP."""
-    packets: int
-    """Of IP."""
+    packets: dict[str, int]
+    """Of IP, by `frames.KINDS`."""
 
-    def to_data(self) -> dict[str, int]:
+    def to_data(self) -> dict[str, Any]:
         """For JSON."""
         return asdict(self)
 
 
-def layers(result: Result) -> dict[str, Layers]:
-    """Of a simulated run, by device: its link's counters."""
-    found = {}
-    for device in result.devices:
-        rows = result.counters[result.counters["actor"] == device.actor]
-        payload, tls, headers, count = (
-            int(rows[key].sum())
-            for key in ("payload_bytes", "tls_bytes", "header_bytes", "packets")
-        )
-        found[device.name] = Layers(payload - tls, tls, headers, count)
-    return dict(sorted(found.items()))
-
-
-def layers_of_capture(capture: Path, result: Result) -> dict[str, Layers]:
-    """Of a live run, by device: the largest connections in its capture, in order of MQTT bytes.
+def layers(capture: Path, result: Result) -> dict[str, Layers]:
+    """By device: the largest connections in a run's capture, in order of MQTT bytes.
 
     Whatever a connection's payload has beyond the traced packets of its device counts as TLS: over
     plain TCP that is 0, or the wrong connection. Errors: mqttlab.Error if there are too few.
     """
     found = []
     for _, _, segments in captures.connections(captures.read(capture).segments):
-        payload = sum(one.payload_bytes for one in segments)
-        headers = sum(one.ip_bytes for one in segments) - payload
-        found.append((payload, headers, len(segments)))
-    found.sort(reverse=True)
+        frames = Frames.mean([segments])
+        headers = sum(one.ip_bytes - one.payload_bytes for one in segments)
+        kinds = {kind: int(getattr(frames, kind)) for kind in KINDS}
+        found.append((int(frames.payload_bytes), headers, kinds))
+    found.sort(key=lambda one: -one[0])
     traced = {
         name: sum(one["bytes"] for one in types.values()) for name, types in packets(result).items()
     }
     if len(found) < len(traced):
         raise Error(f"{capture}: {len(found)} connections of {len(traced)} devices; repeat it")
     by_size = sorted(traced, key=lambda name: -traced[name])
+    largest = dict(zip(by_size, found, strict=False))
     return {
-        name: Layers(traced[name], payload - traced[name], headers, count)
-        for name, (payload, headers, count) in sorted(zip(by_size, found, strict=False))
+        name: Layers(traced[name], payload - traced[name], headers, kinds)
+        for name, (payload, headers, kinds) in sorted(largest.items())
     }
