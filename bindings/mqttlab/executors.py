@@ -14,11 +14,12 @@ __all__ = ["started"]
 
 @contextmanager
 def started(what: str, jobs: int | None) -> Iterator[Executor | None]:
-    """An executor: here (None), processes, dask (a local cluster) or dask=ADDRESS.
+    """An executor: here (None), processes, dask (a local cluster), or that of a scheduler:
+    dask=ADDRESS or dask://HOST:PORT.
 
     Errors: UsageError for another name, or if dask is not installed.
     """
-    kind, _, address = what.partition("=")
+    kind, _, address = what.replace("dask://", "dask=tcp://", 1).partition("=")
     if kind == "here":
         yield None
     elif kind == "processes":
@@ -37,4 +38,4 @@ def started(what: str, jobs: int | None) -> Iterator[Executor | None]:
         with dask.LocalCluster(**options) as cluster, dask.Client(cluster) as client:
             yield client.get_executor()
     else:
-        raise UsageError(f"--executor {what!r}: is none of here, processes, dask, dask=ADDRESS")
+        raise UsageError(f"--executor {what!r}: is none of here, processes, dask, dask://HOST:PORT")

@@ -26,7 +26,7 @@ __all__ = ["main"]
 @click.option("--jobs", type=click.IntRange(1), help="Runs at a time; default: one per core.")
 @click.option("--executor", metavar="WHAT", default="here", show_default=True,
               help="What starts the runs: here, processes (a pool), dask (a local cluster), or "
-              "dask=ADDRESS of a scheduler.")  # fmt: skip
+              "dask://HOST:PORT of a scheduler.")  # fmt: skip
 @click.option("--until", metavar="TIME", help="As of `mqttlab run`, as are the next two.")
 @click.option("--set", "settings", metavar="KEY=VALUE", multiple=True)
 @click.option("--faults", metavar="FILE.toml")

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import Any
 
 import pytest
 
 import mqttlab
+from mqttlab.figures.view import TraceView
 from mqttlab.overhead import keep_alive
 from mqttlab.overhead.cell import LAYERS, Cell, measure
 from mqttlab.overhead.keep_alive import Standby
+from mqttlab.trace import Kind, Packet
 
+ANSWERS_AT = ((), (Packet.PUBACK,), (Packet.PUBREC, Packet.PUBREL, Packet.PUBCOMP))
+ANSWERS = sum(ANSWERS_AT, ())
 HOP = 0.05  # s, one way, of the publisher's link; the desk's takes no time
 A_PACKET = 5e-9  # s: links keep packets of one instant a nanosecond apart
 
@@ -37,6 +42,29 @@ def test_a_message_takes_its_publish_and_the_answers_of_its_level(
         assert row["mqtt"] == publish_bytes(payload_bytes, row["qos"], version) + answers
         assert row["delivered"] == row["published"] == 4
         assert row["copies"] == 0
+
+
+@pytest.mark.parametrize("version", ["3.1.1", "5"])
+def test_on_each_hop_a_message_is_answered_by_as_many_bytes(version: str) -> None:
+    async def scenario(lab: mqttlab.Lab) -> None:
+        lab.broker("broker")
+        async with lab.device("desk").client(version=version) as reader:
+            await reader.subscribe("#", qos=2)
+            for qos in (0, 1, 2):
+                async with lab.device(f"sensor-{qos}").client(version=version) as writer:
+                    await writer.publish("t", lab.stamp(), qos=qos)
+                    await asyncio.sleep(1)
+
+    result = mqttlab.run(scenario, until="1min")
+    view, actors = TraceView(result), {one.name: one.actor for one in result.devices}
+    calls = [*view.of(Kind.PUBLISH_CALLED).tolist(), view.size]
+    for qos, (call, next_call) in enumerate(itertools.pairwise(calls)):
+        written = view.of(Kind.WRITTEN)
+        written = written[(written > call) & (written < next_call)]
+        for hop in (f"sensor-{qos}", "desk"):
+            events = view.events[written[view.device(written) == actors[hop]]]
+            sizes = [(one["packet"], one["bytes"]) for one in events if one["packet"] in ANSWERS]
+            assert sizes == [(packet, 4) for packet in ANSWERS_AT[qos]]
 
 
 def test_layers_add_up_to_the_bytes_of_the_ip_packets() -> None:

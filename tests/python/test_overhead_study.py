@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from mqttlab import cli
+from mqttlab.executors import started
 from mqttlab.overhead import answers, command, keep_alive, page
 from mqttlab.overhead.answers import fitting
 from mqttlab.overhead.axes import Axes
@@ -200,6 +201,16 @@ def test_a_cell_that_ends_its_process_costs_no_other(tmp_path: Path) -> None:
     assert Study([bad, good, bad], [1], tmp_path / "cells.ndjson").cells == [bad, good]
     for cells, seeds in (([bad], [1, 2]), ([good], [1, 3])):
         assert Study(cells, seeds, tmp_path / "cells.ndjson").measured == {}
+
+
+def test_a_scheduler_of_dask_is_told_by_host_and_port() -> None:
+    distributed = pytest.importorskip("distributed")
+    options = {"n_workers": 1, "processes": False, "protocol": "tcp", "dashboard_address": None}
+    with distributed.LocalCluster(**options) as cluster:
+        address = cluster.scheduler_address.removeprefix("tcp://")
+        with started(f"dask://{address}", 1) as executor:
+            assert executor is not None
+            assert executor.submit(len, "four").result() == 4
 
 
 def test_a_journal_keeps_cells_to_the_digit() -> None:

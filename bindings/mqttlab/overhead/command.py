@@ -51,7 +51,7 @@ _LOSS = re.compile(r"(?P<share>[^x]+?)(?:x(?P<burst>\d+(?:\.\d+)?))?")
 @click.option("--seeds", type=click.IntRange(2), default=5, show_default=True)
 @click.option("--jobs", type=click.IntRange(1), help="Cells at a time; default: one per core.")
 @click.option("--executor", metavar="WHAT", default="here", show_default=True,
-              help="here, processes, dask, or dask=ADDRESS of a scheduler.")  # fmt: skip
+              help="here, processes, dask, or dask://HOST:PORT of a scheduler.")  # fmt: skip
 @click.option("--out", metavar="DIR", type=Path, default=Path("out/overhead"), show_default=True)
 def main(
     quick: bool,
