@@ -97,6 +97,7 @@ def _losses(rows: Rows, *, bursts: bool) -> dict[str, Any]:
         ]  # fmt: skip
 
     label = f"99th percentile, {name}"
+    bars = [row.bar(1, loss_words(row.cell.loss, 0)) for row in chosen]
     exchanges = [one for one in series("acknowledged_p99_s", 1e3) if one.css != "q0"]
     return {
         "name": name,
@@ -104,6 +105,8 @@ def _losses(rows: Rows, *, bursts: bool) -> dict[str, Any]:
         "times": by_loss(series("delivered_p99_s", 1e3), "ms", f"Delivery, {label}", log=True),
         "exchanges": by_loss(exchanges, "ms", f"Exchange, {label}", log=True),
         "bytes": by_loss(series("bytes"), "B", f"Bytes per delivered message, {name}"),
+        "bars": bytes_chart(bars, f"{_BARS}, {name}"),
+        "layers": layers_of(bars),
         "rows": chosen,
     }
 

@@ -114,7 +114,8 @@ def layers_of(bars: Sequence[Bar]) -> dict[str, str]:
 def bytes_chart(bars: Sequence[Bar], label: str) -> Markup:
     """Stacked bars of bytes per delivered message."""
     drawn = layers_of(bars)
-    row, left, right = 34.0, 168.0, 690.0
+    row, left = 34.0, 168.0
+    right = 640.0 if any(layers.get("spread", 0) for _, layers in bars) else 690.0
     canvas = Canvas(760, len(bars) * row + 34, label)
     most = max((sum(layers[name] for name in drawn) for _, layers in bars), default=0)
     x = linear(0, most or 1, left, right)
