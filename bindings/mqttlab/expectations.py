@@ -55,7 +55,10 @@ class Expectations:
         self.rows.append(Expectation(what, float(found), ", ".join(bounds), holds, self.now()))
 
     def observed(self, *invariants: str) -> None:
-        """At the end of the run the oracle must have had occasion to check these."""
+        """At the end of the run the oracle must have had occasion to check these.
+
+        One that is only recommended is demanded by naming it, as in Result.check().
+        """
         self.to_observe += [units.text(one, "expect: observed", least=1) for one in invariants]
 
     def broken(self, invariant: str, times: int) -> None:
@@ -90,7 +93,9 @@ class Expectations:
                 what = f"{name} is broken {count} times, not the {times} times that are on purpose"
                 found.append(Violation(SCENARIO, (), self.now(), what, ()))
         for name in self.to_observe:
-            if known[name].status == "not_observable":
+            if known[name].status == "departs":
+                known[name] = replace(known[name], status="fail", why="")
+            elif known[name].status == "not_observable":
                 what = f"{name} was not put to the test: {known[name].why}"
                 found.append(Violation(SCENARIO, (), self.now(), what, ()))
         own = [Verdict(SCENARIO, "fail" if found else "pass", checked, "")] if checked else []

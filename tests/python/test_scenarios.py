@@ -13,7 +13,9 @@ pytest.importorskip("mqttlab._sim")
 
 import mqttlab
 from mqttlab import Lab, Result, UsageError, catalog, compare_runs
+from mqttlab.expectations import Expectations
 from mqttlab.parameters import Mark, mark_of
+from mqttlab.result import Verdict
 from mqttlab.scenarios import push_service
 
 SMALL: dict[str, dict[str, Any]] = {
@@ -148,6 +150,16 @@ def test_what_is_not_met_is_a_violation(say: Callable[[Lab], None], words: str) 
     assert not result.passed
     assert [one.invariant for one in result.violations] == ["SCENARIO"]
     assert result.violations[0].what.startswith(words)
+
+
+def test_what_is_only_recommended_is_demanded_by_naming_it() -> None:
+    departs = Verdict("KA-DETECT", "departs", 1, "once")
+    for named in (False, True):
+        expect = Expectations(lambda: 0)
+        if named:
+            expect.observed("KA-DETECT")
+        verdicts, _ = expect.judge([departs], [])
+        assert verdicts[0].status == ("fail" if named else "departs")
 
 
 @pytest.mark.parametrize(
