@@ -6,6 +6,10 @@ void ClientEnd::closed(Connection& connection) {
   Client* client = model_.client_of(connection);
   if (!client || client->connection != connection.number) return;
   finish(connection);
+  const Side& side = connection.client;
+  if (side.connack && model_.now - side.connack_at >= model_.settings.answer_within)
+    client->flaps = 0;
+  if (client->flaps++ == 0) client->flaps_since = model_.now;
   client->lost_at = model_.now;
   client->lost_event = model_.event_index;
 }
@@ -125,7 +129,9 @@ void ClientEnd::finish(Connection& connection) {
 void ClientEnd::stopped(const Event& event) {
   for (const std::uint32_t index : model_.clients_of(event.actor)) {
     Client& client = model_.client_at(index);
-    if (client.client_id == event.text) client.content = true;
+    if (client.client_id != event.text || client.content) continue;
+    client.content = true;
+    client.stopped_at = event.at;
   }
 }
 

@@ -2,9 +2,17 @@
 
 namespace mqttlab::oracle {
 
+namespace {
+
+// Connections lost one soon after the other, and nobody to blame but their ends.
+constexpr std::uint32_t livelock = 3;
+
+}  // namespace
+
 void Converge::phase(const Event& event) {
   settling_ = model_.log->text(event.text) == "settle";
   settle_at_ = event.at;
+  for (Client& client : model_.clients()) client.flaps = 0;
 }
 
 Deadline Converge::deadline(Time end) {
@@ -32,7 +40,10 @@ bool Converge::connected(const Client& client) {
 void Converge::finish(const Deadline& deadline) {
   if (!deadline.known) return;
   for (Client& client : model_.clients()) {
-    if (client.dead || client.content) continue;
+    // Who is stopped at the very end has been wanted until then.
+    const bool wanted =
+        !client.content || (client.stopped_at > 0 && client.stopped_at == model_.now);
+    if (client.dead || !wanted) continue;
     model_.report.checked(Rule::converge);
     if (!connected(client)) {
       not_connected(client, deadline);
@@ -48,10 +59,14 @@ void Converge::finish(const Deadline& deadline) {
 
 void Converge::not_connected(const Client& client, const Deadline& deadline) {
   if (client.guest) return;
-  if (client.lost_at > deadline.before) return;
+  const bool flaps = client.flaps >= livelock && client.flaps_since <= deadline.before;
+  if (client.lost_at > deadline.before && !flaps) return;
   model_.report.broken(Rule::converge, model_.now,
                        model_.who(client.client_id, client.actor) +
-                           " has not been connected since " + seconds(client.lost_at) +
+                           (flaps ? " has lost " + std::to_string(client.flaps) +
+                                        " connections in a row, each soon after it began, since " +
+                                        seconds(client.flaps_since)
+                                  : " has not been connected since " + seconds(client.lost_at)) +
                            " although faults stopped at " + seconds(settle_at_),
                        {client.lost_event});
 }

@@ -131,8 +131,11 @@ struct Client {
   std::uint32_t connection = 0;  ///< the last one
   bool dead = false;             ///< its process has died
   bool guest = false;            ///< a program that may not want to be connected
-  bool content = false;  ///< it said DISCONNECT, was stopped or refused: it need not come back
-  Time lost_at = 0;      ///< when its last connection ended
+  bool content = false;     ///< it said DISCONNECT, was stopped or refused: it need not come back
+  Time stopped_at = 0;      ///< when it was stopped while it was offline
+  Time lost_at = 0;         ///< when its last connection ended
+  Time flaps_since = 0;     ///< when the first of `flaps` ended
+  std::uint32_t flaps = 0;  ///< connections in a row, since the last phase began, that did not last
   std::uint64_t lost_event = 0;
   Time handed_at = 0;                 ///< its application last took a message
   Table<Exchange> out;                ///< by packet id, client to broker

@@ -178,6 +178,7 @@ void Sessions::ended(const Event& event) {
   } else if (session->connection == 0) {
     // Nothing is owed any more. That the session may end is another question: SP-TRUTH asks it.
     discards_.discarded(*identity, *session);
+    intake_.give_up(*session, 0);
     session->records.clear();
     session->history.clear();
     session->retained_due.clear();

@@ -274,6 +274,32 @@ TEST_F(Liveness, Converge_a_client_that_never_comes_back) {
   EXPECT_EQ(t.broken(), "CONVERGE");
 }
 
+TEST_F(Liveness, Converge_a_client_that_loses_each_connection_soon_after_it_began) {
+  for (const int losses : {2, 3}) {
+    TraceBuilder trace;
+    Client client = trace.client("c");
+    trace.settle();
+    trace.wait(-29);
+    for (int loss = 0; loss < losses; ++loss) {
+      client.connect();
+      client.cut();
+      trace.wait(9);
+    }
+    trace.wait(8);
+    EXPECT_EQ(trace.broken(), losses == 2 ? "" : "CONVERGE");
+  }
+}
+
+TEST_F(Liveness, A_client_that_loses_connections_that_have_stood_may_be_away_at_the_end) {
+  t.settle();
+  for (int loss = 0; loss < 3; ++loss) {
+    a.connect();
+    t.wait(31);
+    a.cut();
+  }
+  EXPECT_EQ(t.broken(), "");
+}
+
 TEST_F(Liveness, Converge_an_exchange_that_never_ends) {
   a.connect();
   a.calls("x", "m", 1);
@@ -338,6 +364,16 @@ TEST_F(Liveness, Who_was_stopped_while_offline_need_not_be_connected_and_the_oth
   EXPECT_EQ(t.broken(), "CONVERGE");
   ASSERT_EQ(t.violations().size(), 1U);
   EXPECT_NE(t.violations()[0].what.find("'sub'"), std::string::npos) << t.violations()[0].what;
+}
+
+TEST_F(Liveness, Converge_who_was_stopped_at_the_very_end_had_to_be_connected) {
+  a.connect();
+  a.cut();
+  t.settle();
+  a.is_stopped();
+  EXPECT_EQ(t.broken(), "CONVERGE");
+  t.wait(1);  // and before that it may go
+  EXPECT_EQ(t.broken(), "");
 }
 
 TEST_F(Liveness, Without_a_settle_phase_convergence_is_not_observable) {

@@ -139,13 +139,14 @@ TEST_F(Birth, Who_is_connected_is_seen_and_who_has_published_nothing_has_no_birt
 struct Share : testing::Test {
   TraceBuilder t;
   Client pub = t.client("pub"), a = t.client("a"), b = t.client("b");
-  void begin(int qos) {
+  void begin(int qos, std::uint32_t session_expiry_s = 0) {
     ConnectOptions options{.clean = true, .version = ProtocolVersion::v5_0};
+    options.says.session_expiry_s = session_expiry_s;
     for (Client* client : {&pub, &a, &b}) client->connect(options);
     for (Client* client : {&a, &b}) client->subscribe("$share/g/x", qos);
     pub.publishes("x", "m", qos);
     a.gets(publish("x", "m", qos, 1));
-    a.leaves();
+    session_expiry_s == 0 ? a.leaves() : a.cut();
   }
 };
 
@@ -154,6 +155,23 @@ TEST_F(Share, SharedRedispatch_what_a_lost_member_had_goes_to_nobody) {
   t.settle();
   EXPECT_NE(t.broken().find("SHARED-REDISPATCH"), std::string::npos);
   EXPECT_EQ(t.verdict("SHARED-REDISPATCH").status, Status::departs);
+}
+
+TEST_F(Share, SharedRedispatch_what_a_member_had_whose_session_expired) {
+  begin(1, 10);
+  t.wait(10);
+  t.ends_session("a");
+  t.settle();
+  EXPECT_EQ(t.verdict("SHARED-REDISPATCH").status, Status::departs);
+}
+
+TEST_F(Share, What_a_member_had_whose_session_expired_goes_to_another) {
+  begin(1, 10);
+  t.wait(10);
+  t.ends_session("a");
+  b.receives("x", "m", 1);
+  t.settle();
+  EXPECT_EQ(t.verdict("SHARED-REDISPATCH").status, Status::pass);
 }
 
 TEST_F(Share, What_a_lost_member_had_goes_to_another) {
