@@ -2,7 +2,8 @@
 drop what belonged to the old session, subscribe again and go on.
 
 Clients of both versions publish to each other at QoS 1 and 2; one is offline, with messages waiting
-for it and messages of its own. The broker crashes and loses everything, several times.
+for it and messages of its own. The broker crashes and loses everything, several times: after a
+while, and again when the new sessions have not come far, between a PUBREC and its PUBREL.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import asyncio
 from contextlib import suppress
 
 import mqttlab
-from mqttlab import Backoff, Client, Lab, PublishError
+from mqttlab import Backoff, Client, Device, Lab, PublishError
+from mqttlab.faults import Before, Crash
 from mqttlab.scenarios.support import Seen, clients, spoken
 
 BUGS = [
@@ -21,13 +23,14 @@ BUGS = [
     "B48 session state is kept although the broker has none",
 ]
 SOON = Backoff(initial="1s", maximum="5s")
+EARLY = Before("PUBREL", n=10, way="down")  # its id comes again soon in the next session
 
 
 @mqttlab.scenario(number="S07", bugs=BUGS, until="1h")
 async def amnesiac_broker(lab: Lab, *, crashes: int = 5, version: str = "both") -> None:
     """The broker restarts without its sessions: clients notice, resubscribe and go on.
 
-    crashes: of the broker, each of which loses everything.
+    crashes: pairs of them, each of which loses everything.
     version: of MQTT: 3.1.1, 5 or both.
     """
     speaks = spoken(version)
@@ -41,10 +44,10 @@ async def amnesiac_broker(lab: Lab, *, crashes: int = 5, version: str = "both") 
     async with clients(phones, options) as talkers:
         for talker, (_, qos) in zip(talkers, kinds, strict=True):
             await talker.subscribe(f"to/{talker.client_id}", qos=qos)
-        open_, waiting, forgotten = 0, 0, 0
+        open_, waiting, early, forgotten = 0, 0, 0, 0
         for turn in range(crashes):
-            talking = [
-                asyncio.create_task(talk(lab, talker, talkers[number - 1].client_id, qos))
+            talking = [  # to another one of the same QoS
+                asyncio.create_task(talk(lab, talker, talkers[number - 2].client_id, qos))
                 for number, (talker, (_, qos)) in enumerate(zip(talkers, kinds, strict=True))
             ]
             async with lab.outage(phones[turn % len(phones)]):
@@ -55,18 +58,28 @@ async def amnesiac_broker(lab: Lab, *, crashes: int = 5, version: str = "both") 
                 await broker.crash("lost")
                 await asyncio.sleep(5)
                 await broker.restart()
-            await asyncio.sleep(30)
+            reader = phones[(2 * turn + 1) % len(phones)]  # at QoS 2
+            with suppress(TimeoutError):
+                early += await asyncio.wait_for(crash_early(lab, reader), 30)
+            await asyncio.sleep(35)
             for one in talking:
                 one.cancel()
             forgotten += sum(not talker.session_present for talker in talkers)
         lab.expect("exchanges open at the broker when it crashed", open_, least=crashes)
         lab.expect("messages that it had queued", waiting, least=1)
+        lab.expect("crashes between a PUBREC and its PUBREL", early, crashes)
         lab.expect("sessions that clients found gone", forgotten, crashes * len(talkers))
         lab.settle("30s")
         await asyncio.sleep(20)
         await expect_contact(lab, talkers, [qos for _, qos in kinds])
         await asyncio.sleep(20)
     lab.expect.observed("SP-TRUTH", "SESS-DISCARD", "SUB-DURABLE", "PID-UNIQUE", "CONVERGE")
+
+
+async def crash_early(lab: Lab, reader: Device) -> bool:
+    """The broker's sessions are lost for 5 s when one of them has not come far."""
+    await lab.at(EARLY, Crash("lost"), on=reader, for_="5s")
+    return True
 
 
 async def talk(lab: Lab, talker: Client, to: str, qos: int) -> None:

@@ -3,12 +3,14 @@ sent before the link broke is never sent on the next one.
 
 Readers are cut off when a message has arrived and its acknowledgement has not left. Some come back
 to a session that is gone: new messages have the same packet ids there, and a stale acknowledgement
-would settle them unseen.
+would settle them unseen. Some have applications that take what has come only when the next
+connection is there.
 """
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import mqttlab
 from mqttlab import Lab
@@ -17,6 +19,7 @@ from mqttlab.scenarios.exchanges import HOWS, Exchange, opened
 from mqttlab.scenarios.support import spoken
 from mqttlab.trace import End, Kind, Packet
 
+SLOW = "1500ms"  # from one message to the next that an application takes; readers are back sooner
 BUGS = ["B06 acknowledgements of the dead connection are sent on the new one"]
 
 
@@ -40,7 +43,12 @@ async def dead_letter(lab: Lab, *, messages: int = 5, version: str = "both") -> 
         )
         for cut in HOWS
     ]
+    third = Unread("PUBLISH", n=3, way="down")  # the first is taken at once, the second waits
+    slow = [replace(one, when=third) for one in exchanges if isinstance(one.when, Arrived)]
+    exchanges += slow
     async with opened(lab, exchanges) as field:
+        for device in field.devices[-len(slow) :]:
+            device.read_slowly(SLOW)
         field.arm()
         for _ in range(messages):
             field.publish()

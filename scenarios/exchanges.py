@@ -34,6 +34,7 @@ class Exchange:
     when: Instant
     cut: Literal["reset", "fin", "half-open", "silent"] = "reset"
     then: Fault | None = None
+    payload_bytes: int = 32
 
 
 @dataclass
@@ -54,12 +55,13 @@ class Field:
         for device, one in zip(self.devices, self.exchanges, strict=True):
             self.planned.append(self.lab.at(one.when, Cut(one.cut), on=device, then=one.then))
 
-    def publish(self) -> None:
-        """A message on every exchange."""
+    def publish(self, payload_bytes: int | None = None) -> None:
+        """A message on every exchange, of its size or of this one."""
         for client, one in zip(self.clients, self.exchanges, strict=True):
             sender = client if one.way == "up" else self.desk
             topic = f"{one.way}/{client.client_id}"
-            call = sender.publish(topic, self.lab.stamp(), qos=one.qos)
+            payload = self.lab.stamp(payload_bytes or one.payload_bytes)
+            call = sender.publish(topic, payload, qos=one.qos)
             self.calls.append(asyncio.create_task(call))
 
     async def settle(self) -> Seen:

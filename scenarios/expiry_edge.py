@@ -64,7 +64,7 @@ async def expiry_edge(lab: Lab, *, margin: Duration = Duration("1ms"), shares: i
         lab.expect(f"of {count} sessions, present {when} their end", sum(found), wanted)
     both = [a == b for offset in present for a, b in zip(present[offset], got[offset], strict=True)]
     lab.expect("returns with the queue that session present promises", sum(both), len(both))
-    lab.expect.observed("SESS-EXPIRY", "SP-TRUTH")
+    lab.expect.observed("SESS-EXPIRY", "SP-TRUTH", "SHARED-REDISPATCH")
 
 
 async def crash(lab: Lab, broker: Broker) -> None:
@@ -138,8 +138,9 @@ async def be_fresh(lab: Lab, device: Device, writer: Client, version: int) -> li
 async def share(lab: Lab, writer: Client, shares: int) -> None:
     """Two members of a shared subscription: one goes dark with its share, for ever."""
     stays, goes = lab.device("stays"), lab.device("goes", via="lte")
-    options = {**V5, "keep_alive_s": 10, "clean_session": False, "session_expiry": "60s"}
-    async with clients([stays, goes], [options, options]) as members:
+    own = {**V5, "keep_alive_s": 10, "clean_session": False}
+    options = [{**own, "session_expiry": expiry} for expiry in ("never", "60s")]
+    async with clients([stays, goes], options) as members:
         for member in members:
             await member.subscribe("$share/pair/work", qos=1)
         goes.die("silent")

@@ -3,20 +3,25 @@ lost, the order is kept, and each message is sent again once per resume at most.
 
 Three messages are in flight when the connection is lost. It is lost again after none, one, two or
 all of them were sent again, and perhaps a third time, while the application goes on publishing.
+Some are so large that they are not all written yet when the resume is cut, and what the application
+has published meanwhile waits behind them.
 """
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from itertools import product
 
 import mqttlab
 from mqttlab import Lab
-from mqttlab.faults import Before, Cut, Fault, Planned, Resent
+from mqttlab.faults import Arrived, Before, Cut, Fault, Planned, Resent
 from mqttlab.scenarios.exchanges import BACK, Exchange, Way, opened
 from mqttlab.scenarios.support import spoken
 
 IN_FLIGHT = 3
+SMALL = 32  # bytes
+LARGE = 200_000  # bytes: three are more than a transport and the outbox before it hold
 BUGS = [
     "B04 publishes that are made while the backlog is replayed are only in memory",
     "B05 what a replay had not come to yet is dropped when it is cut",
@@ -52,13 +57,21 @@ async def flap_on_resume(
         for qos, answer in stages
         for after in cuts
     ]
+    # As soon as the client has begun to send again: its transport takes the rest bit by bit.
+    begun = Fault(Arrived("CONNACK"), Cut("reset"))
+    exchanges += [
+        Exchange(how, qos, "up", Before(answer, way="down"), then=then, payload_bytes=LARGE)
+        for how in spoken(version)
+        for qos, answer in stages[:2]
+        for then in (begun, replace(begun, then=begun))
+    ]
     async with opened(lab, exchanges) as field:
         field.arm()
         for _ in range(IN_FLIGHT):
             field.publish()
         for _ in range(round(5 / interval)):
             await asyncio.sleep(interval)
-            field.publish()
+            field.publish(SMALL)
         seen = await field.settle()
         field.expect_cuts("first cuts")
         field.expect_messages(seen)

@@ -3,7 +3,8 @@ can notice; and a link that lives, however badly, is kept.
 
 Clients with keep alives of 0, 1, 5 and 60 s are idle, send, receive, do both, or send packets
 that take a good part of a keep alive. Then their links go dark upwards, downwards or both ways,
-shake, their processes stand still, or nothing happens. One waits for a CONNACK that does not come.
+shake, their processes stand still, or nothing happens. One waits for a CONNACK that does not come;
+others stand still until PINGRESP is overdue, though it has come.
 """
 
 from __future__ import annotations
@@ -88,12 +89,15 @@ async def heartbeat_matrix(lab: Lab, *, version: str = "both") -> None:
     ):
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(wait_for_connack(lab, lab.device("unanswered", via=calm)))
+            for number, how in enumerate(spoken(version)):
+                dozing = lab.device(f"dozing-{number}", via=calm)
+                tasks.create_task(doze(lab, dozing, how))
             for client, case in zip(every, cases, strict=True):
                 tasks.create_task(live(lab, desk, client, case))
         lab.settle("3min")
         await asyncio.sleep(4 * 60)
         expect_notice(lab, Seen(lab), devices, cases)
-    lab.expect.observed("KA-DETECT", "KA-ENFORCE", "KA-FAIR", "CONVERGE")
+    lab.expect.observed("KA-DETECT", "KA-ENFORCE", "KA-FAIR", "CONNECT-BOUND", "CONVERGE")
 
 
 async def live(lab: Lab, desk: Client, client: Client, case: Case) -> None:
@@ -123,6 +127,16 @@ async def wait_for_connack(lab: Lab, device: Device) -> None:
         waited = (closed["at"][0] - opened["at"][0]) / 1e9
         lab.expect("until an attempt without CONNACK ended, s", round(waited, 3), most=CONNECT_S)
         lab.expect("connections until CONNACK came", len(opened), least=2)
+
+
+async def doze(lab: Lab, device: Device, how: dict[str, Any]) -> None:
+    """Its process stands still from before PINGRESP comes until after that would be overdue."""
+    nap = lab.at(Before("PINGRESP"), Pause(of="device"), on=device, for_="3s")
+    async with device.client(**how, keep_alive_s=5, ping_timeout="2s", drain=True):
+        await nap
+        await asyncio.sleep(10)
+        closed = Seen(lab).count(Kind.CLOSED, on=device)
+        lab.expect(f"links that ended although {device.name} had its PINGRESP", closed, 0)
 
 
 def talk(lab: Lab, desk: Client, client: Client, case: Case) -> list[asyncio.Task[None]]:

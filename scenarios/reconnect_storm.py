@@ -2,7 +2,8 @@
 try, and are all back when they are let in.
 
 A broker that has no room accepts and closes at once for five minutes; two devices share one client
-id and throw each other off; and the broker crashes, and a thousand clients lose it together.
+id and throw each other off, while others lose each connection as soon as they have their CONNACK;
+and the broker crashes, and a thousand clients lose it together.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ import numpy as np
 
 import mqttlab
 from mqttlab import Device, Duration, Lab
+from mqttlab.faults import Arrived, Cut
 from mqttlab.scenarios.support import V5, Raw, Seen
 from mqttlab.trace import End, Kind, Packet
 
 BUGS = ["B100 back-off is reset or skipped although the connection did not last"]
 LATE = 10  # clients that find no room
+BRIEF = 4  # clients whose connections do not last
 INITIAL_S, MOST_S, JITTER = 1.0, 60.0, 0.5  # of the back-off that clients have unless told
 
 
@@ -30,16 +33,17 @@ async def reconnect_storm(
     crowd: clients that lose the broker together.
     shut: how long the broker has no room, and how long the twins fight.
     """
-    broker = await lab.broker(max_connections=crowd + LATE + 2, store="disk")
+    broker = await lab.broker(max_connections=crowd + LATE + BRIEF + 2, store="disk")
     many = lab.devices(crowd, name="one-{:04d}", via="lte")
     late = lab.devices(LATE, name="late-{}", via="lte")
     twins = lab.devices(2, name="twin-{}", via="lte")
+    brief = lab.devices(BRIEF, name="brief-{}", via="lte")
     pulse = {**V5, "keep_alive_s": 30, "clean_session": False}
     lab.fleet(many, name="crowd", interval="5min", start_within="30s", **pulse)
     await asyncio.sleep(45)
     lab.phase("no room")
     holder = lab.device("holder")
-    places = await holder.run(hold_places(LATE + 2))
+    places = await holder.run(hold_places(LATE + BRIEF + 2))
     start = lab.now()
     lab.fleet(late, name="late", interval="5min", start_within="1s", **pulse)
     await asyncio.sleep(shut)
@@ -50,10 +54,15 @@ async def reconnect_storm(
     expect_back_off(lab, late, start, let_in, "closed at once")
     lab.phase("twins")
     start = lab.now()
+    dropping = [asyncio.create_task(drop_at_once(lab, one)) for one in brief]
+    lab.fleet(brief, name="brief", interval="5min", start_within="1s", **pulse)
     async with twins[0].client(client_id="twin", **pulse):
         async with twins[1].client(client_id="twin", **pulse):
             await asyncio.sleep(shut)
         expect_back_off(lab, twins, start, lab.now(), "thrown off by a twin")
+        expect_back_off(lab, brief, start, lab.now(), "cut off behind its CONNACK")
+        for one in dropping:
+            one.cancel()
         lab.phase("all at once")
         down = lab.now()
         broker.crash()
@@ -72,7 +81,7 @@ async def reconnect_storm(
         lab.expect("the last of them after, s", round(float(at.max(initial=0)), 1), most=2 * MOST_S)
         busiest = int(np.unique(np.floor(at), return_counts=True)[1].max(initial=0))
         lab.expect("of them in the busiest second", busiest)
-    lab.expect.observed("ONE-CONN", "TAKEOVER-TERM", "KA-ENFORCE", "CONVERGE")
+    lab.expect.observed("ONE-CONN", "TAKEOVER-TERM", "KA-ENFORCE", "BACKOFF", "CONVERGE")
 
 
 async def hold_places(count: int) -> list[Raw]:
@@ -81,6 +90,12 @@ async def hold_places(count: int) -> list[Raw]:
     for number, place in enumerate(places):
         await place.connect(client_id=f"holder-{number}")
     return places
+
+
+async def drop_at_once(lab: Lab, device: Device) -> None:
+    """Each connection that is accepted ends when its client has heard so."""
+    while True:
+        await lab.at(Arrived("CONNACK"), Cut("reset"), on=device)
 
 
 def expect_back_off(

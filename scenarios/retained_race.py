@@ -60,7 +60,7 @@ async def retained_race(
         changing.cancel()
         await asyncio.sleep(90)
         expect_sets(lab, phones, got)
-    await expect_values(lab, values)
+        await expect_values(lab, values)
     lab.expect.observed("RET-SET", "RET-MONO", "RET-FLAG", "RET-CONVERGE", "Q1-NOLOSS", "CONVERGE")
 
 

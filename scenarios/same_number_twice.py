@@ -2,7 +2,8 @@
 meanwhile.
 
 Windows are full of unacknowledged messages, in both directions, when the links go down. More is
-published while they are, and the broker crashes and restarts with its store.
+published while they are, and the broker crashes and restarts with its store. Half of the clients
+have room for more: they send new messages while the old ones are still open.
 """
 
 from __future__ import annotations
@@ -26,27 +27,31 @@ async def same_number_twice(lab: Lab, *, turns: int = 3, version: str = "both") 
     version: of MQTT: 3.1.1, 5 or both.
     """
     broker = await lab.broker(store="disk", durability="sync", window=WINDOW)
-    kinds = [(how, qos) for how in spoken(version) for qos in (1, 2)]
+    kinds = [
+        (how, qos, window)
+        for how in spoken(version)
+        for qos in (1, 2)
+        for window in (WINDOW, 4 * WINDOW)
+    ]
     phones = lab.devices(len(kinds), name="phone-{}", via="umts")
     own = {
         "clean_session": False,
         "keep_alive_s": 10,
-        "window": WINDOW,
         "backoff": Backoff(initial="1s", maximum="5s"),
     }
-    options = [{**how, **own, "drain": True} for how, _ in kinds]
+    options = [{**how, **own, "window": window, "drain": True} for how, _, window in kinds]
     start = lab.now()
     calls = []
     async with (
-        lab.device("desk").client(**{**own, "window": 65_535}) as desk,
+        lab.device("desk").client(**own, window=65_535) as desk,
         clients(phones, options) as every,
     ):
         await desk.subscribe("from/#", qos=2)
-        for client, (_, qos) in zip(every, kinds, strict=True):
+        for client, (_, qos, _) in zip(every, kinds, strict=True):
             await client.subscribe(f"to/{client.client_id}", qos=qos)
 
         def publish(count: int) -> None:
-            for client, (_, qos) in zip(every, kinds, strict=True):
+            for client, (_, qos, _) in zip(every, kinds, strict=True):
                 name = client.client_id
                 for _ in range(count):
                     for sender, topic in ((client, f"from/{name}"), (desk, f"to/{name}")):

@@ -3,22 +3,27 @@ there are ids drains: no id is used twice at a time, and nothing is lost.
 
 A subscriber withholds one PUBCOMP while more messages than there are ids pass it by. A client that
 is offline is given more than that to send. Of ids there are 65,535, or fewer (`--set ids=15`).
+A third client has a few only, and a window for more; one of its messages is refused, and the id of
+that one comes again soon.
 """
 
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import numpy as np
 
 import mqttlab
-from mqttlab import Device, Lab
-from mqttlab.scenarios.support import Raw, Seen, check
+from mqttlab import Client, Device, Lab, PublishError
+from mqttlab.scenarios.support import V5, Raw, Seen, check
 from mqttlab.trace import End, Kind, Packet
 
 IDS = 65_535
 OUTAGE_S = 100  # beyond the time that publishing takes: longer than a keep alive
+FEW = 15  # ids of a client with a larger window
 SOURCES = 3  # with a message per millisecond each: PUBCOMP is withheld for 22 s, not for ever
+FAST: dict[str, Any] = {"qos": 1, "interval": "1ms", "interval_spread": 0, "start_within": 0}
 BUGS = [
     "B24 the id of a QoS 2 exchange is never released",
     "B31 an offline queue that is larger than the id space",
@@ -34,27 +39,52 @@ async def sixty_five_thousand(lab: Lab, *, messages: int = 66_000, ids: int = ID
     """
     check("messages", messages >= 100, f"must be 100 or more, got {messages}")
     check("ids", 2 <= ids <= IDS, f"must be 2 to {IDS}, got {ids}")
-    await lab.broker(queue_messages=messages, queue_bytes="1GiB", test_packet_id_max=ids)
-    reader, offline = lab.device("reader"), lab.device("offline")
+    room: dict[str, Any] = {"queue_messages": 2 * messages, "queue_bytes": "1GiB"}
+    await lab.broker(**room, max_retained=1, test_packet_id_max=ids)
     sources = lab.devices(SOURCES, name="source-{}")
+    async with lab.device("reader-of-few").client(drain=True) as reader:
+        await use_few_ids(lab, reader)
+        await pass_by(lab, sources, messages, ids)
+        await drain(lab, messages, ids, room)
+    lab.expect.observed("PID-UNIQUE", "PID-RELEASE", "Q1-NOLOSS", "Q2-HONEST", "CONVERGE")
+
+
+async def use_few_ids(lab: Lab, reader: Client) -> None:
+    """A message is refused, and more than there are ids are published at once."""
+    await reader.subscribe("few", qos=2)
+    own = {**V5, "clean_session": False, "window": 4 * FEW, "test_packet_id_max": FEW}
+    async with lab.device("few").client(**own) as client:
+        refused = 0
+        for topic in ("kept", "one-too-many"):
+            try:
+                await client.publish(topic, lab.stamp(), qos=2, retain=True)
+            except PublishError:
+                refused += 1
+        lab.expect("messages that the broker refused", refused, 1)
+        calls = [client.publish("few", lab.stamp(), qos=2) for _ in range(4 * FEW)]
+        done, _ = await asyncio.wait([asyncio.create_task(call) for call in calls], timeout=10)
+        lab.expect("messages with few ids that were taken", len(done), len(calls))
+
+
+async def pass_by(lab: Lab, sources: list[Device], messages: int, ids: int) -> None:
+    """So many messages to somebody who keeps an exchange open."""
+    reader = lab.device("reader")
     passing = asyncio.create_task(reader.run(hold_one_open(lab, reader, messages, ids)))
     await asyncio.sleep(1)
     async with lab.device("desk").client() as first:
         await first.publish("x", lab.stamp(), qos=2)
-    fast = {"qos": 1, "interval": "1ms", "interval_spread": 0, "start_within": 0}
     enough = lab.now() + messages / 1000 / SOURCES + 1
-    lab.fleet(sources, name="sources", topic="x", stop_at=enough, **fast)
+    lab.fleet(sources, name="sources", topic="x", stop_at=enough, **FAST)
     await passing
-    room = {
-        "queue_messages": 2 * messages,
-        "queue_bytes": "1GiB",
-        "clean_session": False,
-        "test_packet_id_max": ids,
-    }
+
+
+async def drain(lab: Lab, messages: int, ids: int, room: dict[str, Any]) -> None:
+    """So many messages wait for a connection, and leave when it is there."""
+    offline = lab.device("offline")
     start = lab.now()
-    waiting = lab.fleet(
-        offline, name="offline", topic="y", stop_at=start + messages / 1000 + 10, **fast, **room
-    )
+    own = {**room, "clean_session": False, "test_packet_id_max": ids}
+    enough = start + messages / 1000 + 10
+    waiting = lab.fleet(offline, name="offline", topic="y", stop_at=enough, **FAST, **own)
     await asyncio.sleep(2)
     async with lab.outage(offline):
         down = lab.now()
@@ -72,7 +102,6 @@ async def sixty_five_thousand(lab: Lab, *, messages: int = 66_000, ids: int = ID
     lab.expect(
         "times that the offline client's ids began anew", wraps(sent, ids), least=messages // ids
     )
-    lab.expect.observed("PID-UNIQUE", "PID-RELEASE", "Q1-NOLOSS", "CONVERGE")
 
 
 def wraps(used: np.ndarray, ids: int) -> int:

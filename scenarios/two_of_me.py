@@ -3,7 +3,8 @@ still to come of the old one. Nothing is lost, and the will of the old connectio
 
 The old connection's FIN, RST, last bytes or keep-alive timeout come a millisecond before the new
 CONNECT, within two nanoseconds of it, and a millisecond or five seconds after it; and two CONNECTs
-do. Which of two in one nanosecond is first, the seed draws. Messages are published all the time.
+do; and some old connections end by nothing at all. Which of two in one nanosecond is first, the
+seed draws. Messages are published all the time.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from mqttlab.scenarios.support import Raw, Seen, reset
 from mqttlab.trace import CloseCause, End, Kind, Packet
 
 DELAY_S = 0.01
-KEEP_ALIVE_S = 10
+KEEP_ALIVE_S, ENDLESS_S = 10, 60  # by which an old connection ends in the run, and by which not
 LATE_S = 5.0
 MEETING_S = (-2e-9, -1e-9, 0.0, 1e-9, 2e-9)  # as close as it gets, in either order
 OFFSETS_S = (-0.001, *MEETING_S, 0.001, LATE_S)
 ENDINGS = ("fin", "reset", "late bytes", "keep alive", "connect")
 CAUSES = {"fin": CloseCause.FIN, "reset": CloseCause.RESET}
-KEPT_DARK = ("fin", "reset", "late bytes")  # so that they do not hear of the takeover
+KEPT_DARK = ("fin", "reset", "late bytes", "nothing")  # so that they do not hear of the takeover
 BUGS = [
     "B53 closing the old connection deletes the session of the new one",
     "B54 messages that arrive in the middle of a takeover are lost",
@@ -46,6 +47,7 @@ async def two_of_me(lab: Lab, *, seconds: int = 40) -> None:
     kinds = [
         (end, offset, version) for end in ENDINGS for offset in OFFSETS_S for version in (4, 5)
     ]
+    kinds += [("nothing", LATE_S, version) for version in (4, 5)]
     names = [f"me-{number:02d}" for number in range(len(kinds))]
     sent: dict[str, list[bytes]] = {name: [] for name in names}
     got: dict[str, list[bytes]] = {name: [] for name in names}
@@ -57,14 +59,13 @@ async def two_of_me(lab: Lab, *, seconds: int = 40) -> None:
             old, new = (lab.device(f"{name}-{which}", via=wire) for which in ("old", "new"))
             if offset == LATE_S and end in KEPT_DARK:
                 lab.at(meet - 0.1, Blackhole("down"), on=old, for_=LATE_S + 1)
-            me = Me(lab, name, version, got[name])
+            keep_alive_s = ENDLESS_S if end == "nothing" else KEEP_ALIVE_S
+            me = Me(lab, name, version, keep_alive_s, got[name])
             peers.append(asyncio.create_task(old.run(me.be_old(old, end, meet + offset))))
             peers.append(asyncio.create_task(new.run(me.be_new(meet))))
         await publish_to(lab, writer, sent, seconds)
         lab.settle("10s")
         await asyncio.sleep(15)
-        for peer in peers:
-            peer.cancel()
         lost = {name for name in names if set(sent[name]) - set(got[name])}
         lab.expect("client ids that lost nothing", len(names) - len(lost), len(names))
         wills = [Seen(lab).count(Kind.DELIVERED, text=f"will/{name}") for name in names]
@@ -125,10 +126,12 @@ async def publish_to(lab: Lab, writer: Client, sent: dict[str, list[bytes]], sec
 class Me:
     """A client id with two connections."""
 
-    def __init__(self, lab: Lab, name: str, version: int, got: list[bytes]) -> None:
+    def __init__(
+        self, lab: Lab, name: str, version: int, keep_alive_s: int, got: list[bytes]
+    ) -> None:
         self.lab, self.name, self.version, self.got = lab, name, version, got
         own: dict[str, Any] = {"session_expiry_interval": 3600} if version == 5 else {}
-        self.connect = {"client_id": name, "clean": False, "keep_alive_s": KEEP_ALIVE_S, **own}
+        self.connect = {"client_id": name, "clean": False, "keep_alive_s": keep_alive_s, **own}
 
     async def be_old(self, device: Device, ending: str, at: float) -> None:
         """The first connection; how it ends reaches the broker at this time."""
@@ -149,7 +152,7 @@ class Me:
                 reset(self.lab, device)
             case "connect":
                 await self.be_new(at)
-            case _:
+            case "late bytes" | "keep alive":
                 peer.send("PUBLISH", topic="late", payload=self.lab.stamp())
 
     async def be_new(self, at: float) -> None:
@@ -165,6 +168,10 @@ class Me:
         """Takes and acknowledges messages until the connection ends."""
         with suppress(ConnectionError):
             while True:
-                found = await peer.get("PUBLISH")
+                try:
+                    found = await asyncio.wait_for(peer.get("PUBLISH"), KEEP_ALIVE_S / 2)
+                except TimeoutError:
+                    peer.send("PINGREQ")
+                    continue
                 self.got.append(found.payload)
                 peer.send("PUBACK", packet_id=found.packet_id)
