@@ -61,6 +61,9 @@ class Mutant:
     seeds: str = "1-200"
     survives: str = ""
     cuts: list[str] = field(default_factory=list)
+    difficulty: int = 0
+    """Of a fault of the catalogue. 1: any single fault of the world shows it; 2: it takes a chosen
+    instant or configuration; 3: two faults, a race, a wrap-around or a long time."""
     scenario: str = ""
     """The one that stands for the fault (scenarios.py), and by which invariants it shows it there,
     if not by the `expected` ones."""

@@ -1,12 +1,13 @@
 """Breaks client and broker on purpose: the scenario that stands for a fault must fail.
 
-    .venv/bin/python tests/mutants/scenarios.py            every mutant that names a scenario
-    .venv/bin/python tests/mutants/scenarios.py M19 M50    only these
+    tests/mutants/run            every mutant that names a scenario
+    tests/mutants/run M19 M50    only these
 
 For each the Python package is built with the patch, in build/mutants/scenarios, and the scenario is
 run in a process of its own. It must break an invariant that the mutant is known by and leave a
 capsule, and another process must replay the capsule to the same fingerprint. Without a fault the
-same scenarios must pass. The table goes to build/mutants/scenarios.md.
+same scenarios must pass. The table is printed, and left as table.md in build/mutants/scenarios, or
+in --out DIR.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from run import BUILD, HERE, NONE, ROOT, Mutant, load, patched_files
 PLACE = BUILD / "scenarios"
 TREE = PLACE / "tree"
 RUN_LIMIT_S = 300  # for one scenario, on a busy machine
-COLUMNS = ("mutant", "fault", "scenario", "killed by", "at", "first finding", "replay")
+COLUMNS = ("mutant", "difficulty", "scenario", "killer", "at", "replay", "first finding")
+WIDTHS = (6, 10, 8, 17, 15, 16, 0)
 
 
 @dataclass
@@ -44,6 +46,14 @@ class Played:
     @property
     def is_right(self) -> bool:
         return not self.trouble
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """As the table has them."""
+        killer = self.killer or ("passes" if self.is_right else "-")
+        difficulty = str(self.mutant.difficulty or "")
+        words = f"FAILED: {self.trouble}" if self.trouble else self.what
+        return (self.mutant.id, difficulty, self.scenario, killer, self.at, self.replay, words)
 
 
 def sync() -> None:
@@ -146,21 +156,26 @@ def play(mutant: Mutant, scenario: str) -> Played:
     return played
 
 
-def line(one: Played) -> str:
-    by = f"{one.killer} at {one.at}, {one.replay}; " if one.killer else ""
-    verdict = "passed" if one.is_right else "failed"
-    return f"{verdict}  {one.mutant.id:5} {one.scenario:4} {by}{one.trouble or one.what}"
+def line(cells: tuple[str, ...]) -> str:
+    return " ".join(cell.ljust(width) for cell, width in zip(cells, WIDTHS, strict=True))
 
 
 def table(all_played: list[Played]) -> str:
     rows = [f"| {' | '.join(COLUMNS)} |", f"|{' --- |' * len(COLUMNS)}"]
-    for one in all_played:
-        cells = (
-            one.mutant.id, one.mutant.fault, one.scenario, one.killer, one.at,
-            one.what or one.trouble, one.replay,
-        )  # fmt: skip
-        rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    rows += [
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in one.cells) + " |"
+        for one in all_played
+    ]
     return "\n".join(rows) + "\n"
+
+
+def summary(all_played: list[Played]) -> str:
+    faults = [one for one in all_played if one.mutant is not NONE]
+    caught = [one for one in faults if one.is_right]
+    hard = sum(one.mutant.difficulty == 3 for one in caught)
+    failed = sum(not one.is_right for one in all_played)
+    words = f"{len(caught)} of {len(faults)} faults caught by their scenarios"
+    return f"{words}, {hard} of difficulty 3; {failed} failed"
 
 
 def main() -> int:
@@ -170,7 +185,11 @@ def main() -> int:
     parser.add_argument(
         "ids", nargs="*", metavar="ID", help="mutants; default: all with a scenario"
     )
-    ids = parser.parse_args().ids
+    parser.add_argument(
+        "--out", type=Path, default=PLACE, metavar="DIR", help="of table.md; default: %(default)s"
+    )
+    arguments = parser.parse_args()
+    ids = arguments.ids
     mutants = [mutant for mutant in load(ids) if mutant.scenario or ids]
     if homeless := [mutant.id for mutant in mutants if not mutant.scenario]:
         sys.exit(f"scenarios.py: {', '.join(homeless)}: mutants.toml names no scenario for it")
@@ -179,6 +198,7 @@ def main() -> int:
     wanted = {NONE.id: sorted({mutant.scenario for mutant in mutants})}
     wanted |= {mutant.id: [mutant.scenario] for mutant in mutants}
     runs: list[Future[Played]] = []
+    print(line(COLUMNS), flush=True)
     with ThreadPoolExecutor(1) as pool:  # one build goes on while the last one is played
         for mutant in [NONE, *mutants]:
             trouble = build(mutant)
@@ -189,14 +209,13 @@ def main() -> int:
                     runs.append(pool.submit(Played, mutant, scenario, trouble=trouble))
                 else:
                     runs.append(pool.submit(play, mutant, scenario))
-                runs[-1].add_done_callback(lambda run: print(line(run.result()), flush=True))
+                runs[-1].add_done_callback(lambda run: print(line(run.result().cells), flush=True))
     all_played = [run.result() for run in runs]
-    wrong = sum(not one.is_right for one in all_played)
-    caught = sum(one.is_right and one.mutant is not NONE for one in all_played)
-    last = f"{caught} of {len(mutants)} faults caught by their scenarios, {wrong} failed"
-    (PLACE.parent / "scenarios.md").write_text(f"{table(all_played)}\n{last}\n")
+    last = summary(all_played)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    (arguments.out / "table.md").write_text(f"{table(all_played)}\n{last}\n")
     print(last)
-    return 1 if wrong else 0
+    return 0 if all(one.is_right for one in all_played) else 1
 
 
 if __name__ == "__main__":
