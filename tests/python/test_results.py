@@ -146,6 +146,10 @@ def test_what_fails_is_said_with_its_last_words(clone: Path) -> None:
     code, told = said("--check")
     assert code == exits.FINDINGS
     assert "results/tables: left with 1: tool: no such table" in told
+    Path("tool.py").write_text(TOOL.replace("LOST", "3") + "print('3 lost')\nsys.exit(1)\n")
+    told = said("--check")[1]
+    assert "results/tables: left with 1: 3 lost" in told
+    assert "verdicts[a].lost: 0 is there, 3 comes out" in told
     Path("tool.py").write_text("")
     assert "run.json: is not made by the command any more" in said("--check")[1]
     (clone / "run.json").unlink()

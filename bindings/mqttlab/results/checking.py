@@ -39,9 +39,10 @@ class Checked:
 def check(run: Reference) -> Checked:
     """Makes a run again and compares each of its files."""
     with made_again(run) as remade:
-        if remade.trouble:
-            return Checked(run, (Finding(run.folder, remade.trouble),), remade.took_s)
-        found = (_compare(run, name, remade.folder / name) for name in run.files)
+        found = [_compare(run, name, remade.folder / name) for name in run.files]
+        if remade.trouble:  # what it has left says more, if there is something
+            left = [one for one in found if one and one.differences]
+            return Checked(run, (Finding(run.folder, remade.trouble), *left), remade.took_s)
         return Checked(run, tuple(one for one in found if one), remade.took_s)
 
 

@@ -71,5 +71,6 @@ def _furnish(run: Reference, there: Path) -> None:
 
 
 def _last_words(done: subprocess.CompletedProcess[str]) -> str:
-    said = [line for line in done.stderr.splitlines() if line.strip()] or ["no word"]
-    return f"left with {done.returncode}: {said[-1]}"
+    said = done.stderr.split("\n") if done.stderr.strip() else done.stdout.split("\n")
+    last = next((line for line in reversed(said) if line.strip()), "no word")
+    return f"left with {done.returncode}: {last}"
