@@ -158,13 +158,30 @@ def test_means_whose_intervals_overlap_show_no_difference(tmp_path: Path) -> Non
         (tmp_path / name).write_text(json.dumps(document))
     code, text = said(tmp_path / "a.json", tmp_path / "b.json")
     assert code == exits.FINDINGS
-    assert "rows[umts, 0.02, 1].bytes" in text
+    assert "rows[umts, loss 0.02, qos 1].bytes" in text
     assert "500  512  +2.4 %" in text
     assert "1 figures: no difference that the seeds can show" in text
     assert "delivered" not in text
     _, text = said(tmp_path / "a.json", tmp_path / "c.json")
     assert "0.2 ± 0.05  0.3 ± 0.04   +50 %" in text
     assert "no difference" not in text
+
+
+def test_a_table_is_read_as_the_document_beside_it(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "results/overhead", tmp_path / "study")
+    (tmp_path / "study/overhead.json").write_text('{"seeds": [], "rows": []}')
+    assert said(ROOT / "results/overhead", tmp_path / "study")[0] == exits.OK
+    path = tmp_path / "study/overhead.csv"
+    header, row, *rest = path.read_text().splitlines()
+    cells = row.split(",")
+    cells[header.split(",").index("bytes")] = "1e6"
+    path.write_text("\n".join([header, ",".join(cells), *rest]))
+    changed = found(ROOT / "results/overhead", tmp_path / "study")
+    assert [one["b"] for one in changed["figures"]] == [1e6]
+    assert changed["figures"][0]["place"].endswith("qos 0].bytes")
+    assert changed["figures"][0]["shown"]
+    with pytest.raises(UsageError, match=r"keep_alive_none.csv': No such file"):
+        said(tmp_path / "keep_alive_none.csv", path)
 
 
 def test_conformance_reports_differ_by_verdict() -> None:
@@ -181,6 +198,7 @@ def test_conformance_reports_differ_by_verdict() -> None:
 def test_bad_input_is_one_line(runs: Path, tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text("{")
     (tmp_path / "y.json").write_text("{}")
+    (tmp_path / "qos.csv").write_text("qos,delivered\n0,5\n")
     (tmp_path / "z.json").write_text("[]")
     for words, error in (
         ((tmp_path / "nowhere", runs / "a"), "cannot read '.*nowhere': No such file"),
@@ -188,6 +206,7 @@ def test_bad_input_is_one_line(runs: Path, tmp_path: Path) -> None:
         ((tmp_path, runs / "a"), r"has none of run\.json, conformance\.json"),
         ((tmp_path / "x.json", runs / "a"), "is no JSON: "),
         ((tmp_path / "y.json", runs / "a"), r"is none of run\.json, .*, a capsule or a trace"),
+        ((tmp_path / "qos.csv", runs / "a"), r"is none of run\.json, .*, a capsule or a trace"),
         ((tmp_path / "z.json", runs / "a"), "is no object of JSON"),
         ((ROOT / "results/conformance/mqttlab", runs / "a"), "is of kind conformance, .* kind run"),
     ):

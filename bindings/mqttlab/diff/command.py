@@ -39,10 +39,11 @@ def main(a: Path, b: Path, again: bool | None, as_json: bool) -> int:
     """Say what changed between two runs: verdicts, figures, the first event that differs.
 
     RUN: a folder of `mqttlab run`, `overhead` or `conformance`, or a file: run.json,
-    overhead.json, conformance.json, impairments.json, a capsule, a trace (.ndjson). Exit codes: 0
-    equal, 1 they differ, 2 usage.
+    overhead.json or .csv, conformance.json, impairments.json, a capsule, a trace (.ndjson). Exit
+    codes: 0 equal, 1 they differ, 2 usage.
     """
     one, other = Side.read(a), Side.read(b)
+    one, other = one.like(other), other.like(one)
     if one.kind != other.kind:
         raise UsageError(
             f"diff: {str(a)!r} is of kind {one.kind}, {str(b)!r} of kind {other.kind}; give two "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +22,8 @@ KINDS: Mapping[str, frozenset[str]] = {
     "overhead": frozenset({"seeds", "rows"}),
 }
 """Kinds of documents to fields that tell each, in the order in which they are tried."""
-_FILES = ("run.json", "conformance.json", "impairments.json", "overhead.json")
+_CI95 = "_ci95"  # ends the name of a column that has half of the interval of the one before
+_FILES = ("run.json", "conformance.json", "impairments.json", "overhead.json", "overhead.csv")
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Side:
             if not path.is_file():
                 raise UsageError(f"diff: cannot read {str(path)!r}: No such file or directory")
             return Side(path, "trace", {}, path)
-        data = _document(path)
+        data = _table(path) if path.suffix == ".csv" else _document(path)
         kind = next((kind for kind, fields in KINDS.items() if fields <= data.keys()), None)
         if kind is None:
             raise UsageError(
@@ -54,6 +56,12 @@ class Side:
             )
         traces = sorted(path.parent.glob("*.ndjson")) if kind == "run" else []
         return Side(path, kind, data, traces[0] if len(traces) == 1 else None)
+
+    def like(self, other: Side) -> Side:
+        """The same from the file that the other is from, if it is there: a table for a table."""
+        beside = self.path.with_name(other.path.name)
+        is_table = self.kind == other.kind == "overhead" and other.path.suffix == ".csv"
+        return Side.read(beside) if is_table and beside.is_file() else self
 
     @property
     def name(self) -> str:
@@ -91,3 +99,32 @@ def _document(path: Path) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise UsageError(f"diff: {str(path)!r} is no object of JSON")
     return data
+
+
+def _table(path: Path) -> dict[str, Any]:
+    """overhead.csv as overhead.json has it; what is no such table has no fields."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except OSError as error:
+        raise UsageError(f"diff: cannot read {str(path)!r}: {error.strerror}") from None
+    if not any(name.endswith(_CI95) for row in rows[:1] for name in row):
+        return {}
+    return {"seeds": rows[0].get("seeds", ""), "rows": [_estimates(row) for row in rows]}
+
+
+def _estimates(row: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        name: {"mean": _value(value), "ci95": _value(row[name + _CI95])}
+        if name + _CI95 in row
+        else _value(value)
+        for name, value in row.items()
+        if not name.endswith(_CI95)
+    }
+
+
+def _value(text: str) -> float | str | None:
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return text

@@ -120,8 +120,11 @@ def _labelled(first: list[Any], second: list[Any]) -> tuple[dict[str, Any], dict
 def _label(element: object) -> str:
     if not isinstance(element, dict):
         return ""
+    known = ((name, element[name]) for name in _NAMES if name in element)
     return ", ".join(
-        str(element[name]) for name in _NAMES if isinstance(element.get(name), str | int | float)
+        value if isinstance(value, str) else f"{name} {value:g}"
+        for name, value in known
+        if isinstance(value, str | int | float) and (value or name == "qos")
     )
 
 
