@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import subprocess
@@ -19,6 +20,8 @@ ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "results"
 README = (ROOT / "README.md").read_text()
 SAID = " ".join(README.split())
+COUNTS = ("nat_s", "keep_alive_s", "missed", "phones")
+INDEX = (RESULTS / "README.md").read_text()
 
 
 @pytest.mark.parametrize("example", re.findall(r"```python\n(.*?)```", README, re.DOTALL))
@@ -88,13 +91,12 @@ def test_whom_conformance_has_judged_is_in_its_documents() -> None:
         )
         for document in (read(f"{one.name}/conformance.json") for one in others)
     }
-    index = (RESULTS / "README.md").read_text()
     for name, words in (
         ("HiveMQ CE 2025.5", "HiveMQ CE breaks {}"),
         ("mosquitto 2.0.11", "mosquitto 2.0.11 {}"),
         ("ActiveMQ Artemis 2.40.0", "Artemis {}"),
     ):
-        assert f"{words.format(wrong[name])}" in index
+        assert words.format(wrong[name]) in INDEX
 
 
 def test_every_case_of_a_broker_turns_red_under_its_sabotage() -> None:
@@ -120,5 +122,33 @@ def test_the_brokers_cost_is_what_was_measured() -> None:
     file, idle, busy = (f"{size / 1e6:.1f} MB" for size in of_mb)
     assert f"a file of {file}; it takes {idle} of memory, {busy} with 1,000 idle" in SAID
     assert f"{min(ratios):.2f} to {max(ratios):.2f} of mosquitto's" in SAID
-    index = (RESULTS / "README.md").read_text()
-    assert f"{min(ratios):.2f} to {max(ratios):.2f} of mosquitto's" in index
+    assert f"{min(ratios):.2f} to {max(ratios):.2f} of mosquitto's" in INDEX
+
+
+def test_the_indexs_figures_of_runs_are_those_of_their_files() -> None:
+    run = read("field_trial/run.json")
+    lost = [run["qos"][level]["lost"] for level in "12"]
+    repeated = run["qos"]["2"]["duplicates"]
+    assert f"QoS 1 lost {lost[0]}, QoS 2 lost {lost[1]} and repeated {repeated}, every due" in INDEX
+    assert (run["wills_delivered"], run["wills_extra"]) == (run["wills_due"], 0)
+    with (RESULTS / "push_service/table.csv").open() as file:
+        rows = [{key: one[key] for key in ("profile", *COUNTS)} for one in csv.DictReader(file)]
+    assert "the longest keep alive below its idle timeout is the best" in INDEX
+    assert f"of {sum(int(one['phones']) for one in rows)} phones" in INDEX
+    for one in rows:
+        nat_s, keep_alive_s, missed = (int(one[name]) for name in COUNTS[:3])
+        assert (keep_alive_s < nat_s) == (missed == 0), one
+
+
+def test_the_indexs_figures_of_what_qos_costs_are_those_of_the_study() -> None:
+    answers = (RESULTS / "overhead/answers.md").read_text()
+    said = {
+        r"\*\*([\d.]+ times the bytes)\.\*\*": "QoS 2 costs {} of QoS 0",
+        r"\*\*(\d+ bytes) to a message of QoS 1": "TLS {} a message",
+        r"\*\*From (\d+ %) of the packets": "loss hurts from {};",
+        r"\*\*(\d+ s), behind a NAT of 300 s": "behind a NAT of 300 s a keep alive of {} fits",
+    }
+    for pattern, words in said.items():
+        figure = re.search(pattern, answers)
+        assert figure, pattern
+        assert words.format(figure[1]) in INDEX
