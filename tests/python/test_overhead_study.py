@@ -19,12 +19,14 @@ from mqttlab.overhead import answers, command, keep_alive, page
 from mqttlab.overhead.answers import fitting
 from mqttlab.overhead.axes import Axes
 from mqttlab.overhead.cell import Cell, measure
+from mqttlab.overhead.charts import Series, by_loss
 from mqttlab.overhead.estimate import Estimate
 from mqttlab.overhead.figures import FIGURES, KEEP_ALIVE_FIGURES, KeepAlive
 from mqttlab.overhead.keep_alive import Standby
 from mqttlab.overhead.rows import Rows, amount
 from mqttlab.overhead.study import Measured, Study
 from mqttlab.overhead.tables import again
+from mqttlab.report.charts import bytes_chart
 
 FEW = ["--quick", "--link", "lte", "--loss", "0", "--loss", "10%x4", "--payload", "32",
        "--transport", "tcp", "--version", "5", "--nat", "2min",
@@ -71,6 +73,19 @@ def test_the_keep_alive_that_fits_is_the_longest_up_to_which_none_missed_a_push(
     rows = [kept(30, 0), kept(60, 0), kept(120, 0.01), kept(240, 0)]
     assert fitting(rows) == fitting(rows[::-1]) == rows[1]
     assert fitting(rows[2:]) is None
+
+
+def test_a_chart_leaves_out_what_was_not_measured_and_draws_intervals() -> None:
+    known = [(0.0, Estimate(10, 0, 5)), (0.1, Estimate(40, 5, 5)), (0.2, Estimate.of([]))]
+    drawn = by_loss([Series("QoS 1", "q1", known)], "ms", "delivery", log=True)
+    assert drawn.count("<circle") == 2
+    assert drawn.count("whisker") == 1
+    assert "QoS 1, 10 %: 40 ms ± 5" in drawn
+    assert "nothing was measured" in by_loss([Series("QoS 1", "q1", known[:1])], "ms", "delivery")
+    sizes = dict.fromkeys(("mqtt", "mqtt_session", "web_socket", "tls", "tcp_ip"), 20.0)
+    bar = {**sizes, "retransmitted": 0.0, "total": 100.0}
+    assert ">100 B<" in bytes_chart([("a", bar)], "bytes")
+    assert ">100 ± 4.2 B<" in bytes_chart([("a", {**bar, "spread": 4.21})], "bytes")
 
 
 def test_a_star_varies_one_axis_at_a_time_and_a_grid_all() -> None:
