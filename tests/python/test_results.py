@@ -13,7 +13,7 @@ from click.testing import CliRunner
 pytest.importorskip("mqttlab._sim")
 
 from mqttlab import exits
-from mqttlab.errors import UsageError
+from mqttlab.errors import Error, UsageError
 from mqttlab.results import command, compare
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -154,6 +154,12 @@ def test_what_fails_is_said_with_its_last_words(clone: Path) -> None:
     assert "run.json: is not made by the command any more" in said("--check")[1]
     (clone / "run.json").unlink()
     assert "run.json: is missing" in said("--check", "--within", "0.5s")[1]
+
+
+def test_a_record_is_measured_anew_only_if_it_is_named_itself(clone: Path) -> None:
+    assert said("--update", "tables/")[1] == "tables: nothing has changed"
+    with pytest.raises(Error, match="nowhere: cannot be started: No such file"):
+        said("--update", "tables/measured")
 
 
 def test_a_file_that_nobody_made_is_named(clone: Path) -> None:

@@ -56,7 +56,8 @@ def main(
         strange = () if names else reference.strangers(every, folder)
         return _check(runs, again, strange, jobs or os.cpu_count() or 1, console)
     if mode == "update":
-        _update(runs if names else again, console)
+        # What real sockets have left is measured anew only if it is named itself, not its folder.
+        _update([one for one in runs if one in again or one.name in names], console)
     elif mode == "record":
         _record(runs, names, console)
     else:
