@@ -173,6 +173,11 @@ def test_what_takes_longer_is_made_again_only_if_it_is_named(clone: Path) -> Non
     Path("tool.py").write_text("raise SystemExit(1)")
     assert said("--check", "--within", "0.5s")[0] == exits.OK
     assert said("--check", "--within", "0.5s", "tables")[0] == exits.FINDINGS
+    (clone / "reference.toml").write_text(
+        MANIFEST.replace("[[run]]", '[[run]]\nfolder = "long"', 1)
+    )
+    assert "\n0 runs made again" in said("--check", "--within", "0.5s", "tables")[1]
+    assert "long: left with 1" in said("--check", "--within", "0.5s", "tables/long")[1]
 
 
 @pytest.mark.parametrize(

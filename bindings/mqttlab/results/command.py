@@ -51,13 +51,15 @@ def main(
     runs = reference.chosen(every, names)
     limit_s = Duration(within, "--within")
     console = run_command.console()
-    again = [one for one in runs if not one.recorded and (names or one.takes_s <= limit_s)]
+    # What takes long, or what real sockets have left, is made again if it is named, not its folder.
+    named = [one for one in runs if one.name in {name.rstrip("/") for name in names}]
+    quick = [one for one in runs if one.takes_s <= limit_s or one in named]
+    again = [one for one in quick if not one.recorded]
     if mode == "check":
         strange = () if names else reference.strangers(every, folder)
         return _check(runs, again, strange, jobs or os.cpu_count() or 1, console)
     if mode == "update":
-        # What real sockets have left is measured anew only if it is named itself, not its folder.
-        _update([one for one in runs if one in again or one.name in names], console)
+        _update([one for one in runs if one in again or one in named], console)
     elif mode == "record":
         _record(runs, names, console)
     else:
