@@ -186,6 +186,7 @@ py::dict gauges(const LabWorld& lab) {
   return py::dict("connections"_a = g.connections, "sessions"_a = g.sessions,
                   "subscriptions"_a = g.subscriptions, "retained"_a = g.retained,
                   "queued_messages"_a = g.queued_messages, "in_flight"_a = g.in_flight,
+                  "session_bytes"_a = g.session_bytes, "pending_wills"_a = g.pending_wills,
                   "packets_received"_a = g.packets_received, "packets_sent"_a = g.packets_sent,
                   "bytes_received"_a = g.bytes_received, "bytes_sent"_a = g.bytes_sent,
                   "messages_received"_a = g.messages_received, "messages_sent"_a = g.messages_sent,

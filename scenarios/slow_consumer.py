@@ -15,8 +15,14 @@ from mqttlab.scenarios.support import V5, Raw, Seen
 from mqttlab.trace import DropReason, Kind
 
 QUEUE = 500  # messages that wait for one session
+IN_FLIGHT = 1  # Receive Maximum of the slow reader
+PUBLISH_BYTES = 40  # of one, at most, without fixed header and packet id
 SECONDS = 100  # of ten messages each for the slow reader
 HOUR_S = 3600
+SAME = (
+    "connections", "sessions", "subscriptions", "retained", "queued_messages", "in_flight",
+    "session_bytes", "pending_wills",
+)  # fmt: skip
 BUGS = ["B97 will or session data is not freed on takeover"]
 
 
@@ -36,10 +42,9 @@ async def slow_consumer(
     await serve_absent(lab, broker, slow, absent, away)
     await asyncio.sleep(5)
     before = broker.gauges()
-    await busy.run(take_over(lab, busy, takeovers))
+    await busy.run(take_over(lab, broker, busy, takeovers))
     after = broker.gauges()
-    same = ("connections", "sessions", "subscriptions", "retained", "queued_messages", "in_flight")
-    lab.expect("gauges that takeovers have moved", sum(before[k] != after[k] for k in same), 0)
+    lab.expect("gauges that takeovers have moved", sum(before[k] != after[k] for k in SAME), 0)
     lab.settle("10s")
     await asyncio.sleep(15)
     lab.expect.observed("Q1-NOLOSS", "EXPIRY", "TAKEOVER-TERM", "ONE-CONN", "SESS-QUEUE")
@@ -47,21 +52,26 @@ async def slow_consumer(
 
 async def serve_slowly(lab: Lab, broker: Broker, device: Device, far: Device) -> None:
     """Ten messages a second for a reader that takes one."""
-    options = {**V5, "clean_session": False, "receive_maximum": 1}
+    options = {**V5, "clean_session": False, "receive_maximum": IN_FLIGHT}
     async with device.client(**V5) as writer, far.client(**options, drain=True) as reader:
         await reader.subscribe("fast", qos=1)
-        most = 0
+        most = most_bytes = 0
         for _ in range(SECONDS):
             for _ in range(10):
                 await writer.publish("fast", lab.stamp(), qos=1)
             await asyncio.sleep(1)
-            most = max(most, broker.gauges()["queued_messages"])
+            gauges = broker.gauges()
+            most = max(most, gauges["queued_messages"])
+            most_bytes = max(most_bytes, gauges["session_bytes"])
         lab.expect("most messages that waited", most, most=QUEUE)
+        room = (QUEUE + IN_FLIGHT) * PUBLISH_BYTES
+        lab.expect("most bytes that sessions held", most_bytes, least=1, most=room)
         await asyncio.sleep(1.1 * QUEUE)
         got, dropped = len(Seen(lab).delivered(far)), drops(lab, DropReason.QUEUE_FULL)
         lab.expect("of these dropped for a full queue, and said so", dropped, least=1)
         lab.expect("published at ten times the reader's rate", got + dropped, 10 * SECONDS)
         lab.expect("still waiting", broker.gauges()["queued_messages"], 0)
+        lab.expect("bytes that sessions still hold", broker.gauges()["session_bytes"], 0)
 
 
 async def serve_absent(
@@ -90,21 +100,30 @@ def drops(lab: Lab, reason: DropReason) -> int:
     return int((Seen(lab).rows(Kind.DROPPED)["code"] == reason).sum())
 
 
-async def take_over(lab: Lab, device: Device, times: int) -> None:
-    """Connects under one client id again and again, with a will that waits for an hour."""
+async def take_over(lab: Lab, broker: Broker, device: Device, times: int) -> None:
+    """Connects under one client id again and again, with a will that waits for an hour.
+
+    The last one goes without DISCONNECT, and comes back once more.
+    """
+    waited = 0
     for _ in range(times):
-        peer = await Raw.open(5)
-        await peer.connect(
-            client_id=device.name,
-            clean=False,
-            session_expiry_interval=2 * HOUR_S,
-            will={
-                "topic": "will/busy",
-                "payload": lab.stamp(),
-                "qos": 1,
-                "will_delay_interval": HOUR_S,
-            },
-        )
+        peer = await come_back(lab, device)
+        waited = max(waited, broker.gauges()["pending_wills"])
+    lab.expect("wills that wait though their client is there", waited, 0)
+    peer.close()
+    await asyncio.sleep(1)
+    lab.expect("wills of clients that are gone", broker.gauges()["pending_wills"], 1)
+    peer = await come_back(lab, device)
     peer.send("DISCONNECT", session_expiry_interval=0)
     peer.close()
     await asyncio.sleep(1)
+
+
+async def come_back(lab: Lab, device: Device) -> Raw:
+    """A connection that takes the last one over, with a will of its own."""
+    peer = await Raw.open(5)
+    will = {"topic": "will/busy", "payload": lab.stamp(), "qos": 1, "will_delay_interval": HOUR_S}
+    await peer.connect(
+        client_id=device.name, clean=False, session_expiry_interval=2 * HOUR_S, will=will
+    )
+    return peer

@@ -30,6 +30,8 @@ struct BrokerGauges {
   std::uint64_t connects_accepted = 0, connects_refused = 0;
   std::uint64_t sessions_expired = 0;  ///< ended by their Session Expiry Interval, while away
   std::uint64_t queued_messages = 0, in_flight = 0;
+  std::uint64_t session_bytes = 0;  ///< of both, without fixed header and packet id
+  std::uint64_t pending_wills = 0;  ///< of clients that are gone: not published yet
   std::uint64_t packets_received = 0, packets_sent = 0, bytes_received = 0, bytes_sent = 0;
   std::uint64_t messages_received = 0, messages_sent = 0, messages_dropped = 0;
   /// The last, by trace::DropReason.

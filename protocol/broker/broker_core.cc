@@ -390,9 +390,12 @@ BrokerGauges BrokerCore::gauges() const {
   gauges.subscriptions = router_.subscriptions();
   gauges.retained = router_.retained();
   gauges.retained_bytes = router_.retained_bytes();
+  gauges.pending_wills = wills_asked_for_;
   sessions_.for_each([&](const Session& session) {
     gauges.queued_messages += session.queued();
     gauges.in_flight += session.in_flight();
+    gauges.session_bytes += session.bytes();
+    gauges.pending_wills += session.absence.will != nullptr;
   });
   return gauges;
 }

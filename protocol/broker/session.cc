@@ -251,4 +251,11 @@ void Session::end(Time now, const std::function<bool(const OutMessage&)>& hand_o
   ledger_.session_ended(client_id_, now);
 }
 
+std::size_t Session::bytes() const {
+  std::size_t all = queue_.bytes();
+  outbound_.for_each(
+      [&](std::uint16_t, const Exchange& exchange) { all += exchange.message.encoded.size(); });
+  return all;
+}
+
 }  // namespace mqttlab

@@ -84,6 +84,8 @@ class Session {
 
   [[nodiscard]] std::size_t queued() const { return queue_.size(); }
   [[nodiscard]] std::size_t in_flight() const { return outbound_.open(); }
+  /// Of messages that wait or are in flight, without fixed header and packet id.
+  [[nodiscard]] std::size_t bytes() const;
 
   /// The session's state is discarded. Every message that has not reached the client is recorded,
   /// but for those of shares that `hand_on` finds another member for. It is not asked about what a

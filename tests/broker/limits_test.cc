@@ -182,6 +182,14 @@ TEST(Limits, GaugesCountWhatHappened) {
   EXPECT_EQ(gauges.bytes_received, 15u + 8u + 8u);
   EXPECT_EQ(gauges.bytes_sent, 4u + 5u + 8u + 4u);
   EXPECT_EQ(gauges.in_flight, 1u);
+  EXPECT_EQ(gauges.session_bytes, 4u);
+  peer.send(Puback{1});
+  EXPECT_EQ(test.broker.gauges().session_bytes, 0u);
+  ScriptedPeer& persistent = test.connected("p", false);
+  persistent.subscribe("t", qos1);
+  persistent.lose();
+  peer.publish("t", "waits", qos1, 2);
+  EXPECT_EQ(test.broker.gauges().session_bytes, 4u + 8u + 8u) << "retained, queued, in flight";
 }
 
 }  // namespace

@@ -56,7 +56,9 @@ TEST(Will5, WillsOfDifferentDelaysComeAtTheirOwnTimes) {
   test.connected(willing("b", 3, 1'000)).lose();
   test.until(9 * second);
   test.connected(willing("d", 1, 1'000)).lose();
+  EXPECT_EQ(test.broker.gauges().pending_wills, 3u);
   test.until(10 * second);
+  EXPECT_EQ(test.broker.gauges().pending_wills, 1u);
   EXPECT_EQ(watch.take(), (Said{"PUBLISH will=a q0", "PUBLISH will=d q0"}));
   test.until(11 * second);
   EXPECT_EQ(watch.take(), Said{"PUBLISH will=b q0"});
