@@ -312,6 +312,7 @@ void bind_world(py::module_& m) {
           },
           "sink"_a)
       .def("events", &events)
+      .def("trace_bytes", [](LabWorld& lab) { return lab.world().log().bytes(); })
       .def("texts", &texts)
       .def("actors", &actors)
       .def("connects", &connects)

@@ -486,6 +486,9 @@ class World:
         Errors: UsageError in a world that keeps none.
         """
 
+    def trace_bytes(self) -> int:
+        """At most what the trace so far takes in memory, its copy for Python included."""
+
     def texts(self) -> list[str]: ...
     def actors(self) -> list[str]: ...
     def connects(self) -> list[tuple[object, ...]]:

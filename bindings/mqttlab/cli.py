@@ -1,8 +1,8 @@
 """The command line: `mqttlab list | run | replay | hunt | judge | ...`, and the programs.
 
 Exit codes: 0 fine, 1 findings (an invariant was violated), 2 usage, 3 error, 4 not applicable
-(the target cannot show it) or not judged, 130 interrupted by Ctrl-C (the partial results are valid
-and written).
+(the target cannot show it) or not judged, 130 interrupted by Ctrl-C or a full trace (the partial
+results are valid and written).
 Errors are one line on stderr.
 """
 
@@ -107,6 +107,8 @@ def _links() -> None:
 )
 @click.option("--ndjson", metavar="FILE", type=Path, help="The trace, for `mqttlab judge` or jq.")
 @click.option("--no-trace", is_flag=True, help="Record nothing, and so judge nothing.")
+@click.option("--trace-limit", metavar="SIZE", default="2GiB", show_default=True,
+              help="Of memory: where the trace reaches it, the run ends in order.")  # fmt: skip
 @click.option("--no-oracle", is_flag=True, help="Judge nothing.")
 @click.option("--strict", is_flag=True, help="What is only recommended or left open counts, too.")
 @click.option(
@@ -129,6 +131,7 @@ def _run(
     battery_wh: float | None,
     ndjson: Path | None,
     no_trace: bool,
+    trace_limit: str,
     no_oracle: bool,
     strict: bool,
     target: str | None,
@@ -161,6 +164,7 @@ def _run(
             radio=battery_wh is not None,
             ndjson=ndjson,
             trace=not no_trace,
+            trace_limit=trace_limit,
             oracle=not no_oracle,
             strict=strict,
             target=target,

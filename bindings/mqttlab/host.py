@@ -22,6 +22,9 @@ class WorldHost:
         self.progress: Callable[[int], None] | None = None
         """Called with now() about once per virtual second."""
         self.interrupted = False
+        self.trace_limit_bytes = 2**62
+        self.trace_is_full = False
+        """It is over its limit, which interrupts the run."""
         self.clock_step_ns = 0
         """By how much wall clocks have leapt."""
 
@@ -35,6 +38,7 @@ class WorldHost:
 
     def deliver(self) -> None:
         """Hands out what clients and streams have to say, in the world's order."""
+        self._look_at_the_trace()
         for client, event in self.world.take():
             self.routes[client](event)
         if self.streams is not None:
@@ -43,4 +47,9 @@ class WorldHost:
     def _keep_going(self) -> bool:
         if self.progress is not None:
             self.progress(self.now())
+        self._look_at_the_trace()
         return not self.interrupted
+
+    def _look_at_the_trace(self) -> None:
+        if self.world.trace_bytes() > self.trace_limit_bytes:
+            self.trace_is_full = self.interrupted = True

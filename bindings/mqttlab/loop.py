@@ -56,6 +56,7 @@ class Ending:
     STOPPED = "stopped"
     UNTIL = "until"
     INTERRUPTED = "interrupted"
+    TRACE_FULL = "trace_full"
     NOT_APPLICABLE = "not_applicable"
     """What the scenario asked for cannot be had where it runs."""
 

@@ -234,6 +234,8 @@ def _plain(
 
         scenario.__name__ = item.originalname
         result = mqttlab.run(scenario, seed=seed, **options)
+        if result.ending == "trace_full":
+            raise mqttlab.Error(f"the trace was full at {result.virtual_s:g} s; end it sooner")
         if result.interrupted:
             raise KeyboardInterrupt
         if result.ending == "not_applicable":

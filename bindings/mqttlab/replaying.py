@@ -106,7 +106,7 @@ def again(
             if not kept:
                 raise
     result, error = kept[-1]
-    if result.interrupted:
+    if result.ending == "interrupted":
         raise KeyboardInterrupt
     words = f"{type(error).__name__}: {error}" if error else ""
     return Capsule.of(result, error=words), changed, result

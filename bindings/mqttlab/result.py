@@ -190,7 +190,7 @@ class Result:
     """Wall time of the run; the only figures here that two equal runs do not share are this and
     what is derived from it."""
     interrupted: bool
-    """True after Ctrl-C: everything is valid up to `virtual_s`."""
+    """True after Ctrl-C, or when the trace was full: everything is valid up to `virtual_s`."""
     fingerprint: str
     """Hex of a hash over every event to its nanosecond."""
     versions: Mapping[str, str]
@@ -231,8 +231,8 @@ class Result:
     pcap: Path | None = None
     pcap_side: str = "receiver"
     ending: str = field(default="until")
-    """Why the run ended: "until", "returned" or "raised" (the scenario did), "interrupted" or
-    "not_applicable"."""
+    """Why the run ended: "until", "returned" or "raised" (the scenario did), "interrupted",
+    "trace_full" or "not_applicable"."""
     target: Target | None = None
     """What it was against, of a run on real sockets; None: simulated."""
     not_applicable: tuple[NotApplicable, ...] = ()
@@ -253,6 +253,8 @@ class Result:
     """Where the scenario is found again; None: nowhere, it is local to a function or typed in."""
     expected: tuple[Expectation, ...] = ()
     """What the scenario itself has counted, in order; its verdict is SCENARIO."""
+    trace_bytes: int = 0
+    """What its trace took in memory, at most; see `trace_limit` of `mqttlab.run`."""
     strict: bool = False
     """Whether it was judged by what the standard leaves open or only recommends, too."""
     unjudged: str = ""

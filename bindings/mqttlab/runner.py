@@ -46,6 +46,7 @@ def run(
     tcp: str = "linux-like",
     radio: bool = False,
     trace: bool = True,
+    trace_limit: int | str = "2GiB",
     oracle: bool = True,
     strict: bool = False,
     faults: Sequence[Fault] | str | os.PathLike[str] = (),
@@ -71,6 +72,10 @@ def run(
     `trace`: record every event. Without, none is made: the run costs what its network and peers
         cost, and leaves gauges, counters and fleets: no events, nothing of messages, no
         fingerprint, no verdict.
+    `trace_limit`: of memory, bytes or text. An event takes 96 bytes, the copy in the Result
+        included, and with properties of 5.0 some 100 more. A run whose trace reaches the limit
+        ends there, as by Ctrl-C: what there is is valid and judged, nothing is missing in it, and
+        its ending is "trace_full". The oracle takes up to 100 bytes an event beside it.
     `oracle`: judge the run. Without, no verdict holds ("not applicable"), so it never passes.
     `strict`: judge what the standard leaves open as well (APP-Q1: what a client acknowledges, its
         application has taken), and count what it only recommends as violated.
@@ -111,6 +116,7 @@ def run(
         "ipv6": ipv6, "radio": radio, "trace": trace, "oracle": oracle, "strict": strict,
     }.items():  # fmt: skip
         units.flag(value, f"run: {name}")
+    most_bytes = units.size(trace_limit, "run: trace_limit")
     unjudged = judging.unjudged(trace, oracle, strict, rules, ndjson)
     if ndjson is not None:
         _write_trace(ndjson, lambda put: None)  # before minutes of work, not after
@@ -133,6 +139,7 @@ def run(
         )
     world = place.world
     host = WorldHost(world)
+    host.trace_limit_bytes = most_bytes
     if progress is not None:
         host.progress = lambda now: progress(now / 1e9, until_ns / 1e9)
     loop = VirtualLoop(host, until_ns)  # type: ignore[abstract]  # what is missing are its fences
@@ -153,6 +160,8 @@ def run(
                 if not _watchers:
                     raise
                 ending, error = "raised", raised
+        if ending == Ending.INTERRUPTED and host.trace_is_full:
+            ending = Ending.TRACE_FULL
         if ndjson is not None:
             _write_trace(ndjson, world.write_ndjson)
         verdicts = judging.verdicts(world, unjudged, strict)
@@ -273,7 +282,8 @@ def _collect(
         until_s=until_ns / 1e9,
         virtual_s=world.now() / 1e9,
         wall_s=wall_s,
-        interrupted=ending == Ending.INTERRUPTED,
+        interrupted=ending in (Ending.INTERRUPTED, Ending.TRACE_FULL),
+        trace_bytes=world.trace_bytes(),
         fingerprint=world.fingerprint(),
         versions=_versions(place, any(client.has_tls for client in lab.clients_made)),
         events=np.frombuffer(world.events() if place.traced else b"", trace.EVENT),

@@ -112,6 +112,28 @@ struct Log::Hash {
   }
 };
 
+namespace {
+
+// An interned string has a name in the index, a number in the fingerprint, and in Python a string.
+constexpr std::uint64_t text_bytes = 256;
+constexpr std::uint64_t block_bytes = 16;  // of the allocator, each
+
+/// What a detail has beside itself.
+struct ListBytes {
+  std::uint64_t operator()(const FiltersDetail& detail) const {
+    return block_bytes + detail.filters.capacity() * sizeof(FilterDetail);
+  }
+  std::uint64_t operator()(const PublishDetail& detail) const {
+    return block_bytes + detail.identifiers.capacity() * sizeof(std::uint32_t);
+  }
+  template <typename Plain>
+  std::uint64_t operator()(const Plain&) const {
+    return 0;
+  }
+};
+
+}  // namespace
+
 Log::Log(bool on) : on_(on), hash_(std::make_unique<Hash>()) { intern(""); }
 Log::~Log() = default;
 
@@ -130,6 +152,7 @@ Text Log::intern(std::string_view text) {
   if (const auto known = text_index_.find(text); known != text_index_.end()) return known->second;
   const auto index = static_cast<Text>(texts_.size());
   text_index_.emplace(texts_.emplace_back(text), index);
+  referred_bytes_ += text_bytes + text.size();
   return index;
 }
 
@@ -141,6 +164,7 @@ std::string_view Log::text(Text text) const {
 std::size_t Log::texts() const { return texts_.size(); }
 
 std::uint32_t Log::add_detail(Detail detail) {
+  referred_bytes_ += sizeof(Detail) + std::visit(ListBytes(), detail);
   details_.push_back(std::move(detail));
   return static_cast<std::uint32_t>(details_.size());
 }

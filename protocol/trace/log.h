@@ -50,6 +50,11 @@ class Log {
   [[nodiscard]] bool is_on() const { return on_; }
   void append(const Event& event);
   [[nodiscard]] const std::vector<Event>& events() const { return events_; }
+  /// At most what the trace takes in memory, with all that its events refer to. Events count twice:
+  /// they move when there is no room for more, and who reads them gets a copy.
+  [[nodiscard]] std::uint64_t bytes() const {
+    return referred_bytes_ + 2 * sizeof(Event) * events_.size();
+  }
   void listen(Listener* listener);  ///< called for every later event; must outlive the log's use
 
   /// Identity of a message: a hash of topic and payload, never 0. Two publishes of equal topic and
@@ -70,6 +75,7 @@ class Log {
   std::deque<std::string> texts_;
   std::unordered_map<std::string_view, Text> text_index_;
   std::deque<Detail> details_;
+  std::uint64_t referred_bytes_ = 0;  // of texts and details
   std::vector<Listener*> listeners_;
 };
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,9 +14,13 @@ pytest.importorskip("mqttlab._sim")
 
 import mqttlab
 from mqttlab import _core, cli
+from mqttlab.bench_watching import most_memory_bytes
 from mqttlab.expectations import SCENARIO
 from mqttlab.scenarios.support import Raw, Seen
 from own_rules import short
+
+DEVICES = 1000
+NOISE_BYTES = 4 << 20  # of a process: what one more arena or a longer list of free blocks takes
 
 
 @mqttlab.scenario(until="5min")
@@ -169,3 +175,50 @@ def test_a_strict_run_demands_what_is_only_recommended(tmp_path: Path) -> None:
     assert strict.fingerprint == lenient.fingerprint
     found = mqttlab.replay(strict.capsule().write(tmp_path))
     assert (found.reproduced, found.again.broken) == (True, {"DUP-BOUND": 1})
+
+
+@mqttlab.scenario(until="10min")
+async def thousand_meters(lab: mqttlab.Lab) -> None:
+    """A thousand devices publish every five seconds."""
+    await lab.broker()
+    meters = lab.devices(DEVICES, name="meter-{:04d}")
+    lab.fleet(meters, topic="site/{name}/kwh", qos=1, interval="5s", start_within="5s")
+    async with lab.device("desk").client(drain=True) as desk:
+        await desk.subscribe("site/#", qos=1)
+        await asyncio.sleep(60)
+
+
+def test_a_full_trace_ends_the_run_in_order(tmp_path: Path) -> None:
+    limit = 2**20
+    result = mqttlab.run(thousand_meters, trace_limit=limit)
+    assert (result.ending, result.interrupted) == ("trace_full", True)
+    assert limit < result.trace_bytes < 8 * limit, "a second of the network is seen in whole"
+    assert 0 < result.virtual_s < 60
+    assert result.violations == ()
+    assert statuses(result)["STREAM-OK"] == "pass"
+    assert "Trace full" in result.write(tmp_path).read_text()
+    assert mqttlab.run(one_reading, trace_limit="1MiB").ending == "returned"
+
+
+def test_its_memory_is_what_it_says_it_is() -> None:
+    """At a thousand devices, and not only a small part of it."""
+    unseen, seen = (memory_of(traced) for traced in (False, True))
+    assert seen["events"] > 100 * DEVICES
+    most = seen["trace_bytes"]
+    assert most < 100 * seen["events"] + 2**20, "the figure in mqttlab.run"
+    taken = seen["memory_bytes"] - unseen["memory_bytes"]
+    assert most / 4 < taken <= most + NOISE_BYTES
+
+
+def memory_of(traced: bool) -> dict[str, int]:
+    """Of a run in a process of its own."""
+    words = [sys.executable, __file__, *(["trace"] if traced else [])]
+    made = subprocess.run(words, capture_output=True, text=True, check=True)
+    found: dict[str, int] = json.loads(made.stdout)
+    return found
+
+
+if __name__ == "__main__":
+    run = mqttlab.run(thousand_meters, trace=len(sys.argv) > 1, oracle=False)
+    print(json.dumps({"events": len(run.events), "trace_bytes": run.trace_bytes,
+                      "memory_bytes": most_memory_bytes()}))  # fmt: skip

@@ -33,9 +33,10 @@ def headline(found: Mapping[str, Any]) -> Headline:
             f"{'' if found['target'] else 'virtual '}minutes. " + _promises(found),
         )
     if found["interrupted"]:
+        is_full = found["ending"] == "trace_full"
         return Headline(
             "partial",
-            "Interrupted, no violation so far.",
+            f"{'Trace full' if is_full else 'Interrupted'}, no violation so far.",
             f"Stopped at {found['virtual_s']:.0f} s of {found['until_s']:.0f} s; what is "
             "shown is valid up to there. " + _promises(found),
         )

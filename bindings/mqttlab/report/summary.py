@@ -53,7 +53,8 @@ def show(result: Result, page: Path, console: Console) -> None:
         span += f", {len(result.events)} events, fingerprint {result.fingerprint[:16]}"
     console.print(span, highlight=False)
     if result.interrupted:
-        console.print(f"Interrupted: results are partial, valid up to {result.virtual_s:.0f} s.")
+        why = "Trace full (--trace-limit)" if result.ending == "trace_full" else "Interrupted"
+        console.print(f"{why}: results are partial, valid up to {result.virtual_s:.0f} s.")
     console.print(f"report: {page}", highlight=False, soft_wrap=True)
     if capsule := capsule_beside(page, result):
         console.print(
