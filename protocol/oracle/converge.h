@@ -1,7 +1,9 @@
 // Converge: some time after the faults have stopped (the phase "settle") everything is done: every
 // client that wants to be is connected, and nothing is under way in either direction (CONVERGE).
-// Who said DISCONNECT, was refused, or died, does not want to be. Messages that have no exchange
-// any more and never arrived are lost, not late: Delivery reports them.
+// Who said DISCONNECT, was refused, stopped, or died, does not want to be; who is stopped at the
+// very end did, until then. A client that is back for a moment again and again is not connected
+// either: nobody disturbs it any more. Messages that have no exchange any more and never arrived
+// are lost, not late: Delivery reports them.
 #pragma once
 
 #include "protocol/oracle/calls.h"
