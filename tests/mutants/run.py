@@ -68,6 +68,8 @@ class Mutant:
     """The one that stands for the fault (scenarios.py), and by which invariants it shows it there,
     if not by the `expected` ones."""
     shows: list[str] = field(default_factory=list)
+    strict: bool = False
+    """It shows it only where what the standard leaves open counts, too."""
 
     @property
     def overlay(self) -> Path:

@@ -28,7 +28,7 @@ PLACE = BUILD / "scenarios"
 TREE = PLACE / "tree"
 RUN_LIMIT_S = 600  # for one scenario, on a busy machine
 COLUMNS = ("mutant", "difficulty", "scenario", "killer", "at", "replay", "first finding")
-WIDTHS = (6, 10, 8, 17, 15, 16, 0)
+WIDTHS = (6, 10, 10, 17, 15, 16, 0)
 
 
 @dataclass
@@ -37,6 +37,7 @@ class Played:
 
     mutant: Mutant
     scenario: str
+    strict: bool = False
     killer: str = ""
     at: str = ""
     what: str = ""
@@ -53,7 +54,8 @@ class Played:
         killer = self.killer or ("passes" if self.is_right else "-")
         difficulty = str(self.mutant.difficulty or "")
         words = f"FAILED: {self.trouble}" if self.trouble else self.what
-        return (self.mutant.id, difficulty, self.scenario, killer, self.at, self.replay, words)
+        played = self.scenario + " strict" * self.strict
+        return (self.mutant.id, difficulty, played, killer, self.at, self.replay, words)
 
 
 def sync() -> None:
@@ -121,12 +123,12 @@ def mqttlab(package: Path, *words: str | Path) -> subprocess.CompletedProcess[st
     )  # fmt: skip
 
 
-def play(mutant: Mutant, scenario: str) -> Played:
-    played = Played(mutant, scenario)
+def play(mutant: Mutant, scenario: str, strict: bool) -> Played:
+    played = Played(mutant, scenario, strict)
     package = PLACE / mutant.id
     out = package / "out" / scenario
     try:
-        ran = mqttlab(package, "run", scenario, "--out", out)
+        ran = mqttlab(package, "run", scenario, "--out", out, *["--strict"] * strict)
         words = " ".join(ran.stderr.split())[-200:] or f"exit code {ran.returncode}"
         if mutant is NONE:
             played.trouble = "" if ran.returncode == 0 else f"fails without a fault: {words}"
@@ -194,8 +196,8 @@ def main() -> int:
         sys.exit(f"scenarios.py: {', '.join(homeless)}: mutants.toml names no scenario for it")
     sync()
     configure()
-    wanted = {NONE.id: sorted({mutant.scenario for mutant in mutants})}
-    wanted |= {mutant.id: [mutant.scenario] for mutant in mutants}
+    wanted = {mutant.id: [(mutant.scenario, mutant.strict)] for mutant in mutants}
+    wanted[NONE.id] = sorted({run for runs in wanted.values() for run in runs})
     runs: list[Future[Played]] = []
     print(line(COLUMNS), flush=True)
     with ThreadPoolExecutor(1) as pool:  # one build goes on while the last one is played
@@ -203,11 +205,11 @@ def main() -> int:
             trouble = build(mutant)
             if trouble and mutant is NONE:
                 sys.exit(f"scenarios.py: the tree as it is {trouble}")
-            for scenario in wanted[mutant.id]:
+            for scenario, strict in wanted[mutant.id]:
                 if trouble:
-                    runs.append(pool.submit(Played, mutant, scenario, trouble=trouble))
+                    runs.append(pool.submit(Played, mutant, scenario, strict, trouble=trouble))
                 else:
-                    runs.append(pool.submit(play, mutant, scenario))
+                    runs.append(pool.submit(play, mutant, scenario, strict))
                 runs[-1].add_done_callback(lambda run: print(line(run.result().cells), flush=True))
     all_played = [run.result() for run in runs]
     last = summary(all_played)
