@@ -99,6 +99,15 @@ bool Answers::received_before(const Here& here, const Event& publish) {
   return inbound && inbound->qos == QoS::exactly_once;
 }
 
+// Whether the broker has a QoS 2 message of an earlier connection, and not its PUBREL: the standard
+// leaves open who begins to go on with that.
+bool Answers::goes_on(const Here& here, std::uint16_t packet_id) {
+  Session* session = here.end == End::broker ? model_.session(here.connection.session) : nullptr;
+  const Inbound* inbound = session ? session->in.find(packet_id) : nullptr;
+  return inbound && inbound->qos == QoS::exactly_once &&
+         inbound->connection != here.connection.number;
+}
+
 Table<Exchange>* Answers::exchanges(const Here& here) {
   if (here.end == End::broker) {
     Session* session = model_.session(here.connection.session);
@@ -123,13 +132,14 @@ void Answers::written(Connection& connection, const Event& event) {
 }
 
 // Acknowledgements do not outlive their connection (MQTT-2.2.1-5, MQTT-2.2.1-6; MQTT-2.3.1-6 in
-// 3.1.1), but a resumed exchange may go on with PUBREL: also one that was over, if the crash came
-// before the PUBCOMP was in the store.
+// 3.1.1), but a resumed exchange may go on with PUBREC or PUBREL: with PUBREL also one that was
+// over, if the crash came before the PUBCOMP was in the store.
 void Answers::without_cause(const Here& here, const Event& event) {
   if (!here.ledger.complete || event.packet == PacketType::pingresp) return;
   model_.report.checked(Rule::ack_causal);
   auto* out = event.packet == PacketType::pubrel ? exchanges(here) : nullptr;
   if (out && out->find(event.packet_id)) return;
+  if (event.packet == PacketType::pubrec && goes_on(here, event.packet_id)) return;
   if (out && model_.conditions.came_back(here.end, here.connection.device)) return;
   model_.report.broken(Rule::ack_causal, model_.now,
                        model_.sender(here.connection, here.end) + " wrote " +

@@ -71,6 +71,7 @@ class Answers {
   void unanswered(const Here& here, std::size_t kind, const std::string& how);
   [[nodiscard]] Table<Exchange>* exchanges(const Here& here);
   [[nodiscard]] bool received_before(const Here& here, const Event& publish);
+  [[nodiscard]] bool goes_on(const Here& here, std::uint16_t packet_id);
   [[nodiscard]] Time handed_at(const Here& here);
   [[nodiscard]] static std::uint64_t key(const Connection& connection, End end) {
     return std::uint64_t{connection.number} << 1 | (end == End::broker ? 1U : 0U);

@@ -20,7 +20,7 @@ class Copies {
   void not_permitted(const Connection& connection, Session& session, const Record* record,
                      const Event& event);
   void check_qos(const Session& session, const Record& record, const Event& event);
-  void check_retain(const Session& session, const Record& record, const Event& event);
+  void check_retain(const Session& session, Record& record, const Event& event);
   void check_identifiers(Session& session, const Event& event);
 
   /// A QoS 1 message on topic 'a/b'

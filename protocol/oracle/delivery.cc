@@ -216,8 +216,11 @@ void Delivery::sent(const Connection& connection, Session& session, const Event&
   }
   if (connection.v5()) copies_.check_identifiers(session, event);
   bool retained = trace::retain_of(event) && !live_with_retain(session, event);
+  const Record* known = session.records.find(event.message);
+  const bool waits = known && known->begun < known->permitted;  // then its RETAIN is wrong
   if (retained && !retained_.due(session, event) &&
-      (shares_.handed_on(session, event, true) || wills_.seen(event.message)))
+      (shares_.handed_on(session, event, true) ||
+       (!waits && !retained_.in_force(event) && wills_.seen(event.message))))
     retained = !live_with_retain(session, event);
   if (!retained || !retained_.sent(connection, session, event))
     judge_live(connection, session, event);
@@ -239,10 +242,14 @@ bool Delivery::live_with_retain(Session& session, const Event& event) {
 void Delivery::judge_live(const Connection& connection, Session& session, const Event& event) {
   Record* record = session.records.find(event.message);
   const auto permitted = [&] { return record && record->begun < record->permitted; };
-  const bool expected = permitted() && (record->qos_mask & qos_bit(event)) != 0 &&
+  const bool is_next = permitted() && wills_.is_next(session, *record, event);
+  const bool expected = permitted() && !is_next && (record->qos_mask & qos_bit(event)) != 0 &&
                         (record->retain_mask & retain_bit(event)) != 0;
-  if (!expected && (shares_.handed_on(session, event, true) || wills_.seen(event.message) ||
-                    intake_->under_way(event.message) || shares_.handed_on(session, event, false)))
+  // Then its QoS or its RETAIN is wrong, and it is no other will's.
+  const bool spoilt = permitted() && !is_next && (record->will || trace::retain_of(event));
+  if (!expected &&
+      (shares_.handed_on(session, event, true) || (!spoilt && wills_.seen(event.message)) ||
+       intake_->under_way(event.message) || shares_.handed_on(session, event, false)))
     record = session.records.find(event.message);
   if (!permitted()) {
     if (!trace::retain_of(event) && retained_.sent_unflagged(session, event)) return;

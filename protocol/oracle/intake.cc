@@ -171,6 +171,28 @@ bool Intake::under_way(std::uint64_t message) {
       return true;
     }
   }
+  return ahead_of_connack(message);
+}
+
+// Who is accepted for certain may be heard before CONNACK can be written.
+bool Intake::ahead_of_connack(std::uint64_t message) {
+  for (const Connection* connection : model_.connections()) {
+    if (!connection->connect_at_broker || connection->broker.connack) continue;
+    for (const auto& [event, index] : connection->early) {
+      if (event.packet != PacketType::publish || event.message != message) continue;
+      const Sent sent = as_sent(event);
+      delivery_.accept({.message = message,
+                        .topic = event.text,
+                        .publisher = connection->client_id,
+                        .qos = trace::qos_of(event),
+                        .retain = trace::retain_of(event),
+                        .late = true,
+                        .arrived = index,
+                        .expiry_s = sent.expiry_s,
+                        .bytes = sent.bytes});
+      return true;
+    }
+  }
   return false;
 }
 

@@ -37,6 +37,7 @@ class Intake {
   [[nodiscard]] static bool behind(Session* session);
   [[nodiscard]] bool owed_before_pubrel(const Inbound& inbound) const;
   void handled_now(Session& session, Inbound& inbound);
+  bool ahead_of_connack(std::uint64_t message);
 
   Model& model_;
   Delivery& delivery_;

@@ -180,11 +180,15 @@ void Retained::taken(Session& session, Text topic, Record& record) {
 bool Retained::due(Session& session, const Event& event) {
   const Record* record = session.records.find(event.message);
   if (record && record->retained_begun < record->retained_permitted) return true;
-  const Value* value = values_.find(std::uint64_t{event.text} + 1);
-  if (!value || !value->may_be_in_force(event.message)) return false;
-  return !value->sure ||
+  if (!in_force(event)) return false;
+  return !values_.find(std::uint64_t{event.text} + 1)->sure ||
          std::any_of(session.retained_due.begin(), session.retained_due.end(),
                      [&](const RetainedDue& owed) { return owed.topic == event.text; });
+}
+
+bool Retained::in_force(const Event& event) {
+  const Value* value = values_.find(std::uint64_t{event.text} + 1);
+  return value && value->may_be_in_force(event.message);
 }
 
 bool Retained::sent(const Connection& connection, Session& session, const Event& event) {

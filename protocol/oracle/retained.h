@@ -38,6 +38,8 @@ class Retained {
                   const Subscriber* before);
   /// SUBACK refused the filter or granted QoS 0: nothing is owed.
   void not_owed(Session& session, std::uint32_t filter);
+  /// The message may be what the topic's store has.
+  [[nodiscard]] bool in_force(const Event& event);
   /// A PUBLISH with RETAIN 1 may be sent for a new subscription.
   [[nodiscard]] bool due(Session& session, const Event& event);
   /// The broker wrote a PUBLISH with RETAIN 1. False if it is no retained message: a live one then.

@@ -11,6 +11,12 @@ namespace {
 // A broker that has nothing else to write or to wait for publishes a will this soon.
 constexpr Time late_after = 10 * second;
 
+std::uint64_t order_key(const Record& record, const Event& event) {
+  return std::uint64_t{record.publisher} << 36 | std::uint64_t{record.topic} << 4 |
+         static_cast<std::uint64_t>(record.published) << 2 |
+         static_cast<std::uint64_t>(trace::qos_of(event));
+}
+
 }  // namespace
 
 void Wills::accepted(Connection& connection) {
@@ -151,7 +157,7 @@ void Wills::crashed() {
 }
 
 // A CONNECT that asks for a new session ends the old one, whenever the broker gets round to it.
-bool Wills::replaced_for_good(Text client_id) {
+bool Wills::replaced_for_good(Text client_id) const {
   const Connection* connecting = model_.connecting(client_id);
   return connecting && connecting->connect->clean_session;
 }
@@ -196,14 +202,15 @@ bool Wills::seen(std::uint64_t message) {
   return true;
 }
 
+bool Wills::ready(std::uint32_t session) const {
+  const Waiting& will = waiting_.at(session);
+  return model_.now >= will.from - model_.settings.host_grace || replaced_for_good(will.client_id);
+}
+
 bool Wills::seen_waiting(const Instances& instances) {
   if (instances.waiting.empty()) return false;
-  const auto ready = [&](std::uint32_t session) {
-    const Waiting& will = waiting_.at(session);
-    return model_.now >= will.from - model_.settings.host_grace ||
-           replaced_for_good(will.client_id);
-  };
-  const auto found = std::find_if(instances.waiting.begin(), instances.waiting.end(), ready);
+  const auto found = std::find_if(instances.waiting.begin(), instances.waiting.end(),
+                                  [this](std::uint32_t one) { return ready(one); });
   const std::uint32_t session =
       found != instances.waiting.end() ? *found : instances.waiting.front();
   const Waiting& will = waiting_.at(session);
@@ -240,28 +247,39 @@ Wills::Past Wills::past(std::uint64_t message) {
   return instances ? instances->past : Past{};
 }
 
+// What the client of a will had published on its topic after that was due, and was sent: the index
+// of its acceptance, plus 1; null: nothing.
+const std::uint64_t* Wills::later(Session& session, const Record& record,
+                                  const Event& event) const {
+  const std::uint64_t* sent = session.sent_on_will_topic.find(order_key(record, event));
+  return sent && *sent > record.last_accepted + 1 ? sent : nullptr;
+}
+
+bool Wills::is_next(Session& session, const Record& record, const Event& event) {
+  const Instances* instances = by_message_.find(event.message);
+  if (!record.will || !instances || !later(session, record, event)) return false;
+  return std::any_of(instances->waiting.begin(), instances->waiting.end(),
+                     [this](std::uint32_t one) { return ready(one); });
+}
+
 void Wills::sent(const Connection& connection, Session& session, const Record& record,
                  const Event& event) {
   if (!topics_.find(std::uint64_t{record.topic} + 1)) return;
-  const std::uint64_t key = std::uint64_t{record.publisher} << 36 |
-                            std::uint64_t{record.topic} << 4 |
-                            static_cast<std::uint64_t>(record.published) << 2 |
-                            static_cast<std::uint64_t>(trace::qos_of(event));
   if (!record.will) {
-    std::uint64_t& last = session.sent_on_will_topic[key];  // acceptance's index + 1
+    // The acceptance's index + 1.
+    std::uint64_t& last = session.sent_on_will_topic[order_key(record, event)];
     last = std::max(last, record.accepted + 1);
     return;
   }
   model_.report.checked(Rule::will_order);
-  const std::uint64_t* later = session.sent_on_will_topic.find(key);
-  if (later && *later > record.last_accepted + 1) {
+  if (const std::uint64_t* after = later(session, record, event)) {
     model_.report.broken(
         Rule::will_order, model_.now,
         "the broker sent client " + model_.quoted(session.client_id) + " at " +
             seconds(model_.now) + " the will of client " + model_.quoted(record.publisher) +
             " on topic " + model_.quoted(record.topic) + ", due at " + seconds(record.accepted_at) +
             ", after a message that this client published on a later connection",
-        {record.last_accepted, *later - 1, model_.event_index});
+        {record.last_accepted, *after - 1, model_.event_index});
   }
   if (connection.taken_at_once(event))
     check_late(session, record, std::max(connection.broker.connack_at, session.progress_at));

@@ -49,6 +49,9 @@ class Wills {
   /// connection whose end the broker may have decided already: it counts as published from now on.
   bool seen(std::uint64_t message);
   [[nodiscard]] Past past(std::uint64_t message);
+  /// Of a will that may have gone out earlier, and comes now that it would be late: whether it is
+  /// another connection's, which says the same.
+  [[nodiscard]] bool is_next(Session& session, const Record& record, const Event& event);
   /// The broker began to send a message that is due to the session, a will or not.
   void sent(const Connection& connection, Session& session, const Record& record,
             const Event& event);
@@ -73,9 +76,12 @@ class Wills {
   void accept(const trace::ConnectDetail& connect, Text client_id, bool owed);
   void disarm(const Connection& connection);
   void cancel(const trace::ConnectDetail& connect, bool by_resume);
+  [[nodiscard]] bool ready(std::uint32_t session) const;
+  [[nodiscard]] const std::uint64_t* later(Session& session, const Record& record,
+                                           const Event& event) const;
   bool seen_waiting(const Instances& instances);
   [[nodiscard]] Time delay(const Connection& connection);
-  [[nodiscard]] bool replaced_for_good(Text client_id);
+  [[nodiscard]] bool replaced_for_good(Text client_id) const;
   [[nodiscard]] bool too_early(const Connection& connection);
   [[nodiscard]] bool justified(const Connection& connection) const;
   void check_early(const Connection& connection, Time closed_at);

@@ -50,6 +50,23 @@ TEST_F(Answer, AckCausal_two_acknowledgements_of_one_PUBLISH) {
   EXPECT_EQ(t.broken(), "ACK-CAUSAL");
 }
 
+TEST_F(Answer, A_broker_may_say_again_on_the_next_connection_that_it_waits_for_PUBREL) {
+  pub.connect();
+  for (const std::uint16_t id : {1, 2}) {
+    pub.calls("a/b", std::to_string(id), 2, id);
+    pub.sends(publish("a/b", std::to_string(id), 2, id));
+    pub.gets(pubrec(id));
+  }
+  pub.sends(pubrel(1));
+  pub.is_sent(pubcomp(1));
+  pub.cut();
+  pub.connect();
+  pub.gets(pubrec(2));
+  EXPECT_EQ(t.broken(), "");
+  pub.is_sent(pubrec(1));  // whose PUBREL has come
+  EXPECT_EQ(t.broken(), "ACK-CAUSAL");
+}
+
 TEST_F(Answer, A_resumed_exchange_goes_on_with_PUBREL_and_PUBCOMP_answers_any_id) {
   begin(2);
   pub.calls("a/b", "m", 2);

@@ -109,5 +109,62 @@ TEST_F(Foreign, A_broker_that_counts_whole_seconds_may_close_a_little_early) {
   EXPECT_EQ(t.broken(), "");
 }
 
+// Its client says the same will again each time: what comes with RETAIN 1 is what is retained.
+TEST_F(Foreign, A_retained_will_that_nobody_asked_for_is_no_will_of_the_next_connection) {
+  const ConnectOptions with_will{.will_topic = "a/will", .will_retain = true};
+  sub.connect();
+  sub.subscribe("a/#", 2);
+  pub.connect(with_will);
+  pub.cut();
+  sub.receives("a/will", "pub is gone", 2);
+  pub.connect(with_will);
+  t.wait(1);
+  sub.receives("a/will", "pub is gone", 2, 2, true);
+  t.wait(1);
+  EXPECT_EQ(t.broken(), "RET-SET");
+}
+
+TEST_F(Foreign, A_will_that_had_to_wait_and_comes_with_RETAIN_is_no_will_of_the_next_connection) {
+  const ConnectOptions with_will{.will_topic = "a/will", .will_retain = true};
+  sub.connect();
+  sub.subscribe("a/#", 2);
+  sub.cut();
+  pub.connect(with_will);
+  pub.cut();
+  pub.connect(with_will);
+  sub.connect();
+  sub.receives("a/will", "pub is gone", 2, 1, true);
+  t.wait(1);
+  EXPECT_EQ(t.broken(), "RET-FLAG");
+}
+
+TEST_F(Foreign, A_message_that_had_to_wait_and_comes_with_RETAIN_is_not_lost) {
+  for (const bool comes : {true, false}) {
+    TraceBuilder trace;
+    Client from = trace.client("from"), to = trace.client("to");
+    from.connect();
+    to.connect();
+    to.subscribe("a/#", 1);
+    to.cut();
+    from.publishes("a/b", "m", 1);
+    to.connect();
+    if (comes) to.receives("a/b", "m", 1, 1, true);
+    trace.settle();
+    EXPECT_EQ(trace.broken(), comes ? "RET-FLAG" : "Q1-NOLOSS");
+  }
+}
+
+TEST_F(Foreign, A_will_above_the_QoS_of_its_reader_is_no_will_of_the_next_connection) {
+  const ConnectOptions with_will{.will_topic = "a/will"};
+  sub.connect();
+  sub.subscribe("a/#", 1);
+  pub.connect(with_will);
+  pub.cut();
+  pub.connect(with_will);
+  sub.receives("a/will", "pub is gone", 2);
+  t.settle();
+  EXPECT_EQ(t.broken(), "NO-FABRICATION");
+}
+
 }  // namespace
 }  // namespace mqttlab::oracle_test

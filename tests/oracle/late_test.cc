@@ -169,6 +169,23 @@ TEST_F(Late, Packets_ahead_of_CONNACK_count_once_it_accepts) {
   EXPECT_EQ(t.broken(), "Q1-NOLOSS");
 }
 
+TEST_F(Late, What_is_ahead_of_CONNACK_may_be_passed_on_before_CONNACK_is_written) {
+  sub.connect();
+  sub.subscribe("a/#", 2);
+  pub.opens();
+  pub.sends_connect({});
+  pub.sends(publish("a/b", "one", 1, 1));
+  pub.writes(publish("a/b", "two", 0));
+  sub.receives("a/b", "one", 1, 1);
+  sub.receives("a/b", "two", 0, 2);  // which has not arrived
+  pub.gets_connack({});
+  pub.gets(puback(1));
+  t.settle();
+  EXPECT_EQ(t.broken(), "NO-FABRICATION");
+  ASSERT_EQ(t.violations().size(), 1);
+  EXPECT_NE(t.violations()[0].what.find("QoS 0"), std::string::npos);
+}
+
 TEST_F(Late, Packets_behind_a_refused_CONNECT_do_not_count) {
   sub.connect();
   sub.subscribe("a/#", 1);

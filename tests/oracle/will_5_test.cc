@@ -272,6 +272,32 @@ TEST_F(Wills5, WillOrder_after_what_its_client_has_published_since) {
   EXPECT_EQ(t.broken(), "WILL-ORDER");
 }
 
+// The first may have been due while the link was dark: then it is over. The last is no older one,
+// although it says the same.
+TEST_F(Wills5, A_will_that_may_have_been_due_is_not_taken_for_the_next_one) {
+  sub.connect();
+  sub.subscribe("status/#", 1);
+  a.connect(with_will(5));
+  const std::uint32_t dark = a.connection();
+  a.closes();
+  t.wait(20);
+  a.opens();
+  a.sends_connect(with_will(5));
+  const std::uint32_t next = a.connection();
+  a.use(dark);
+  a.is_closed();
+  a.use(next);
+  a.gets_connack({.present = 1, .version = ProtocolVersion::v5_0});
+  a.publishes("status/a", "back", 1);
+  sub.receives("status/a", "back", 1, 1);
+  a.dies();
+  a.cut();
+  t.wait(4.99);
+  gets_will(2);
+  t.settle();
+  EXPECT_EQ(t.broken(), "");
+}
+
 TEST_F(Wills5, What_its_client_published_before_may_come_after_it_only_in_another_order_of_QoS) {
   cut_with(0, 0);
   a.connect(with_will(0));
