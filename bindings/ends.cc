@@ -41,6 +41,7 @@ void bind_ends(py::module_& m) {
         simulated(lab).use_disk({durability_of(durability), sync_time});
       },
       "world"_a, "durability"_a, "sync_time"_a);
+  m.def("leave_site", [](LabWorld& lab) { simulated(lab).leave_site(); });
   m.def("broker_state", [](LabWorld& lab) { return simulated(lab).broker_state(); });
   m.def(
       "crash_broker",

@@ -94,11 +94,12 @@ void World::make_broker(trace::Actor actor, const std::string& name, BrokerConfi
   if (!keys.empty()) keys.replace_extension(".keys");
   state_->security =
       std::make_unique<Security>(seed(), config.connect_timeout, keys.string(), certificates);
+  state_->guests = std::make_unique<Guests>(state_->network, log(), actor);
+  if (site_is_left_) return;
   state_->broker = std::make_unique<BrokerHost>(
       state_->network, *state_->security,
       BrokerHost::Program{std::move(config), seed_of_broker, access, log().sink(), actor, listeners,
                           disk_, [this] { return Security::epoch_s * second + clock_step_; }});
-  state_->guests = std::make_unique<Guests>(state_->network, log(), actor);
 }
 
 void World::make_device(DeviceId device, const std::string& name, const LinkSpec& link) {
@@ -159,7 +160,7 @@ void World::at(Time when, std::function<void()> what) {
 }
 
 void World::decide(RequestId request, Decision decision) {
-  state_->broker->decide(request, std::move(decision));
+  state_->the_broker().decide(request, std::move(decision));
 }
 
 void World::handle(ClientId client, std::function<void(const ClientEvent&)> handler) {
@@ -195,7 +196,7 @@ StreamId World::dial(DeviceId device, std::uint16_t port) {
 }
 
 BrokerHost& World::State::the_broker() const {
-  if (!broker) throw std::logic_error("this world has no broker yet");
+  if (!broker) throw std::logic_error("this world has no broker of ours (yet)");
   return *broker;
 }
 
@@ -299,6 +300,8 @@ void World::power_off(DeviceId device) { state_->device(device).cycler.power_off
 
 Observation World::observation() const {
   Observation seen;
+  // What has arrived there waits in the guest's buffers before it is read.
+  if (site_is_left_) return {.from_the_path = true, .is_foreign = true};
   if (!disk_ || disk_->durability == Durability::sync) return seen;
   const bool batch = disk_->durability == Durability::batch;
   seen.crash_loses = batch ? batch_window + disk_->sync_time : never;
@@ -314,6 +317,7 @@ DirectionCounters World::counters(DeviceId device, bool up) const {
 }
 
 Overhead World::overhead(DeviceId device, bool up) const {
+  if (!up && !state_->broker) return {};
   if (!up) return state_->broker->overhead(state_->device(device).index);
   Overhead all;
   for (const ClientId client : clients_on(device))

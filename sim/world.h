@@ -58,6 +58,10 @@ class World final : public mqttlab::World {
   [[nodiscard]] bool add_side_broker(std::uint16_t port, BrokerConfig config,
                                      std::unique_ptr<Access> access);
 
+  /// The site is a guest's, who serves there in place of a broker of ours; before add_broker(),
+  /// which only names it then.
+  void leave_site() { site_is_left_ = true; }
+
   /// What becomes of the broker's process (BrokerHost), once there is one; use_disk() before.
   void use_disk(DiskConfig disk) { disk_ = disk; }
   [[nodiscard]] const char* broker_state() const;  ///< running, paused, down
@@ -123,6 +127,7 @@ class World final : public mqttlab::World {
   struct State;
   std::optional<DiskConfig> disk_;  // of the broker
   Time clock_step_ = 0;
+  bool site_is_left_ = false;
   std::unique_ptr<State> state_;
 };
 

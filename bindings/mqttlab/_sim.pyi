@@ -35,6 +35,9 @@ def use_disk(world: World, durability: str, sync_time: int) -> None:
     broker's; `sync_time`: how long a sync takes.
     """
 
+def leave_site(world: World) -> None:
+    """The broker that is added next is none of ours: somebody else will serve at the site."""
+
 def broker_state(world: World) -> str:
     """ "running", "paused" or "down"."""
 

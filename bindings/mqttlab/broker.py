@@ -36,7 +36,7 @@ class Broker(Process):
         """
         self.lab.check_live()
         if self.lab.is_foreign:
-            why = "a broker elsewhere counts for itself"
+            why = "a broker of others counts for itself"
             self.lab.refuse(NotApplicable("broker.gauges()", why, all=True))
         return self.lab.world.gauges()
 
@@ -79,6 +79,9 @@ class Broker(Process):
     def _check(self, what: str, *states: State) -> Any:
         """`_sim`, if the process is in one of these states."""
         self.lab.check_live()
+        if self.lab.is_foreign:
+            why = "the process of a broker of others is its own"
+            self.lab.refuse(NotApplicable(f"broker.{what}()", why, all=True))
         ends = self.lab.ends(f"broker.{what}()")
         self.check_state(f"broker.{what}", "it", *states)
         return ends

@@ -327,11 +327,6 @@ class Lab(FaultyLab, LabEnds):
 
     # For clients and for the result.
 
-    @property
-    def is_foreign(self) -> bool:
-        """True if the broker is none of ours."""
-        return self.target is not None and not self.target.own
-
     def refuse(self, missing: NotApplicable) -> NoReturn:
         """Ends the run as not applicable; what it shows is nothing, even if it goes on."""
         self.not_applicable.append(missing)

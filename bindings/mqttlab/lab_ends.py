@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from mqttlab import units
 from mqttlab.result import NotApplicable
+from mqttlab.targets import UNTOLD
 
 if TYPE_CHECKING:
+    from mqttlab.broker import Broker
     from mqttlab.lab import Lab
 
 __all__ = ["LabEnds", "step_of"]
@@ -29,6 +32,33 @@ _OURS = "the ends of simulated networks can do that; processes on real sockets a
 class LabEnds:
     """The part of a Lab that is about processes and what happens at one instant."""
 
+    has_guest_broker = False
+
+    @property
+    def is_foreign(self) -> bool:
+        """True if the broker is none of ours."""
+        target = cast("Lab", self).target
+        return self.has_guest_broker or (target is not None and not target.own)
+
+    async def guest_broker(
+        self, name: str, serve: Callable[[str, int], Awaitable[object]]
+    ) -> Broker:
+        """Somebody else's broker in place of `lab.broker()`: a program in asyncio, unmodified, at
+        the site of a simulated network. It serves TCP.
+
+        `serve`: is given the host's name and MQTT's port, and returns when it listens there; what
+        it raises, unchanged.
+        """
+        lab = cast("Lab", self)
+        sim = self.ends("guest_broker()")
+        if lab.broker_made is None:
+            sim.leave_site(lab.world)
+            self.has_guest_broker = True
+        made = lab.broker(name)
+        lab.not_applicable.append(UNTOLD)
+        await serve(name, sim.ports["tcp"])
+        return made
+
     def ends(self, what: str, why: str = _OURS) -> Any:
         """`_sim`, which does `what`; on real sockets the run ends as not applicable."""
         lab = cast("Lab", self)
@@ -43,7 +73,7 @@ class LabEnds:
         lab = cast("Lab", self)
         if lab.target is not None:
             return
-        if lab.broker_made is not None:
+        if lab.broker_made is not None and not self.is_foreign:
             lab.broker_made.set_free()
         for device in lab.devices_made:
             if device.alive:

@@ -12,11 +12,17 @@ from mqttlab import _core, units
 from mqttlab.errors import UsageError
 from mqttlab.result import NotApplicable, Target
 
-__all__ = ["PcapSide", "Place", "authorities", "live", "simulated"]
+__all__ = ["UNTOLD", "PcapSide", "Place", "authorities", "live", "simulated"]
 
 PcapSide = Literal["sender", "receiver", "device", "broker"]
 OWN = "live"
 """What a target is called that the run brings itself."""
+UNTOLD = NotApplicable(
+    "the broker's own account",
+    "a broker of others tells nobody which messages it drops and which sessions it ends: "
+    "what its limits cost counts as lost, and so does QoS 2 that was never released",
+)
+"""What nobody hears of a broker that is not ours."""
 
 
 @dataclass(frozen=True)
@@ -103,14 +109,8 @@ _NOT_LIVE = {
 
 
 def _unseen(transport: str) -> list[NotApplicable]:
-    """What nobody can see of a broker that is not ours."""
-    unseen = [
-        NotApplicable(
-            "the broker's own account",
-            "a broker elsewhere tells nobody which messages it drops and which sessions it ends: "
-            "what its limits cost counts as lost, and so does QoS 2 that was never released",
-        )
-    ]
+    """What nobody can see of a broker elsewhere."""
+    unseen = [UNTOLD]
     if transport != "tcp":
         unseen.append(
             NotApplicable(
