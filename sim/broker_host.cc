@@ -109,18 +109,17 @@ void BrokerHost::tidy(std::uint32_t number) {
     connection.armed = due;
     timers_.set(due, number);
   }
-  if (!connection.stream->is_over()) return;
-  if (connection.device >= overhead_.size()) overhead_.resize(connection.device + 1);
-  overhead_[connection.device] += connection.stream->overhead();
+  if (!connection.stream->is_left()) return;
+  if (connection.device >= left_.size()) left_.resize(connection.device + 1);
   const bool has_link = connection.stream->is_established();
-  connection.stream.reset();
+  left_[connection.device].take(std::move(connection.stream));
   if (has_link && state_ != State::crashed) broker_->release(number);
 }
 
 BrokerGauges BrokerHost::gauges() const { return broker_ ? broker_->gauges() : BrokerGauges{}; }
 
 Overhead BrokerHost::overhead(DeviceIndex device) const {
-  Overhead all = device < overhead_.size() ? overhead_[device] : Overhead{};
+  Overhead all = device < left_.size() ? left_[device].overhead() : Overhead{};
   for (const Connection& connection : connections_)
     if (connection.stream && connection.device == device) all += connection.stream->overhead();
   return all;

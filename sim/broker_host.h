@@ -13,6 +13,7 @@
 #include "protocol/session/timers.h"
 #include "sim/alarm.h"
 #include "sim/disk_store.h"
+#include "sim/lingering.h"
 #include "sim/network.h"
 #include "sim/questions.h"
 #include "sim/security.h"
@@ -103,7 +104,7 @@ class BrokerHost : public StreamOwner {
   std::optional<Random> ties_;
   std::vector<std::uint32_t> due_;  // connections that wait for their turn
   Timers<std::uint32_t> timers_;    // of their filters
-  std::vector<Overhead> overhead_;  // of the connections that are gone, by device
+  std::vector<Lingering> left_;     // of its connections, by device
   std::vector<LinkId> woken_;
 };
 

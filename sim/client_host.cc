@@ -83,18 +83,15 @@ void ClientHost::settle() {
 void ClientHost::pump() {
   if (!stream_) return;
   stream_->pump();
-  if (!stream_->is_over() || is_still()) return;
+  if (!stream_->is_left() || is_still()) return;
   if (!stream_->is_established()) client_->dial_failed(stream_->end_cause(), virtual_now());
   let_go();
 }
 
-void ClientHost::let_go() {
-  overhead_ += stream_->overhead();
-  stream_.reset();
-}
+void ClientHost::let_go() { left_streams_.take(std::move(stream_)); }
 
 Overhead ClientHost::overhead() const {
-  Overhead all = overhead_;
+  Overhead all = left_streams_.overhead();
   if (stream_) all += stream_->overhead();
   return all;
 }
@@ -205,6 +202,7 @@ void ClientHost::bury() {
     stream_->die(death_);
     let_go();
   }
+  left_streams_.die(death_);
   drop_dial();
   missed_connect_ = paused_ = false;
   missed_end_.reset();

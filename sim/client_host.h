@@ -9,6 +9,7 @@
 #include "protocol/world/hosted_client.h"
 #include "sim/alarm.h"
 #include "sim/client_disk.h"
+#include "sim/lingering.h"
 #include "sim/network.h"
 #include "sim/security.h"
 #include "sim/stream.h"
@@ -92,7 +93,7 @@ class ClientHost final : public HostedClient, public StreamOwner {
   std::optional<CloseCause> missed_end_;
   Time take_interval_ = 0, takes_at_ = 0;  // of a slow application
   std::unique_ptr<Stream> stream_;
-  Overhead overhead_;  // of streams that are gone
+  Lingering left_streams_;
   Alarm alarm_, woken_, burial_, hungry_;
 };
 

@@ -13,13 +13,29 @@ namespace {
 constexpr std::size_t most_pieces = 16, room_bytes = 16 << 10;
 constexpr std::size_t most_held = 128 << 10;  // as much as a socket's send buffer
 
+/// In place of a Peer that has closed.
+class Nobody final : public Peer {
+ public:
+  std::span<std::uint8_t> space() override { return room_; }
+  void received(std::size_t, Time) override {}
+  std::size_t pending(std::span<Bytes>) const override { return 0; }
+  void sent(std::size_t, Time) override {}
+  void closed(CloseCause, Time) override {}
+  void advance(Time) override {}
+  Time deadline() const override { return never; }
+  bool finished() const override { return true; }
+
+ private:
+  std::array<std::uint8_t, 4096> room_{};  // of everybody who is gone: nothing reads it
+};
+
 constexpr Way way_from(trace::End end) { return end == trace::End::client ? Way::up : Way::down; }
 constexpr Way other(Way way) { return way == Way::up ? Way::down : Way::up; }
 
 }  // namespace
 
 Gate::Gate(Peer& inner, Wire& wire, trace::End end, Stream& stream)
-    : inner_(inner),
+    : inner_(&inner),
       wire_(wire),
       end_(end),
       out_(way_from(end)),
@@ -37,14 +53,17 @@ bool Gate::is_over() const { return wire_.is_cut() || stream_.is_still(); }
 // What leaves.
 
 std::size_t Gate::gather(std::span<Bytes> pieces) const {
-  if (held_.empty()) return inner_.pending(pieces);
+  if (held_.empty()) return inner_->pending(pieces);
   pieces[0] = held_;
-  return 1 + (pieces.size() > 1 ? inner_.pending(pieces.subspan(1)) : 0);
+  return 1 + (pieces.size() > 1 ? inner_->pending(pieces.subspan(1)) : 0);
 }
 
 std::size_t Gate::pending(std::span<Bytes> pieces) const {
-  if (acting_) return 0;
-  if (is_open() && let_go_ == 0) return inner_.pending(pieces);
+  if (acting_) {
+    if (inner_->finished() && wants_more()) absorb_.set(virtual_now());
+    return 0;
+  }
+  if (is_open() && let_go_ == 0) return inner_->pending(pieces);
   std::array<Bytes, most_pieces> all;
   const std::size_t count = gather(all);
   std::size_t known = let_go_;
@@ -78,7 +97,7 @@ void Gate::sent(std::size_t n, Time now) {
   let_go_ -= n - fresh;
   if (fresh > 0) {  // the way is open
     std::array<Bytes, trace::TappedPeer::most_pieces> pieces;
-    const std::size_t count = inner_.pending(pieces);
+    const std::size_t count = inner_->pending(pieces);
     std::size_t skipped = n - fresh;
     for (const Bytes& piece : std::span(pieces).first(count)) {
       const Bytes rest = piece.subspan(std::min(skipped, piece.size()));
@@ -90,12 +109,12 @@ void Gate::sent(std::size_t n, Time now) {
   }
   const std::size_t held = std::min(n, held_.size());
   held_.erase(held_.begin(), held_.begin() + static_cast<std::ptrdiff_t>(held));
-  if (n > held) inner_.sent(n - held, now);
+  if (n > held) inner_->sent(n - held, now);
 }
 
 bool Gate::wants_more() const {
   std::array<Bytes, 1> piece;
-  return held_.size() < std::max(most_held, let_go_ + frame_size()) && inner_.pending(piece) > 0;
+  return held_.size() < std::max(most_held, let_go_ + frame_size()) && inner_->pending(piece) > 0;
 }
 
 // The transport takes what its peer has to say, whether it may leave or not.
@@ -106,13 +125,13 @@ void Gate::absorb() {
   const std::size_t before = held_.size();
   if (wants_more()) stream_.about_to_write();
   while (wants_more()) {
-    const std::size_t count = inner_.pending(pieces);
+    const std::size_t count = inner_->pending(pieces);
     std::size_t size = 0;
     for (const Bytes& piece : std::span(pieces).first(count)) {
       held_.insert(held_.end(), piece.begin(), piece.end());
       size += piece.size();
     }
-    inner_.sent(size, now);
+    inner_->sent(size, now);
   }
   if (held_.size() > before) wire_.go_on(end_);  // there is room for more
   while (has_written()) wire_.fire(out_);
@@ -134,9 +153,26 @@ bool Gate::has_written() const {
 }
 
 bool Gate::finished() const {
-  if (!inner_.finished() || !held_.empty() || acting_) return false;
+  if (!inner_->finished() || !held_.empty() || acting_) return false;
   std::array<Bytes, 1> piece;
-  return wire_.watch(out_).is_idle() || inner_.pending(piece) == 0;
+  return wire_.watch(out_).is_idle() || inner_->pending(piece) == 0;
+}
+
+// What it has not acted on at a place there it will never act on.
+bool Gate::is_deserted() const {
+  if (!inner_->finished() || stream_.is_still() || (acting_ ? stream_.has_acted() : held_.empty()))
+    return false;
+  std::array<Bytes, 1> piece;
+  return inner_->pending(piece) == 0;
+}
+
+void Gate::desert(Time now) {
+  static Nobody nobody;
+  look_.cancel();
+  acting_ = false;
+  inbox_.clear();
+  std::exchange(inner_, &nobody)->closed(CloseCause::local, now);
+  wire_.ends(in_);
 }
 
 // What arrives.
@@ -144,7 +180,7 @@ bool Gate::finished() const {
 std::span<std::uint8_t> Gate::space() {
   if (!inbox_.empty()) drain(virtual_now());
   if (acting_ || !inbox_.empty()) return {};
-  const auto room = inner_.space();
+  const auto room = inner_->space();
   direct_ = !wire_.is_watched(in_);
   if (direct_ || room.empty()) return room;
   room_.resize(room_bytes);
@@ -155,7 +191,7 @@ void Gate::received(std::size_t n, Time now) {
   if (wire_.is_cut()) return;
   if (direct_) {
     given_ += n;
-    return inner_.received(n, now);
+    return inner_->received(n, now);
   }
   inbox_.insert(inbox_.end(), room_.begin(), room_.begin() + static_cast<std::ptrdiff_t>(n));
   drain(now);
@@ -188,13 +224,13 @@ void Gate::drain(Time now) {
 std::size_t Gate::give(std::size_t most, Time now) {
   std::size_t given = 0;
   while (given < most) {
-    const auto room = inner_.space();
+    const auto room = inner_->space();
     const std::size_t n = std::min(room.size(), most - given);
     if (n == 0) break;
     std::copy_n(inbox_.begin() + static_cast<std::ptrdiff_t>(given), n, room.begin());
     given += n;
     given_ += n;
-    inner_.received(n, now);
+    inner_->received(n, now);
   }
   inbox_.erase(inbox_.begin(), inbox_.begin() + static_cast<std::ptrdiff_t>(given));
   return given;
@@ -209,7 +245,7 @@ void Gate::settle() {
 void Gate::closed(CloseCause cause, Time now) {
   absorb_.cancel();
   look_.cancel();
-  inner_.closed(cause, now);
+  inner_->closed(cause, now);
 }
 
 }  // namespace mqttlab::sim

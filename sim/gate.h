@@ -1,6 +1,7 @@
 // Gate: stands between a Peer of MQTT and what carries its bytes, and lets them pass as far as the
 // places that somebody waits for: the sender's keeps what is behind such a place, the receiver's
-// tells when all before it has arrived. Where nobody waits, it only counts.
+// tells when all before it has arrived. Where nobody waits, it only counts. What a Peer has written
+// that closes meanwhile leaves without it, as from a kernel's send buffer.
 #pragma once
 
 #include <optional>
@@ -21,6 +22,11 @@ class Gate final : public Peer {
   void settle();
   /// What the Peer thinks gone.
   [[nodiscard]] Bytes held() const { return held_; }
+  /// The Peer has closed, and waits for nothing but this gate.
+  [[nodiscard]] bool is_deserted() const;
+  /// The Peer is told that it has closed, and not called any more: what is held leaves as before,
+  /// what arrives is thrown away.
+  void desert(Time now);
   /// The Peer has got all that has arrived.
   [[nodiscard]] bool is_empty() const { return inbox_.empty(); }
 
@@ -29,8 +35,8 @@ class Gate final : public Peer {
   std::size_t pending(std::span<Bytes> pieces) const override;
   void sent(std::size_t n, Time now) override;
   void closed(CloseCause cause, Time now) override;
-  void advance(Time now) override { inner_.advance(now); }
-  Time deadline() const override { return inner_.deadline(); }
+  void advance(Time now) override { inner_->advance(now); }
+  Time deadline() const override { return inner_->deadline(); }
   bool finished() const override;
 
  private:
@@ -45,7 +51,7 @@ class Gate final : public Peer {
   void drain(Time now);
   std::size_t give(std::size_t most, Time now);
 
-  Peer& inner_;
+  Peer* inner_;
   Wire& wire_;
   const trace::End end_;
   const Way out_, in_;

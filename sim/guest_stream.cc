@@ -114,7 +114,7 @@ void GuestStream::settle() {
     drain_below_.reset();
     tell_(GuestNews::drained, {});
   }
-  if (stream_->is_over()) finish(stream_->end_cause());
+  if (stream_->is_left()) finish(stream_->end_cause());
 }
 
 void GuestStream::dial() {

@@ -42,6 +42,8 @@ class GuestStream final : public StreamOwner {
   /// Tells of `drained` once no more than this is unwritten.
   void await_drain(std::size_t low_bytes);
   [[nodiscard]] std::string take() { return peer_.take(); }  ///< what has arrived
+  /// The program is done with it, and its kernel not yet.
+  [[nodiscard]] bool lingers() const { return over_ && stream_ && !stream_->is_over(); }
   /// IP address and port of this end and the other one, once it is open.
   [[nodiscard]] const std::array<GuestAddress, 2>& ends() const { return ends_; }
 

@@ -84,7 +84,7 @@ std::vector<GuestEvent> Guests::take() {
     } else if (event.news == GuestNews::arrived) {
       event.bytes = stream.take();
     } else if (event.news == GuestNews::ended) {
-      streams_.erase(event.stream);
+      if (!stream.lingers()) streams_.erase(event.stream);
     }
   }
   return events;

@@ -17,7 +17,7 @@ Stream::Stream(ns3::Ptr<TcpSocket> socket, std::shared_ptr<Wire> wire, trace::En
     : socket_(std::move(socket)),
       wire_(std::move(wire)),
       end_(end),
-      owner_(owner),
+      owner_(&owner),
       filters_(
           filters, [this](const Introduction& who, Time) { return carry(who); }, virtual_now()),
       peer_(filters_.peer()),
@@ -35,7 +35,7 @@ Stream::~Stream() {
 }
 
 Peer* Stream::carry(const Introduction& introduction) {
-  carried_.emplace(owner_.carried(*this, introduction));
+  carried_.emplace(owner_->carried(*this, introduction));
   if (carried_->is_tapped() && end_ == trace::End::client) wire_->carry_mqtt();
   gate_.emplace(*carried_, *wire_, end_, *this);
   return &*gate_;
@@ -53,6 +53,8 @@ void Stream::pump() {
     read();
     wrote = !is_still() && write();
   }
+  // A filter still has to say goodbye, and nobody looks after its timers.
+  if (const Time due = left_ ? deadline() : never; due != never) move_on_.set(due);
 }
 
 void Stream::go_on(std::optional<CloseCause> end) {
@@ -85,16 +87,17 @@ void Stream::read() {
 
 bool Stream::write() {
   bool wrote = false;
+  bool is_drained = false;
   static std::vector<std::uint8_t> gathered;  // one simulator per process, so one buffer
   std::array<Bytes, 16> pieces;
   for (;;) {
     const std::size_t count = peer_.pending(pieces);
-    if (count == 0) break;
-    owner_.about_to_write(*this);
+    if ((is_drained = count == 0)) break;
+    about_to_write();
     const std::size_t room = socket_->GetTxAvailable();
     if (room == 0) {
       blocked_ = true;
-      return wrote;
+      break;
     }
     gathered.clear();
     for (const Bytes& piece : std::span(pieces).first(count)) {
@@ -102,12 +105,16 @@ bool Stream::write() {
       gathered.insert(gathered.end(), piece.begin(), piece.begin() + static_cast<long>(part));
     }
     const auto size = static_cast<std::uint32_t>(gathered.size());
-    if (socket_->Send(ns3::Create<ns3::Packet>(gathered.data(), size), 0) < 0) return wrote;
+    if (socket_->Send(ns3::Create<ns3::Packet>(gathered.data(), size), 0) < 0) break;
     wrote = true;
     peer_.sent(size, virtual_now());
     if (is_still()) return wrote;
   }
-  if (peer_.finished()) finish(CloseCause::local);
+  if (is_drained && peer_.finished()) {
+    finish(CloseCause::local);
+  } else if (gate_ && !left_ && gate_->is_deserted()) {
+    leave();
+  }
   return wrote;
 }
 
@@ -120,10 +127,26 @@ void Stream::ended(CloseCause cause) {
   if (!is_still() && cause != CloseCause::fin) finish(cause);
 }
 
+// As close(2) returns at once, whatever the kernel has yet to send.
+void Stream::leave() {
+  left_ = true;
+  end_cause_ = CloseCause::local;
+  gate_->desert(virtual_now());
+  move_on_later();
+}
+
+void Stream::drop() {
+  if (is_left()) return;
+  if (gate_ && !gate_->held().empty()) {
+    leave();
+  } else {
+    finish(CloseCause::local);
+  }
+}
+
 void Stream::finish(CloseCause cause) {
   const auto socket = std::exchange(socket_, nullptr);
-  end_cause_ = cause;
-  if (cause == CloseCause::local) let_go_of_held(*socket);
+  if (!left_) end_cause_ = cause;
   peer_.closed(cause, virtual_now());
   if (cause == CloseCause::fin || cause == CloseCause::local) {
     socket->close_and_forget();
@@ -147,7 +170,7 @@ void Stream::die(trace::Death how) {
       socket->vanish();
       break;
   }
-  if (carried_) carried_->bury(virtual_now());
+  if (carried_ && !left_) carried_->bury(virtual_now());
 }
 
 // What the peer has written and somebody waited for is the kernel's: it sends it even now.
@@ -166,21 +189,21 @@ void Stream::break_off(CloseCause cause) {
     missed_ = cause;
     return;
   }
-  end_cause_ = cause;
+  if (!left_) end_cause_ = cause;
   std::exchange(socket_, nullptr)->vanish();
   peer_.closed(cause, virtual_now());
-  owner_.active(*this);
+  tell_owner();
 }
 
 bool Stream::waits() {
-  if (!is_still() && owner_.defers(*this)) held_ = true;
+  if (!is_still() && owner_ != nullptr && owner_->defers(*this)) held_ = true;
   return is_still();
 }
 
 void Stream::move_on() {
   if (is_still()) return;
   pump();
-  owner_.active(*this);
+  tell_owner();
 }
 
 void Stream::on_readable(ns3::Ptr<ns3::Socket>) {
@@ -190,13 +213,13 @@ void Stream::on_readable(ns3::Ptr<ns3::Socket>) {
   } else {
     read();
   }
-  owner_.active(*this);
+  tell_owner();
 }
 
 void Stream::on_writable(ns3::Ptr<ns3::Socket>, std::uint32_t) {
   if (is_still() || !std::exchange(blocked_, false)) return;
   pump();
-  owner_.active(*this);
+  tell_owner();
 }
 
 void Stream::on_end(ns3::Ptr<ns3::Socket>) {
@@ -206,7 +229,7 @@ void Stream::on_end(ns3::Ptr<ns3::Socket>) {
     return;
   }
   ended(cause);
-  owner_.active(*this);
+  tell_owner();
 }
 
 }  // namespace mqttlab::sim

@@ -52,9 +52,9 @@ class Stream {
   /// When a timer of the filters is due; those of the carried Peer are its owner's business.
   [[nodiscard]] Time deadline() const;
   /// Closes a stream that nobody waits for any more.
-  void drop() {
-    if (!is_over()) finish(CloseCause::local);
-  }
+  void drop();
+  /// Its owner has let go of it, and it goes on by itself.
+  void disown() { owner_ = nullptr; }
   /// The peer's process is dead: from here to die() the peer is not called any more.
   void freeze() { frozen_ = true; }
   /// The peer's process does not run: its kernel goes on, the peer is not called.
@@ -75,14 +75,18 @@ class Stream {
 
   /// Nothing will happen here any more; the peer has been told.
   [[nodiscard]] bool is_over() const { return socket_ == nullptr; }
+  /// The peer has closed it. Over or not: what it had written may still wait for its place.
+  [[nodiscard]] bool is_left() const { return left_ || is_over(); }
   /// The peer is not called.
   [[nodiscard]] bool is_still() const { return is_over() || frozen_ || still_ || held_; }
   // What the gate asks its owner, see StreamOwner.
-  void about_to_write() { owner_.about_to_write(*this); }
-  [[nodiscard]] bool has_acted() { return owner_.has_acted(*this); }
+  void about_to_write() {
+    if (owner_ != nullptr) owner_->about_to_write(*this);
+  }
+  [[nodiscard]] bool has_acted() { return owner_ == nullptr || owner_->has_acted(*this); }
   /// The transport stands, or stood: there was a Peer to carry.
   [[nodiscard]] bool is_established() const { return filters_.is_established(); }
-  /// Of a stream that is over.
+  /// Of a stream that is left.
   [[nodiscard]] CloseCause end_cause() const { return end_cause_; }
   [[nodiscard]] Overhead overhead() const { return filters_.overhead(); }
   [[nodiscard]] std::uint32_t connection() const { return wire_->connection(); }
@@ -93,6 +97,10 @@ class Stream {
   void read();
   bool write();  // true if anything went out
   void ended(CloseCause cause);
+  void tell_owner() {
+    if (owner_ != nullptr) owner_->active(*this);
+  }
+  void leave();
   void finish(CloseCause cause);
   void on_readable(ns3::Ptr<ns3::Socket> socket);
   void on_writable(ns3::Ptr<ns3::Socket> socket, std::uint32_t available);
@@ -103,13 +111,13 @@ class Stream {
   ns3::Ptr<TcpSocket> socket_;
   const std::shared_ptr<Wire> wire_;
   const trace::End end_;
-  StreamOwner& owner_;
+  StreamOwner* owner_;  // null: nobody's
   std::optional<trace::TappedPeer> carried_;
   std::optional<Gate> gate_;
   FilterStack filters_;
   Peer& peer_;            // the outermost of them
   bool blocked_ = false;  // the send buffer is full: go on in the send callback
-  bool frozen_ = false, deaf_ = false, still_ = false, held_ = false;
+  bool frozen_ = false, deaf_ = false, still_ = false, held_ = false, left_ = false;
   std::optional<CloseCause> missed_;  // what ended the socket while the stream was held
   std::optional<CloseCause> cause_;   // the socket has ended, but unread bytes are left
   CloseCause end_cause_ = CloseCause::local;

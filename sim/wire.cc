@@ -10,7 +10,17 @@ namespace {
 constexpr std::array both_ways{Way::up, Way::down};
 constexpr std::array both_ends{trace::End::client, trace::End::broker};
 
+constexpr Way way_to(trace::End end) { return end == trace::End::client ? Way::down : Way::up; }
+constexpr trace::End sender_of(Way way) {
+  return way == Way::up ? trace::End::client : trace::End::broker;
+}
+
 }  // namespace
+
+void Wire::attach(trace::End end, Stream* stream) {
+  ends_[index(end)] = stream;
+  if (stream == nullptr) ends(way_to(end));
+}
 
 void Wire::carry_mqtt() {
   if (number_ != 0) return;
@@ -23,13 +33,22 @@ void Wire::arm(std::size_t trigger) {
   if (number_ == 0 || cut_ || one.is_over) return;
   if (one.when.connection && *one.when.connection != number_) return;
   for (const Way way : both_ways)
-    if (way == one.when.way || one.when.either_way) watch(way).arm(trigger, one.when);
+    if ((way == one.when.way || one.when.either_way) && !ended_[static_cast<std::size_t>(way)])
+      watch(way).arm(trigger, one.when);
 }
 
 void Wire::disarm() {
-  for (std::size_t i = 0; i < device_.triggers.all().size(); ++i)
-    for (const Way way : both_ways) watch(way).disarm(i);
-  for (const trace::End end : both_ends) go_on(end);
+  for (const Way way : both_ways) disarm(way);
+}
+
+void Wire::disarm(Way way) {
+  for (std::size_t i = 0; i < device_.triggers.all().size(); ++i) watch(way).disarm(i);
+  go_on(sender_of(way));
+}
+
+void Wire::ends(Way way) {
+  ended_[static_cast<std::size_t>(way)] = true;
+  if (is_watched(way)) disarm(way);
 }
 
 void Wire::go_on(trace::End end) {
@@ -41,7 +60,7 @@ void Wire::fire(Way way) {
   watch(way).pass();
   device_.triggers.fire(trigger, {.at = virtual_now(), .connection = connection_});
   for (const Way each : both_ways) watch(each).disarm(trigger);
-  if (!cut_) go_on(way == Way::up ? trace::End::client : trace::End::broker);
+  if (!cut_) go_on(sender_of(way));
 }
 
 void Wire::cut(Cut how) {

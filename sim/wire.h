@@ -30,7 +30,7 @@ class Wire : public std::enable_shared_from_this<Wire> {
   /// Its number, the same at both ends.
   [[nodiscard]] std::uint32_t connection() const { return connection_; }
   /// A stream of one end, for as long as it is there; null: it is gone.
-  void attach(trace::End end, Stream* stream) { ends_[index(end)] = stream; }
+  void attach(trace::End end, Stream* stream);
   /// It carries MQTT from now on: what the device waits for may happen here. The first call counts.
   void carry_mqtt();
 
@@ -45,12 +45,15 @@ class Wire : public std::enable_shared_from_this<Wire> {
   /// One more of the device's triggers.
   void arm(std::size_t trigger);
   void disarm();
+  /// Nobody reads this way any more: no place of it comes, and nothing is kept back for one.
+  void ends(Way way);
   /// The nearest place of this way has been reached.
   void fire(Way way);
   /// The stream of this end moves bytes once more, in an event of this instant.
   void go_on(trace::End end);
 
  private:
+  void disarm(Way way);
   static constexpr std::size_t index(trace::End end) { return static_cast<std::size_t>(end); }
 
   const std::uint32_t connection_;
@@ -58,7 +61,8 @@ class Wire : public std::enable_shared_from_this<Wire> {
   const std::function<void()> sever_;
   std::array<Stream*, 2> ends_{};
   std::array<FaultWatch, 2> watches_;
-  std::uint32_t number_ = 0;  // among those of the device that have carried MQTT; 0: not yet
+  std::array<bool, 2> ended_{};  // by way: nobody reads it
+  std::uint32_t number_ = 0;     // among those of the device that have carried MQTT; 0: not yet
   bool cut_ = false;
 };
 

@@ -41,10 +41,10 @@ inline std::vector<Captured> read_capture(const std::string& path) {
 }
 
 /// A world with a broker and a capture, over IPv4 and IPv6 (the parameter: whether it is that).
-class CapturedWorld : public testing::TestWithParam<bool> {
+class CapturedWorld : public ::testing::TestWithParam<bool> {
  protected:
   CapturedWorld()
-      : path_(testing::TempDir() + "mqttlab-" + std::to_string(getpid()) + ".pcap"), world_([&] {
+      : path_(::testing::TempDir() + "mqttlab-" + std::to_string(getpid()) + ".pcap"), world_([&] {
           WorldConfig config;
           config.ipv6 = GetParam();
           config.pcap_path = path_;

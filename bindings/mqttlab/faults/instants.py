@@ -4,9 +4,9 @@ Packets and bytes count on one connection, from when the fault is armed: those w
 passes later. Positions are those of MQTT's bytes, at the receiver; `way` is "up" (from the device)
 or "down". `connection`: the number of the device's connection, from 1; None: any that gets there.
 
-Limit: what lies behind a place is kept back until all before it has arrived. On a connection that
-goes dark meanwhile that is never, and an end that gives it up does not get rid of it, nor dials
-again, before the fault is disarmed (`settle()`).
+What lies behind a place is kept back until all before it has arrived. An end that closes meanwhile
+is done at once: its kernel sends what is left, as far as the place and the link let it. Of a way
+that nobody reads any more no place comes.
 """
 
 from __future__ import annotations
