@@ -59,6 +59,7 @@ std::size_t Gate::gather(std::span<Bytes> pieces) const {
 }
 
 std::size_t Gate::pending(std::span<Bytes> pieces) const {
+  if (stream_.is_still()) return 0;  // a filter asks by itself
   if (acting_) {
     if (inner_->finished() && wants_more()) absorb_.set(virtual_now());
     return 0;
@@ -179,7 +180,7 @@ void Gate::desert(Time now) {
 
 std::span<std::uint8_t> Gate::space() {
   if (!inbox_.empty()) drain(virtual_now());
-  if (acting_ || !inbox_.empty()) return {};
+  if (acting_ || !inbox_.empty() || stream_.is_still()) return {};
   const auto room = inner_->space();
   direct_ = !wire_.is_watched(in_);
   if (direct_ || room.empty()) return room;

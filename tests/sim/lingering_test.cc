@@ -154,5 +154,21 @@ TEST_P(LastWord, ACrashTakesTheLastWordOnlyWithItsKernel) {
   }
 }
 
+// A filter moves bytes by itself, also when the event in which the process ended goes on.
+TEST_P(LastWord, AProcessThatHasEndedSaysNothingMore) {
+  for (const auto how : {trace::Death::reset, trace::Death::silent}) {
+    SCOPED_TRACE(std::string(trace::name(how)));
+    ClosingScene scene(GetParam());
+    scene.wait(Trigger::Kind::after, Way::down, PacketType::publish, 1,
+               [&] { scene.world().crash(scene.device(), trace::StoreFate::kept, how); });
+    scene.world().at(written_at, [&] { scene.publish_two(); });
+    scene.world().run(5 * second);
+    ASSERT_EQ(scene.fired().size(), 1U);
+    EXPECT_EQ(scene.arrived(PacketType::publish, End::client).size(), 1U);
+    for (const trace::Event& event : scene.all(Kind::written, End::client))
+      EXPECT_NE(event.packet, PacketType::puback);
+  }
+}
+
 }  // namespace
 }  // namespace mqttlab::sim
