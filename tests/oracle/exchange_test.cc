@@ -178,6 +178,21 @@ TEST_F(Exchange, DupRule_a_client_marks_a_message_it_was_given_while_connected) 
   EXPECT_EQ(t.broken(), "DUP-RULE");
 }
 
+// A broker that wakes reads it, accepts a connection that has gone already, and then this one.
+TEST_F(Exchange, What_came_in_as_the_session_was_resumed_may_have_been_tried_already) {
+  begin(1);
+  pub.calls("a/b", "m", 1);
+  pub.writes(publish("a/b", "m", 1, 1));
+  sub.cut();
+  sub.opens();
+  sub.sends_connect({});
+  pub.reaches(publish("a/b", "m", 1, 1));
+  t.wait(-0.001);
+  sub.gets_connack({.present = 1});
+  sub.is_sent(publish("a/b", "m", 1, 1).again());
+  EXPECT_EQ(t.broken(), "");
+}
+
 TEST_F(Exchange, DupRule_QoS_0) {
   begin(1);
   pub.writes(publish("a/b", "m", 0).again());
