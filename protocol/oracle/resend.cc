@@ -76,7 +76,10 @@ void Resends::sent(const Sending& sending, std::uint16_t packet_id, const Exchan
 bool Resends::begun(const Sending& sending, const Event& event) {
   if (!first(sending)) return false;
   const Window& window = sending.window();
-  for (std::size_t i = window.resent; trace::dup_of(event) && i < window.resends.size(); ++i) {
+  const Record* record = sending.session ? sending.session->records.find(event.message) : nullptr;
+  const bool is_another = record && record->begun < record->permitted;  // that says the same
+  for (std::size_t i = window.resent;
+       trace::dup_of(event) && !is_another && i < window.resends.size(); ++i) {
     const Exchange* waits = pending(sending, window.resends[i]);
     if (!waits || waits->message != event.message) continue;  // MQTT-4.4.0-1
     model_.report.broken(

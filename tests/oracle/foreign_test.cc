@@ -166,5 +166,18 @@ TEST_F(Foreign, A_will_above_the_QoS_of_its_reader_is_no_will_of_the_next_connec
   EXPECT_EQ(t.broken(), "NO-FABRICATION");
 }
 
+TEST_F(Foreign, Another_message_that_says_the_same_is_not_the_first_under_another_id) {
+  pub.connect();
+  sub.connect();
+  sub.subscribe("a/#", 1);
+  pub.publishes("a/b", "m", 1);
+  sub.is_sent(publish("a/b", "m", 1, 1));
+  pub.publishes("a/b", "m", 1, 2);
+  sub.cut();
+  sub.connect();
+  sub.gets(publish("a/b", "m", 1, 2).again());
+  EXPECT_EQ(t.broken(), "ORD-RESEND");
+}
+
 }  // namespace
 }  // namespace mqttlab::oracle_test
