@@ -14,6 +14,7 @@ import pytest
 
 pytest.importorskip("mqttlab._sim")
 
+import amqtt_trial
 import gmqtt_trial
 import mqttlab
 
@@ -26,6 +27,7 @@ THEIRS = {"gmqtt": re.compile(r"client 'thing-"), "amqtt": re.compile(r"(?!clien
     ("who", "trial", "known", "tested"),
     [
         ("gmqtt", gmqtt_trial.gmqtt_trial, gmqtt_trial.KNOWN, gmqtt_trial.TESTED),
+        ("amqtt", amqtt_trial.amqtt_trial, amqtt_trial.KNOWN, amqtt_trial.TESTED),
     ],
 )
 def test_nothing_is_found_but_known_faults_of_the_other_program(

@@ -1,0 +1,146 @@
+"""Claim: amqtt, as it comes from PyPI, serves our clients while their links break at every instant:
+what the oracle finds are amqtt's own faults, by name, and nothing else.
+
+It runs unmodified at the site of the simulated network. Twelve clients of 3.1.1 publish and read at
+every QoS, with clean and lasting sessions, wills and retained messages; they subscribe again and
+unsubscribe, leave and come back; two of them use one client id. Then the faults end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+import mqttlab
+from amqtt_broker import serve
+from mqttlab import Backoff, Client, Device, Lab, Will
+from trouble import trouble
+
+THINGS, FAULTS = 12, 24
+TROUBLE_S, CALM_S = 240, 180
+VISITS = 3
+
+GIVES_UP = "_handle_qos1/2_message_flow forget an exchange after 5 s, and with its connection"
+ALL_RETAINED = (
+    "_handle_client_session sends who connects what is retained for any filter of anybody"
+)
+WILLS = (
+    "_initialize_client_session puts the new connection's will in the old one's place; "
+    "_reader_loop cancels the handler of a DISCONNECT that FIN follows"
+)
+KNOWN = {
+    "NO-FABRICATION": "_run_broadcast sends with the QoS of the subscription, or of the will, and "
+    "also to who subscribes between PUBACK and that",
+    "RET-FLAG": "_publish_session_retained_messages sends what had to wait with RETAIN 1",
+    "RET-SET": ALL_RETAINED,
+    "RET-CONVERGE": "the two together: what is sent with RETAIN 1 is not what is retained",
+    "Q1-RESUME": GIVES_UP,
+    "Q2-RESUME": GIVES_UP,
+    "Q1-NOLOSS": GIVES_UP,
+    "Q2-ONCE": f"{GIVES_UP}; {ALL_RETAINED}",
+    "SESS-QUEUE": "add_subscription keeps the QoS of an older subscription to the filter",
+    "ORD-RESEND": GIVES_UP,
+    "ORD-ACK": f"{GIVES_UP}: then handle_pubrec answers nothing",
+    "Q2-TOTAL": "handle_pubrel answers nothing for an id that it does not know",
+    "CONVERGE": "what is never answered stays open",
+    "ONE-CONN": "_delete_session of a clean session leaves its connection",
+    "KA-ENFORCE": "handle_read_timeout of the broker does nothing",
+    "WILL-IFF": WILLS,
+    "WILL-ONCE": WILLS,
+    "WILL-ORDER": WILLS,
+}
+"""What amqtt 0.12.1 breaks, and where."""
+
+TESTED = """
+NO-FABRICATION Q0-ATMOST Q1-NOLOSS Q1-RESUME DUP-BOUND Q2-ONCE Q2-NO-REPUBLISH Q2-RESUME
+Q2-TOTAL Q2-HONEST DUP-RULE PID-UNIQUE PID-STABLE PID-RELEASE ACK-CAUSAL ORD-TOPIC ORD-RESEND
+ORD-ACK SP-TRUTH SESS-QUEUE SESS-DISCARD SUB-DURABLE ONE-CONN TAKEOVER-TERM WILL-IFF WILL-ONCE
+WILL-ORDER BIRTH-WINS RET-CONVERGE RET-SET RET-MONO RET-FLAG KA-SEND KA-ENFORCE KA-FAIR
+KA-DETECT STREAM-OK CONNECT-BOUND BACKOFF AMPLIFY CONVERGE
+"""
+"""What the oracle had to judge in it, of what packets show."""
+
+
+@mqttlab.scenario(until="1h")
+async def amqtt_trial(lab: Lab) -> None:
+    """Our clients publish, read, come and go at amqtt while their links break."""
+    await lab.guest_broker("broker", serve)
+    # It leaves tasks behind that have failed; other loops log them.
+    lab.loop.set_exception_handler(lambda *_: None)
+    things = lab.devices(THINGS, name="thing-{}", via="umts")
+    trouble(lab, things, FAULTS, TROUBLE_S)
+    lives = [asyncio.create_task(Thing(lab, n, one).live()) for n, one in enumerate(things)]
+    await asyncio.sleep(TROUBLE_S)
+    lab.settle(within="2min")
+    await asyncio.sleep(CALM_S)
+    for life in lives:
+        life.cancel()
+    for end in await asyncio.gather(*lives, return_exceptions=True):
+        if isinstance(end, Exception):
+            raise end
+
+
+class Thing:
+    """A device and what it does: visits of the broker, the last of which does not end."""
+
+    def __init__(self, lab: Lab, number: int, device: Device) -> None:
+        self._lab, self._chance, self._device = lab, lab.random, device
+        self._is_twin = number == 1  # of the first, whose client id it uses
+        self._client_id = "thing-0" if self._is_twin else device.name
+        self._kept = self._chance.random() < 0.7
+        self._calls: set[asyncio.Task[None]] = set()
+
+    async def live(self) -> None:
+        """For ever, but for the twin."""
+        lab, client = self._lab, self._client()
+        for visit in range(VISITS):
+            async with client:
+                await self._greet(client)
+                ends = (visit + 1) * TROUBLE_S / VISITS - self._chance.uniform(5, 15)
+                while lab.now() < ends:
+                    self._say_something(client)
+                    await asyncio.sleep(self._chance.uniform(0.5, 4))
+                if visit == VISITS - 1 and not self._is_twin:
+                    await asyncio.Event().wait()
+                if self._chance.random() < 0.5:  # for ever in an exchange, maybe, and so not before
+                    self._later(client.unsubscribe("status/#"))
+                    await asyncio.sleep(1)
+            await asyncio.sleep(self._chance.uniform(1, 20))
+
+    def _client(self) -> Client:
+        chance = self._chance
+        will = Will(
+            f"status/{self._client_id}", self._lab.stamp(), qos=chance.randrange(3),
+            retain=chance.random() < 0.5,
+        )  # fmt: skip
+        return self._device.client(
+            client_id=self._client_id, user_name="ada", password="engine", will=will, drain=True,
+            clean_session=not self._kept, keep_alive_s=10, ping_timeout="5s",
+            backoff=Backoff(initial="1s", maximum="8s"), connect_timeout="10s",
+        )  # fmt: skip
+
+    async def _greet(self, client: Client) -> None:
+        number = self._chance.randrange
+        filters = ("status/#", f"to/+/{number(THINGS)}", f"to/+/{number(THINGS)}")
+        for topic in (*filters, f"last/thing-{number(THINGS)}"):
+            self._later(client.subscribe(topic, qos=number(3)))
+        status = f"status/{self._client_id}"
+        self._later(client.publish(status, self._lab.stamp(), qos=1, retain=True))
+        await asyncio.sleep(1)
+
+    def _say_something(self, client: Client) -> None:
+        chance = self._chance
+        topic, retain = f"to/{self._client_id}/{chance.randrange(THINGS)}", False
+        if chance.random() < 0.2:
+            topic, retain = f"last/{self._client_id}", True
+        payload = b"" if retain and chance.random() < 0.3 else self._lab.stamp()
+        self._later(client.publish(topic, payload, qos=chance.randrange(3), retain=retain))
+
+    def _later(self, call: object) -> None:
+        async def made() -> None:
+            with suppress(mqttlab.Error):
+                await call  # type: ignore[misc]
+
+        task = asyncio.create_task(made())
+        self._calls.add(task)
+        task.add_done_callback(self._calls.discard)
