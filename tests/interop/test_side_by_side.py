@@ -12,8 +12,10 @@ pytest.importorskip("mqttlab._sim")
 from mqttlab.validation import side_by_side
 from peers import HOST, Broker
 
+MESSAGES = 60
 DELAY_S = 0.06  # of the link, one way, at the least
-LATE_S = 2.0  # a busy machine; the figures of an idle one are in results/validation
+SHARE, WITHIN_S = 0.1, 0.02
+"""Of messages, the fastest: what a busy machine delays are others. results/validation has all."""
 
 
 @pytest.mark.parametrize("transport", ["tcp", "tls"])
@@ -21,7 +23,7 @@ def test_live_and_simulated_are_alike(
     brokers: dict[str, Broker], transport: Literal["tcp", "tls"]
 ) -> None:
     mosquitto = brokers["mosquitto"]
-    size: dict[str, Any] = {"messages": 10, "interval_s": 0.1, "transport": transport}
+    size: dict[str, Any] = {"messages": MESSAGES, "interval_s": 0.1, "transport": transport}
     ca_file = mosquitto.ca if transport == "tls" else None
     live = side_by_side.play(f"{HOST}:{mosquitto.ports[transport]}", ca_file=ca_file, **size)
     simulated = side_by_side.play(**size)
@@ -29,6 +31,6 @@ def test_live_and_simulated_are_alike(
     real = side_by_side.delays_s(live)
     ours = side_by_side.delays_s(simulated, on_pubrel=True)
     for qos, crossings in ((0, 2), (1, 2), (2, 4)):  # mosquitto waits for PUBREL
-        assert len(real[qos]) == len(ours[qos]) == 10
+        assert len(real[qos]) == len(ours[qos]) == MESSAGES
         assert real[qos][0] > crossings * DELAY_S
-        assert abs(np.median(real[qos]) - np.median(ours[qos])) < LATE_S
+        assert abs(np.quantile(real[qos], SHARE) - np.quantile(ours[qos], SHARE)) < WITHIN_S
