@@ -210,8 +210,10 @@ def of_devices(
 def of_period(
     result: Result, device: DeviceInfo, model: Radio, start_s: float, end_s: float
 ) -> Spent:
-    """What a device's radio took in a part of a run that was kept with radio=True; it was idle at
-    the beginning.
+    """What a device's radio took in a part of a run that was kept with radio=True.
+
+    The radio is taken to be idle at the beginning. If a packet before has left it in its tail, up
+    to the tails' energy is missing, and up to one promotion too much.
     """
     assert result.radio is not None
     log = result.radio[device.name]
