@@ -30,6 +30,8 @@ class Segment:
     flags: int
     payload_bytes: int
     ip_bytes: int
+    payload: bytes = b""
+    """If `read` was to keep it, and the capture has it."""
 
     @property
     def takes(self) -> int:
@@ -49,8 +51,11 @@ class Capture:
     interrupted: bool
 
 
-def read(path: Path) -> Capture:
-    """Reads a capture; Ctrl-C ends it with what there is. Errors: UsageError in one line."""
+def read(path: Path, *, payloads: bool = False) -> Capture:
+    """Reads a capture; Ctrl-C ends it with what there is. Errors: UsageError in one line.
+
+    `payloads`: keeps what the segments carry; large captures are large in memory then.
+    """
     dpkt = _dpkt()
     segments: list[Segment] = []
     others, cut, interrupted = 0, False, False
@@ -62,7 +67,7 @@ def read(path: Path) -> Capture:
                 first = None
                 for at, packet in reader:
                     first = at if first is None else first
-                    segment = _segment(dpkt, decode, float(at - first), packet)
+                    segment = _segment(dpkt, decode, float(at - first), packet, payloads)
                     if segment is None:
                         others += 1
                     else:
@@ -124,7 +129,7 @@ def _decoder(dpkt: Any, datalink: int, path: Path) -> Any:
     return lambda frame: kind(frame).data
 
 
-def _segment(dpkt: Any, decode: Any, at_s: float, frame: bytes) -> Segment | None:
+def _segment(dpkt: Any, decode: Any, at_s: float, frame: bytes, payloads: bool) -> Segment | None:
     try:
         ip = decode(frame)
         tcp = ip.data
@@ -145,6 +150,7 @@ def _segment(dpkt: Any, decode: Any, at_s: float, frame: bytes) -> Segment | Non
         tcp.flags,
         max(ip_bytes - headers, 0),
         ip_bytes,
+        bytes(tcp.data)[: max(ip_bytes - headers, 0)] if payloads else b"",
     )
 
 

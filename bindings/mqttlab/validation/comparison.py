@@ -12,36 +12,40 @@ from mqttlab.client_options import Transport
 from mqttlab.result import Result
 from mqttlab.validation import seoane, side_by_side
 from mqttlab.validation.frames import FRAME_BYTES, KINDS, Frames
+from mqttlab.validation.records import PARTS
 from mqttlab.validation.seoane import LEVELS, PUBLISHED, Exchange
 from mqttlab.validation.side_by_side import QUANTILES, Layers
 
-__all__ = ["RECORD_BYTES", "TIMESTAMP_BYTES", "against_live", "against_published"]
+__all__ = ["MEASURED", "SIMULATED", "TIMESTAMP_BYTES", "against_live", "against_published"]
 
 TIMESTAMP_BYTES = 12
 """What Linux adds to TCP's header in each packet: timestamps; in SYN with SACK-permitted."""
-RECORD_BYTES = 22
-"""What TLS 1.3 adds to each record: header, content type, AES-GCM's tag."""
+SIMULATED, MEASURED = "simulated", "mosquitto on Linux"
+"""Whose frames are counted."""
 _HEADER_BYTES = 40  # IPv4 and TCP without options
 
 
 def against_published(recorded: Mapping[str, Any]) -> dict[str, Any]:
     """What Seoane et al. published, predicted by the simulator, and by the machine of `recorded`:
     its figures as `recording.record` leaves them."""
-    payload_bytes = seoane.inferred_payload_bytes()
+    payload_bytes = seoane.fitted_payload_bytes()
     predictions, frames, deviations, beyond = [], [], [], {}
     for transport in PUBLISHED:
         simulated = seoane.simulate(transport, payload_bytes)
         measured = _exchange(recorded["exchanges"][transport])
-        for reading in seoane.READINGS:
-            predictions += [p.to_data() for p in seoane.predict(transport, simulated, reading)]
-        for by, exchange in (("simulated", simulated), ("mosquitto on Linux", measured)):
+        for by, exchange in ((SIMULATED, simulated), (MEASURED, measured)):
+            for reading in seoane.READINGS:
+                found = seoane.predict(by, transport, exchange, reading)
+                predictions += [one.to_data() for one in found]
             frames += _rows(transport, by, exchange)
             beyond[f"{transport}, {by}"] = _beyond(transport, exchange)
         deviations += _deviations(transport, simulated, measured)
     mutual = seoane.simulate("tls", payload_bytes, mutual=True)
     beyond["tls, simulated, the client has a certificate, too"] = _beyond("tls", mutual)
+    more_bytes = beyond[f"tcp, {MEASURED}"] / 2  # the payload crosses both legs
     return {
         "payload_bytes": payload_bytes,
+        "payload_by_mosquitto_bytes": payload_bytes + more_bytes,
         "predictions": predictions,
         "deviations": deviations,
         "qos_0_published_beyond_bytes": beyond,
@@ -149,24 +153,20 @@ def _layer(name: str, ours: Layers, theirs: Layers) -> dict[str, Any]:
 
 
 def _tls(pairs: Mapping[str, tuple[Layers, Layers]]) -> list[dict[str, Any]]:
-    """What live connections have more of TLS: handshake, whole records, and `rest` add up to it.
+    """What live connections have more of TLS, by the records counted on both sides.
 
-    The handshake's part is that of the device with the fewest packets, none of whose share records.
+    `rest`: what the records of a side carry beyond packets of MQTT, alerts at the close.
     """
-    more = {name: live.tls_bytes - ours.tls_bytes for name, (ours, live) in pairs.items()}
-    fewest = min(pairs, key=lambda name: sum(pairs[name][0].packets.values()))
     rows = []
-    for name, difference in more.items():
-        records = RECORD_BYTES * round((difference - more[fewest]) / RECORD_BYTES)
-        rows.append(
-            {
-                "device": name,
-                "more_bytes": difference,
-                "handshake_bytes": more[fewest],
-                "records_bytes": records,
-                "rest_bytes": difference - more[fewest] - records,
+    for name, (ours, live) in pairs.items():
+        if ours.records or live.records:
+            by_name = {part: live.records[part] - ours.records[part] for part in PARTS}
+            rest = {
+                f"{by}_rest_bytes": one.tls_bytes - sum(one.records.values())
+                for by, one in (("simulated", ours), ("live", live))
             }
-        )
+            more = live.tls_bytes - ours.tls_bytes
+            rows.append({"device": name, "more_bytes": more, "by_name_bytes": by_name, **rest})
     return rows
 
 

@@ -35,7 +35,7 @@ def record(directory: Path) -> None:
     ):  # fmt: skip
         if not programs.installed(name):
             raise UsageError(f"validation: {name} is not installed; apt-get install {package}")
-    payload_bytes = seoane.inferred_payload_bytes()
+    payload_bytes = seoane.fitted_payload_bytes()
     found: dict[str, Any] = {
         "versions": {
             "mqttlab": __version__,

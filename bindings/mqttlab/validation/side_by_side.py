@@ -18,6 +18,7 @@ from mqttlab.fit import captures
 from mqttlab.result import Result
 from mqttlab.trace import End, Kind, Packet
 from mqttlab.validation.frames import KINDS, Frames
+from mqttlab.validation.records import records
 
 __all__ = [
     "LEVELS", "QUANTILES", "Layers", "delays_s", "layers", "packets", "play",
@@ -149,6 +150,8 @@ class Layers:
     """Of IP and TCP."""
     packets: dict[str, int]
     """Of IP, by `frames.KINDS`."""
+    records: dict[str, int]
+    """Bytes of TLS, by `records.PARTS`; empty without TLS."""
 
     def to_data(self) -> dict[str, Any]:
         """For JSON."""
@@ -161,21 +164,21 @@ def layers(capture: Path, result: Result) -> dict[str, Layers]:
     Whatever a connection's payload has beyond the traced packets of its device counts as TLS: over
     plain TCP that is 0, or the wrong connection. Errors: mqttlab.Error if there are too few.
     """
-    found = []
-    for _, _, segments in captures.connections(captures.read(capture).segments):
-        frames = Frames.mean([segments])
-        headers = sum(one.ip_bytes - one.payload_bytes for one in segments)
-        kinds = {kind: int(getattr(frames, kind)) for kind in KINDS}
-        found.append((int(frames.payload_bytes), headers, kinds))
-    found.sort(key=lambda one: -one[0])
-    traced = {
-        name: sum(one["bytes"] for one in types.values()) for name, types in packets(result).items()
-    }
+    found = list(captures.connections(captures.read(capture, payloads=True).segments))
+    found.sort(key=lambda one: -sum(segment.payload_bytes for segment in one[2]))
+    types = packets(result)
+    traced = {name: sum(one["bytes"] for one in types[name].values()) for name in types}
     if len(found) < len(traced):
         raise Error(f"{capture}: {len(found)} connections of {len(traced)} devices; repeat it")
     by_size = sorted(traced, key=lambda name: -traced[name])
-    largest = dict(zip(by_size, found, strict=False))
-    return {
-        name: Layers(traced[name], payload - traced[name], headers, kinds)
-        for name, (payload, headers, kinds) in sorted(largest.items())
-    }
+    layers_of = {}
+    for name, (client, server, segments) in sorted(zip(by_size, found, strict=False)):
+        frames = Frames.mean([segments])
+        layers_of[name] = Layers(
+            traced[name],
+            int(frames.payload_bytes) - traced[name],
+            sum(one.ip_bytes - one.payload_bytes for one in segments),
+            {kind: int(getattr(frames, kind)) for kind in KINDS},
+            records(client, server, segments, types[name]["down CONNACK"]["bytes"]),
+        )
+    return layers_of
