@@ -56,7 +56,8 @@ def main(
     quick = [one for one in runs if one.takes_s <= limit_s or one in named]
     again = [one for one in quick if not one.recorded]
     if mode == "check":
-        strange = () if names else reference.strangers(every, folder)
+        tops = [one.folder for one in runs] if names else [folder]
+        strange = sorted({path for top in tops for path in reference.strangers(every, top)})
         return _check(runs, again, strange, jobs or os.cpu_count() or 1, console)
     if mode == "update":
         _update([one for one in runs if one in again or one in named], console)

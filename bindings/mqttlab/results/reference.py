@@ -165,7 +165,7 @@ def record(run: Reference) -> bool:
 
 
 def strangers(runs: Sequence[Reference], top: Path) -> list[Path]:
-    """Files of which no run says how they were made. READMEs are by hand."""
+    """Files below a folder of which no run says how they were made. READMEs are by hand."""
     known = {one.folder / name for one in runs for name in (*one.files, *one.beside)}
     by_rule = {MANIFEST, MADE, "README.md"}
     files = (path for path in sorted(top.rglob("*")) if path.is_file())

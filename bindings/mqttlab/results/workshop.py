@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from mqttlab.results import reference
 from mqttlab.results.reference import Reference
 
 __all__ = ["Remade", "made_again"]
@@ -56,18 +57,21 @@ def made_again(run: Reference) -> Iterator[Remade]:
 
 
 def _furnish(run: Reference, there: Path) -> None:
-    """All that the repository has, but results are copies, and the run's own files are missing."""
+    """All that the repository has, but of results only copies of what other runs have left.
+
+    What no run names stays behind: a journal that is found would be taken for measured.
+    """
     top = run.top.resolve()
     for path in top.parent.iterdir():
         if path != top:
             (there / path.name).symlink_to(path)
-    own = {(run.folder / name).resolve() for name in (*run.files, *run.beside)}
-
-    def left_out(folder: str, names: list[str]) -> list[str]:
-        return [name for name in names if Path(folder, name) in own]
-
-    shutil.copytree(top, there / top.name, ignore=left_out)
-    (there / top.name / run.name).mkdir(parents=True, exist_ok=True)
+    (there / top.name / run.name).mkdir(parents=True)
+    for other in reference.load(run.top):
+        for name in (*other.files, *other.beside) if other.name != run.name else ():
+            if (other.folder / name).is_file():
+                copy = there / top.name / other.name / name
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(other.folder / name, copy)
 
 
 def _last_words(done: subprocess.CompletedProcess[str]) -> str:
