@@ -50,6 +50,20 @@ def test_a_run_equals_itself_but_for_wall_time(runs: Path) -> None:
     assert text.splitlines()[-1] == "equal"
 
 
+def test_it_is_said_first_that_other_software_made_a_run(runs: Path, tmp_path: Path) -> None:
+    shutil.copytree(runs / "same", tmp_path / "same")
+    path = tmp_path / "same/run.json"
+    then = json.loads(path.read_text())
+    path.write_text(json.dumps({**then, "versions": {**then["versions"], "ns3": "3.99"}}))
+    code, text = said(runs / "a", path)
+    assert code == exits.OK
+    assert [text.splitlines()[3].split()[:3], text.splitlines()[4].split()] == [
+        ["made", "by", "A"], ["versions.ns3", then["versions"]["ns3"], "3.99"],
+    ]  # fmt: skip
+    assert text.splitlines()[-1] == "equal"
+    assert [one["b"] for one in found(runs / "a", path)["versions"]] == ["3.99"]
+
+
 def test_runs_of_two_seeds_differ_and_their_first_event_is_found_by_making_them_again(
     runs: Path,
 ) -> None:
@@ -192,6 +206,8 @@ def test_conformance_reports_differ_by_verdict() -> None:
     changed = {one["place"]: (one["a"], one["b"]) for one in document["verdicts"]}
     assert changed["statements[3:MQTT-2.2.2-2, 3.1.1].verdict"] == ("pass", "fail")
     assert "more; --json has all" in text
+    counted = {one["place"] for one in document["figures"]}
+    assert "versions.3.1.1.statements.fail" in counted
     assert said(folder / "mosquitto", folder / "mosquitto")[0] == exits.OK
 
 

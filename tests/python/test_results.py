@@ -162,6 +162,24 @@ def test_a_record_is_measured_anew_only_if_it_is_named_itself(clone: Path) -> No
         said("--update", "tables/measured")
 
 
+def test_digests_are_held_even_if_files_come_out_as_they_are(clone: Path) -> None:
+    made = json.loads((clone / "made.json").read_text())
+    digests = made["tables"]["sha256"]
+    digests["table.csv"] = "0" * 64
+    digests["old.csv"] = digests.pop("plot.svg")
+    made["gone"] = {}
+    (clone / "made.json").write_text(json.dumps(made))
+    code, told = said("--check")
+    assert code == exits.FINDINGS
+    for line in (
+        "results/tables/table.csv: changed since it was recorded, though it comes out so",
+        "results/tables/plot.svg: was not recorded, though it comes out so",
+        "results/tables/made.json: tables: reference.toml has no file old.csv",
+        "results/tables/made.json: gone: reference.toml beside it has no such run",
+    ):
+        assert line in told
+
+
 def test_a_file_that_nobody_made_is_named(clone: Path) -> None:
     (clone / "old.csv").write_text("")
     code, told = said("--check")
@@ -229,6 +247,36 @@ def test_elements_are_compared_by_their_names() -> None:
     new = {"cases": [{"name": "0", "n": 0}, *old["cases"]], "of": [1, 3]}
     found = list(compare.json_differences(old, new))
     assert [(one.place, one.first) for one in found] == [("cases[0]", "nothing"), ("of[1]", "2")]
+
+
+def test_the_order_of_named_elements_is_compared() -> None:
+    old = {"of": {"cases": [{"name": "a"}, {"name": "b"}, {"name": "c"}]}}
+    new = {"of": {"cases": [{"name": "d"}, {"name": "a"}, {"name": "c"}, {"name": "b"}]}}
+    found = {one.place: (one.first, one.second) for one in compare.json_differences(old, new)}
+    assert found.pop("of.cases[d]") == ("nothing", '{"name": "d"}')
+    assert found == {"of.cases[order]": ('"b; c"', '"c; b"')}
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "second", "row"),
+    [
+        ("a.json", '{"a": 0.0, "wall_s": 1}', '{"a": -0.0, "wall_s": 2}', "line 1"),
+        ("a.json", '{"a": 1, "a": 2}', '{"a": 2}', "line 1"),
+        ("a.json", '{"a": 1, "b": 2}', '{"b": 2, "a": 1}', "line 1"),
+        ("a.json", '{"of": [{"wall_s": 1}]}', '{"of": [{"wall_s": 2}]}', "of[0].wall_s"),
+        ("a.json", '{"versions": {"5": 1}}', '{"versions": {"5": 2}}', "versions.5"),
+        ("a.csv", "a,b\n1,2\n", 'a,b\n1,"2"\n', "line 2"),
+        ("a.md", "a\nb\n", "a\r\nb\r\n", "byte 1"),
+        ("a.md", "a\nb\n", "a\nb", "byte 3"),
+        ("a.json", '{"a": 1, "wall_s": 1}', '{"a": 1, "wall_s": 2.5}', ""),
+        ("a.json", '{"versions": {"ns3": "3.37"}}', '{"versions": {"ns3": "3.38"}}', ""),
+    ],
+)
+def test_bytes_that_differ_are_a_difference_unless_they_are_apart(
+    name: str, first: str, second: str, row: str
+) -> None:
+    found = compare.differences(first.encode(), second.encode(), name)
+    assert [one.place for one in found] == ([row] if row else [])
 
 
 def test_one_figure_of_the_field_trial_turns_red(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mqttlab.results.compare import APART, MISSING, walk
+from mqttlab.results.compare import MISSING, walk
 
 __all__ = ["Change", "Changes", "changes"]
 
@@ -18,11 +18,12 @@ _ABOUT = frozenset({
     "clock", "implementation", "capsule", "tcp", "ipv6", "faults", "invariants", "fingerprint",
 })  # fmt: skip
 """Fields at the top that say what was run, and under which name its events go."""
+_TIMES = frozenset({"wall_s", "machine"})
 _APART: Mapping[str, frozenset[str]] = {
-    "conformance": frozenset({"took_s", "log", "repeat", "command", "pcap"}),
-    "overhead": frozenset({"command"}),
+    "conformance": _TIMES | {"took_s", "log", "repeat", "command", "pcap"},
+    "overhead": _TIMES | {"command"},
 }
-"""Fields below the top that differ between equal runs, or repeat what is said above."""
+"""Fields that differ between equal runs, or repeat what is said above."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ class Change:
 class Changes:
     """All of them, by what they are."""
 
+    versions: list[Change] = field(default_factory=list)
+    """Of the software that made each; runs may be equal all the same."""
     about: list[Change] = field(default_factory=list)
     """What was run: seeds, parameters."""
     verdicts: list[Change] = field(default_factory=list)
@@ -67,14 +70,16 @@ class Changes:
 
 
 def changes(kind: str, a: Mapping[str, Any], b: Mapping[str, Any]) -> Changes:
-    """Of two documents of a kind of `sides.KINDS`; fields in `results.compare.APART` are apart."""
-    found = Changes()
-    for path, one, other in walk(a, b, APART | _APART.get(kind, frozenset()), _is_estimate):
+    """Of two documents of a kind of `sides.KINDS`."""
+    found, apart = Changes(), _APART.get(kind, _TIMES)
+    for path, one, other in walk(a, b, lambda place: place[-1] in apart, _is_estimate):
         top, last = (name.partition("[")[0] for name in (path[0], path[-1]))
         if kind == "overhead" and last == "seeds" and top != last:
             continue  # a row repeats what is said above
         change = _change(".".join(path), one, other)
-        if top in _ABOUT:
+        if top == "versions" and kind != "conformance":  # whose are those of MQTT
+            found.versions.append(change)
+        elif top in _ABOUT:
             found.about.append(change)
         elif last in _VERDICTS or top in _FINDINGS or last in _FINDINGS:
             found.verdicts.append(change)

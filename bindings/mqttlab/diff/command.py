@@ -102,6 +102,7 @@ def _show(
         text = f"[bold]{letter}[/]  {escape(str(side.path))}: {escape(side.name)}"
         console.print(text, highlight=False, soft_wrap=True)
     kind = sides[0].kind
+    _rows("made by", found.versions, console)
     _rows("what was run", [one for one in found.about if one.place != "fingerprint"], console)
     _rows("verdicts", found.verdicts, console)
     shown = sorted((one for one in found.figures if one.is_shown), key=_rank)

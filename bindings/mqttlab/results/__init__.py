@@ -19,8 +19,11 @@ beside    files of the folder that nothing is compared with: screenshots, findin
 `made.json` beside it is written by `--update` and `--record`: versions, machine, digests.
 
 The rule of comparison: JSON value by value, CSV and Markdown row by row, all else line by line, and
-exactly. Apart are, in JSON, the fields `wall_s`, `machine` and `versions`, wherever they are. A
-file that is not the one that was recorded is a finding as well, whatever has changed in it.
+exactly; what these do not tell, such as another order, is told as a line or as a byte. Apart are,
+in JSON, only `wall_s` at the top and what `versions` there says of mqttlab and its libraries. A
+file that is not the one that was recorded is a finding as well, whatever has changed in it, and so
+are digests of made.json that are missing, or of no file. Outside are files `beside`, READMEs,
+reference.toml, and made.json's versions and machine: they are compared with nothing.
 """
 
 from __future__ import annotations

@@ -107,9 +107,9 @@ def _compare(run: Reference, name: str, again: Path) -> Finding | None:
         return Finding(path, "is missing")
     if made is None:
         return Finding(path, "is not made by the command any more")
-    if kept == made:
-        return None
     found, changed = tuple(differences(kept, made, name)), _changed(run, name, kept)
+    if kept == made:
+        return Finding(path, f"{changed}, though it comes out so") if changed else None
     if found:
         return Finding(path, changed or "comes out otherwise", found)
     return Finding(path, f"{changed}, in what is not compared") if changed else None

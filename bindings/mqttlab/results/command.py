@@ -57,7 +57,12 @@ def main(
     again = [one for one in quick if not one.recorded]
     if mode == "check":
         tops = [one.folder for one in runs] if names else [folder]
-        strange = sorted({path for top in tops for path in reference.strangers(every, top)})
+        strange = [
+            f"{path}: no {reference.MANIFEST} says how it was made"
+            for path in sorted({path for top in tops for path in reference.strangers(every, top)})
+        ]
+        if not names:
+            strange += reference.unknown(every)
         return _check(runs, again, strange, jobs or os.cpu_count() or 1, console)
     if mode == "update":
         _update([one for one in runs if one in again or one in named], console)
@@ -79,7 +84,7 @@ def _list(runs: Sequence[Reference], console: Console) -> None:
 def _check(
     runs: Sequence[Reference],
     again: Sequence[Reference],
-    strange: Sequence[Path],
+    strange: Sequence[str],
     jobs: int,
     console: Console,
 ) -> int:
@@ -91,8 +96,7 @@ def _check(
         if one.findings:
             _say(one, console)
     made = checking.make_again(again, jobs, told)
-    for path in strange:
-        text = f"{path}: no {reference.MANIFEST} says how it was made"
+    for text in strange:
         console.print(f"[bold red]{escape(text)}[/]", highlight=False, soft_wrap=True)
     wrong = sum(bool(one.findings) for one in (*kept, *made))
     files = sum(len(one.run.files) for one in (*kept, *made))

@@ -5,14 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Collection, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 __all__ = ["APART", "MISSING", "Difference", "differences", "json_differences", "walk"]
 
-APART = frozenset({"wall_s", "machine", "versions"})
-"""Fields of JSON that no comparison reads: equal runs on equal code do not share them."""
+APART = frozenset({
+    ("wall_s",),
+    *(("versions", library) for library in ("mqttlab", "python", "numpy", "ns3", "openssl")),
+})  # fmt: skip
+"""Places of JSON that no comparison reads: equal runs on equal code do not share them."""
 MISSING: Any = object()
 """Where one of two has no value, which null is."""
 _NOTHING = "nothing"
@@ -23,6 +27,7 @@ _NAMES = (
     "qos", "seed",
 )  # fmt: skip
 """Fields that say which element of a list this is, so that an element more shifts no other."""
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|\s+|[^\s{}\[\],:"]+')  # of JSON
 _EXCERPT = 100  # characters of a line that are shown
 _LABEL_CELLS = 3  # of a row of CSV, to say which it is
 
@@ -37,61 +42,93 @@ class Difference:
 
 
 def differences(first: bytes, second: bytes, name: str) -> list[Difference]:
-    """Of two versions of a file; its `name` tells how it is read. Empty: equal by the rule."""
+    """Of two versions of a file; its `name` tells how it is read. Empty: equal by the rule.
+
+    Bytes differ in nothing else than JSON's values in `APART`, or there is a difference.
+    """
     if first == second:
         return []
     try:
         one, other = first.decode(), second.decode()
     except UnicodeDecodeError:
         return [_binary(first, second)]
+    found: list[Difference] = []
     try:
         if name.endswith(".json"):
-            return list(json_differences(json.loads(one), json.loads(other)))
-        if name.endswith(".csv"):
-            return list(_csv(one, other))
+            found = list(json_differences(json.loads(one), json.loads(other)))
+            one, other = _without_apart(one), _without_apart(other)
+        elif name.endswith(".csv"):
+            found = list(_csv(one, other))
     except (ValueError, csv.Error):  # a byte that has changed may leave no JSON
         pass
-    return list(_lines(one.splitlines(), other.splitlines()))
+    if found or one == other:
+        return found
+    rows = list(_lines(one.splitlines(), other.splitlines()))
+    return rows or [_binary(one.encode(), other.encode())]
+
+
+def _without_apart(text: str) -> str:
+    """JSON as it is written, without the values in `APART`."""
+    place: list[str] = []  # the members that are open, "" for an element
+    kept, last = [], ""
+    for token in _TOKEN.findall(text):
+        if token in "{[":
+            place.append("")
+        elif token in "}]":
+            place.pop()
+        elif token == ":":
+            place[-1] = last
+        elif token == ",":
+            place[-1] = ""
+        elif tuple(place) in APART and not token.isspace():
+            continue
+        elif token[0] == '"':
+            last = json.loads(token)
+        kept.append(token)
+    return "".join(kept)
 
 
 def json_differences(first: object, second: object) -> Iterator[Difference]:
     """Value by value; a place is a path such as `qos.1.duplicates` or `verdicts[Q1-DUP].checked`.
 
-    Fields in `APART` are passed over.
+    Places in `APART` are passed over. Lists whose elements have names have an order, too.
     """
-    for path, one, other in walk(first, second):
+    for path, one, other in walk(first, second, APART.__contains__, in_order=True):
         yield Difference(".".join(path) or "the whole", _shown(one), _shown(other))
 
 
 def walk(
     first: object,
     second: object,
-    apart: Collection[str] = APART,
+    is_apart: Callable[[tuple[str, ...]], bool] = lambda _: False,
     is_leaf: Callable[[object], bool] = lambda _: False,
     path: tuple[str, ...] = (),
+    *,
+    in_order: bool = False,
 ) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
     """The values of JSON that differ, with the names that lead there; `MISSING` where one has none.
 
-    `is_leaf`: objects that are one value. An element of a list is in the name of its list, by what
-    it is called: ("verdicts[Q1-DUP]", "checked").
+    `is_apart`: places that are passed over. `is_leaf`: objects that are one value. An element of a
+    list is in the name of its list, by what it is called: ("verdicts[Q1-DUP]", "checked").
+    `in_order`: where such elements part that both have in another order, as ("verdicts[order]",).
     """
     whole = is_leaf(first) or is_leaf(second)
-    members = None if whole else _members(first, second, path)
+    members = None if whole else _members(first, second, path, in_order)
     if members is None:
         if type(first) is not type(second) or first != second:
             yield path, first, second
         return
     for place, one, other in members:
-        if place[-1] in apart:
+        if is_apart(place):
             continue
         if one is MISSING or other is MISSING:
             yield place, one, other
         else:
-            yield from walk(one, other, apart, is_leaf, place)
+            yield from walk(one, other, is_apart, is_leaf, place, in_order=in_order)
 
 
 def _members(
-    first: object, second: object, path: tuple[str, ...]
+    first: object, second: object, path: tuple[str, ...], in_order: bool
 ) -> list[tuple[tuple[str, ...], Any, Any]] | None:
     """Of two objects or two lists; None: they are values."""
     if isinstance(first, dict) and isinstance(second, dict):
@@ -101,9 +138,14 @@ def _members(
         one, other = _labelled(first, second)
         before, name = path[:-1], path[-1] if path else ""
         keys = dict.fromkeys((*one, *other))
-        return [
+        members = [
             ((*before, f"{name}[{k}]"), one.get(k, MISSING), other.get(k, MISSING)) for k in keys
         ]
+        if in_order:
+            both = [k for k in one if k in other], [k for k in other if k in one]
+            order = ("; ".join(each[_equal(*both) :]) for each in both)
+            members.append(((*before, f"{name}[order]"), *order))
+        return members
     return None
 
 

@@ -14,7 +14,9 @@ from typing import Any
 from mqttlab import machine
 from mqttlab.errors import UsageError
 
-__all__ = ["MADE", "MANIFEST", "Reference", "chosen", "load", "record", "strangers"]
+__all__ = [
+    "MADE", "MANIFEST", "Reference", "chosen", "load", "record", "strangers", "unknown",
+]  # fmt: skip
 
 MANIFEST = "reference.toml"
 MADE = "made.json"
@@ -170,6 +172,20 @@ def strangers(runs: Sequence[Reference], top: Path) -> list[Path]:
     by_rule = {MANIFEST, MADE, "README.md"}
     files = (path for path in sorted(top.rglob("*")) if path.is_file())
     return [path for path in files if path not in known and path.name not in by_rule]
+
+
+def unknown(runs: Sequence[Reference]) -> Iterator[str]:
+    """What a made.json beside these runs' manifests has of no run or no file, in lines."""
+    known = {one.name: one for one in runs}
+    for path in sorted({one.manifest.parent / MADE for one in runs}):
+        for name, made in _read_made(path).items():
+            one = known.get(name)
+            if one is None or one.manifest.parent != path.parent:
+                yield f"{path}: {name}: {MANIFEST} beside it has no such run"
+                continue
+            for file in made.get("sha256", {}):
+                if file not in one.files:
+                    yield f"{path}: {name}: {MANIFEST} has no file {file}"
 
 
 def _read_made(path: Path) -> dict[str, Any]:
