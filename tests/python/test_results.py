@@ -14,7 +14,7 @@ pytest.importorskip("mqttlab._sim")
 
 from mqttlab import exits
 from mqttlab.errors import Error, UsageError
-from mqttlab.results import command, compare
+from mqttlab.results import command, compare, workshop
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = "python tool.py results/tables"
@@ -154,6 +154,25 @@ def test_what_fails_is_said_with_its_last_words(clone: Path) -> None:
     assert "run.json: is not made by the command any more" in said("--check")[1]
     (clone / "run.json").unlink()
     assert "run.json: is missing" in said("--check", "--within", "0.5s")[1]
+
+
+def test_a_command_that_hangs_is_ended(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workshop, "_TIMES", 0.5)
+    monkeypatch.setattr(workshop, "_AND_S", 0.0)
+    Path("tool.py").write_text("import time; time.sleep(20)")
+    code, told = said("--check")
+    assert code == exits.FINDINGS
+    assert "results/tables: was ended after 0.5 s; reference.toml says that it takes 1 s" in told
+
+
+def test_other_libraries_are_told_with_what_comes_out_otherwise(clone: Path) -> None:
+    made = json.loads((clone / "made.json").read_text())
+    here = made["tables"]["versions"]["ns3"]
+    made["tables"]["versions"]["ns3"] = "3.1"
+    (clone / "made.json").write_text(json.dumps(made))
+    assert "recorded with" not in said("--check")[1]
+    Path("tool.py").write_text(TOOL.replace("LOST", "3"))
+    assert f"  recorded with ns3 3.1; here ns3 {here}\n" in said("--check")[1]
 
 
 def test_a_record_is_measured_anew_only_if_it_is_named_itself(clone: Path) -> None:

@@ -11,7 +11,8 @@ A folder of results has a `reference.toml` with one `[[run]]` or several:
 `command` is what a user types at the top of the repository; it writes `files`. Others:
 
 folder    files are below this folder of reference.toml's own, and it is part of the run's name.
-takes_s   wall time on two cores; what takes more than `--within` is not made again.
+takes_s   wall time on two cores; what takes more than `--within` is not made again, and what takes
+          ten times as long and a minute is ended.
 recorded  why it is never made again (real sockets, other people's brokers): its files are only held
           against the digests that were taken when it was made.
 beside    files of the folder that nothing is compared with: screenshots, findings in prose.

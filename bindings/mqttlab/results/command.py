@@ -115,12 +115,22 @@ def _say(one: Checked, console: Console) -> None:
         return
     for finding in one.findings:
         _tell(finding, console, "comes out" if one.took_s is not None else "was recorded")
+    if one.took_s is not None and (others := _other_versions(one.run)):
+        console.print(f"  {escape(others)}", highlight=False, soft_wrap=True)
     for words in (
         f"made by: {one.run.command}",
         f"if it is meant: mqttlab results --{'record' if one.took_s is None else 'update'} "
         f"{one.run.name}",
     ):
         console.print(f"  {escape(words)}", highlight=False, soft_wrap=True)
+
+
+def _other_versions(run: Reference) -> str:
+    """ "recorded with ns3 3.37; here 3.38": why a run may come out otherwise, or ""."""
+    then, now = run.made.get("versions", {}), reference.versions()
+    found = [name for name in now if name in then and then[name] != now[name]]
+    was, here = (", ".join(f"{name} {each[name]}" for name in found) for each in (then, now))
+    return f"recorded with {was}; here {here}" if found else ""
 
 
 def _tell(finding: Finding, console: Console, second: str) -> None:

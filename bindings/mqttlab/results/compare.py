@@ -143,8 +143,8 @@ def _members(
         ]
         if in_order:
             both = [k for k in one if k in other], [k for k in other if k in one]
-            order = ("; ".join(each[_equal(*both) :]) for each in both)
-            members.append(((*before, f"{name}[order]"), *order))
+            a, b = ("; ".join(each[_equal(*both) :]) for each in both)
+            members.append(((*before, f"{name}[order]"), a, b))
         return members
     return None
 

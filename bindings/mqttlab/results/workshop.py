@@ -19,6 +19,7 @@ __all__ = ["Remade", "made_again"]
 
 _MEANT = {"mqttlab": [sys.executable, "-m", "mqttlab.cli"], "python": [sys.executable]}
 """The programs of this environment, whatever PATH has."""
+_TIMES, _AND_S = 10.0, 60.0  # what a command may take: so many times what it took, and more
 
 
 @dataclass(frozen=True)
@@ -47,13 +48,23 @@ def made_again(run: Reference) -> Iterator[Remade]:
             done = subprocess.run(
                 [*_MEANT.get(words[0], words[:1]), *words[1:]],
                 cwd=there, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                errors="replace",
+                errors="replace", timeout=_limit_s(run),
             )  # fmt: skip
             trouble = "" if done.returncode == 0 else _last_words(done)
+        except subprocess.TimeoutExpired as error:
+            trouble = (
+                f"was ended after {error.timeout:g} s; {reference.MANIFEST} says that it takes "
+                f"{run.takes_s:g} s"
+            )
         except OSError as error:
             trouble = f"cannot be started: {error.strerror}"
         took_s = time.perf_counter() - started
         yield Remade(there / run.top.resolve().name / run.name, trouble, took_s)
+
+
+def _limit_s(run: Reference) -> float | None:
+    """None: nobody has said how long a run takes that is only recorded."""
+    return None if run.recorded else _TIMES * run.takes_s + _AND_S
 
 
 def _furnish(run: Reference, there: Path) -> None:
