@@ -103,6 +103,34 @@ def test_a_run_of_other_code_is_not_made_again_in_its_place(runs: Path, tmp_path
     assert "other/run.json: made again it is another run, fingerprint " in document["no_event"]
 
 
+def test_a_trace_beside_a_run_is_its_own_or_is_not_read(runs: Path, tmp_path: Path) -> None:
+    small = {"devices": 5, "faults": "40s", "settle": "60s"}
+    for name, seed in (("a", 7), ("b", 8)):
+        shutil.copytree(runs / name, tmp_path / name)
+        mqttlab.run("field_trial", seed=seed, parameters=small, ndjson=tmp_path / f"{seed}.ndjson")
+    for name, trace in (("a", "7"), ("b", "8")):
+        shutil.copy(tmp_path / f"{trace}.ndjson", tmp_path / name / "trace.ndjson")
+    assert found(tmp_path / "a", tmp_path / "b", "--no-again")["first_event"] is not None
+    shutil.copy(tmp_path / "7.ndjson", tmp_path / "b/trace.ndjson")
+    document = found(tmp_path / "a", tmp_path / "b", "--no-again")
+    assert "b/run.json: has no trace" in document["no_event"]
+
+
+def test_heads_that_differ_are_no_event(tmp_path: Path) -> None:
+    event = '{"at": 0, "kind": "opened", "actor": "meter", "end": "client", "connection": 1}\n'
+    for name, version in (("a", 1), ("b", 2)):
+        head = f'{{"kind": "trace", "version": {version}}}\n'
+        (tmp_path / f"{name}.ndjson").write_text(head + event)
+    (tmp_path / "none.ndjson").write_text(event)
+    document = found(tmp_path / "a.ndjson", tmp_path / "b.ndjson")
+    assert document["first_event"] is None
+    assert document["figures"] == [{"place": "version", "a": 1, "b": 2}]
+    assert not document["equal"]
+    told = said(tmp_path / "a.ndjson", tmp_path / "none.ndjson")[1]
+    assert 'A  {"kind": "trace", "version": 1}' in told
+    assert "B  0.000000000 s  meter, client's end: opened" in told
+
+
 def test_an_event_is_told_with_time_device_and_packet(tmp_path: Path) -> None:
     events = [
         {"at": 0, "kind": "opened", "actor": "meter", "end": "client", "connection": 1},
@@ -147,7 +175,8 @@ def test_capsules_are_compared_and_their_runs_made_again(tmp_path: Path) -> None
     for name, loss in (("a", 0.05), ("b", 0.3)):
         mqttlab.run(rude, seed=3, parameters={"loss": loss}).write(tmp_path / name)
     capsules = [next((tmp_path / name).glob("*.capsule.json")) for name in "ab"]
-    document = found(*capsules)
+    assert "or make them again: --again" in found(*capsules)["no_event"]  # nobody knows how long
+    document = found(*capsules, "--again")
     assert {"place": "parameters.loss", "a": 0.05, "b": 0.3} in document["about"]
     assert document["first_event"]["equal"] > 0
     # The report of a run that failed has its capsule beside it.
@@ -163,11 +192,11 @@ def study(bytes_: tuple[float, float], seconds: tuple[float, float]) -> dict[str
     return {"command": "mqttlab overhead", "seeds": [1, 2], "rows": [{**row, **figures}]}
 
 
-def test_means_whose_intervals_overlap_show_no_difference(tmp_path: Path) -> None:
+def test_means_differ_if_the_interval_of_their_difference_leaves_out_0(tmp_path: Path) -> None:
     for name, document in (
         ("a.json", study((500.0, 0.0), (0.2, 0.05))),
-        ("b.json", study((512.0, 0.0), (0.28, 0.04))),
-        ("c.json", study((512.0, 0.0), (0.3, 0.04))),
+        ("b.json", study((512.0, 0.0), (0.26, 0.04))),
+        ("c.json", study((512.0, 0.0), (0.27, 0.04))),  # intervals overlap by 0.02
     ):
         (tmp_path / name).write_text(json.dumps(document))
     code, text = said(tmp_path / "a.json", tmp_path / "b.json")
@@ -177,8 +206,9 @@ def test_means_whose_intervals_overlap_show_no_difference(tmp_path: Path) -> Non
     assert "1 figures: no difference that the seeds can show" in text
     assert "delivered" not in text
     _, text = said(tmp_path / "a.json", tmp_path / "c.json")
-    assert "0.2 ± 0.05  0.3 ± 0.04   +50 %" in text
+    assert "0.2 ± 0.05  0.27 ± 0.04  +35 ± 32 %" in text
     assert "no difference" not in text
+    assert "1 differences of means tested, each at 5 %" in text
 
 
 def test_a_table_is_read_as_the_document_beside_it(tmp_path: Path) -> None:
@@ -194,6 +224,9 @@ def test_a_table_is_read_as_the_document_beside_it(tmp_path: Path) -> None:
     assert [one["b"] for one in changed["figures"]] == [1e6]
     assert changed["figures"][0]["place"].endswith("qos 0].bytes")
     assert changed["figures"][0]["shown"]
+    path.write_text("\n".join([header, row, row + ",7"]))
+    with pytest.raises(UsageError, match=r"row 2 has not as many cells as the head"):
+        said(path, path)
     with pytest.raises(UsageError, match=r"keep_alive_none.csv': No such file"):
         said(tmp_path / "keep_alive_none.csv", path)
 

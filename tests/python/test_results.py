@@ -159,7 +159,7 @@ def test_what_fails_is_said_with_its_last_words(clone: Path) -> None:
 def test_a_command_that_hangs_is_ended(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workshop, "_TIMES", 0.5)
     monkeypatch.setattr(workshop, "_AND_S", 0.0)
-    Path("tool.py").write_text("import time; time.sleep(20)")
+    Path("tool.py").write_text("import threading; threading.Event().wait(20)")
     code, told = said("--check")
     assert code == exits.FINDINGS
     assert "results/tables: was ended after 0.5 s; reference.toml says that it takes 1 s" in told

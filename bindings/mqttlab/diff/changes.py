@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,18 +39,24 @@ class Change:
     b_ci95: float | None = None
 
     @property
-    def is_shown(self) -> bool:
-        """False: the intervals overlap, so that the seeds show no difference."""
+    def ci95(self) -> float | None:
+        """Half of the 95 % interval around `b - a`, by Welch; None: of one seed, or counted."""
         if self.a_ci95 is None or self.b_ci95 is None or self.a is None or self.b is None:
-            return True
-        return bool(abs(self.a - self.b) > self.a_ci95 + self.b_ci95)
+            return None
+        return math.hypot(self.a_ci95, self.b_ci95)
+
+    @property
+    def is_shown(self) -> bool:
+        """False: 0 is in the interval of the difference, so that the seeds show none."""
+        return self.ci95 is None or bool(abs(self.a - self.b) > self.ci95)
 
     def to_data(self) -> dict[str, Any]:
         """For JSON."""
         data = {"place": self.place, "a": self.a, "b": self.b}
         if self.a_ci95 is None and self.b_ci95 is None:
             return data
-        return {**data, "a_ci95": self.a_ci95, "b_ci95": self.b_ci95, "shown": self.is_shown}
+        widths = {"a_ci95": self.a_ci95, "b_ci95": self.b_ci95, "difference_ci95": self.ci95}
+        return {**data, **widths, "shown": self.is_shown}
 
 
 @dataclass

@@ -24,7 +24,7 @@ __all__ = ["main"]
 _MOST = 25  # rows of a table; --json has all
 _LOOKED_FOR = ("published", "accepted", "delivered", "duplicates", "lost", "total", "p50", "p99",
                "bytes", "delivered_p50_s", "delivered_p99_s", "pass", "fail")  # fmt: skip
-_QUICK_S = 60.0  # what both runs took: made again without being asked
+_QUICK_S = 60.0  # what each run took: made again without being asked
 _CHARACTERS = 70  # of a value that is no number
 
 
@@ -33,7 +33,7 @@ _CHARACTERS = 70  # of a value that is no number
 @click.argument("b", metavar="RUN_B", type=click.Path(path_type=Path))
 @click.option("--again/--no-again", default=None,
               help="Make runs that left no trace again, for the first event that differs; "
-              "default: if both took less than a minute.")  # fmt: skip
+              "default: if each is known to have taken less than a minute.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="All of it as one object of JSON.")
 def main(a: Path, b: Path, again: bool | None, as_json: bool) -> int:
     """Say what changed between two runs: verdicts, figures, the first event that differs.
@@ -72,7 +72,8 @@ def _have_events(one: Side, other: Side) -> bool:
 
 
 def _made(one: Side, other: Side) -> bool:
-    return sum(float(side.data.get("wall_s", 0)) for side in (one, other)) < _QUICK_S
+    """A capsule does not say what its run took."""
+    return all(side.data.get("wall_s", _QUICK_S) < _QUICK_S for side in (one, other))
 
 
 def _document(
@@ -109,7 +110,13 @@ def _show(
     _rows(_figures_title(kind), shown, console, measured=True)
     if hidden := len(found.figures) - len(shown):
         console.print(
-            f"\n{hidden} figures: no difference that the seeds can show (95 % intervals overlap)",
+            f"\n{hidden} figures: no difference that the seeds can show (its 95 % interval has 0)",
+            highlight=False,
+        )
+    if tested := sum(bool(one.ci95) for one in found.figures):
+        console.print(
+            f"{tested} differences of means tested, each at 5 %: if none is there in truth, "
+            f"{tested / 20:.2g} are told by chance",
             highlight=False,
         )
     _rows("besides", found.others, console)
@@ -161,7 +168,8 @@ def _by_how_much(one: Change) -> str:
     numbers: Iterable[Any] = (one.a, one.b)
     if any(isinstance(n, bool) or not isinstance(n, int | float) for n in numbers) or not one.a:
         return ""
-    return f"{(one.b / one.a - 1) * 100:+.3g} %"
+    width = f" ± {abs(one.ci95 / one.a) * 100:.2g}" if one.ci95 else ""
+    return f"{(one.b / one.a - 1) * 100:+.3g}{width} %"
 
 
 def _tell(event: FirstEvent, console: Console) -> None:

@@ -22,6 +22,7 @@ KINDS: Mapping[str, frozenset[str]] = {
     "overhead": frozenset({"seeds", "rows"}),
 }
 """Kinds of documents to fields that tell each, in the order in which they are tried."""
+_END_BYTES = 4096  # the last line of a trace is shorter
 _CI95 = "_ci95"  # ends the name of a column that has half of the interval of the one before
 _FILES = ("run.json", "conformance.json", "impairments.json", "overhead.json", "overhead.csv")
 
@@ -36,7 +37,8 @@ class Side:
     """One of KINDS, or "trace"."""
     data: Mapping[str, Any]
     trace: Path | None = None
-    """NDJSON, as `mqttlab run --ndjson` and `mqttlab link --trace` write it."""
+    """NDJSON, as `mqttlab run --ndjson` and `mqttlab link --trace` write it; beside a run, the one
+    that ends with its fingerprint."""
 
     @staticmethod
     def read(path: Path) -> Side:
@@ -46,7 +48,7 @@ class Side:
         if path.suffix == ".ndjson":
             if not path.is_file():
                 raise UsageError(f"diff: cannot read {str(path)!r}: No such file or directory")
-            return Side(path, "trace", {}, path)
+            return Side(path, "trace", _head(path), path)
         data = _table(path) if path.suffix == ".csv" else _document(path)
         kind = next((kind for kind, fields in KINDS.items() if fields <= data.keys()), None)
         if kind is None:
@@ -54,8 +56,9 @@ class Side:
                 f"diff: {str(path)!r} is none of {', '.join(_FILES)}, a capsule or a trace "
                 "(.ndjson)"
             )
-        traces = sorted(path.parent.glob("*.ndjson")) if kind == "run" else []
-        return Side(path, kind, data, traces[0] if len(traces) == 1 else None)
+        beside = sorted(path.parent.glob("*.ndjson")) if kind == "run" else []
+        traces = [trace for trace in beside if _fingerprint(trace) == data["fingerprint"]]
+        return Side(path, kind, data, traces[0] if traces else None)
 
     def like(self, other: Side) -> Side:
         """The same from the file that the other is from, if it is there: a table for a table."""
@@ -101,6 +104,29 @@ def _document(path: Path) -> dict[str, Any]:
     return data
 
 
+def _head(trace: Path) -> dict[str, Any]:
+    """The first line of a trace, if it is one that says how the others are written."""
+    with trace.open("rb") as file:
+        head = _line(file.readline())
+    return head if head.get("kind") == "trace" else {}
+
+
+def _fingerprint(trace: Path) -> str:
+    """As its last line has it; "": it was left before its end."""
+    with trace.open("rb") as file:
+        file.seek(max(0, file.seek(0, 2) - _END_BYTES))
+        end = _line(file.read().rstrip().rpartition(b"\n")[2])
+    return str(end.get("fingerprint", ""))
+
+
+def _line(text: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def _table(path: Path) -> dict[str, Any]:
     """overhead.csv as overhead.json has it; what is no such table has no fields."""
     try:
@@ -108,6 +134,11 @@ def _table(path: Path) -> dict[str, Any]:
             rows = list(csv.DictReader(file))
     except OSError as error:
         raise UsageError(f"diff: cannot read {str(path)!r}: {error.strerror}") from None
+    except (ValueError, csv.Error) as error:
+        raise UsageError(f"diff: {str(path)!r} is no CSV: {error}") from None
+    for number, row in enumerate(rows, 1):
+        if None in row or None in row.values():
+            raise UsageError(f"diff: {str(path)!r}: row {number} has not as many cells as the head")
     if not any(name.endswith(_CI95) for row in rows[:1] for name in row):
         return {}
     return {"seeds": rows[0].get("seeds", ""), "rows": [_estimates(row) for row in rows]}
