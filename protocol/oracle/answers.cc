@@ -8,6 +8,9 @@ namespace {
 
 enum Answer : std::size_t { puback, pubrec, pubrel, pubcomp, suback, unsuback, pingresp, nothing };
 
+// A store that is torn may be so far behind, and further if its promise is less (Settings).
+constexpr Time behind_by = 1 * second;
+
 // Who closes so soon after a packet closes because of it.
 constexpr Time at_once = 100 * millisecond;
 
@@ -67,6 +70,7 @@ void Answers::arrived(Connection& connection, const Event& event) {
   const Here at = here(connection, event.end);
   at.ledger.last = model_.event_index;
   blocked(at);
+  if (event.packet == PacketType::pubcomp) ended(at, event);
   if (answer_to(event) != nothing) owe(at, event);
 }
 
@@ -131,6 +135,61 @@ void Answers::written(Connection& connection, const Event& event) {
   answered(at, event, kind, static_cast<std::size_t>(found - queue.owed.begin()));
 }
 
+std::uint32_t Answers::whose(const Here& here) {
+  if (here.end == End::broker) return here.connection.session;
+  const Client* client = model_.client_of(here.connection);
+  return client ? client->id : 0;
+}
+
+void Answers::ended(const Here& here, const Event& pubcomp) {
+  const std::uint32_t owner = whose(here);
+  const auto again = std::erase_if(again_, [&](const Released& one) {
+    return one.end == here.end && one.whose == owner && one.packet_id == pubcomp.packet_id;
+  });
+  auto* out = exchanges(here);
+  const Exchange* exchange = out ? out->find(pubcomp.packet_id) : nullptr;
+  if (again == 0 && (!exchange || exchange->qos != QoS::exactly_once)) return;
+  ended_.push_back({here.end, owner, pubcomp.packet_id, pubcomp.at});
+  const Time behind = std::max(behind_by, model_.settings.crash_loses);
+  const Time oldest = pubcomp.at - behind - model_.settings.host_grace;
+  while (ended_.front().over_at < oldest || ended_.size() > remembered) ended_.pop_front();
+}
+
+// What was written is in a store that was kept, but for the step in whose middle the process ended;
+// of one that was torn the end is missing.
+void Answers::crashed(const Event& event) {
+  const auto fate = static_cast<trace::StoreFate>(event.code);
+  if (fate == trace::StoreFate::lost) return;
+  const bool torn = fate == trace::StoreFate::torn;
+  const Time behind = torn ? std::max(behind_by, model_.settings.crash_loses) : 0;
+  for (const Released& one : ended_) {
+    const bool its = one.end == event.end &&
+                     (one.end == End::broker || model_.client_at(one.whose).actor == event.actor);
+    if (its && one.over_at + model_.settings.host_grace >= event.at - behind) again_.push_back(one);
+  }
+  if (!torn) return;
+  if (event.end == End::broker) {
+    for (Session* session : model_.sessions()) may_be_lost(session->out, End::broker, session->id);
+  } else {
+    for (const std::uint32_t index : model_.clients_of(event.actor))
+      may_be_lost(model_.client_at(index).out, End::client, index);
+  }
+}
+
+// The model forgets what is under way in a torn store.
+void Answers::may_be_lost(Table<Exchange>& out, End end, std::uint32_t whose) {
+  for (const std::uint64_t id : out.keys())
+    if (out.find(id)->stage != Exchange::Stage::publish)
+      again_.push_back({end, whose, static_cast<std::uint16_t>(id), model_.now});
+}
+
+bool Answers::may_resume(const Here& here, std::uint16_t packet_id) {
+  const std::uint32_t owner = whose(here);
+  return std::any_of(again_.begin(), again_.end(), [&](const Released& one) {
+    return one.end == here.end && one.whose == owner && one.packet_id == packet_id;
+  });
+}
+
 // Acknowledgements do not outlive their connection (MQTT-2.2.1-5, MQTT-2.2.1-6; MQTT-2.3.1-6 in
 // 3.1.1), but a resumed exchange may go on with PUBREC or PUBREL: with PUBREL also one that was
 // over, if the crash came before the PUBCOMP was in the store.
@@ -140,7 +199,7 @@ void Answers::without_cause(const Here& here, const Event& event) {
   auto* out = event.packet == PacketType::pubrel ? exchanges(here) : nullptr;
   if (out && out->find(event.packet_id)) return;
   if (event.packet == PacketType::pubrec && goes_on(here, event.packet_id)) return;
-  if (out && model_.conditions.came_back(here.end, here.connection.device)) return;
+  if (out && may_resume(here, event.packet_id)) return;
   model_.report.broken(Rule::ack_causal, model_.now,
                        model_.sender(here.connection, here.end) + " wrote " +
                            std::string(name(event.packet)) + " id " +

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <deque>
 #include <vector>
 
 #include "protocol/oracle/model.h"
@@ -16,6 +17,8 @@ class Answers {
   // Each before the event changes the model.
   void arrived(Connection& connection, const Event& event);
   void written(Connection& connection, const Event& event);
+  /// A process has ended: what its store may have missed, it may do again.
+  void crashed(const Event& event);
   /// This end has lost the connection, or the run is over.
   void closed(Connection& connection, const Event& event);
   void finish(Connection& connection);
@@ -59,6 +62,17 @@ class Answers {
     }
   };
 
+  /// An exchange of QoS 2 that was released, and whose.
+  struct Released {
+    End end;
+    std::uint32_t whose;  ///< a session at the broker, or a client
+    std::uint16_t packet_id;
+    Time over_at;
+  };
+  [[nodiscard]] std::uint32_t whose(const Here& here);
+  void ended(const Here& here, const Event& pubcomp);
+  [[nodiscard]] bool may_resume(const Here& here, std::uint16_t packet_id);
+  void may_be_lost(Table<Exchange>& out, End end, std::uint32_t whose);
   [[nodiscard]] Here here(Connection& connection, End end);
   void owe(const Here& here, const Event& event);
   void answered(const Here& here, const Event& event, std::size_t kind, std::size_t index);
@@ -78,7 +92,9 @@ class Answers {
   }
 
   Model& model_;
-  Table<Ledger> ledgers_;  // by connection and end
+  Table<Ledger> ledgers_;        // by connection and end
+  std::deque<Released> ended_;   // by PUBCOMP, of late
+  std::vector<Released> again_;  // after a crash
 };
 
 }  // namespace mqttlab::oracle

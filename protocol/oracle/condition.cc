@@ -34,8 +34,6 @@ void Conditions::on(const Event& event, bool settles) {
       of.stopped = true;
       break;
     case Kind::restarted:
-      of.came_back = true;
-      [[fallthrough]];
     case Kind::went_on:
       of.stopped = false;
       of.runs_since = event.at;

@@ -13,10 +13,6 @@ class Conditions {
 
   /// Since when this end's process has run without a break; `never`: it does not.
   [[nodiscard]] Time runs_since(trace::End end, trace::Actor actor) const;
-  /// Whether it has crashed and come back: its store may be behind what had arrived.
-  [[nodiscard]] bool came_back(trace::End end, trace::Actor actor) const {
-    return of(end, actor).came_back;
-  }
   /// Since when nothing has been done wrong to the device, its link or the broker; `never`:
   /// something is.
   [[nodiscard]] Time fine_since(trace::Actor device) const;
@@ -25,7 +21,6 @@ class Conditions {
   struct Condition {
     bool stopped = false;  // paused, crashed or dead
     bool down = false;     // its link
-    bool came_back = false;
     std::uint32_t faults = 0;
     Time runs_since = 0, fine_since = 0;
     [[nodiscard]] bool fine() const { return !stopped && !down && faults == 0; }

@@ -159,6 +159,7 @@ void Oracle::State::on(const Event& event) {
       model.conditions.on(event, false);
       break;
     case Kind::crashed:
+      answers.crashed(event);
       if (event.end == End::broker) {
         crashes.crashed(event);
       } else {

@@ -38,6 +38,80 @@ TEST_F(Crash, DurAck_a_message_that_was_acknowledged_and_is_not_there) {
   EXPECT_EQ(t.broken(), "DUR-ACK Q1-NOLOSS");
 }
 
+// PUBCOMP may not have been in the store yet.
+TEST_F(Crash, What_was_over_just_before_it_may_be_released_again) {
+  for (const auto fate : {StoreFate::kept, StoreFate::torn}) {
+    begin(2);
+    pub.publishes("a/b", "m", 2);
+    sub.receives("a/b", "m", 2);
+    back(fate);
+    sub.connect();
+    sub.gets(pubrel(1));
+    sub.sends(pubcomp(1));
+    EXPECT_EQ(t.verdict("ACK-CAUSAL").status, Status::pass);
+    sub.cut();
+    pub.cut();
+  }
+}
+
+TEST_F(Crash, What_was_over_just_before_a_device_ended_may_be_released_again) {
+  begin(2);
+  pub.publishes("a/b", "m", 2);
+  pub.suffers(trace::Kind::crashed);
+  pub.cut();
+  pub.suffers(trace::Kind::restarted);
+  pub.connect();
+  pub.sends(pubrel(1));
+  pub.gets(pubcomp(1));
+  EXPECT_EQ(t.verdict("ACK-CAUSAL").status, Status::pass);
+}
+
+TEST_F(Crash, What_was_released_again_just_before_the_next_one_may_be_once_more) {
+  begin(2);
+  pub.publishes("a/b", "m", 2);
+  sub.receives("a/b", "m", 2);
+  for (int crash = 0; crash < 2; ++crash) {
+    back(StoreFate::kept);
+    sub.connect();
+    sub.gets(pubrel(1));
+    sub.sends(pubcomp(1));
+  }
+  EXPECT_EQ(t.verdict("ACK-CAUSAL").status, Status::pass);
+}
+
+TEST_F(Crash, AckCausal_what_was_over_long_ago_is_not_released_again) {
+  begin(2);
+  pub.publishes("a/b", "m", 2);
+  sub.receives("a/b", "m", 2);
+  t.wait(2);
+  back(StoreFate::torn);
+  sub.connect();
+  sub.is_sent(pubrel(1));
+  EXPECT_EQ(t.broken(), "ACK-CAUSAL");
+}
+
+TEST_F(Crash, AckCausal_a_PUBREL_of_an_exchange_that_never_was) {
+  begin(2);
+  pub.publishes("a/b", "m", 2);
+  sub.receives("a/b", "m", 2);
+  back(StoreFate::kept);
+  sub.connect();
+  sub.is_sent(pubrel(2));
+  EXPECT_EQ(t.broken(), "ACK-CAUSAL");
+}
+
+TEST_F(Crash, AckCausal_once_more_than_a_crash_explains) {
+  begin(2);
+  pub.publishes("a/b", "m", 2);
+  sub.receives("a/b", "m", 2);
+  back(StoreFate::kept);
+  sub.connect();
+  sub.gets(pubrel(1));
+  sub.sends(pubcomp(1));
+  sub.is_sent(pubrel(1));
+  EXPECT_EQ(t.broken(), "ACK-CAUSAL");
+}
+
 TEST_F(Crash, DurAck_a_torn_store_that_loses_more_than_it_may) {
   t.settings.crash_loses = 200 * millisecond;
   begin(1);
