@@ -1,6 +1,7 @@
 #include "protocol/oracle/condition.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace mqttlab::oracle {
 
@@ -8,25 +9,29 @@ using trace::Kind;
 
 void Conditions::on(const Event& event, bool settles) {
   if (settles) {  // faults have stopped, whatever was said of them
-    for (Condition& device : devices_) device.faults = 0;
-    broker_.faults = 0;
+    const auto stop = [&](Condition& of) {
+      if (std::exchange(of.faults, 0) > 0) of.sound_since = event.at;
+    };
+    std::for_each(devices_.begin(), devices_.end(), stop);
+    stop(broker_);
   }
   if (event.end == trace::End::client && devices_.size() <= event.actor)
     devices_.resize(event.actor + std::size_t{1});
   Condition& of = event.end == trace::End::client ? devices_[event.actor] : broker_;
-  const bool lasts = event.connection == 0;  // what befalls one connection ends with it
   switch (event.kind) {
     case Kind::link_down:
       of.down = true;
       break;
     case Kind::link_up:
       of.down = false;
+      of.sound_since = event.at;
       break;
-    case Kind::fault:
-      if (lasts) ++of.faults;
+    case Kind::fault:  // the trace does not say which is over at once, as a cut is, and which lasts
+      ++of.faults;
       break;
     case Kind::fault_over:
-      if (lasts && of.faults > 0) --of.faults;
+      if (of.faults > 0) --of.faults;
+      of.sound_since = event.at;
       break;
     case Kind::paused:
     case Kind::crashed:
@@ -39,9 +44,8 @@ void Conditions::on(const Event& event, bool settles) {
       of.runs_since = event.at;
       break;
     default:
-      return;
+      break;
   }
-  of.fine_since = event.at;
 }
 
 const Conditions::Condition& Conditions::of(trace::End end, trace::Actor actor) const {
@@ -55,9 +59,10 @@ Time Conditions::runs_since(trace::End end, trace::Actor actor) const {
   return known.stopped ? never : known.runs_since;
 }
 
-Time Conditions::fine_since(trace::Actor device) const {
+Time Conditions::sound_since(trace::Actor device) const {
   const Condition& known = of(trace::End::client, device);
-  return known.fine() && broker_.fine() ? std::max(known.fine_since, broker_.fine_since) : never;
+  if (!known.sound() || !broker_.sound()) return never;
+  return std::max(known.sound_since, broker_.sound_since);
 }
 
 }  // namespace mqttlab::oracle

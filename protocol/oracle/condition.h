@@ -13,17 +13,17 @@ class Conditions {
 
   /// Since when this end's process has run without a break; `never`: it does not.
   [[nodiscard]] Time runs_since(trace::End end, trace::Actor actor) const;
-  /// Since when nothing has been done wrong to the device, its link or the broker; `never`:
-  /// something is.
-  [[nodiscard]] Time fine_since(trace::Actor device) const;
+  /// Since when nothing has been done wrong to the link of the device or of the broker, or to a
+  /// connection on it; `never`: something is.
+  [[nodiscard]] Time sound_since(trace::Actor device) const;
 
  private:
   struct Condition {
     bool stopped = false;  // paused, crashed or dead
     bool down = false;     // its link
     std::uint32_t faults = 0;
-    Time runs_since = 0, fine_since = 0;
-    [[nodiscard]] bool fine() const { return !stopped && !down && faults == 0; }
+    Time runs_since = 0, sound_since = 0;
+    [[nodiscard]] bool sound() const { return !down && faults == 0; }
   };
   [[nodiscard]] const Condition& of(trace::End end, trace::Actor actor) const;
 

@@ -138,7 +138,8 @@ void KeepAlive::send(const Connection& connection, Time until) {
 }
 
 // On a link that loses nothing and is quick, what has been waiting to be read for long proves that
-// the other end was alive.
+// the other end was alive. Not on a connection to which, or to whose link, something was done: what
+// was lost then may be what is waited for.
 void KeepAlive::false_alarm(const Connection& connection, const Event& event) {
   constexpr int margin = 4;  // queues, repeats and acknowledgements of TCP
   const bool client = event.end == End::client;
@@ -147,7 +148,9 @@ void KeepAlive::false_alarm(const Connection& connection, const Event& event) {
   const Time round_trip = model_.facts(connection.device).round_trip;
   const Time interval = connection.keep_alive_s * second;
   if (interval == 0 || round_trip > interval / margin || !connection.accepted()) return;
-  if (model_.conditions.fine_since(connection.device) == never) return;
+  if (model_.conditions.sound_since(connection.device) > connection.client.opened_at) return;
+  for (const End end : {End::client, End::broker})
+    if (model_.conditions.runs_since(end, connection.device) == never) return;
   if (!connection.client.connack || (client && dead(connection))) return;
   model_.report.checked(Rule::ka_false);
   const bool own = event.code == static_cast<std::uint8_t>(CloseCause::local) && !side.ended &&
