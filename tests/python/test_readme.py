@@ -125,6 +125,12 @@ def test_the_brokers_cost_is_what_was_measured() -> None:
     assert f"{min(ratios):.2f} to {max(ratios):.2f} of mosquitto's" in INDEX
 
 
+def test_predictions_are_those_of_validation() -> None:
+    rows = read("validation/simulated/validation.json")["published"]["deviations"]
+    found = [f"{100 * (one['predicted'] / one['published'] - 1):+.2f}" for one in rows]
+    assert f"{', '.join(found[:-1])} and {found[-1]} %" in SAID
+
+
 def test_the_indexs_figures_of_runs_are_those_of_their_files() -> None:
     run = read("field_trial/run.json")
     lost = [run["qos"][level]["lost"] for level in "12"]
