@@ -163,6 +163,11 @@ def test_pushes_come_at_once_or_when_the_next_ping_shows_that_the_nat_has_forgot
     assert max(long["waits_s"]) <= 1800 + keep_alive.LATE_S
 
 
+def test_an_end_that_nobody_closes_is_an_error_and_no_time() -> None:
+    with pytest.raises(mqttlab.Error, match="keep alive of 0 s does not watch"):
+        standby(keep_alives_s=(0,), every_s=1e9)
+
+
 def test_who_has_given_up_before_the_link_goes_dark_has_not_noticed_that() -> None:
     # A push to a phone that the NAT has forgotten ends a connection at the broker, now and then.
     (row,) = standby(link="lte", keep_alives_s=(1800,), phones=20, every_s=1800, hours=6)

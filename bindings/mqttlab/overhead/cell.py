@@ -100,9 +100,10 @@ def measure(cell: Cell, seed: int) -> list[dict[str, Any]]:
     A row has `qos`, `published`, `delivered`, `copies` (deliveries of the same message beyond the
     first), bytes and packets of the publisher's link per delivered message (`LAYERS`, `packets`,
     `bytes`), `joules`: what the publisher's radio took for a message beyond idling (absent if the
-    link's radio is not known, as `idle_w`), what its connection cost before the first message
-    (`setup_bytes`, `setup_packets`, `setup_s`; absent if each message has its own), and
-    `acknowledged_s` and `delivered_s`: lists of seconds from the publish call, sorted.
+    link's radio is not known, as `idle_w`; all of these if nothing was delivered), what its
+    connection cost before the first message (`setup_bytes`, `setup_packets`, `setup_s`; absent if
+    each message has its own), and `acknowledged_s` and `delivered_s`: lists of seconds from the
+    publish call, sorted.
     """
     marks: dict[int, _Marks] = {}
 
@@ -196,14 +197,15 @@ def _row(result: Result, cell: Cell, qos: int, marks: _Marks) -> dict[str, Any]:
         "acknowledged_s": _since(messages, _completed(view, messages), mine),
     }
     spent = _spent(marks.ready, marks.end)
-    row |= {name: value / max(arrived, 1) for name, value in spent.items()}
+    if arrived:
+        row |= {name: value / arrived for name, value in spent.items()}
     device = next(one for one in result.devices if one.name == f"sensor-{qos}")
     model = energy.model_of(device.link, result.links[device.link]["profile"])
-    if model is not None:
+    if model is not None and arrived:
         start_s, end_s = marks.ready.at_s, marks.end.at_s
         took = energy.of_period(result, device, model, start_s, end_s)
         idle_j = model.idle_w * (end_s - start_s)
-        row |= {"joules": (took.total_j - idle_j) / max(arrived, 1), "idle_w": model.idle_w}
+        row |= {"joules": (took.total_j - idle_j) / arrived, "idle_w": model.idle_w}
     if marks.connected_s is not None:
         setup = _spent(marks.quiet, marks.ready)
         row |= {"setup_bytes": setup["bytes"], "setup_packets": setup["packets"]}

@@ -14,6 +14,7 @@ import numpy as np
 import mqttlab
 from mqttlab import energy
 from mqttlab.client_options import Transport
+from mqttlab.errors import Error
 from mqttlab.faults.path import Blackhole
 from mqttlab.figures.view import TraceView
 from mqttlab.overhead.cell import counters, lab_link
@@ -204,7 +205,7 @@ def _rows(
 
 def _noticed_s(view: TraceView, phone: _Phone) -> dict[End, float] | None:
     """From the link going dark until each end gave up the connection that the phone's client had;
-    None if the broker's end was gone before.
+    None if the broker's end was gone before. Errors: Error if an end never did.
     """
     events = view.events
     opened = view.of(Kind.OPENED, end=End.CLIENT)
@@ -214,5 +215,10 @@ def _noticed_s(view: TraceView, phone: _Phone) -> dict[End, float] | None:
     for end in End:
         closed = view.of(Kind.CLOSED, end=end)
         at = events["at"][closed[events["connection"][closed] == connection]]
-        after_s[end] = float(at.min(initial=2**63 - 1)) / 1e9 - phone.dark_s
+        if len(at) == 0:
+            raise Error(
+                f"{phone.device.name}: nobody closed the {end.name.lower()}'s end after the link "
+                f"went dark; a keep alive of {phone.keep_alive_s} s does not watch it"
+            )
+        after_s[end] = float(at.min()) / 1e9 - phone.dark_s
     return after_s if min(after_s.values()) >= 0 else None
