@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import json
 import math
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,8 +15,10 @@ from pathlib import Path
 import pytest
 
 from mqttlab import cli
+from mqttlab.errors import Error
 from mqttlab.executors import started
-from mqttlab.overhead import answers, command, keep_alive, page
+from mqttlab.overhead import answers, command, keep_alive, made_by, page
+from mqttlab.overhead import study as study_module
 from mqttlab.overhead.answers import fitting
 from mqttlab.overhead.axes import Axes
 from mqttlab.overhead.cell import Cell, measure
@@ -23,7 +26,7 @@ from mqttlab.overhead.charts import Series, by_loss
 from mqttlab.overhead.estimate import Estimate
 from mqttlab.overhead.figures import FIGURES, KEEP_ALIVE_FIGURES, KeepAlive
 from mqttlab.overhead.keep_alive import Standby
-from mqttlab.overhead.rows import Rows, amount
+from mqttlab.overhead.rows import Row, Rows, amount, share
 from mqttlab.overhead.study import Measured, Study
 from mqttlab.overhead.tables import again
 from mqttlab.report.charts import bytes_chart
@@ -61,8 +64,24 @@ def test_figures_are_shown_to_the_digit_that_their_interval_allows() -> None:
     }  # fmt: skip
     for (mean, half_width), text in shown.items():
         assert amount(Estimate(mean, half_width, 5), "ms").replace("\u00a0", " ") == text
-    assert amount(Estimate(7.0, math.nan, 1)) == "7"
+    assert amount(Estimate(7.0, math.nan, 1)) == "7 (one seed)".replace(" ", "\u00a0")
+    uneven = amount(Estimate.of([0.0, 0.0, 9.0]), "s").replace("\u00a0", " ")
+    assert uneven == "3 s (0 to 16 s)", "no time is below 0"
     assert amount(Estimate.of([])) == "none"
+
+
+def test_a_share_is_as_sure_as_its_events_are_many() -> None:
+    never = Estimate.share([(0, 100)] * 5)
+    # Wilson's interval (score test): of none in n up to z2 / (n + z2).
+    assert (never.low, never.high) == pytest.approx((0, 1.96**2 / (500 + 1.96**2)))
+    assert share(never).replace("\u00a0", " ") == "none of 500 (below 0.77 %)"
+    # Five seeds that happen to agree know no more than 87 of 360.
+    agreed = Estimate.share([(17, 72), (17, 72), (18, 72), (17, 72), (18, 72)])
+    assert (agreed.low, agreed.high) == pytest.approx((0.200, 0.288), abs=1e-3)
+    assert share(agreed).replace("\u00a0", " ") == "24 % (20 to 29 %)"
+    apart = Estimate.share([(0, 100), (80, 100)])
+    assert (apart.low, apart.high) == (0, 1)
+    assert Estimate.share([(300, 100), (100, 100)]).mean == 2
 
 
 def kept(keep_alive_s: int, missed: float) -> KeepAlive:
@@ -124,7 +143,7 @@ def test_a_study_leaves_its_tables_and_goes_on_where_it_was(
         interrupted.setattr(command, "_progress", interrupting)
         assert overhead(*FEW, "--out", str(tmp_path)) == 130
     first = journal.read_text()
-    assert first.count("\n") == 1
+    assert first.count("\n") == 2
     assert "interrupted: 4 cells are open" in (tmp_path / "overhead.html").read_text()
 
     assert overhead(*FEW, "--out", str(tmp_path)) == 0
@@ -133,7 +152,7 @@ def test_a_study_leaves_its_tables_and_goes_on_where_it_was(
     table, keep_alives = read(tmp_path / "overhead.csv"), read(tmp_path / "keep_alive.csv")
     # Base, loss, the connection per message, and the one that is cut, at three levels each;
     # phones, with seven keep alives.
-    assert len(lines) == 5
+    assert len(lines) == 1 + 5
     assert len(table) == 4 * 3
     assert len(keep_alives) == 7
     for rows, names in ((table, FIGURES), (keep_alives, KEEP_ALIVE_FIGURES)):
@@ -147,7 +166,7 @@ def test_a_study_leaves_its_tables_and_goes_on_where_it_was(
     assert document["failed"] == []
     assert [len(document[name]) for name in ("rows", "keep_alives")] == [12, 7]
     html = (tmp_path / "overhead.html").read_text()
-    for answer in ("2.1 times the bytes", "From 10 %", "110 s, behind a NAT"):
+    for answer in ("2.1 times the bytes", "no level lost one of 1,200", "110 s, behind a NAT"):
         assert answer in html
     assert "<script" not in html
     text = (tmp_path / "answers.md").read_text()
@@ -155,7 +174,7 @@ def test_a_study_leaves_its_tables_and_goes_on_where_it_was(
 
     # One cell was cut off while it was written: only that one is measured again, to the same, and
     # the journal is whole again.
-    journal.write_text("".join(lines[:4]) + lines[4][:40])
+    journal.write_text("".join(lines[:5]) + lines[5][:40])
     before = (tmp_path / "overhead.csv").read_text()
     for _ in range(2):
         assert overhead(*FEW, "--out", str(tmp_path)) == 0
@@ -251,6 +270,7 @@ def test_a_journal_keeps_cells_to_the_digit() -> None:
         (["--link", "lte2"], "unknown profile 'lte2'"),
         (["--executor", "moon"], "'moon'"),
         (["--seeds", "1"], "seeds"),
+        (["--payload", "8"], "--payload 8: a message's stamp takes 32 bytes"),
     ],
 )
 def test_bad_input_is_one_line(
@@ -262,7 +282,135 @@ def test_bad_input_is_one_line(
 
 
 def test_what_is_no_journal_is_not_written_to(tmp_path: Path) -> None:
-    for line in ("what is this\n", '{"cell": {"link": "lte"}}\n'):
-        (tmp_path / "cells.ndjson").write_text(line)
+    for line in (b"what is this\n", b'{"cell": {"link": "lte"}}\n', b"\xff\n", b"[1]\n"):
+        (tmp_path / "cells.ndjson").write_bytes(line)
         assert overhead(*FEW, "--out", str(tmp_path)) == 3
-        assert (tmp_path / "cells.ndjson").read_text() == line
+        assert (tmp_path / "cells.ndjson").read_bytes() == line
+    journal = tmp_path / "cells.ndjson"
+    journal.write_text("")
+    with journal.open() as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        assert overhead(*FEW, "--out", str(tmp_path)) == 3
+
+
+def run(study: Study) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        study.run(pool, lambda _: None)
+
+
+def test_a_journal_of_other_code_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal, cell = tmp_path / "cells.ndjson", Cell(messages=2)
+    run(Study([cell], [1, 2], journal))
+    assert Study([cell], [1, 2], journal).open == []
+    ours = made_by.code()
+    for changed, said in (("openssl", "openssl 3.0.19"), ("sha256", "code has changed since")):
+        theirs = {**ours, changed: "9"}
+        monkeypatch.setattr(made_by, "code", lambda theirs=theirs: theirs)
+        with pytest.raises(Error, match=said.replace("3.0.19", ours["openssl"])) as refused:
+            Study([cell], [1, 2], journal)
+        assert f"{journal}: " in str(refused.value)
+        assert "another --out" in str(refused.value)
+
+
+def test_what_measures_counts_as_code_and_what_tells_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(made_by, "_PACKAGE", tmp_path)
+    counts = {"client.py": True, "faults/path.py": True, "overhead/cell.py": True,
+              "overhead/answers.py": False, "report/html.py": False}  # fmt: skip
+    for name in counts:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("1")
+    for name, is_code in counts.items():
+        before = made_by.code.__wrapped__()
+        assert before == made_by.code.__wrapped__()
+        (tmp_path / name).write_text("2")
+        assert (made_by.code.__wrapped__() != before) == is_code, name
+
+
+def test_what_a_link_file_gave_is_measured_again_after_a_change(tmp_path: Path) -> None:
+    journal, file, recording = (tmp_path / name for name in ("j", "mine.toml", "r.csv"))
+    recording.write_text("time_s,mbit/s\n0,1\n60,2\n")
+    file.write_text('profile = "lte"\n[up]\ntrace = "r.csv"\n')
+    cell, other = Cell(link=str(file), messages=2), Cell(messages=2)
+    run(Study([cell, other], [1, 2], journal))
+    assert Study([cell, other], [1, 2], journal).open == []
+    for path in (recording, file):
+        path.write_text(path.read_text() + "\n")
+        made_by.link_sha256.cache_clear()
+        study = Study([cell, other], [1, 2], journal)
+        assert study.open == [cell]
+        run(study)
+        assert study.measured[cell].error == ""
+    assert Study([cell, other], [1, 2], journal).open == []
+
+
+def lossy(loss: float, p99_s: Sequence[float], lost: int = 0) -> Row:
+    of = {name: Estimate.of(p99_s) for name in ("delivered_p99_s", "acknowledged_p99_s")}
+    level = {**of, "bytes": Estimate.of([100.0 + loss] * 5)}
+    return Row(Cell(loss=loss), dict.fromkeys(range(3), level | {
+        "lost": Estimate.share([(lost, 100)] * 5)
+    }))  # fmt: skip
+
+
+def hurts(monkeypatch: pytest.MonkeyPatch, *rows: Row) -> answers.Answer:
+    monkeypatch.setattr(Rows, "by_loss", lambda self, bursts: list(rows))
+    found = answers._loss(Rows.__new__(Rows))
+    assert found is not None
+    return found
+
+
+def test_loss_hurts_where_the_intervals_leave_no_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
+    clean, wide = lossy(0, [0.1, 0.11, 0.1, 0.1, 0.1]), [0.1, 0.1, 0.1, 0.1, 2]
+    sure = [0.9, 1.0, 1.1, 1.0, 1.0]
+    already = hurts(monkeypatch, clean, lossy(0.01, sure), lossy(0.02, sure))
+    assert already.short == "At 1 %, the least measured, already."
+    assert "no level lost one of 4,500 messages (below 0.086 %)" in already.sentence
+    later = hurts(monkeypatch, clean, lossy(0.01, wide), lossy(0.02, sure, lost=3))
+    assert later.short == "From 2 % of the packets, each way."
+    assert "from 1 % on it does so in the mean" in later.sentence
+    assert "QoS 0 lost 3.0 % (1.8 to 4.9 %) of the messages at 2 %" in later.sentence.replace(
+        "\u00a0", " "
+    )
+    never = hurts(monkeypatch, clean, lossy(0.01, wide))
+    assert never.short == "At none measured."
+    assert "in the mean from 1 % on" in never.sentence
+
+
+def test_where_nothing_arrives_there_is_no_cost_of_a_message(tmp_path: Path) -> None:
+    study = Study([Cell(messages=2)], [1, 2], tmp_path / "j")
+    run = measure(Cell(messages=2), seed=1)
+    none = [
+        {name: row[name] for name in ("qos", "published", "copies", "acknowledged_s")}
+        | {"delivered": 0, "delivered_s": []}
+        for row in run
+    ]
+    for runs, counted in (((run, none), 1), ((none, none), 0)):
+        study.measured[study.cells[0]] = Measured(study.cells[0], (1, 2), runs)
+        assert {one.values["bytes"].runs for one in study.levels()} == {counted}
+        html = page.render(Rows(study), {"command": "mqttlab overhead"})
+        assert (">nan" in html, "(one\u00a0seed)" in html) == (False, bool(counted))
+
+
+def test_a_lost_worker_costs_its_cell_and_the_last_line_names_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = (measure(Cell(messages=2), seed=1),) * 2
+    waits = (keep_alive.measure(Standby(phones=1, hours=1), seed=1),) * 2
+
+    def measured(cell: Cell | Standby, seeds: Sequence[int]) -> Measured:
+        if isinstance(cell, Cell) and cell.loss > 0:
+            raise RuntimeError("killed")
+        return Measured(cell, tuple(seeds), runs if isinstance(cell, Cell) else waits)
+
+    monkeypatch.setattr(study_module, "measured_elsewhere", measured)
+    monkeypatch.setattr(command, "_TELL_EVERY_S", 0.0)
+    assert overhead(*FEW, "--out", str(tmp_path)) == 3
+    *told, last = capsys.readouterr().err.splitlines()
+    assert "1 cells could not be measured; the first: lte, tcp, MQTT 5, 10 %" in last
+    assert "killed" in last
+    assert "the same command tries them again" in last
+    assert len(told) == 5
+    assert told[-1] == "overhead: 5 of 5 cells, 1 failed, 0 min left"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +10,10 @@ from typing import Any
 
 from mqttlab.overhead.estimate import Estimate
 from mqttlab.overhead.figures import KeepAlive
-from mqttlab.overhead.rows import Row, Rows, amount, share, time
+from mqttlab.overhead.rows import Row, Rows, amount, below, share, time
 from mqttlab.overhead.tables import link_words, loss_words
 
-__all__ = ["QUESTIONS", "Answer", "answers", "everywhere", "fitting", "write"]
+__all__ = ["QUESTIONS", "Answer", "answers", "everywhere", "fitting", "losing", "write"]
 
 QUESTIONS = (
     "What does QoS 2 cost over QoS 0 on this link?",
@@ -35,7 +36,7 @@ class Answer:
 
 def answers(rows: Rows) -> list[Answer]:
     """Those that the study allows so far."""
-    if rows.base is None:
+    if rows.base is None or not all(one["bytes"].runs for one in rows.base.levels.values()):
         return []
     found = [_qos(rows.base, rows.beside("cuts")), _loss(rows), _tls(rows), _keep_alive(rows)]
     return [one for one in found if one is not None]
@@ -52,7 +53,8 @@ def write(rows: Rows, path: Path, about: Mapping[str, Any]) -> None:
     """The answers on each link as Markdown. `about`: the command."""
     seeds = rows.study.seeds
     lines = [
-        f"`{about['command']}`, seeds {seeds[0]} to {seeds[-1]}; means over seeds ± 95 % interval.",
+        f"`{about['command']}`, seeds {seeds[0]} to {seeds[-1]}; means over seeds ± 95 % interval, "
+        "of medians and percentiles as well; shares of all messages with the ends of theirs.",
     ]
     for words, given in everywhere(rows):
         lines += ["", f"## {words}", ""]
@@ -72,9 +74,9 @@ def _qos(base: Row, cut: Sequence[Row]) -> Answer:
     broken = next((row.levels for row in cut if row.cell.cuts), None)
     if broken is not None:
         sentence += (
-            f" Where the connection breaks meanwhile, QoS 0 loses {share(broken[0]['lost'])} of the"
-            f" messages, QoS 1 repeats {share(broken[1]['copies'])}, QoS 2 "
-            f"{_neither(broken[2])}."
+            " Where the connection is reset at a random instant of the two round trips that follow "
+            f"the call, QoS 0 loses {share(broken[0]['lost'])} of the messages, QoS 1 repeats "
+            f"{share(broken[1]['copies'])}, QoS 2 {_neither(broken[2])}."
         )
     factor = exactly["bytes"].mean / none["bytes"].mean
     return Answer(QUESTIONS[0], f"{factor:.1f} times the bytes.", sentence)
@@ -82,7 +84,7 @@ def _qos(base: Row, cut: Sequence[Row]) -> Answer:
 
 def _neither(level: Mapping[str, Estimate]) -> str:
     if level["lost"].mean == level["copies"].mean == 0:
-        return "does neither"
+        return f"does neither (each {below(level['lost'])})"
     return f"loses {share(level['lost'])} and repeats {share(level['copies'])}"
 
 
@@ -90,25 +92,31 @@ def _loss(rows: Rows) -> Answer | None:
     chosen = max((rows.by_loss(bursts=bursts) for bursts in (False, True)), key=len)
     if len(chosen) < 2 or chosen[0].cell.loss > 0:
         return None
-    first, clean = _hurting(chosen), chosen[0]
-    question = QUESTIONS[1]
+    first, clean = _hurting(chosen, surely=True), chosen[0]
+    perhaps = _hurting(chosen, surely=False)
+    question, rest = QUESTIONS[1], losing(chosen)
     if first is None:
-        most = loss_words(chosen[-1].cell.loss, chosen[-1].cell.burst)
-        return Answer(
-            question, "At none measured.",
-            f"Up to {most} lost each way the slowest hundredth takes less than twice as long.",
-        )  # fmt: skip
+        sentence = (
+            f"Up to {_lost(chosen[-1])} lost each way no 99th percentile is more than twice that "
+            f"without loss{_beyond_intervals(perhaps)}; {rest}."
+        )
+        return Answer(question, "At none measured.", sentence)
     words = [
         f"{what} {time(first.levels[qos][name])} instead of {time(clean.levels[qos][name])}"
         for qos, name, what in _SLOWEST
     ]
+    sentence = f"There the 99th percentile more than doubles: {', '.join(words)}"
+    if perhaps is not None and perhaps is not first:
+        sentence += f" (from {_lost(perhaps)} on it does so in the mean, within the interval)"
     more = 100 * (first.levels[1]["bytes"].mean / clean.levels[1]["bytes"].mean - 1)
-    sentence = (
-        f"There the slowest hundredth takes more than twice as long: {', '.join(words)}. Bytes "
-        f"grow by {more:.2g} % (QoS 1), and no level loses a message while its connection lives."
+    if not math.isnan(more):
+        sentence += f". Bytes grow by {more:.2g} % (QoS 1)"
+    short = (
+        f"At {_lost(first)}, the least measured, already."
+        if first is chosen[1]
+        else f"From {_lost(first)} of the packets, each way."
     )
-    lost = loss_words(first.cell.loss, first.cell.burst)
-    return Answer(question, f"From {lost} of the packets, each way.", sentence)
+    return Answer(question, short, f"{sentence}. Over all losses {rest}.")
 
 
 _SLOWEST = (
@@ -118,13 +126,39 @@ _SLOWEST = (
 )
 
 
-def _hurting(chosen: Sequence[Row]) -> Row | None:
-    """The first with a loss at which the slowest hundredth takes much longer than without."""
+def _lost(row: Row) -> str:
+    return loss_words(row.cell.loss, row.cell.burst)
+
+
+def _beyond_intervals(perhaps: Row | None) -> str:
+    if perhaps is None:
+        return ""
+    return f", as far as the intervals tell (in the mean from {_lost(perhaps)} on)"
+
+
+def _hurting(chosen: Sequence[Row], *, surely: bool) -> Row | None:
+    """The first with a loss at which the slowest hundredth takes much longer than without; surely:
+    the intervals leave no doubt.
+    """
     for row in chosen[1:]:
         for qos, name, _ in _SLOWEST:
-            if row.levels[qos][name].mean > _HURTS * chosen[0].levels[qos][name].mean:
+            lossy, clean = row.levels[qos][name], chosen[0].levels[qos][name]
+            is_known = lossy.runs > 1 < clean.runs
+            if surely and is_known and lossy.low > _HURTS * clean.high:
+                return row
+            if not surely and lossy.mean > _HURTS * clean.mean:
                 return row
     return None
+
+
+def losing(rows: Sequence[Row]) -> str:
+    """Which level lost how much on connections that nobody cut; in words, of all rows together."""
+    lost = [(row, qos, level["lost"]) for row in rows for qos, level in row.levels.items()]
+    row, qos, most = max(lost, key=lambda one: one[2].mean)
+    if most.mean > 0:
+        return f"QoS {qos} lost {share(most)} of the messages at {_lost(row)}"
+    trials = sum(one.trials for _, _, one in lost)
+    return f"no level lost one of {trials:,} messages ({below(Estimate.share([(0, trials)]))})"
 
 
 def _tls(rows: Rows) -> Answer | None:
@@ -173,11 +207,10 @@ def _keep_alive(rows: Rows) -> Answer | None:
             question, f"None measured, behind a NAT of {nat_s:g} s.", "Each missed pushes."
         )
     dear = measured[0]
-    # None in n: below 3/n with 95 % confidence (the rule of three).
     sentence = (
         f"The longest of {len(measured)} ({measured[0].keep_alive_s} to "
-        f"{measured[-1].keep_alive_s} s) that missed none of {best.pushes} pushes (below "
-        f"{300 / best.pushes:.2g} %)"
+        f"{measured[-1].keep_alive_s} s) that missed none of {best.pushes} pushes "
+        f"({below(best.values['missed'])})"
     )
     longer = next((one for one in measured if one.keep_alive_s > best.keep_alive_s), None)
     if longer is not None:

@@ -88,7 +88,9 @@ def _chart(
                 ends = [y(max(end, low)) for end in (one.low, one.high)]
                 at = x(place) + aside
                 canvas.line(at, ends[0], at, ends[1], f"curve whisker {of.css}")
-                title += f" ± {one.half_width:.2g}"
+                uneven = one.interval or one.half_width > one.mean
+                ends_text = f" ({one.low:.2g} to {one.high:.2g})"
+                title += ends_text if uneven else f" ± {one.half_width:.2g}"
             canvas.dot(x(place), y(one.mean), 3, f"fill {of.css}", title)
     return canvas.render()
 

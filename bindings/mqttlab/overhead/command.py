@@ -10,18 +10,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-import mqttlab
 from mqttlab import links, units
 from mqttlab.errors import Error, UsageError
 from mqttlab.executors import started
 from mqttlab.exits import INTERRUPTED, OK
-from mqttlab.overhead import answers, page, tables
+from mqttlab.overhead import answers, made_by, page, tables
 from mqttlab.overhead.axes import Axes
 from mqttlab.overhead.rows import Rows
 from mqttlab.overhead.study import Measured, Study
@@ -29,6 +29,8 @@ from mqttlab.overhead.study import Measured, Study
 __all__ = ["axes_of", "main"]
 
 _ELSEWHERE = ("--jobs", "--executor", "--out")
+_STAMP_BYTES = 32
+_TELL_EVERY_S = 60.0
 _LOSS = re.compile(r"(?P<share>[^x]+?)(?:x(?P<burst>\d+(?:\.\d+)?))?")
 
 
@@ -40,7 +42,8 @@ _LOSS = re.compile(r"(?P<share>[^x]+?)(?:x(?P<burst>\d+(?:\.\d+)?))?")
               help="20ms: a link that has this round-trip time and no other limit.")  # fmt: skip
 @click.option("--loss", "losses", metavar="SHARE[xMEAN]", multiple=True,
               help="2%: independent; 2%x4: in bursts of 4 packets in the mean.")  # fmt: skip
-@click.option("--payload", "payloads", type=click.IntRange(32), metavar="BYTES", multiple=True)
+@click.option("--payload", "payloads", type=int, metavar="BYTES", multiple=True,
+              help="32 or more: a message has a stamp, by which it is known again.")  # fmt: skip
 @click.option("--transport", "transports", type=click.Choice(["tcp", "tls", "ws", "wss"]),
               multiple=True)  # fmt: skip
 @click.option("--version", "versions", type=click.Choice(["3.1.1", "5"]), multiple=True)
@@ -80,7 +83,7 @@ def main(
     interrupted = _measure(study, executor, jobs or os.cpu_count() or 1)
     about = {
         "command": shlex.join(["mqttlab", "overhead", *_words(sys.argv)]),
-        "versions": {"mqttlab": mqttlab.__version__},
+        "versions": {name: one for name, one in made_by.code().items() if name != "sha256"},
     }
     tables.write(study, out, about)
     rows = Rows(study)
@@ -91,7 +94,11 @@ def main(
     if interrupted:
         return INTERRUPTED
     if failed:
-        raise Error(f"{len(failed)} cells could not be measured; the first: {failed[0].error}")
+        first = failed[0]
+        raise Error(
+            f"{len(failed)} cells could not be measured; the first: "
+            f"{tables.cell_words(first.cell)}: {first.error}; the same command tries them again"
+        )
     return OK
 
 
@@ -102,7 +109,7 @@ def axes_of(options: Mapping[str, Any]) -> Axes:
     return Axes(
         (*_links(options["named"]), *round_trips) or usual.paths,
         tuple(_loss(text) for text in _parts(options["losses"])) or usual.losses,
-        options["payloads"] or usual.payloads,
+        tuple(_payload(size) for size in options["payloads"]) or usual.payloads,
         options["transports"] or usual.transports,
         options["versions"] or usual.versions,
         nats_s=tuple(_ms("--nat", text) / 1e3 for text in _parts(options["nats"])) or usual.nats_s,
@@ -139,6 +146,12 @@ def _ms(option: str, text: str) -> float:
     return found / 1e6
 
 
+def _payload(size: int) -> int:
+    if size < _STAMP_BYTES:
+        raise UsageError(f"--payload {size}: a message's stamp takes {_STAMP_BYTES} bytes; or more")
+    return size
+
+
 def _loss(text: str) -> tuple[float, float]:
     """ "2%x4" as (0.02, 4)."""
     found = _LOSS.fullmatch(text.strip())
@@ -168,11 +181,30 @@ def _measure(study: Study, executor: str, jobs: int) -> bool:
 
 @contextmanager
 def _progress(study: Study) -> Iterator[Callable[[Measured], None]]:
-    """A bar on a terminal, nothing elsewhere."""
+    """A bar on a terminal, elsewhere a line each minute."""
     if not sys.stderr.isatty():
-        yield lambda _: None
+        yield _lines(study)
         return
     columns = (TextColumn("cells"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("overhead", total=len(study.cells), completed=len(study.measured))
         yield lambda _: bar.advance(task)
+
+
+def _lines(study: Study) -> Callable[[Measured], None]:
+    """How far it is, on stderr, where nobody looks at a terminal."""
+    start_s = told_s = monotonic()
+    had, failed = len(study.measured), 0
+
+    def tell(one: Measured) -> None:
+        nonlocal told_s, failed
+        failed += bool(one.error)
+        now_s = monotonic()
+        if now_s - told_s < _TELL_EVERY_S:
+            return
+        told_s, done, of = now_s, len(study.measured), len(study.cells)
+        left_min = (now_s - start_s) / (done - had) * (of - done) / 60
+        text = f"overhead: {done} of {of} cells, {failed} failed, {left_min:.0f} min left"
+        print(text, file=sys.stderr, flush=True)
+
+    return tell

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,20 +19,27 @@ _T95 = (
 )  # fmt: skip
 
 
+_Z95 = 1.960  # of the normal distribution
+
+
 @dataclass(frozen=True)
 class Estimate:
-    """A mean with the half width of its 95 % interval, over `runs` independent seeds.
+    """A mean with its 95 % interval, over `runs` independent seeds.
 
-    `half_width` is NaN for a single run: nothing is known of what another seed would give.
+    `half_width`: to the interval's farther end; NaN for a single run: nothing is known of what
+    another seed would give. `interval`: its ends where it is not as wide both ways. `trials`: of a
+    share, in how many its events were counted.
     """
 
     mean: float
     half_width: float
     runs: int
+    interval: tuple[float, float] | None = None
+    trials: int = 0
 
     @classmethod
     def of(cls, values: Iterable[float]) -> Estimate:
-        """Of one value per seed; NaN values (nothing to measure) are left out."""
+        """Of one value per seed, none below 0; NaN values (nothing to measure) are left out."""
         known = np.array([value for value in values if not math.isnan(value)], float)
         runs = len(known)
         if runs == 0:
@@ -43,12 +50,41 @@ class Estimate:
         # Beyond 30 the quantile of 30 is a little too careful.
         return cls(float(known.mean()), _T95[min(runs - 1, len(_T95)) - 1] * error, runs)
 
+    @classmethod
+    def share(cls, counts: Sequence[tuple[int, int]]) -> Estimate:
+        """Of (events, trials) per seed. Events are few: what the seeds happen to agree on is not
+        known any better than all trials together tell (Wilson's score interval, 1927), and where
+        they differ more than that, their own interval counts.
+        """
+        known = [(events, trials) for events, trials in counts if trials]
+        trials = sum(one for _, one in known)
+        if not known:
+            return cls.of([])
+        seeds = cls.of(events / of for events, of in known)
+        share = sum(events for events, _ in known) / trials
+        if share > 1:  # more than one to a trial: no share that a count would limit
+            return seeds
+        z2 = _Z95**2 / trials
+        middle = (share + z2 / 2) / (1 + z2)
+        aside = math.sqrt(z2 * (share * (1 - share) + z2 / 4)) / (1 + z2)
+        low, high = max(middle - aside, 0.0), min(middle + aside, 1.0)
+        if seeds.half_width > 0:
+            low, high = min(low, seeds.low), max(high, min(seeds.high, 1.0))
+        low = low if share else 0.0
+        return cls(share, max(share - low, high - share), len(known), (low, high), trials)
+
     @property
     def low(self) -> float:
-        """The lower end of the interval."""
-        return self.mean - self.half_width
+        """The lower end of the interval; no figure of a study is below 0."""
+        return self.interval[0] if self.interval else max(self.mean - self.half_width, 0.0)
 
     @property
     def high(self) -> float:
         """The upper end of the interval."""
-        return self.mean + self.half_width
+        return self.interval[1] if self.interval else self.mean + self.half_width
+
+    def scaled(self, scale: float) -> Estimate:
+        """In another unit."""
+        ends = (self.low * scale, self.high * scale) if self.interval else None
+        half_width = self.half_width * scale
+        return Estimate(self.mean * scale, half_width, self.runs, ends, self.trials)

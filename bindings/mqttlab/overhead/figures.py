@@ -51,7 +51,7 @@ FIGURES: Mapping[str, str] = {
     "battery_days": f"of a device that publishes every {MESSAGE_EVERY_S / 60:g} minutes",
 }
 """Columns of a level, in order, and what they mean; one without words means what the one before
-does."""
+does. p50, p90 and p99 are percentiles of each seed; what is told is their mean over seeds."""
 
 KEEP_ALIVE_FIGURES: Mapping[str, str] = {
     "missed": f"share of pushes that took over {LATE_S:g} s or never came",
@@ -90,8 +90,10 @@ def levels(cell: Cell, runs: Runs, battery_wh: float) -> Iterator[Figures]:
     for qos in LEVELS:
         rows = [run[qos] for run in runs]
         values = {name: _mean(rows, name) for name in (*LAYERS, "bytes", "packets")}
-        values["copies"] = Estimate.of(row["copies"] / row["published"] for row in rows)
-        values["lost"] = Estimate.of(1 - row["delivered"] / row["published"] for row in rows)
+        values["copies"] = Estimate.share([(row["copies"], row["published"]) for row in rows])
+        values["lost"] = Estimate.share(
+            [(row["published"] - row["delivered"], row["published"]) for row in rows]
+        )
         for what in ("delivered", "acknowledged"):
             for share in _PERCENTILES:
                 times = (_percentile(row[f"{what}_s"], share) for row in rows)
@@ -110,7 +112,7 @@ def keep_alives(standby: Standby, runs: Runs, battery_wh: float) -> Iterator[Kee
     """The means over seeds, keep alive by keep alive."""
     for place, keep_alive_s in enumerate(standby.keep_alives_s):
         rows = [run[place] for run in runs]
-        values = {"missed": Estimate.of(row["missed"] / row["pushes"] for row in rows)}
+        values = {"missed": Estimate.share([(row["missed"], row["pushes"]) for row in rows])}
         for share in (50, 95):
             times = (_percentile(row["waits_s"], share) for row in rows)
             values[f"waited_p{share}_s"] = Estimate.of(times)

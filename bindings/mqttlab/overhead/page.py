@@ -3,7 +3,7 @@ keep alive fits."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from typing import Any
 
@@ -11,14 +11,13 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from mqttlab import energy, links
-from mqttlab.overhead.answers import answers, everywhere, fitting
-from mqttlab.overhead.cell import LEVELS, Cell
+from mqttlab.overhead.answers import answers, everywhere, fitting, losing
+from mqttlab.overhead.cell import LEVELS
 from mqttlab.overhead.charts import Series, by_keep_alive, by_loss
-from mqttlab.overhead.estimate import Estimate
 from mqttlab.overhead.figures import MESSAGE_EVERY_S
 from mqttlab.overhead.keep_alive import LATE_S
-from mqttlab.overhead.rows import Rows, amount, share, time
-from mqttlab.overhead.tables import again, link_words, loss_words
+from mqttlab.overhead.rows import Row, Rows, amount, share, time
+from mqttlab.overhead.tables import again, cell_words, link_words, loss_words
 from mqttlab.report.charts import bytes_chart, layers_of
 
 __all__ = ["render"]
@@ -40,7 +39,7 @@ def render(rows: Rows, about: Mapping[str, Any]) -> str:
         again=lambda rows: again(study, *(row.cell for row in rows)),
     )
     template = environment.from_string(_file("mqttlab.overhead", "overhead.html.j2"))
-    bars = [base.bar(qos, f"QoS {qos}") for qos in LEVELS] if base else []
+    bars = _bars((base, qos, f"QoS {qos}") for qos in LEVELS) if base else []
     names = dict.fromkeys(cell.link for cell in study.cells if cell.link)
     return template.render(
         style=Markup(_file("mqttlab.report", "style.css")),
@@ -65,21 +64,13 @@ def render(rows: Rows, about: Mapping[str, Any]) -> str:
         every_minutes=MESSAGE_EVERY_S / 60,
         sources=_sources(names),
         failed=[one for one in study.measured.values() if one.error],
-        failed_words=_words,
+        failed_words=cell_words,
         qos_levels=LEVELS,
     )
 
 
 def _file(package: str, name: str) -> str:
     return resources.files(package).joinpath(name).read_text("utf-8")
-
-
-def _words(cell: Any) -> str:
-    """A cell in a line."""
-    words = [link_words(cell), cell.transport, cell.version]
-    if isinstance(cell, Cell):
-        return ", ".join([*words, loss_words(cell.loss, cell.burst), f"{cell.payload_bytes} B"])
-    return ", ".join([*words, f"NAT {cell.nat_s:g} s"])
 
 
 def _losses(rows: Rows, *, bursts: bool) -> dict[str, Any]:
@@ -91,13 +82,13 @@ def _losses(rows: Rows, *, bursts: bool) -> dict[str, Any]:
         return [
             Series(
                 f"QoS {qos}", f"q{qos}",
-                [(row.cell.loss, _scaled(row.levels[qos][figure], scale)) for row in chosen],
+                [(row.cell.loss, row.levels[qos][figure].scaled(scale)) for row in chosen],
             )
             for qos in LEVELS
         ]  # fmt: skip
 
     label = f"99th percentile, {name}"
-    bars = [row.bar(1, loss_words(row.cell.loss, 0)) for row in chosen]
+    bars = _bars((row, 1, loss_words(row.cell.loss, 0)) for row in chosen)
     exchanges = [one for one in series("acknowledged_p99_s", 1e3) if one.css != "q0"]
     return {
         "name": name,
@@ -108,11 +99,13 @@ def _losses(rows: Rows, *, bursts: bool) -> dict[str, Any]:
         "bars": bytes_chart(bars, f"{_BARS}, {name}"),
         "layers": layers_of(bars),
         "rows": chosen,
+        "lost": losing(chosen) if chosen else "",
     }
 
 
-def _scaled(one: Estimate, scale: float) -> Estimate:
-    return Estimate(one.mean * scale, one.half_width * scale, one.runs)
+def _bars(wanted: Iterable[tuple[Row, int, str]]) -> list[tuple[str, Mapping[str, float]]]:
+    """Of (row, level, name); no bar where nothing was delivered."""
+    return [row.bar(qos, name) for row, qos, name in wanted if row.levels[qos]["bytes"].runs]
 
 
 def _carriers(rows: Rows) -> list[dict[str, Any]]:
@@ -123,7 +116,7 @@ def _carriers(rows: Rows) -> list[dict[str, Any]]:
         ("per-message", "a connection for each message"),
     ):
         chosen = [row for row in rows.beside("transport", "session") if row.cell.session == session]
-        bars = [row.bar(1, row.cell.transport) for row in chosen]
+        bars = _bars((row, 1, row.cell.transport) for row in chosen)
         if bars:
             found.append(
                 {
@@ -148,7 +141,7 @@ def _keep_alives(rows: Rows) -> dict[str, Any] | None:
         return [
             Series(
                 f"NAT {nat_s:g} s", colours[nat_s],
-                [(one.keep_alive_s, _scaled(one.values[figure], scale)) for one in of],
+                [(one.keep_alive_s, one.values[figure].scaled(scale)) for one in of],
             )
             for nat_s, of in by_nat.items()
         ]  # fmt: skip

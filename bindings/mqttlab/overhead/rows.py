@@ -14,7 +14,7 @@ from mqttlab.overhead.study import Study
 
 _NO_BREAK = "\u00a0"
 
-__all__ = ["Row", "Rows", "amount", "share", "time"]
+__all__ = ["Row", "Rows", "amount", "below", "share", "time"]
 
 
 @dataclass(frozen=True)
@@ -85,16 +85,24 @@ class Rows:
 
 
 def amount(one: Estimate, unit: str = "", scale: float = 1.0) -> str:
-    """ "285 ± 3 B"; "none" if nothing was measured."""
+    """ "285 ± 3 B"; with both ends where the interval is uneven or would reach below 0; "none" if
+    nothing was measured."""
     if math.isnan(one.mean):
         return "none"
-    mean, width = one.mean * scale, one.half_width * scale
+    one = one.scaled(scale)
+    mean, width = one.mean, one.half_width
     # An interval below the digits that are worth reading says nothing.
     exact = not width > abs(mean) * 2e-3
     # Its first digit, or two if that is 1, and the mean to the same place.
     leading = _digits(abs(mean), 3) if exact else _digits(width, 2 if _first(width) == 1 else 1)
-    text = f"{mean:,.{leading}f}" + ("" if exact else f" ± {width:,.{leading}f}")
-    return f"{text} {unit}".rstrip().replace(" ", _NO_BREAK)
+    text, low, high = (f"{value:,.{leading}f}" for value in (mean, one.low, one.high))
+    if exact:
+        text = f"{text} {unit}".rstrip() + (" (one seed)" if one.runs == 1 else "")
+    elif one.interval or width > mean:  # "2.7 s (0 to 7.6 s)"
+        text = f"{text} {unit}".rstrip() + f" ({low} to {high} {unit}".rstrip() + ")"
+    else:
+        text = f"{text} ± {width:,.{leading}f} {unit}".rstrip()
+    return text.replace(" ", _NO_BREAK)
 
 
 def _digits(value: float, significant: int) -> int:
@@ -114,5 +122,14 @@ def time(one: Estimate) -> str:
 
 
 def share(one: Estimate) -> str:
-    """In per cent."""
+    """ "27 % (23 to 31 %)", or "none of 500 (below 0.8 %)"."""
+    if one.mean == 0 and one.trials:
+        return f"none of {one.trials:,} ({below(one)})".replace(" ", _NO_BREAK)
     return amount(one, "%", 100)
+
+
+def below(one: Estimate) -> str:
+    """Of a share: "below 0.8 %", rounded up to two digits."""
+    percent = 100 * one.high
+    place = 10.0 ** (math.floor(math.log10(percent)) - 1)
+    return f"below {math.ceil(percent / place) * place:.2g} %"

@@ -17,7 +17,7 @@ from mqttlab.overhead.figures import FIGURES, KEEP_ALIVE_FIGURES, Figures, KeepA
 from mqttlab.overhead.keep_alive import Standby
 from mqttlab.overhead.study import Study
 
-__all__ = ["again", "link_words", "loss_words", "write"]
+__all__ = ["again", "cell_words", "link_words", "loss_words", "write"]
 
 _MARKDOWN = ("bytes", "packets", "retransmitted", "copies", "lost", "delivered_p50_s",
              "delivered_p99_s", "acknowledged_p99_s", "setup_bytes", "joules")  # fmt: skip
@@ -44,7 +44,8 @@ def write(study: Study, directory: Path, about: Mapping[str, Any]) -> None:
     text = json.dumps(document, indent=1)
     (directory / "overhead.json").write_text(text + "\n", encoding="utf-8")
     head = (
-        f"`{about['command']}`, seeds {seeds}; means over seeds ± 95 % interval. "
+        f"`{about['command']}`, seeds {seeds}; means over seeds ± 95 % interval, of p50 to p99 as "
+        "well, each of which is a percentile of one seed. "
         "Bytes and packets are those of IP, per delivered message, on the publisher's link, "
         "both ways; times in seconds from the publish call; joules are the radio's, per delivered "
         "message, beyond idling.\n\n"
@@ -67,6 +68,16 @@ def loss_words(loss: float, burst: float) -> str:
 def link_words(cell: Cell | Standby) -> str:
     """The profile, or "round trip 200 ms"."""
     return cell.link or f"round trip {cell.rtt_ms:g} ms"
+
+
+def cell_words(cell: Cell | Standby) -> str:
+    """A cell in a line."""
+    words = [link_words(cell), cell.transport, f"MQTT {cell.version}"]
+    if isinstance(cell, Standby):
+        return ", ".join([*words, f"NAT {cell.nat_s:g} s"])
+    words += [f"{loss_words(cell.loss, cell.burst)} lost", f"{cell.payload_bytes} bytes"]
+    words += ["a connection for each message"] if cell.session == "per-message" else []
+    return ", ".join([*words, f"{cell.cuts * 100:g} % cut"] if cell.cuts else words)
 
 
 def again(study: Study, *cells: Cell | Standby) -> str:
@@ -183,4 +194,8 @@ def _shown(one: Estimate) -> str:
     if math.isnan(one.mean):
         return ""
     mean = f"{one.mean:.4g}"
+    if one.runs == 1:
+        return f"{mean} (one seed)"
+    if one.interval or one.half_width > one.mean:
+        return f"{mean} ({one.low:.2g} to {one.high:.2g})"
     return mean if not one.half_width > 0 else f"{mean} ± {one.half_width:.2g}"
