@@ -54,6 +54,7 @@ def test_filters_reach_wildcards_and_matches() -> None:
 def test_packets_are_valid_and_of_all_kinds(version: int) -> None:
     seen = set()
 
+    @settings(max_examples=300, derandomize=True)  # chance may leave a kind out of a hundred
     @given(strategies.packets(version))
     def check(packet: bytes) -> None:
         found = _core.decode(packet, True, version)
