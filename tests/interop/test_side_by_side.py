@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import numpy as np
 import pytest
 
 pytest.importorskip("mqttlab._sim")
@@ -14,8 +13,8 @@ from peers import HOST, Broker
 
 MESSAGES = 60
 DELAY_S = 0.06  # of the link, one way, at the least
-SHARE, WITHIN_S = 0.1, 0.02
-"""Of messages, the fastest: what a busy machine delays are others. results/validation has all."""
+WITHIN_S = 0.02
+"""Of the fastest message: what a busy machine delays are others. results/validation has all."""
 
 
 @pytest.mark.parametrize("transport", ["tcp", "tls"])
@@ -33,4 +32,4 @@ def test_live_and_simulated_are_alike(
     for qos, crossings in ((0, 2), (1, 2), (2, 4)):  # mosquitto waits for PUBREL
         assert len(real[qos]) == len(ours[qos]) == MESSAGES
         assert real[qos][0] > crossings * DELAY_S
-        assert abs(np.quantile(real[qos], SHARE) - np.quantile(ours[qos], SHARE)) < WITHIN_S
+        assert abs(min(real[qos]) - min(ours[qos])) < WITHIN_S
