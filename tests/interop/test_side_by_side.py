@@ -14,7 +14,7 @@ from peers import HOST, Broker
 MESSAGES = 60
 DELAY_S = 0.06  # of the link, one way, at the least
 WITHIN_S = 0.02
-"""Of the fastest message: what a busy machine delays are others. results/validation has all."""
+"""A crossing, of the fastest message: the others wait on a busy machine. results/validation has all."""
 
 
 @pytest.mark.parametrize("transport", ["tcp", "tls"])
@@ -32,4 +32,4 @@ def test_live_and_simulated_are_alike(
     for qos, crossings in ((0, 2), (1, 2), (2, 4)):  # mosquitto waits for PUBREL
         assert len(real[qos]) == len(ours[qos]) == MESSAGES
         assert real[qos][0] > crossings * DELAY_S
-        assert abs(min(real[qos]) - min(ours[qos])) < WITHIN_S
+        assert abs(min(real[qos]) - min(ours[qos])) < crossings * WITHIN_S
