@@ -14,7 +14,7 @@ from peers import HOST, Broker
 MESSAGES = 60
 DELAY_S = 0.06  # of the link, one way, at the least
 WITHIN_S = 0.02
-"""A crossing, of the fastest message: the others wait on a busy machine. results/validation has all."""
+"""A crossing, of the fastest message: others wait on a busy machine; results/validation has all."""
 
 
 @pytest.mark.parametrize("transport", ["tcp", "tls"])
