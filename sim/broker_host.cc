@@ -110,16 +110,16 @@ void BrokerHost::tidy(std::uint32_t number) {
     timers_.set(due, number);
   }
   if (!connection.stream->is_left()) return;
-  if (connection.device >= left_.size()) left_.resize(connection.device + 1);
+  if (connection.device >= lingering_.size()) lingering_.resize(connection.device + 1);
   const bool has_link = connection.stream->is_established();
-  left_[connection.device].take(std::move(connection.stream));
+  lingering_[connection.device].take(std::move(connection.stream));
   if (has_link && state_ != State::crashed) broker_->release(number);
 }
 
 BrokerGauges BrokerHost::gauges() const { return broker_ ? broker_->gauges() : BrokerGauges{}; }
 
 Overhead BrokerHost::overhead(DeviceIndex device) const {
-  Overhead all = device < left_.size() ? left_[device].overhead() : Overhead{};
+  Overhead all = device < lingering_.size() ? lingering_[device].overhead() : Overhead{};
   for (const Connection& connection : connections_)
     if (connection.stream && connection.device == device) all += connection.stream->overhead();
   return all;

@@ -102,9 +102,9 @@ class BrokerHost : public StreamOwner {
   std::deque<Waiting> waiting_;
   std::vector<std::pair<RequestId, Decision>> decisions_;  // that came while it was paused
   std::optional<Random> ties_;
-  std::vector<std::uint32_t> due_;  // connections that wait for their turn
-  Timers<std::uint32_t> timers_;    // of their filters
-  std::vector<Lingering> left_;     // of its connections, by device
+  std::vector<std::uint32_t> due_;    // connections that wait for their turn
+  Timers<std::uint32_t> timers_;      // of their filters
+  std::vector<Lingering> lingering_;  // connections, by device
   std::vector<LinkId> woken_;
 };
 

@@ -82,7 +82,7 @@ void BrokerHost::bury() {
     tidy(number);
     if (questions_) questions_->gone(number);
   }
-  for (Lingering& each : left_) each.die(death_);
+  for (Lingering& each : lingering_) each.die(death_);
   for (const Waiting& one : std::exchange(waiting_, {})) {
     if (death_ == trace::Death::silent) {
       one.arrival.socket->vanish();

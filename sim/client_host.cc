@@ -88,10 +88,10 @@ void ClientHost::pump() {
   let_go();
 }
 
-void ClientHost::let_go() { left_streams_.take(std::move(stream_)); }
+void ClientHost::let_go() { lingering_.take(std::move(stream_)); }
 
 Overhead ClientHost::overhead() const {
-  Overhead all = left_streams_.overhead();
+  Overhead all = lingering_.overhead();
   if (stream_) all += stream_->overhead();
   return all;
 }
@@ -202,7 +202,7 @@ void ClientHost::bury() {
     stream_->die(death_);
     let_go();
   }
-  left_streams_.die(death_);
+  lingering_.die(death_);
   drop_dial();
   missed_connect_ = paused_ = false;
   missed_end_.reset();

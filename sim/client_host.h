@@ -93,7 +93,7 @@ class ClientHost final : public HostedClient, public StreamOwner {
   std::optional<CloseCause> missed_end_;
   Time take_interval_ = 0, takes_at_ = 0;  // of a slow application
   std::unique_ptr<Stream> stream_;
-  Lingering left_streams_;
+  Lingering lingering_;
   Alarm alarm_, woken_, burial_, hungry_;
 };
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["machine", "versions"]
+__all__ = ["machine", "simulator_versions", "versions"]
 
 
 def versions() -> dict[str, str]:
@@ -21,6 +21,13 @@ def versions() -> dict[str, str]:
     except metadata.PackageNotFoundError:  # a package tree without its metadata
         ours = sys.modules["mqttlab"].__version__
     return {"mqttlab": ours, "python": platform.python_version(), "numpy": np.__version__}
+
+
+def simulator_versions() -> dict[str, str]:
+    """The same, and of what simulated networks are made of."""
+    from mqttlab import _sim  # only now: it loads ns-3
+
+    return {**versions(), "ns3": _sim.ns3_version, "openssl": _sim.openssl_version}
 
 
 def machine() -> dict[str, Any]:

@@ -1,5 +1,5 @@
-"""What happens to the devices of a trial: faults at times and at instants of the protocol, drawn
-from the run's seed.
+"""What the trials have in common: their size, what their things say, and what happens to these:
+faults at times and at instants of the protocol, drawn from the run's seed.
 """
 
 from __future__ import annotations
@@ -25,11 +25,33 @@ from mqttlab.faults import (
     Written,
 )
 
-__all__ = ["trouble"]
+__all__ = ["CALM_S", "FAULTS", "TESTED", "THINGS", "TROUBLE_S", "something", "trouble"]
+
+THINGS, FAULTS = 12, 24
+TROUBLE_S, CALM_S = 240, 180
+
+TESTED = """
+    NO-FABRICATION Q0-ATMOST Q1-NOLOSS Q1-RESUME DUP-BOUND Q2-ONCE Q2-NO-REPUBLISH Q2-RESUME
+    Q2-TOTAL Q2-HONEST DUP-RULE PID-UNIQUE PID-STABLE PID-RELEASE ACK-CAUSAL ORD-TOPIC ORD-RESEND
+    ORD-ACK SP-TRUTH SESS-QUEUE SESS-DISCARD SUB-DURABLE ONE-CONN TAKEOVER-TERM WILL-IFF WILL-ONCE
+    WILL-ORDER BIRTH-WINS RET-CONVERGE RET-SET RET-MONO RET-FLAG KA-ENFORCE KA-FAIR STREAM-OK
+    AMPLIFY CONVERGE
+"""
+"""What the oracle has to judge in every trial, of what packets show."""
 
 _HOWS = ("reset", "fin", "half-open", "silent")
 _EXCHANGES = ("PUBLISH", "PUBACK", "PUBREC", "PUBREL", "PUBCOMP")  # go both ways
 _OTHERS = ("CONNECT", "CONNACK", "SUBSCRIBE", "SUBACK")
+
+
+def something(lab: Lab, name: str) -> tuple[str, bytes, dict[str, Any]]:
+    """Topic, payload and options of a message of thing `name`: to another one, or its last word."""
+    chance = lab.random
+    topic, retain = f"to/{name}/{chance.randrange(THINGS)}", False
+    if chance.random() < 0.2:
+        topic, retain = f"last/{name}", True
+    payload = b"" if retain and chance.random() < 0.3 else lab.stamp()
+    return topic, payload, {"qos": chance.randrange(3), "retain": retain}
 
 
 def trouble(lab: Lab, devices: Sequence[Device], count: int, within_s: float) -> None:

@@ -25,8 +25,7 @@ def code() -> dict[str, str]:
 
     files = [path for path in sorted(_PACKAGE.rglob("*.py")) if _measures(path)]
     files += [Path(module.__file__) for module in (_core, _sim) if module.__file__]
-    simulated = {"ns3": _sim.ns3_version, "openssl": _sim.openssl_version}
-    return {**machine.versions(), **simulated, "sha256": _together(files)}
+    return {**machine.simulator_versions(), "sha256": _together(files)}
 
 
 def _measures(path: Path) -> bool:

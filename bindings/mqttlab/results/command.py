@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from mqttlab import run_command
+from mqttlab import machine, run_command
 from mqttlab.errors import Error, UsageError
 from mqttlab.exits import FINDINGS, OK
 from mqttlab.results import checking, reference
@@ -127,7 +127,7 @@ def _say(one: Checked, console: Console) -> None:
 
 def _other_versions(run: Reference) -> str:
     """ "recorded with ns3 3.37; here 3.38": why a run may come out otherwise, or ""."""
-    then, now = run.made.get("versions", {}), reference.versions()
+    then, now = run.made.get("versions", {}), machine.simulator_versions()
     found = [name for name in now if name in then and then[name] != now[name]]
     was, here = (", ".join(f"{name} {each[name]}" for name in found) for each in (then, now))
     return f"recorded with {was}; here {here}" if found else ""

@@ -16,7 +16,6 @@ from mqttlab.errors import UsageError
 
 __all__ = [
     "MADE", "MANIFEST", "Reference", "chosen", "load", "record", "strangers", "unknown",
-    "versions",
 ]  # fmt: skip
 
 MANIFEST = "reference.toml"
@@ -161,7 +160,11 @@ def record(run: Reference) -> bool:
         return False
     path = run.manifest.parent / MADE
     every = _read_made(path)
-    every[run.name] = {"versions": versions(), "machine": machine.machine(), "sha256": found}
+    every[run.name] = {
+        "versions": machine.simulator_versions(),
+        "machine": machine.machine(),
+        "sha256": found,
+    }
     text = json.dumps(dict(sorted(every.items())), indent=1, ensure_ascii=False)
     path.write_text(text + "\n", "utf-8")
     return True
@@ -199,11 +202,3 @@ def _read_made(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise UsageError(f"{path}: is no object; mqttlab results --record writes it")
     return found
-
-
-def versions() -> dict[str, str]:
-    """Of what runs are made with here."""
-    from mqttlab import _sim  # only now: it loads ns-3
-
-    simulated = {"ns3": _sim.ns3_version, "openssl": _sim.openssl_version}
-    return {**machine.versions(), **simulated}

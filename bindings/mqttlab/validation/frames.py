@@ -80,7 +80,9 @@ def legs(capture: Path, messages: int) -> tuple[Frames, Frames]:
     own, QUIET_S after the last, and then the subscriber may leave. Errors: mqttlab.Error for
     another one.
     """
-    subscriber, *publishers = [one for _, _, one in captures.connections(_segments(capture))]
+    subscriber, *publishers = [
+        one for _, _, one in captures.connections(captures.read(capture).segments)
+    ]
     _setup, *handed = _trains(subscriber)
     if len(handed) == messages + 1:
         handed.pop()  # it leaves, which the end of a simulated run does not show
@@ -90,10 +92,6 @@ def legs(capture: Path, messages: int) -> tuple[Frames, Frames]:
             f"{messages} messages; the machine was too busy, repeat it"
         )
     return Frames.mean(publishers), Frames.mean(handed)
-
-
-def _segments(capture: Path) -> list[Segment]:
-    return captures.read(capture).segments
 
 
 def _trains(segments: Sequence[Segment]) -> Iterator[list[Segment]]:
