@@ -138,6 +138,8 @@ oracle::Gauges LabWorld::gauges() const {
   counts.retained = now.retained;
   counts.queued = now.queued_messages;
   counts.in_flight = now.in_flight;
+  counts.session_bytes = now.session_bytes;
+  counts.pending_wills = now.pending_wills;
   return counts;
 }
 

@@ -4,19 +4,20 @@ connection was lost; and whatever waits behind a full window comes out in the en
 Readers take 1, 2 or 20 messages at a time. Their links go down while three windows full are
 published to them: first so briefly that TCP survives and their acknowledgements are only late, then
 for so long that the connection is lost, and they come back with a smaller, an equal or a larger
-limit. Writers meet the same on the other side: three windows full on a link that is down.
+limit. Writers meet the same on the other side: three windows full on a link that is down. And one
+writer vanishes after each PUBREC, and its session with it, more often than a window has room.
 """
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import mqttlab
 from mqttlab import Client, Device, Lab
-from mqttlab.scenarios.support import V3, Seen, clients, spoken
+from mqttlab.scenarios.support import V3, Raw, Seen, clients, spoken
 from mqttlab.trace import End, Kind, Packet
 
 WINDOWS = (1, 2, 20)
@@ -26,6 +27,7 @@ BUGS = [
     "B34 send quota is carried over to the next connection",
     "B35 quota is taken by packets that are no PUBLISH, or never given back",
     "B39 draining the offline queue trips its own limit",
+    "B40 exchanges whose publisher vanished after PUBREC keep their place in the window",
 ]
 
 
@@ -92,6 +94,8 @@ async def full_window(lab: Lab, *, version: str = "both") -> None:
         )
         lab.expect("windows filled to the brim when the link was lost", brimful, len(readers))
         await first.aclose()
+        lab.phase("publishers vanish after PUBREC")
+        await lab.device("fickle").run(vanish(lab))
         again = [reader.options(reader.after) for reader in readers]
         async with clients(phones, again) as back:
             lab.settle("1min")
@@ -123,6 +127,21 @@ async def dark(
         tasks = [asyncio.create_task(call) for call in calls]
         await asyncio.sleep(seconds)
     return tasks
+
+
+async def vanish(lab: Lab) -> None:
+    """A publisher that is gone after each PUBREC, and comes back as somebody new."""
+    received = 0
+    for number in range(1, 2 * BROKERS + 1):
+        peer = await Raw.open(5)
+        await peer.connect(client_id="fickle")
+        with suppress(ConnectionError):
+            message = {"topic": "from/fickle", "payload": lab.stamp()}
+            peer.send("PUBLISH", **message, qos=2, packet_id=number)
+            received += (await peer.get("PUBREC")).reason < 0x80
+        peer.close()
+        await asyncio.sleep(1)
+    lab.expect("exchanges that found room after others had vanished", received, 2 * BROKERS)
 
 
 def expect_all(lab: Lab, phones: list[Device], readers: list[Reader], meters: list[Device]) -> None:

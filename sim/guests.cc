@@ -84,9 +84,15 @@ std::vector<GuestEvent> Guests::take() {
     } else if (event.news == GuestNews::arrived) {
       event.bytes = stream.take();
     } else if (event.news == GuestNews::ended) {
-      if (!stream.lingers()) streams_.erase(event.stream);
+      left_.push_back(event.stream);
     }
   }
+  // Its kernel may not be done yet.
+  std::erase_if(left_, [this](StreamId id) {
+    const bool is_over = !streams_.at(id)->lingers();
+    if (is_over) streams_.erase(id);
+    return is_over;
+  });
   return events;
 }
 

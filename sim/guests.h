@@ -77,6 +77,7 @@ class Guests {
   trace::Log& log_;
   const trace::Actor site_;
   std::map<StreamId, std::unique_ptr<GuestStream>> streams_;
+  std::vector<StreamId> left_;  // programs are done with these
   std::vector<GuestEvent> events_;
   StreamId last_ = 0;
 };

@@ -42,6 +42,8 @@ void Counts::finish(const Deadline& deadline) {
   leaked(now.subscriptions, 0, "subscriptions");
   leaked(now.queued, 0, "queued messages");
   leaked(now.in_flight, 0, "messages in flight");
+  leaked(now.session_bytes, 0, "bytes of sessions");
+  leaked(now.pending_wills, 0, "wills that wait");
 }
 
 }  // namespace mqttlab::oracle

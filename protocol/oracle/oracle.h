@@ -57,7 +57,7 @@ struct DeviceFacts {
 /// What a broker counts of itself, and its limits; 0: no limit is known.
 struct Gauges {
   std::uint64_t connections = 0, sessions = 0, subscriptions = 0, retained = 0, queued = 0,
-                in_flight = 0;
+                in_flight = 0, session_bytes = 0, pending_wills = 0;
   std::uint64_t most_retained = 0;
   std::uint64_t most_queued = 0, most_in_flight = 0;  ///< of one session
 };

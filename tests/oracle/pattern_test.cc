@@ -221,7 +221,8 @@ TEST_F(Count, Leak_something_is_left_of_a_session_that_has_ended) {
   leave();
   for (std::uint64_t oracle::Gauges::*of :
        {&oracle::Gauges::connections, &oracle::Gauges::sessions, &oracle::Gauges::subscriptions,
-        &oracle::Gauges::queued, &oracle::Gauges::in_flight}) {
+        &oracle::Gauges::queued, &oracle::Gauges::in_flight, &oracle::Gauges::session_bytes,
+        &oracle::Gauges::pending_wills}) {
     t.gauges = oracle::Gauges{};
     (*t.gauges).*of = 1;
     EXPECT_EQ(t.broken(), "LEAK");

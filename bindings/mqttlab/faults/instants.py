@@ -110,7 +110,9 @@ class Bytes(OfConnection):
 
 @dataclass(frozen=True)
 class OfPacket(OfConnection, is_concrete=False):
-    """An instant of the n-th control packet of a name."""
+    """An instant of the n-th control packet of a name, where the other end is still open: what
+    nobody will read any more is not counted.
+    """
 
     phrase: ClassVar[str]
     """In words, with the packet's place."""
