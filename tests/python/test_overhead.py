@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import amqtt_broker
 import mqttlab
 from mqttlab.figures.view import TraceView
 from mqttlab.overhead import keep_alive
@@ -22,7 +23,7 @@ A_PACKET = 5e-9  # s: links keep packets of one instant a nanosecond apart
 
 
 def rows(**changes: Any) -> list[dict[str, Any]]:
-    return measure(Cell(link="", rtt_ms=2 * HOP * 1e3, messages=4, **changes), seed=1)
+    return measure(Cell(link="", rtt_ms=2 * HOP * 1e3, **{"messages": 4, **changes}), seed=1)
 
 
 def publish_bytes(payload_bytes: int, qos: int, version: str) -> int:
@@ -37,10 +38,20 @@ def publish_bytes(payload_bytes: int, qos: int, version: str) -> int:
 def test_a_message_takes_its_publish_and_the_answers_of_its_level(
     payload_bytes: int, version: str
 ) -> None:
-    for row in rows(payload_bytes=payload_bytes, version=version):
+    assert_costs(payload_bytes, version, messages=4)
+
+
+# The fourth byte of the length comes with QoS 1 and 2, with all, and long before 2 MiB of payload.
+@pytest.mark.parametrize("payload_bytes", [2_097_145, 2_097_147, 2_097_152])
+def test_the_length_of_a_large_message_takes_four_bytes(payload_bytes: int) -> None:
+    assert_costs(payload_bytes, "3.1.1", messages=1)
+
+
+def assert_costs(payload_bytes: int, version: str, messages: int) -> None:
+    for row in rows(payload_bytes=payload_bytes, version=version, messages=messages):
         answers = {0: 0, 1: 4, 2: 12}[row["qos"]]
         assert row["mqtt"] == publish_bytes(payload_bytes, row["qos"], version) + answers
-        assert row["delivered"] == row["published"] == 4
+        assert row["delivered"] == row["published"] == messages
         assert row["copies"] == 0
 
 
@@ -177,20 +188,27 @@ def test_who_has_given_up_before_the_link_goes_dark_has_not_noticed_that() -> No
 
 
 def exchange(
-    qos: int, up: float, down: float, *, dark_s: float = 0, before: int = 0
+    qos: int, up: float, down: float, *, dark_s: float = 0, before: int = 0, theirs: bool = False
 ) -> dict[str, float]:
     """Seconds from the publish call until the message is delivered, and until its publisher knows.
 
     `up`, `down`: one way, of the publisher's link and of the subscriber's. `dark_s`: from the call
-    on nothing comes through. `before`: messages at this level that went well, one by one.
+    on nothing comes through. `before`: messages at this level that went well, one by one. `theirs`:
+    by amqtt's broker, which hands a message of QoS 2 on when PUBREL has come.
     """
     took: dict[str, float] = {}
 
     async def scenario(lab: mqttlab.Lab) -> None:
-        lab.broker("broker")
+        if theirs:
+            await lab.guest_broker("broker", amqtt_broker.serve)
+        else:
+            lab.broker("broker")
         sensor = lab.device("sensor", via=lab.link(delay=up, name="up"))
         desk = lab.device("desk", via=lab.link(delay=down, name="down"))
-        async with desk.client() as reader, sensor.client(keep_alive_s=0) as writer:
+        async with (
+            desk.client(user_name="desk") as reader,
+            sensor.client(user_name="sensor", keep_alive_s=0) as writer,
+        ):
             await reader.subscribe("t", qos=qos)
             for _ in range(before):
                 await writer.publish("t", lab.stamp(), qos=qos)
@@ -219,9 +237,18 @@ def test_without_loss_a_message_takes_both_links_and_its_exchange_the_first_only
 ) -> None:
     for qos, hops in ((0, 0), (1, 2), (2, 4)):
         took = exchange(qos, up, down)
-        # At QoS 2, too: our broker hands a message on with PUBLISH, our client as well. Who waits
-        # for PUBREL takes two hops more on each of the links.
+        # At QoS 2, too: our broker hands a message on with PUBLISH, our client as well.
         assert took["delivered"] == pytest.approx(up + down, abs=2 * A_PACKET)
+        assert took["acknowledged"] == pytest.approx(hops * up, abs=4 * A_PACKET)
+
+
+@pytest.mark.parametrize(("up", "down"), [(0.05, 0.02), (0.3, 0.7)])
+def test_a_broker_that_waits_for_pubrel_delivers_two_hops_later_at_qos_2_alone(
+    up: float, down: float
+) -> None:
+    for qos, waited, hops in ((0, 0, 0), (1, 0, 2), (2, 2, 4)):
+        took = exchange(qos, up, down, theirs=True)
+        assert took["delivered"] == pytest.approx((1 + waited) * up + down, abs=4 * A_PACKET)
         assert took["acknowledged"] == pytest.approx(hops * up, abs=4 * A_PACKET)
 
 

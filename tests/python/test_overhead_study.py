@@ -271,6 +271,7 @@ def test_a_journal_keeps_cells_to_the_digit() -> None:
         (["--executor", "moon"], "'moon'"),
         (["--seeds", "1"], "seeds"),
         (["--payload", "8"], "--payload 8: a message's stamp takes 32 bytes"),
+        (["--payload", "300000000"], "--payload 300000000: at most 256000000"),
     ],
 )
 def test_bad_input_is_one_line(

@@ -30,6 +30,8 @@ Session = Literal["long", "per-message"]
 _PAUSE_S = 30.0  # longer than any back-off of TCP on these links, so that a message stands alone
 _WARM_UP_S = 60.0
 _PATIENCE_S = 600.0
+_PACKET_BYTES = 1 << 20  # what brokers and clients take, unless a payload needs more
+_BESIDE_BYTES = 100  # of a PUBLISH: its header, topic and properties
 
 
 @dataclass(frozen=True)
@@ -108,10 +110,12 @@ def measure(cell: Cell, seed: int) -> list[dict[str, Any]]:
     marks: dict[int, _Marks] = {}
 
     async def exchange(lab: mqttlab.Lab) -> None:
-        lab.broker("broker")
+        most_bytes = max(_PACKET_BYTES, cell.payload_bytes + _BESIDE_BYTES)
+        lab.broker("broker", max_packet_size=most_bytes)
         desk = lab.device("desk", via=lab.link(name="desk"))
         link = lab_link(lab, cell.link, cell.rtt_ms, "sensor", **cell.loss_options())
-        async with desk.client(drain=True, keep_alive_s=0, version=cell.version) as reader:
+        options: dict[str, Any] = {"version": cell.version, "max_packet_size": most_bytes}
+        async with desk.client(drain=True, keep_alive_s=0, **options) as reader:
             await reader.subscribe("#", qos=2)
             async with asyncio.TaskGroup() as tasks:
                 for qos in LEVELS:

@@ -30,6 +30,7 @@ __all__ = ["axes_of", "main"]
 
 _ELSEWHERE = ("--jobs", "--executor", "--out")
 _STAMP_BYTES = 32
+_MOST_BYTES = 256_000_000  # of a payload: MQTT's packets end at 256 MiB
 _TELL_EVERY_S = 60.0
 _LOSS = re.compile(r"(?P<share>[^x]+?)(?:x(?P<burst>\d+(?:\.\d+)?))?")
 
@@ -149,6 +150,8 @@ def _ms(option: str, text: str) -> float:
 def _payload(size: int) -> int:
     if size < _STAMP_BYTES:
         raise UsageError(f"--payload {size}: a message's stamp takes {_STAMP_BYTES} bytes; or more")
+    if size > _MOST_BYTES:
+        raise UsageError(f"--payload {size}: at most {_MOST_BYTES}; a packet ends at 256 MiB")
     return size
 
 
