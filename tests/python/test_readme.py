@@ -131,6 +131,30 @@ def test_predictions_are_those_of_validation() -> None:
     assert f"{', '.join(found[:-1])} and {found[-1]} %" in SAID
 
 
+def test_what_is_cut_is_counted() -> None:
+    """`tests/mutants/run.py --cuts none` counts it again."""
+    with (RESULTS / "cuts/counts.csv").open() as file:
+        *exchanges, every = csv.DictReader(file)
+    assert f"{len({one['exchange'] for one in exchanges})} exchanges of both versions" in SAID
+    assert {one["version"] for one in exchanges} == {"3.1.1", "5.0"}
+    kinds = {"3.1.1": 0, "5.0": 0}
+    for one in exchanges:
+        kinds[one["version"]] = max(kinds[one["version"]], int(one["sessions"]))
+    assert f"on {({10: 'ten'})[sum(kinds.values())]} kinds of session" in SAID
+    cut, stalled, twice = (int(every[name]) for name in ("cut", "stalled", "twice"))
+    assert cut == stalled
+    assert f"{cut:,} cuts, as many silences, and {twice:,} second cuts" in SAID
+
+
+def test_the_tail_of_a_lossy_fleet_is_validations() -> None:
+    found = read("validation/tail/tail.json")
+    devices, one_way_ms, loss = found["parameters"].values()
+    fleet = f"{devices} devices, {one_way_ms:g} ms one way, {loss * 100:g} % loss"
+    ours, theirs = (in_words(one["p99_s"]) for one in found["profiles"].values())
+    assert f"({fleet}: [p99 of an exchange at QoS 1](results/validation/tail/tail.json)" in SAID
+    assert f"is {ours}; with ns-3's own TCP defaults {theirs})" in SAID
+
+
 def test_the_indexs_figures_of_runs_are_those_of_their_files() -> None:
     run = read("field_trial/run.json")
     lost = [run["qos"][level]["lost"] for level in "12"]

@@ -87,6 +87,25 @@ class Messages:
         done = done[self.view.events["code"][done] != 0]
         return np.isin(self._token(self.called), self._token(done))
 
+    @cached_property
+    def completed(self) -> Indices:
+        """When its publisher was told that it is through, or the trace's size.
+
+        Tokens are a client's own, and begin anew with the next client of a device.
+        """
+        done = self.view.of(Kind.PUBLISH_COMPLETED)
+        done = done[self.view.events["code"][done] == 0]
+        completed = np.full(len(self), self.view.size, np.int64)
+        place = dict(zip(self.called.tolist(), range(len(self)), strict=True))
+        waiting: dict[int, int] = {}
+        events = np.sort(np.concatenate([self.called, done]))
+        for event, call in zip(events.tolist(), self._token(events).tolist(), strict=True):
+            if event in place:
+                waiting[call] = place[event]
+            elif call in waiting:
+                completed[waiting.pop(call)] = event
+        return completed
+
     def _token(self, events: Indices) -> NDArray[np.uint64]:
         actor = self.view.events["actor"][events].astype(np.uint64)
         token: NDArray[np.uint64] = (actor << np.uint64(32)) | self.view.events["detail"][events]

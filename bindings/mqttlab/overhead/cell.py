@@ -167,7 +167,7 @@ async def _publisher(lab: mqttlab.Lab, device: mqttlab.Device, cell: Cell, qos: 
 
 
 async def _publish(lab: mqttlab.Lab, client: mqttlab.Client, cell: Cell, qos: int) -> None:
-    payload = lab.stamp(max(cell.payload_bytes, 1), name=f"{qos}")
+    payload = lab.stamp(cell.payload_bytes, name=f"{qos}")
     await client.publish(f"s/{qos}", payload, qos=qos)
 
 
@@ -198,7 +198,7 @@ def _row(result: Result, cell: Cell, qos: int, marks: _Marks) -> dict[str, Any]:
         "delivered": arrived,
         "copies": int((copies[copies > 0] - 1).sum()),
         "delivered_s": _since(messages, messages.first(view.of(Kind.DELIVERED)), mine),
-        "acknowledged_s": _since(messages, _completed(view, messages), mine),
+        "acknowledged_s": _since(messages, messages.completed, mine),
     }
     spent = _spent(marks.ready, marks.end)
     if arrived:
@@ -230,25 +230,6 @@ def _spent(before: _Mark, after: _Mark) -> dict[str, int]:
         "bytes": used["bytes"],
         "packets": used["packets"],
     }
-
-
-def _completed(view: TraceView, messages: Messages) -> np.ndarray:
-    """When each message's publisher was told that it is through, or the trace's size.
-
-    Tokens are a client's own, and begin anew with the next client of a device.
-    """
-    done = view.of(Kind.PUBLISH_COMPLETED)
-    done = done[view.events["code"][done] == 0]
-    completed = np.full(len(messages), view.size, np.int64)
-    place = dict(zip(messages.called.tolist(), range(len(messages)), strict=True))
-    waiting: dict[tuple[int, int], int] = {}
-    for event in np.sort(np.concatenate([messages.called, done])).tolist():
-        call = (int(view.events["actor"][event]), int(view.events["detail"][event]))
-        if event in place:
-            waiting[call] = place[event]
-        elif call in waiting:
-            completed[waiting.pop(call)] = event
-    return completed
 
 
 def _since(messages: Messages, events: np.ndarray, mine: np.ndarray) -> list[float]:

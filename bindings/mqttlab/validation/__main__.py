@@ -1,4 +1,4 @@
-"""`python -m mqttlab.validation`: makes the comparison anew, or records its live part."""
+"""`python -m mqttlab.validation`: what is compared, what was recorded for it, a lossy fleet."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from mqttlab import __version__, exits
 from mqttlab.errors import Error, UsageError
-from mqttlab.validation import comparison, pages, recording, seoane, side_by_side
+from mqttlab.validation import comparison, pages, recording, seoane, side_by_side, tail
 
 RECORDED = Path("results/validation/live/recorded.json")
 
@@ -69,12 +69,15 @@ def main(words: list[str] | None = None) -> int:
     comparing = verbs.add_parser("compare", help="simulates, and writes what is like the record")
     comparing.add_argument("--recorded", type=Path, default=RECORDED, metavar="FILE")
     noting = verbs.add_parser("record", help="measures mosquitto on this machine (4 minutes)")
-    for verb in (comparing, noting):
+    slowest = verbs.add_parser("tail", help="simulates a lossy fleet under both TCP profiles")
+    for verb in (comparing, noting, slowest):
         verb.add_argument("--out", type=Path, required=True, metavar="DIR")
     said = parser.parse_args(words)
     try:
         if said.verb == "compare":
             compare(said.recorded, said.out)
+        elif said.verb == "tail":
+            tail.write(said.out)
         else:
             recording.record(said.out)
     except UsageError as error:
