@@ -14,10 +14,12 @@ void BrokerEnd::closed(Connection& connection, const Event& event) {
   finish(connection);
   if (connection.connect_at_broker && !connection.broker.connack) {
     // What came in before CONNACK could be written may have been acted on, or not.
-    for (const auto& [early, index] : std::exchange(connection.early, {})) {
-      if (early.packet != PacketType::publish) continue;
-      intake_.arrived(connection, early);
-      delivery_.unacknowledged(early.message, model_.event_index);
+    const auto early = std::exchange(connection.early, {});
+    if (turned_away(connection, early, event)) intake_.refused(connection, early);
+    for (const Connection::Early& one : early) {
+      if (one.event.packet != PacketType::publish) continue;
+      intake_.arrived(connection, one.event, one.passed_on != 0);
+      delivery_.unacknowledged(one.event.message, model_.event_index);
     }
     wills_.accepted(connection);
   }
@@ -27,6 +29,21 @@ void BrokerEnd::closed(Connection& connection, const Event& event) {
   wills_.closed(connection);
   if (due && !connection.broker.connack)
     delivery_.unacknowledged(connection.connect->will_message, model_.event_index);
+}
+
+// The broker has ended a connection without CONNACK, and had no reason to if it had accepted the
+// client: its link took whatever there was to write.
+bool BrokerEnd::turned_away(const Connection& connection,
+                            const std::vector<Connection::Early>& early, const Event& event) {
+  const bool own = event.code == static_cast<std::uint8_t>(CloseCause::local);
+  const bool crashed = model_.conditions.runs_since(End::broker, 0) == never;
+  const bool newest = model_.identity(connection).connecting == connection.number;
+  if (!own || crashed || !newest || connection.broker.tail_out || connection.broker.malformed_in)
+    return false;
+  return std::all_of(early.begin(), early.end(), [&](const Connection::Early& one) {
+    return one.event.packet == PacketType::publish &&
+           (one.passed_on == 0 || model_.now <= one.passed_on_at + link_grace);
+  });
 }
 
 // The connection is over, or the run is.
@@ -81,15 +98,16 @@ void BrokerEnd::connack(Connection& connection, const Event& event) {
   connection.broker.connack = true;
   connection.broker.connack_at = event.at;
   connection.broker.connack_event = model_.event_index;
-  const auto early = std::exchange(connection.early, {});
-  if (!connection.accepted()) return;  // MQTT-3.1.4-5
+  auto early = std::exchange(connection.early, {});
+  if (!connection.accepted()) return intake_.refused(connection, early);  // MQTT-3.1.4-5
+  intake_.welcomed(early);
   wills_.accepted(connection);
   if (Session* session = model_.session(connection.session); session && connection.broker.resumed)
     exchanges_.resumed({connection, End::broker, session->out, session});
   const std::uint64_t present = model_.event_index;
-  for (const auto& [packet, index] : early) {
-    model_.event_index = index;
-    handles(connection, packet);
+  for (const Connection::Early& one : early) {
+    model_.event_index = one.index;
+    handles(connection, one.event, one.passed_on != 0);
   }
   model_.event_index = present;
 }
@@ -99,13 +117,13 @@ void BrokerEnd::arrived(Connection& connection, const Event& event) {
   if (event.packet == PacketType::connect && !connection.connect_at_broker) {
     sessions_.connect_arrived(connection, event);
   } else if (!connection.broker.connack) {
-    connection.early.emplace_back(event, model_.event_index);
+    connection.early.push_back({event, model_.event_index});
   } else if (connection.accepted()) {
     handles(connection, event);
   }
 }
 
-void BrokerEnd::handles(Connection& connection, const Event& event) {
+void BrokerEnd::handles(Connection& connection, const Event& event, bool passed_on) {
   Session* session = model_.session(connection.session);
   switch (event.packet) {
     case PacketType::connect:
@@ -115,7 +133,7 @@ void BrokerEnd::handles(Connection& connection, const Event& event) {
       disconnect(connection, event);
       break;
     case PacketType::publish:
-      if (event.message != 0) intake_.arrived(connection, event);
+      if (event.message != 0) intake_.arrived(connection, event, passed_on);
       break;
     case PacketType::pubrel:
       if (session) intake_.released(*session, event);

@@ -34,7 +34,10 @@ class BrokerEnd {
   void finish(Connection& connection);
 
  private:
-  void handles(Connection& connection, const Event& event);
+  /// `passed_on`: before CONNACK was written.
+  void handles(Connection& connection, const Event& event, bool passed_on = false);
+  [[nodiscard]] bool turned_away(const Connection& connection,
+                                 const std::vector<Connection::Early>& early, const Event& event);
   void connack(Connection& connection, const Event& event);
   void disconnect(Connection& connection, const Event& event);
   void acknowledged(Connection& connection, Session& session, const Event& event);

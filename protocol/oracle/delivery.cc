@@ -115,7 +115,13 @@ Record& Delivery::entitle(Memory& memory, const Acceptance& accepted) {
   record.handled_at = model_.now;
   record.expiry_mixed = record.expiry_mixed || record.expiry_s != accepted.expiry_s;
   const bool same = record.last_accepted == model_.event_index;  // through another filter
-  if (accepted.late && !first && !same) return record;
+  const bool anew = accepted.ahead && !accepted.again;
+  if (accepted.late && !anew && !first && !same) return record;
+  if (accepted.ahead && !accepted.late && record.ahead > 0) {  // permitted when it was sent
+    --record.ahead;
+    return record;
+  }
+  if (accepted.ahead && accepted.late) ++record.ahead;
   record.will = record.will && accepted.will;
   record.last_accepted = model_.event_index;
   ++record.permitted;

@@ -29,6 +29,9 @@ struct Acceptance {
   /// The broker handles only now what arrived with the event `arrived`: it is no further message.
   bool late = false;
   std::uint64_t arrived = 0;
+  /// With `late`: its sender has no CONNACK yet (`again`: and others have been sent it before); or
+  /// else: the sender has it now, and the message was accepted as above.
+  bool ahead = false;
   std::uint32_t expiry_s = endless_expiry_s;
   std::uint32_t bytes = 0;  ///< of its PUBLISH with the full topic; 0: not known
 };

@@ -34,7 +34,7 @@ RetainedMessage retained(const Session& session, const Inbound& inbound) {
 
 // A QoS 2 PUBLISH whose id waits for PUBREL is the same message again (MQTT-4.3.3-2); any other
 // PUBLISH is a new one, whatever its DUP says (MQTT-4.3.2-2).
-void Intake::arrived(Connection& connection, const Event& event) {
+void Intake::arrived(Connection& connection, const Event& event, bool ahead) {
   const QoS qos = trace::qos_of(event);
   const Sent sent = as_sent(event);
   Session* session = model_.session(connection.session);
@@ -62,6 +62,7 @@ void Intake::arrived(Connection& connection, const Event& event) {
                     .qos = qos,
                     .retain = trace::retain_of(event),
                     .again = qos == QoS::at_least_once && trace::dup_of(event),
+                    .ahead = ahead,
                     .expiry_s = sent.expiry_s,
                     .bytes = sent.bytes});
   if (trace::retain_of(event))
@@ -174,26 +175,73 @@ bool Intake::under_way(std::uint64_t message) {
   return ahead_of_connack(message);
 }
 
-// Who is accepted for certain may be heard before CONNACK can be written.
+// Who is accepted may be heard before CONNACK can be written.
 bool Intake::ahead_of_connack(std::uint64_t message) {
-  for (const Connection* connection : model_.connections()) {
+  Connection::Early* early = unanswered(message, false);
+  const bool again = !early;
+  if (again) early = unanswered(message, true);
+  if (!early) return false;
+  const Event& event = early->event;
+  const Sent sent = as_sent(event);
+  delivery_.accept({.message = message,
+                    .topic = event.text,
+                    .publisher = model_.connection(event.connection).client_id,
+                    .qos = trace::qos_of(event),
+                    .retain = trace::retain_of(event),
+                    .again = again,
+                    .late = true,
+                    .arrived = early->index,
+                    .ahead = true,
+                    .expiry_s = sent.expiry_s,
+                    .bytes = sent.bytes});
+  if (again) return true;
+  early->passed_on = model_.event_index;
+  early->passed_on_at = model_.now;
+  return true;
+}
+
+// A PUBLISH ahead of a CONNACK that is still to come.
+Connection::Early* Intake::unanswered(std::uint64_t message, bool passed_on) {
+  for (Connection* connection : model_.connections()) {
     if (!connection->connect_at_broker || connection->broker.connack) continue;
-    for (const auto& [event, index] : connection->early) {
-      if (event.packet != PacketType::publish || event.message != message) continue;
-      const Sent sent = as_sent(event);
-      delivery_.accept({.message = message,
-                        .topic = event.text,
-                        .publisher = connection->client_id,
-                        .qos = trace::qos_of(event),
-                        .retain = trace::retain_of(event),
-                        .late = true,
-                        .arrived = index,
-                        .expiry_s = sent.expiry_s,
-                        .bytes = sent.bytes});
-      return true;
+    for (Connection::Early& early : connection->early) {
+      const bool is_it = early.event.packet == PacketType::publish &&
+                         early.event.message == message && (early.passed_on != 0) == passed_on;
+      if (is_it) return &early;
     }
   }
-  return false;
+  return nullptr;
+}
+
+// Of equal messages the one that was passed on is that of a client which is accepted.
+void Intake::welcomed(std::vector<Connection::Early>& early) {
+  for (Connection::Early& one : early) {
+    if (one.event.packet != PacketType::publish || one.passed_on != 0) continue;
+    Connection::Early* other = unanswered(one.event.message, true);
+    if (!other) continue;
+    std::swap(one.passed_on, other->passed_on);
+    std::swap(one.passed_on_at, other->passed_on_at);
+  }
+}
+
+// v5 MQTT-3.1.4-6
+void Intake::refused(const Connection& connection, const std::vector<Connection::Early>& early) {
+  for (const Connection::Early& one : early) {
+    if (one.passed_on == 0) continue;
+    if (Connection::Early* other = unanswered(one.event.message, false)) {
+      other->passed_on = one.passed_on;
+      other->passed_on_at = one.passed_on_at;
+      continue;
+    }
+    const bool answered = connection.broker.connack;
+    model_.report.broken(
+        Rule::no_fabrication, model_.now,
+        "the broker passed on at " + seconds(one.passed_on_at) + " a message on topic " +
+            model_.quoted(one.event.text) + " that " + model_.who(connection) +
+            " had sent behind its CONNECT, and refused that client at " + seconds(model_.now) +
+            (answered ? " with code " + std::to_string(connection.code) : " without CONNACK"),
+        {one.index, one.passed_on, model_.event_index});
+  }
 }
 
 }  // namespace mqttlab::oracle

@@ -16,9 +16,10 @@ class Intake {
   Intake(Model& model, Delivery& delivery, Retained& retained)
       : model_(model), delivery_(delivery), retained_(retained) {}
 
-  void arrived(Connection& connection, const Event& event);  ///< PUBLISH
-  void acknowledged(Session& session, const Event& event);   ///< PUBACK or PUBREC was written
-  void released(Session& session, const Event& event);       ///< PUBREL arrived
+  /// PUBLISH; `ahead`: it was passed on before its sender had CONNACK.
+  void arrived(Connection& connection, const Event& event, bool ahead = false);
+  void acknowledged(Session& session, const Event& event);  ///< PUBACK or PUBREC was written
+  void released(Session& session, const Event& event);      ///< PUBREL arrived
   /// The session's connection is over (0: the session is): what is not acknowledged is not owed.
   void give_up(Session& session, std::uint32_t connection);
   /// The same, for the end of a connection that its client has closed in order.
@@ -26,6 +27,10 @@ class Intake {
   /// A PUBLISH of this message has arrived and was not acknowledged yet. Whoever subscribes now may
   /// get it too.
   bool under_way(std::uint64_t message);
+  /// What came ahead of a CONNACK that accepts its sender.
+  void welcomed(std::vector<Connection::Early>& early);
+  /// The same, where the client is refused, by CONNACK or without.
+  void refused(const Connection& connection, const std::vector<Connection::Early>& early);
 
  private:
   struct Sent {
@@ -38,6 +43,7 @@ class Intake {
   [[nodiscard]] bool owed_before_pubrel(const Inbound& inbound) const;
   void handled_now(Session& session, Inbound& inbound);
   bool ahead_of_connack(std::uint64_t message);
+  [[nodiscard]] Connection::Early* unanswered(std::uint64_t message, bool passed_on);
 
   Model& model_;
   Delivery& delivery_;

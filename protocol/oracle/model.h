@@ -225,8 +225,16 @@ struct Connection {
     std::uint64_t event;
     bool subscribe;
   };
-  std::vector<Request> at_client, at_broker;           ///< SUBSCRIBE and UNSUBSCRIBE without answer
-  std::vector<std::pair<Event, std::uint64_t>> early;  ///< arrived before CONNACK was written
+  std::vector<Request> at_client, at_broker;  ///< SUBSCRIBE and UNSUBSCRIBE without answer
+  /// What arrived before CONNACK was written.
+  struct Early {
+    Event event;
+    std::uint64_t index;
+    std::uint64_t passed_on =
+        0;  ///< event at which a PUBLISH of them was sent to somebody; 0: none
+    Time passed_on_at = 0;
+  };
+  std::vector<Early> early;
 
   [[nodiscard]] Side& side(End end) { return end == End::client ? client : broker; }
   /// Nothing that this end has written is under way: it can write what it likes.

@@ -34,6 +34,7 @@ struct Record {
   std::uint64_t left = 0;  ///< accepted only after this UNSUBACK had ended the last subscription
   Text topic = 0, publisher = 0;   ///< publisher: client id
   std::uint32_t permitted = 0;     ///< copies the broker may send: acceptances x matching filters
+  std::uint32_t ahead = 0;         ///< of them for PUBLISHes whose sender has no CONNACK yet
   std::uint32_t required = 0;      ///< messages the broker must deliver at QoS 1 or 2
   std::uint32_t excused = 0;       ///< of them dropped for a legal reason that was logged
   std::uint32_t begun = 0;         ///< copies the broker has begun to send
