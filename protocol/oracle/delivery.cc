@@ -114,6 +114,7 @@ Record& Delivery::entitle(Memory& memory, const Acceptance& accepted) {
   }
   record.handled_at = model_.now;
   record.expiry_mixed = record.expiry_mixed || record.expiry_s != accepted.expiry_s;
+  record.mixed = record.mixed || record.publisher != accepted.publisher;
   const bool same = record.last_accepted == model_.event_index;  // through another filter
   const bool anew = accepted.ahead && !accepted.again;
   if (accepted.late && !anew && !first && !same) return record;

@@ -56,6 +56,7 @@ struct Record {
   bool shared = false;        ///< a copy may come by way of a shared subscription
   bool unshared = false;      ///< and by way of another
   bool expiry_mixed = false;  ///< equal messages, and not of one expiry
+  bool mixed = false;         ///< nor of one publisher
 
   [[nodiscard]] bool expires() const { return expiry_s != endless_expiry_s; }
 };

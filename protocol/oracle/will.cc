@@ -11,10 +11,9 @@ namespace {
 // A broker that has nothing else to write or to wait for publishes a will this soon.
 constexpr Time late_after = 10 * second;
 
-std::uint64_t order_key(const Record& record, const Event& event) {
+std::uint64_t order_key(const Record& record, QoS sent) {
   return std::uint64_t{record.publisher} << 36 | std::uint64_t{record.topic} << 4 |
-         static_cast<std::uint64_t>(record.published) << 2 |
-         static_cast<std::uint64_t>(trace::qos_of(event));
+         static_cast<std::uint64_t>(record.published) << 2 | static_cast<std::uint64_t>(sent);
 }
 
 }  // namespace
@@ -91,7 +90,21 @@ void Wills::fire(std::uint32_t session, bool owed) {
   accept(*will.connect, will.client_id, owed);
 }
 
+// An older one that may have been published, and was not before what its client has said since,
+// cannot come any more.
+void Wills::overtaken(std::uint64_t message) {
+  for (Session* session : model_.sessions()) {
+    Record* record = session->records.find(message);
+    if (!record || !record->will || record->mixed) continue;
+    for (const auto qos : {QoS::at_most_once, QoS::at_least_once, QoS::exactly_once}) {
+      const bool only = record->qos_mask == bit(static_cast<std::uint8_t>(qos));
+      if (only && later(*session, *record, qos)) record->permitted = record->begun;
+    }
+  }
+}
+
 void Wills::accept(const trace::ConnectDetail& connect, Text client_id, bool owed) {
+  overtaken(connect.will_message);
   delivery_->accept({.message = connect.will_message,
                      .topic = connect.will_topic,
                      .publisher = client_id,
@@ -249,15 +262,14 @@ Wills::Past Wills::past(std::uint64_t message) {
 
 // What the client of a will had published on its topic after that was due, and was sent: the index
 // of its acceptance, plus 1; null: nothing.
-const std::uint64_t* Wills::later(Session& session, const Record& record,
-                                  const Event& event) const {
-  const std::uint64_t* sent = session.sent_on_will_topic.find(order_key(record, event));
+const std::uint64_t* Wills::later(Session& session, const Record& record, QoS qos) const {
+  const std::uint64_t* sent = session.sent_on_will_topic.find(order_key(record, qos));
   return sent && *sent > record.last_accepted + 1 ? sent : nullptr;
 }
 
 bool Wills::is_next(Session& session, const Record& record, const Event& event) {
   const Instances* instances = by_message_.find(event.message);
-  if (!record.will || !instances || !later(session, record, event)) return false;
+  if (!record.will || !instances || !later(session, record, trace::qos_of(event))) return false;
   return std::any_of(instances->waiting.begin(), instances->waiting.end(),
                      [this](std::uint32_t one) { return ready(one); });
 }
@@ -267,12 +279,12 @@ void Wills::sent(const Connection& connection, Session& session, const Record& r
   if (!topics_.find(std::uint64_t{record.topic} + 1)) return;
   if (!record.will) {
     // The acceptance's index + 1.
-    std::uint64_t& last = session.sent_on_will_topic[order_key(record, event)];
+    std::uint64_t& last = session.sent_on_will_topic[order_key(record, trace::qos_of(event))];
     last = std::max(last, record.accepted + 1);
     return;
   }
   model_.report.checked(Rule::will_order);
-  if (const std::uint64_t* after = later(session, record, event)) {
+  if (const std::uint64_t* after = later(session, record, trace::qos_of(event))) {
     model_.report.broken(
         Rule::will_order, model_.now,
         "the broker sent client " + model_.quoted(session.client_id) + " at " +

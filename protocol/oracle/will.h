@@ -74,11 +74,11 @@ class Wills {
   void fire(Connection& connection);
   void fire(std::uint32_t session, bool owed);
   void accept(const trace::ConnectDetail& connect, Text client_id, bool owed);
+  void overtaken(std::uint64_t message);
   void disarm(const Connection& connection);
   void cancel(const trace::ConnectDetail& connect, bool by_resume);
   [[nodiscard]] bool ready(std::uint32_t session) const;
-  [[nodiscard]] const std::uint64_t* later(Session& session, const Record& record,
-                                           const Event& event) const;
+  [[nodiscard]] const std::uint64_t* later(Session& session, const Record& record, QoS qos) const;
   bool seen_waiting(const Instances& instances);
   [[nodiscard]] Time delay(const Connection& connection);
   [[nodiscard]] bool replaced_for_good(Text client_id) const;

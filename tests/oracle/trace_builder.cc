@@ -57,7 +57,8 @@ void Client::sends_connect(const ConnectOptions& options) {
   connect.clean_session = options.clean;
   connect.keep_alive_s = options.keep_alive_s;
   if (!options.will_topic.empty()) {
-    const std::string payload = name_ + " is gone";
+    const std::string payload =
+        options.will_payload.empty() ? name_ + " is gone" : options.will_payload;
     connect.has_will = true;
     connect.will_topic = trace_.log().intern(options.will_topic);
     connect.will_message = trace::Log::identity(options.will_topic, bytes_of(payload));

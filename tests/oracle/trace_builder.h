@@ -81,7 +81,8 @@ inline constexpr std::uint8_t no_local = 0x04, retain_as_published = 0x08, retai
 struct ConnectOptions {
   bool clean = false;
   std::uint16_t keep_alive_s = 0;
-  std::string will_topic{};  ///< empty: no will
+  std::string will_topic{};    ///< empty: no will
+  std::string will_payload{};  ///< empty: "NAME is gone"
   int will_qos = 2;
   bool will_retain = false;
   int present =

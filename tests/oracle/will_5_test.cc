@@ -33,6 +33,17 @@ struct Wills5 : testing::Test {
     t.wait(then_s);
   }
   void gets_will(std::uint16_t id = 1) { sub.receives("status/a", "a is gone", 1, id); }
+  // It came back so late that the will may have been published, and says so.
+  void is_back_at_the_last_moment() {
+    sub.connect();
+    sub.subscribe("status/#", 1);
+    a.connect(with_will(5));
+    a.cut();
+    t.wait(4.95);
+    a.connect(with_will(5));
+    a.publishes("status/a", "back", 1);
+    sub.receives("status/a", "back", 1, 1);
+  }
 };
 
 TEST_F(Wills5, WillIff_before_its_delay_is_over) {
@@ -272,30 +283,44 @@ TEST_F(Wills5, WillOrder_after_what_its_client_has_published_since) {
   EXPECT_EQ(t.broken(), "WILL-ORDER");
 }
 
-// The first may have been due while the link was dark: then it is over. The last is no older one,
-// although it says the same.
+// The first may have been published: then that is over. The last is no older one, although it says
+// the same.
 TEST_F(Wills5, A_will_that_may_have_been_due_is_not_taken_for_the_next_one) {
-  sub.connect();
-  sub.subscribe("status/#", 1);
-  a.connect(with_will(5));
-  const std::uint32_t dark = a.connection();
-  a.closes();
-  t.wait(20);
-  a.opens();
-  a.sends_connect(with_will(5));
-  const std::uint32_t next = a.connection();
-  a.use(dark);
-  a.is_closed();
-  a.use(next);
-  a.gets_connack({.present = 1, .version = ProtocolVersion::v5_0});
-  a.publishes("status/a", "back", 1);
-  sub.receives("status/a", "back", 1, 1);
+  is_back_at_the_last_moment();
   a.dies();
   a.cut();
   t.wait(4.99);
   gets_will(2);
   t.settle();
   EXPECT_EQ(t.broken(), "");
+}
+
+TEST_F(Wills5, WillOnce_the_next_one_comes_once_whatever_has_become_of_the_older_one) {
+  is_back_at_the_last_moment();
+  a.dies();
+  a.cut();
+  t.wait(4.99);
+  gets_will(2);
+  gets_will(3);
+  t.settle();
+  EXPECT_EQ(t.broken(), "WILL-ONCE");
+}
+
+// Another client says the same, and its will is due.
+TEST_F(Wills5, WillOnce_an_older_one_is_no_second_copy_of_another_clients) {
+  Client b = t.client("b");
+  is_back_at_the_last_moment();
+  a.leaves();
+  ConnectOptions same = with_will(5);
+  same.will_payload = "a is gone";
+  b.connect(same);
+  b.dies();
+  b.cut();
+  t.wait(4.99);
+  gets_will(2);
+  EXPECT_EQ(t.broken(), "");
+  gets_will(3);
+  EXPECT_EQ(t.broken(), "WILL-ONCE");
 }
 
 TEST_F(Wills5, What_its_client_published_before_may_come_after_it_only_in_another_order_of_QoS) {
