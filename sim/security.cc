@@ -9,8 +9,10 @@
 namespace mqttlab::sim {
 namespace {
 
+// A clock may leap back as well.
+constexpr std::int64_t valid_from_s = Security::epoch_s - 365 * 86'400;
 // As long as a world's time can run.
-constexpr Validity validity{Security::epoch_s, Security::epoch_s + never / second};
+constexpr Validity validity{valid_from_s, Security::epoch_s + never / second};
 // A client ends an attempt itself, after its connect_timeout.
 constexpr Time client_patience = never / 4;
 
@@ -26,11 +28,13 @@ struct Security::Identities {
   Credentials broker;
 };
 
-Security::Security(std::uint64_t seed, Time patience, std::string key_log_path, bool certificates)
+Security::Security(std::uint64_t seed, Time patience, std::string key_log_path, bool certificates,
+                   std::function<Time()> unix_offset)
     : seed_(seed),
       patience_(patience),
       certificates_(certificates),
-      key_log_path_(std::move(key_log_path)) {
+      key_log_path_(std::move(key_log_path)),
+      unix_offset_(std::move(unix_offset)) {
   web_socket_.open_timeout = patience_;
 }
 
@@ -55,7 +59,7 @@ TlsSettings Security::settings(Transport transport, TlsSettings::Role role) {
   made.role = role;
   made.alpn = {transport.web_socket ? "http/1.1" : "mqtt"};
   made.crypto = identities_->crypto;
-  made.epoch_s = epoch_s;
+  made.unix_offset = unix_offset_;
   if (role == TlsSettings::Role::client) {
     made.ca_pem = identities_->authority.certificate_pem();
     made.server_name = broker_name;
@@ -80,7 +84,7 @@ TlsSettings Security::settings(Transport transport, TlsSettings::Role role) {
 std::shared_ptr<const TlsContext> Security::own_tls(Transport transport,
                                                     const std::string& client_id) {
   if (!transport.tls || transport.certificate_until == 0) return nullptr;
-  const Validity until{epoch_s, epoch_s + transport.certificate_until / second};
+  const Validity until{valid_from_s, epoch_s + transport.certificate_until / second};
   const Credentials own = identities_->authority.issue(client_id, until);
   TlsSettings made = settings(transport, TlsSettings::Role::client);
   made.certificate_pem = own.certificate_pem;

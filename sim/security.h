@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -19,13 +20,15 @@ class Security {
  public:
   /// Whom the broker's certificate is for.
   static constexpr const char* broker_name = "broker.test";
-  /// Time 0 as certificates see it, in seconds since 1970: the beginning of 2026.
+  /// Time 0 in seconds since 1970, while no clock has leapt: the beginning of 2026.
   static constexpr std::int64_t epoch_s = 1'767'225'600;
 
   /// `patience`: how long the broker waits for the end of a handshake, or of an upgrade.
   /// `certificates`: it demands one of clients over TLS.
   /// `key_log_path`: file for the secrets of all TLS connections; empty: none.
-  Security(std::uint64_t seed, Time patience, std::string key_log_path, bool certificates = false);
+  /// `unix_offset`: what the wall clocks tell less virtual time, in ns.
+  Security(std::uint64_t seed, Time patience, std::string key_log_path, bool certificates,
+           std::function<Time()> unix_offset);
   ~Security();
   Security(const Security&) = delete;
   Security& operator=(const Security&) = delete;
@@ -55,6 +58,7 @@ class Security {
   const Time patience_;
   const bool certificates_;
   const std::string key_log_path_;
+  const std::function<Time()> unix_offset_;
   std::unique_ptr<OutputFile> key_log_;  // outlives the contexts, which write to it
   std::unique_ptr<Identities> identities_;
   std::array<Kind, transports> kinds_;

@@ -92,14 +92,15 @@ void World::make_broker(trace::Actor actor, const std::string& name, BrokerConfi
     listeners.emplace_back(port_of(transport), transport);
   std::filesystem::path keys = state_->config.pcap_path;
   if (!keys.empty()) keys.replace_extension(".keys");
-  state_->security =
-      std::make_unique<Security>(seed(), config.connect_timeout, keys.string(), certificates);
+  const auto unix_offset = [this] { return Security::epoch_s * second + clock_step_; };
+  state_->security = std::make_unique<Security>(seed(), config.connect_timeout, keys.string(),
+                                                certificates, unix_offset);
   state_->guests = std::make_unique<Guests>(state_->network, log(), actor);
   if (site_is_left_) return;
   state_->broker = std::make_unique<BrokerHost>(
       state_->network, *state_->security,
       BrokerHost::Program{std::move(config), seed_of_broker, access, log().sink(), actor, listeners,
-                          disk_, [this] { return Security::epoch_s * second + clock_step_; }});
+                          disk_, unix_offset});
 }
 
 void World::make_device(DeviceId device, const std::string& name, const LinkSpec& link) {

@@ -81,7 +81,8 @@ class LabEnds:
 
     def step_clock(self, by: float | str) -> None:
         """All wall clocks leap by so much ("+1h", "-30s"): the broker's, by which its store dates
-        deadlines, and `time.time()` of programs. MQTT's own timers do not notice.
+        deadlines, those by which both ends judge certificates, and `time.time()` of programs.
+        MQTT's own timers do not notice.
         """
         lab = cast("Lab", self)
         lab.check_live()

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,9 +50,9 @@ struct TlsSettings {
 
   // Of simulated links:
   Crypto crypto = {};
-  /// Certificates are judged at this many seconds since 1970, plus the link's Time. Absent: at the
+  /// Unix time less the link's Time at present, in ns: when certificates are judged. Null: at the
   /// machine's time.
-  std::optional<std::int64_t> epoch_s = {};
+  std::function<Time()> unix_offset = {};
 };
 
 class TlsContext {

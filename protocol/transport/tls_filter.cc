@@ -137,8 +137,8 @@ void TlsFilter::pump(Time now) {
 }
 
 void TlsFilter::shake_hands(Time now) {
-  if (const auto epoch_s = context_->settings().epoch_s)
-    X509_VERIFY_PARAM_set_time(SSL_get0_param(ssl_.get()), *epoch_s + now / second);
+  if (const auto& unix_offset = context_->settings().unix_offset)
+    X509_VERIFY_PARAM_set_time(SSL_get0_param(ssl_.get()), (unix_offset() + now) / second);
   ERR_clear_error();
   const int done = SSL_do_handshake(ssl_.get());
   if (done == 1) {

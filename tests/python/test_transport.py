@@ -103,6 +103,26 @@ def test_clients_are_known_by_their_certificates(transport: Transport, tmp_path:
     assert got == ["own", "own"]
 
 
+def test_certificates_end_by_the_clock_on_the_wall() -> None:
+    """Who is connected stays; who comes while the clocks are wrong is not let in."""
+
+    async def scenario(lab: Lab) -> None:
+        await lab.broker(certificates=True)
+        over: ClientOptions = {"transport": "tls", "certificate": "90d", "reconnect": False}
+        async with lab.device("meter").client(**over) as meter:
+            lab.step_clock("+91d")
+            with pytest.raises(ConnectionLostError):
+                await lab.device("clock").client(**over).__aenter__()
+            lab.step_clock("-2d")
+            async with lab.device("later").client(**over) as later:
+                assert later.connected
+            lab.step_clock("-180d")  # its certificates are a year old
+            async with lab.device("earlier").client(**over):
+                assert meter.connected
+
+    mqttlab.run(scenario, until="4min").check()
+
+
 def test_a_certificate_needs_tls_and_a_name() -> None:
     def client(**options: Any) -> None:
         async def scenario(lab: Lab) -> None:

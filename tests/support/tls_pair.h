@@ -16,6 +16,7 @@
 namespace mqttlab::testing {
 
 inline constexpr std::int64_t test_epoch_s = 1'700'000'000, day_s = 86'400;
+inline Time test_offset() { return test_epoch_s * second; }
 inline constexpr Validity test_validity{test_epoch_s - day_s, test_epoch_s + 30 * day_s};
 
 /// A world's certificates: an authority, its server "broker" and its client "meter-1".
@@ -36,14 +37,14 @@ struct TestCertificates {
     return {.certificate_pem = server.certificate_pem,
             .key_pem = server.key_pem,
             .crypto = crypto,
-            .epoch_s = test_epoch_s};
+            .unix_offset = test_offset};
   }
   [[nodiscard]] TlsSettings client_settings() const {
     return {.role = TlsSettings::Role::client,
             .ca_pem = authority.certificate_pem(),
             .server_name = "broker.example",
             .crypto = crypto,
-            .epoch_s = test_epoch_s};
+            .unix_offset = test_offset};
   }
   /// Both with X.509: the server asks, the client shows its own.
   [[nodiscard]] std::pair<TlsSettings, TlsSettings> mutual() const {

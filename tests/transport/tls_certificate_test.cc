@@ -211,7 +211,7 @@ TEST(TlsTime, IsTheLinksOwn) {
 TEST(TlsTime, IsTheMachinesWithoutAnEpoch) {
   TestCertificates made;  // long over by the machine's clock
   Both both(made.server_settings(), made.client_settings());
-  both.second.epoch_s.reset();
+  both.second.unix_offset = nullptr;
   TlsPair pair(both);
   pair.wire.run();
   EXPECT_EQ(pair.client.failure(), "the server's certificate has expired (CN=Test authority)");
