@@ -87,12 +87,15 @@ py::tuple rows_of(const oracle::Oracle& oracle) {
 py::tuple rows_of(const std::vector<oracle::Verdict>& of,
                   const std::vector<oracle::Violation>& found) {
   static constexpr std::array statuses{"pass", "fail", "not_observable", "departs"};
+  static constexpr std::array ends{"client", "broker"};
   py::list verdicts, violations;
   for (const oracle::Verdict& v : of)
     verdicts.append(py::make_tuple(v.invariant, statuses.at(static_cast<std::size_t>(v.status)),
                                    v.checked, v.why, v.strength, v.needs, v.group));
   for (const oracle::Violation& v : found)
-    violations.append(py::make_tuple(v.invariant, v.statements, v.at, text(v.what), v.events));
+    violations.append(
+        py::make_tuple(v.invariant, v.statements, v.at, text(v.what), v.events,
+                       v.offender ? ends.at(static_cast<std::size_t>(*v.offender)) : ""));
   return py::make_tuple(verdicts, violations);
 }
 

@@ -474,8 +474,8 @@ class World:
 
     def judge(
         self, strict: bool = False
-    ) -> tuple[list[tuple[str, str, int, str]], list[tuple[str, str, int, str, list[int]]]]:
-        """The oracle's verdicts and violations on the run so far."""
+    ) -> tuple[list[tuple[str, str, int, str]], list[tuple[str, str, int, str, list[int], str]]]:
+        """The oracle's verdicts and violations on the run so far, as Violation.of reads them."""
 
     def write_ndjson(self, sink: Callable[[bytes], object]) -> None:
         """The trace so far as NDJSON, in chunks of whole lines."""

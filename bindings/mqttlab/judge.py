@@ -88,10 +88,7 @@ def judge(
     others = [json.loads(line) for line in found["others"]]
     return Judgement(
         verdicts=tuple(Verdict(*row) for row in verdicts),
-        violations=tuple(
-            Violation(name, tuple(statements.split()), at, what, tuple(events))
-            for name, statements, at, what, events in violations
-        ),
+        violations=tuple(Violation.of(row) for row in violations),
         end_s=found["end"] / 1e9,
         complete=found["complete"],
         events=found["events"],

@@ -50,10 +50,7 @@ def compare_runs(
     verdicts, violations = _core.compare(_tables(first), _tables(second), by == "FRAME-EQUIV")
     return Comparison(
         Verdict(*verdicts[0]),
-        tuple(
-            Violation(name, tuple(statements.split()), at, what, tuple(events))
-            for name, statements, at, what, events in violations
-        ),
+        tuple(Violation.of(row) for row in violations),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -64,6 +64,14 @@ class Violation:
     at: int  # ns of virtual time
     what: str  # one sentence with names, topics and packet ids
     events: tuple[int, ...]  # indices into Result.events
+    offender: str = ""
+    """Whose fault it is: "client" or "broker"; "": the trace does not tell, or neither's."""
+
+    @staticmethod
+    def of(row: tuple[str, str, int, str, Sequence[int], str]) -> Violation:
+        """Of a row as the oracle gives it."""
+        invariant, statements, at, what, events, offender = row
+        return Violation(invariant, tuple(statements.split()), at, what, tuple(events), offender)
 
     @property
     def at_s(self) -> float:

@@ -333,10 +333,7 @@ def _findings(
 ) -> tuple[tuple[Verdict, ...], tuple[Violation, ...], tuple[Violation, ...]]:
     """The oracle's rows as verdicts, violations and notes, less what could not be tested."""
     verdicts = [Verdict(*row) for row in judged[0]]
-    violations = [
-        Violation(name, tuple(statements.split()), at, what, tuple(events))
-        for name, statements, at, what, events in judged[1]
-    ]
+    violations = [Violation.of(row) for row in judged[1]]
     verdicts, violations = lab.expect.judge(verdicts, violations)
     for missing in lab.not_applicable:
         for index, verdict in enumerate(verdicts):

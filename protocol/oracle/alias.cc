@@ -16,11 +16,11 @@ void Aliases::written(Connection& connection, const Event& publish) {
   if (limited && detail.alias > side.window.alias_limit) {
     // MQTT-3.3.2-9, MQTT-3.3.2-11, MQTT-3.1.2-26, MQTT-3.1.2-27, MQTT-3.2.2-17, MQTT-3.2.2-18
     model_.report.broken(
-        Rule::alias_scope, model_.now,
+        Rule::alias_scope, publish.end, model_.now,
         what + ", over a Topic Alias Maximum of " + std::to_string(side.window.alias_limit),
         {model_.event_index});
   } else if (publish.text == 0) {  // MQTT-3.3.2-7
-    model_.report.broken(Rule::alias_scope, model_.now,
+    model_.report.broken(Rule::alias_scope, publish.end, model_.now,
                          what + " and no topic, and had not set it on this connection",
                          {model_.event_index});
   }

@@ -200,7 +200,7 @@ void Answers::without_cause(const Here& here, const Event& event) {
   if (out && out->find(event.packet_id)) return;
   if (event.packet == PacketType::pubrec && goes_on(here, event.packet_id)) return;
   if (out && may_resume(here, event.packet_id)) return;
-  model_.report.broken(Rule::ack_causal, model_.now,
+  model_.report.broken(Rule::ack_causal, here.end, model_.now,
                        model_.sender(here.connection, here.end) + " wrote " +
                            std::string(name(event.packet)) + " id " +
                            std::to_string(event.packet_id) + " at " + seconds(model_.now) +
@@ -227,7 +227,7 @@ void Answers::in_turn(const Here& here, const Event& event, std::size_t kind, st
   if (!oldest || queue.owed.size() - queue.first < 2) return;
   model_.report.checked(Rule::ord_ack);
   if (oldest >= &queue.owed[index]) return;  // MQTT-4.6.0-2, MQTT-4.6.0-3, MQTT-4.6.0-4
-  model_.report.broken(Rule::ord_ack, model_.now,
+  model_.report.broken(Rule::ord_ack, here.end, model_.now,
                        model_.sender(here.connection, here.end) + " wrote " +
                            std::string(name(event.packet)) + " id " +
                            std::to_string(event.packet_id) + " at " + seconds(model_.now) +
@@ -253,7 +253,7 @@ void Answers::unanswered(const Here& here, std::size_t kind, const std::string& 
   Owed& owed = queue.owed[static_cast<std::size_t>(queue.oldest() - queue.owed.data())];
   owed.waived = true;
   model_.report.broken(
-      Rule::q2_total, model_.now,
+      Rule::q2_total, here.end, model_.now,
       model_.sender(here.connection, here.end) + " wrote no " + std::string(name(packets[kind])) +
           " for the " + (kind == pubcomp ? "PUBREL" : "PUBLISH") + " id " +
           std::to_string(owed.packet_id) + " that arrived at " + seconds(owed.at) + ", " + how,
@@ -281,7 +281,7 @@ void Answers::blocked(const Here& here) {
     Owed& owed = queue.owed[static_cast<std::size_t>(oldest - queue.owed.data())];
     owed.waived = true;
     model_.report.broken(  // MQTT-3.3.4-8, MQTT-3.3.4-10, MQTT-4.9.0-3
-        Rule::quota_nonblock, model_.now,
+        Rule::quota_nonblock, here.end, model_.now,
         model_.sender(here.connection, here.end) + " has used up its quota since " +
             seconds(window.full_since) + ", and wrote no " + std::string(name(packets[kind])) +
             (owed.packet_id == 0 ? "" : " id " + std::to_string(owed.packet_id)) +

@@ -49,10 +49,10 @@ void Converge::finish(const Deadline& deadline) {
       not_connected(client, deadline);
       continue;
     }
-    open_exchanges(client.out, model_.who(client.client_id, client.actor), deadline);
     const Connection& connection = *model_.find_connection(client.connection);
+    open_exchanges(connection, End::client, client.out, deadline);
     if (Session* session = model_.session(connection.session))
-      open_exchanges(session->out, "the broker, to " + model_.who(connection) + ",", deadline);
+      open_exchanges(connection, End::broker, session->out, deadline);
     open_calls(client, deadline);
   }
 }
@@ -71,7 +71,7 @@ void Converge::not_connected(const Client& client, const Deadline& deadline) {
                        {client.lost_event});
 }
 
-void Converge::open_exchanges(Table<Exchange>& out, const std::string& sender,
+void Converge::open_exchanges(const Connection& connection, End sender, Table<Exchange>& out,
                               const Deadline& deadline) {
   std::size_t open = 0;
   std::uint64_t oldest_id = 0;
@@ -88,8 +88,12 @@ void Converge::open_exchanges(Table<Exchange>& out, const std::string& sender,
   const char* waits_for = oldest->qos == QoS::at_least_once           ? "PUBACK"
                           : oldest->stage == Exchange::Stage::publish ? "PUBREC"
                                                                       : "PUBCOMP";
-  model_.report.broken(Rule::converge, model_.now,
-                       sender + " still has " + std::to_string(open) +
+  // What the sender has written on this connection waits for the other end.
+  const bool written =
+      oldest->connection == connection.number && oldest->stage != Exchange::Stage::pubrec_arrived;
+  const bool client = (sender == End::client) != written;
+  model_.report.broken(Rule::converge, client ? End::client : End::broker, model_.now,
+                       model_.sender(connection, sender) + " still has " + std::to_string(open) +
                            " open exchanges; the oldest, PUBLISH id " + std::to_string(oldest_id) +
                            " on topic " + model_.quoted(oldest->topic) + ", has waited for " +
                            waits_for + " since " + seconds(oldest->begun_at),
@@ -106,7 +110,7 @@ void Converge::open_calls(const Client& client, const Deadline& deadline) {
     if (open++ == 0) oldest = call;
   }
   if (open == 0) return;
-  model_.report.broken(Rule::converge, model_.now,
+  model_.report.broken(Rule::converge, End::client, model_.now,
                        model_.who(client.client_id, client.actor) + " has " + std::to_string(open) +
                            " publish calls at QoS 1 or 2 that are not complete; the oldest, on "
                            "topic " +

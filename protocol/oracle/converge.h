@@ -24,7 +24,8 @@ class Converge {
  private:
   [[nodiscard]] bool connected(const Client& client);
   void not_connected(const Client& client, const Deadline& deadline);
-  void open_exchanges(Table<Exchange>& out, const std::string& sender, const Deadline& deadline);
+  void open_exchanges(const Connection& connection, End sender, Table<Exchange>& out,
+                      const Deadline& deadline);
   void open_calls(const Client& client, const Deadline& deadline);
 
   Model& model_;

@@ -285,6 +285,7 @@ bool Delivery::arrived(Client& client, const Connection& connection, const Event
     open = event.message;
   }
   Arrival& arrival = client.arrivals[event.message];
+  if (arrival.event == 0) arrival.event = model_.event_index;
   ++arrival.waiting[static_cast<std::size_t>(qos)];
   arrival.session = connection.session;
   return true;
@@ -300,6 +301,7 @@ void Delivery::delivered(const Event& event) {
     if (!arrival || arrival->waiting[qos] == 0) continue;
     --arrival->waiting[qos];
     Session* session = model_.session(arrival->session);
+    const std::uint64_t arrived = arrival->event;
     if (arrival->waiting[0] + arrival->waiting[1] + arrival->waiting[2] == 0)
       client.arrivals.erase(event.message);
     Record* record = session ? session->records.find(event.message) : nullptr;
@@ -316,7 +318,7 @@ void Delivery::delivered(const Event& event) {
     }
     const bool certain = !trace::retain_of(event) || record->retained_permitted == 0;
     if (record->delivered == 1 && certain)
-      order_.first_delivery(client, *session, *record, trace::qos_of(event));
+      order_.first_delivery(client, *session, *record, trace::qos_of(event), arrived);
     return;
   }
   never_arrived(event.actor, event);
@@ -338,7 +340,7 @@ void Delivery::never_arrived(Actor actor, const Event& event) {
   const Rule rule = !before                    ? Rule::no_fabrication
                     : qos == QoS::at_most_once ? Rule::q0_atmost
                                                : Rule::q2_once;
-  model_.report.broken(rule, model_.now,
+  model_.report.broken(rule, End::client, model_.now,
                        "the client on '" + std::string(model_.log->actor_name(actor)) +
                            "' handed its application at " + seconds(model_.now) + " " +
                            copies_.message(event) +
@@ -402,7 +404,9 @@ void Delivery::lost(const Session& session, const Record& record) {
           (sent ? ": the broker sent it and the exchange is over"
                 : ": the broker never sent it, and logged no reason");
   model_.crashes->missing(record.handled_at, record.accepted, what);
-  model_.report.broken(rule, model_.now, what, {record.accepted});
+  // The client that has acknowledged it to the end has it.
+  const End offender = record.acknowledged > 0 ? End::client : End::broker;
+  model_.report.broken(rule, offender, model_.now, what, {record.accepted});
 }
 
 }  // namespace mqttlab::oracle

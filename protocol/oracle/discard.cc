@@ -65,7 +65,7 @@ void Discards::client_written(const Client& client, const Connection& connection
   const bool repeat =
       event.packet == PacketType::publish && trace::dup_of(event) && event.message == *message;
   if (!repeat && event.packet != PacketType::pubrel) return;
-  model_.report.broken(Rule::sess_discard, model_.now,
+  model_.report.broken(Rule::sess_discard, End::client, model_.now,
                        model_.who(connection) + " wrote " + std::string(name(event.packet)) +
                            " id " + std::to_string(event.packet_id) + " at " + seconds(model_.now) +
                            " of an exchange that ended with an older session",

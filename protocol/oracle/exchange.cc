@@ -17,7 +17,7 @@ bool Exchanges::publish_written(const Sending& sending, const Event& event) {
   model_.report.checked(Rule::dup_rule);
   if (trace::qos_of(event) == QoS::at_most_once) {
     if (trace::dup_of(event)) {  // MQTT-3.3.1-2
-      model_.report.broken(Rule::dup_rule, model_.now,
+      model_.report.broken(Rule::dup_rule, sending.end, model_.now,
                            sender(sending) + " wrote a QoS 0 PUBLISH with DUP 1 on topic " +
                                model_.quoted(event.text) + " at " + seconds(model_.now),
                            {model_.event_index});
@@ -44,7 +44,7 @@ void Exchanges::id_in_use(const Sending& sending, const Event& event, const Exch
   const Rule rule = exchange.stage == Exchange::Stage::publish
                         ? Rule::pid_unique    // MQTT-2.3.1-2, MQTT-2.3.1-4
                         : Rule::pid_release;  // MQTT-4.3.3-5
-  model_.report.broken(rule, model_.now,
+  model_.report.broken(rule, sending.end, model_.now,
                        sender(sending) + " began a PUBLISH on topic " + model_.quoted(event.text) +
                            " under packet id " + std::to_string(event.packet_id) + " at " +
                            seconds(model_.now) + " while that id was held by " +
@@ -56,7 +56,7 @@ void Exchanges::first_send(const Sending& sending, const Event& event) {
   if (sending.end == End::client) {
     for (const auto& request : sending.connection.at_client) {
       if (request.packet_id != event.packet_id) continue;
-      model_.report.broken(Rule::pid_unique, model_.now,
+      model_.report.broken(Rule::pid_unique, sending.end, model_.now,
                            sender(sending) + " began a PUBLISH on topic " +
                                model_.quoted(event.text) + " under packet id " +
                                std::to_string(event.packet_id) + " at " + seconds(model_.now) +
@@ -66,7 +66,7 @@ void Exchanges::first_send(const Sending& sending, const Event& event) {
   }
   const bool moved = resends_.begun(sending, event);
   if (trace::dup_of(event) && !moved && !may_be_a_repeat(sending, event)) {
-    model_.report.broken(Rule::dup_rule, model_.now,
+    model_.report.broken(Rule::dup_rule, sending.end, model_.now,
                          sender(sending) + " wrote PUBLISH id " + std::to_string(event.packet_id) +
                              " on topic " + model_.quoted(event.text) + " with DUP 1 at " +
                              seconds(model_.now) + " although it had never tried to send it before",
@@ -114,13 +114,13 @@ void Exchanges::repeat(const Sending& sending, const Event& event, Exchange& exc
   }
   ++exchange.copies;
   if (exchange.stage == Exchange::Stage::pubrel_written) {  // MQTT-4.3.3-1
-    model_.report.broken(Rule::q2_no_republish, model_.now,
+    model_.report.broken(Rule::q2_no_republish, sending.end, model_.now,
                          sender(sending) + " wrote " + publish(exchange, model_, event.packet_id) +
                              " again at " + seconds(model_.now) +
                              " after it had written PUBREL for it",
                          {exchange.event, model_.event_index});
   } else if (!trace::dup_of(event)) {  // MQTT-3.3.1-1
-    model_.report.broken(Rule::dup_rule, model_.now,
+    model_.report.broken(Rule::dup_rule, sending.end, model_.now,
                          sender(sending) + " wrote " + publish(exchange, model_, event.packet_id) +
                              " again with DUP 0 at " + seconds(model_.now),
                          {exchange.event, model_.event_index});
@@ -133,7 +133,7 @@ void Exchanges::repeat(const Sending& sending, const Event& event, Exchange& exc
 // 3.1.1 allows it; in 5.0 only a resumed session sends anything again (MQTT-4.4.0-1).
 void Exchanges::twice(const Sending& sending, const Event& event, const Exchange& exchange) {
   if (!sending.v5()) return;
-  model_.report.broken(Rule::no_live_resend, model_.now,
+  model_.report.broken(Rule::no_live_resend, sending.end, model_.now,
                        sender(sending) + " wrote " + std::string(name(event.packet)) +
                            " a second time on one connection, at " + seconds(model_.now) +
                            ", for " + publish(exchange, model_, event.packet_id),
@@ -154,7 +154,7 @@ void Exchanges::pubrel_written(const Sending& sending, const Event& event) {
   if (!exchange || exchange->qos != QoS::exactly_once) return;  // an answer to a late PUBREC
   // What is too long for this connection may be given up by letting go of its id.
   if (exchange->stage == Exchange::Stage::publish && fits(model_, sending.window(), *exchange)) {
-    model_.report.broken(Rule::q2_resume, model_.now,
+    model_.report.broken(Rule::q2_resume, sending.end, model_.now,
                          sender(sending) + " wrote PUBREL for " +
                              publish(*exchange, model_, event.packet_id) + " at " +
                              seconds(model_.now) + " although no PUBREC had arrived",
@@ -206,7 +206,7 @@ void Exchanges::request_written(const Sending& sending, const Event& event) {
     if (open.packet_id == event.packet_id) request = &open;
   if (!exchange && !request) return;
   model_.report.broken(
-      Rule::pid_unique, model_.now,
+      Rule::pid_unique, sending.end, model_.now,
       sender(sending) + " wrote " + std::string(name(event.packet)) + " under packet id " +
           std::to_string(event.packet_id) + " at " + seconds(model_.now) +
           " while that id was held by " +
@@ -220,7 +220,7 @@ void Exchanges::held(const Connection& connection, const Deadline& deadline) {
   for (const Connection::Request& request : connection.at_client) {
     const Event& written = model_.log->events()[request.event];
     if (written.at > deadline.before) continue;
-    model_.report.broken(Rule::pid_release, model_.now,
+    model_.report.broken(Rule::pid_release, End::broker, model_.now,
                          model_.who(connection) + " still waits for the answer to " +
                              std::string(name(written.packet)) + " id " +
                              std::to_string(request.packet_id) + " that it wrote at " +
@@ -242,7 +242,7 @@ void Exchanges::over(const Sending& sending) {
     if (!released && (side.window.full() || !fits(model_, side.window, exchange))) continue;
     exchange.reported = true;
     const bool qos1 = exchange.qos == QoS::at_least_once;
-    model_.report.broken(qos1 ? Rule::q1_resume : Rule::q2_resume, model_.now,
+    model_.report.broken(qos1 ? Rule::q1_resume : Rule::q2_resume, sending.end, model_.now,
                          sender(sending) + " resumed its session at " + seconds(side.connack_at) +
                              " and went on until " + seconds(side.wrote_at) + " without sending " +
                              (released ? "PUBREL of " : "") + publish(exchange, model_, id) +

@@ -37,7 +37,7 @@ void Flow::published(Connection& connection, const Event& event) {
   model_.report.checked(Rule::rm_limit);
   if (window.open == window.limit) window.full_since = model_.now;
   if (window.open <= window.limit) return;  // MQTT-3.3.4-7, MQTT-3.3.4-9, MQTT-4.9.0-2
-  model_.report.broken(Rule::rm_limit, model_.now,
+  model_.report.broken(Rule::rm_limit, event.end, model_.now,
                        model_.sender(connection, event.end) + " wrote PUBLISH id " +
                            std::to_string(event.packet_id) + " on topic " +
                            model_.quoted(event.text) + " at " + seconds(model_.now) + ": " +

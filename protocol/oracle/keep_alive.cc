@@ -160,7 +160,7 @@ void KeepAlive::false_alarm(const Connection& connection, const Event& event) {
   const bool waits =
       other.written > side.arrived && event.at - other.wrote_at > margin * round_trip;
   if (!own || silence < interval || !waits || other.tail_out) return;
-  model_.report.broken(Rule::ka_false, event.at,
+  model_.report.broken(Rule::ka_false, event.end, event.at,
                        std::string(client ? "the client" : "the broker") + " gave " +
                            model_.who(connection) + " up at " + seconds(event.at) + " after " +
                            seconds(silence) +

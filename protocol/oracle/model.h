@@ -121,6 +121,7 @@ struct Session : Memory {
 struct Arrival {
   std::uint32_t waiting[3] = {0, 0, 0};  ///< by QoS; at QoS 2 without repeats of one exchange
   std::uint32_t session = 0;             ///< it came through
+  std::uint64_t event = 0;               ///< index of the first of those that wait
 };
 
 /// A client as its end of the wire shows it: one client id on one device.
@@ -143,7 +144,10 @@ struct Client {
   Table<std::uint64_t> forgotten;     ///< by packet id: messages of exchanges of an older session
   Table<Arrival> arrivals;            ///< by message
   std::uint32_t ordered_session = 0;  ///< of `delivered`
-  Table<std::uint64_t> delivered;  ///< by publisher, topic, QoS: last first delivery's acceptance
+  struct Delivered {
+    std::uint64_t accepted = 0, arrived = 0;  ///< indices + 1; 0: none yet
+  };
+  Table<Delivered> delivered;  ///< by publisher, topic, QoS: the last first delivery
 };
 
 /// What one end may send on a connection, and what of it is under way.

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -69,6 +70,9 @@ struct Violation {
   Time at = 0;
   std::string what;  ///< one sentence with names, topics and packet ids
   std::vector<std::uint64_t> events;
+  /// Which end broke it; none: the trace does not tell, or neither did (two runs compared, the
+  /// net).
+  std::optional<trace::End> offender;
 };
 
 /// `departs`: broken, and no more than a recommendation.

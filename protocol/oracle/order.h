@@ -10,8 +10,10 @@ namespace mqttlab::oracle {
 class Order {
  public:
   explicit Order(Model& model) : model_(model) {}
-  /// An application got the message of this record for the first time.
-  void first_delivery(Client& client, const Session& session, const Record& record, QoS delivered);
+  /// An application got the message of this record for the first time. `arrived`: the event of its
+  /// first copy that waited.
+  void first_delivery(Client& client, const Session& session, const Record& record, QoS delivered,
+                      std::uint64_t arrived);
 
  private:
   Model& model_;

@@ -29,7 +29,7 @@ void Progress::client_over(const Connection& connection) {
   if (connection.client.published_at > before || client->handed_at > before) return;
   for (const Calls::Call& call : calls_.open(client->actor)) {
     if (call.at > before) continue;
-    model_.report.broken(Rule::progress, model_.now,
+    model_.report.broken(Rule::progress, End::client, model_.now,
                          model_.who(connection) + " was connected from " +
                              seconds(connection.client.connack_at) + " to " + seconds(model_.now) +
                              ", had nothing under way, and did not send a message on topic " +

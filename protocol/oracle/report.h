@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -107,8 +108,12 @@ class Report {
 
   /// The rule applied and held, so far.
   void checked(Rule rule, std::uint64_t times = 1) { checked_[index(rule)] += times; }
-  /// The rule applied and was broken. `what` is one sentence; event indices in rising order.
+  /// The rule applied and was broken, by the end that it binds. `what` is one sentence; event
+  /// indices in rising order.
   void broken(Rule rule, Time at, std::string what, std::vector<std::uint64_t> events);
+  /// The same of a rule that binds both ends, or when it was the other one.
+  void broken(Rule rule, std::optional<trace::End> offender, Time at, std::string what,
+              std::vector<std::uint64_t> events);
   /// Why the rule could not be judged although a run would usually show it.
   void not_observable(Rule rule, std::string why) { why_[index(rule)] = std::move(why); }
 

@@ -60,7 +60,7 @@ void Resends::sent(const Sending& sending, std::uint16_t packet_id, const Exchan
         (all || (waits->topic == exchange.topic && waits->qos == exchange.qos &&
                  publisher(sending, waits->message) == publisher(sending, exchange.message)));
     if (ordered) {
-      model_.report.broken(Rule::ord_resend, model_.now,
+      model_.report.broken(Rule::ord_resend, sending.end, model_.now,
                            model_.sender(sending.connection, sending.end) + " sent PUBLISH id " +
                                std::to_string(packet_id) + " on topic " +
                                model_.quoted(exchange.topic) + " again at " + seconds(model_.now) +
@@ -83,7 +83,7 @@ bool Resends::begun(const Sending& sending, const Event& event) {
     const Exchange* waits = pending(sending, window.resends[i]);
     if (!waits || waits->message != event.message) continue;  // MQTT-4.4.0-1
     model_.report.broken(
-        Rule::pid_stable, model_.now,
+        Rule::pid_stable, sending.end, model_.now,
         model_.sender(sending.connection, sending.end) + " sent at " + seconds(model_.now) +
             " under packet id " + std::to_string(event.packet_id) +
             " again what it had first sent at " + seconds(waits->begun_at) + " under packet id " +
@@ -103,7 +103,7 @@ void Resends::overtaken(const Sending& sending, const Event& event) {
     if (!waits || waits->topic != event.text || waits->qos != trace::qos_of(event) ||
         publisher(sending, waits->message) != publisher(sending, event.message))
       continue;
-    model_.report.broken(Rule::ord_resend, model_.now,
+    model_.report.broken(Rule::ord_resend, sending.end, model_.now,
                          model_.sender(sending.connection, sending.end) + " began PUBLISH id " +
                              std::to_string(event.packet_id) + " on topic " +
                              model_.quoted(event.text) + " at " + seconds(model_.now) +

@@ -3,7 +3,7 @@
 namespace mqttlab::oracle {
 void Streams::broken(const Connection& connection, const Event& event, const std::string& how) {
   model_.report.broken(
-      Rule::stream_ok, event.at,
+      Rule::stream_ok, event.end, event.at,
       model_.sender(connection, event.end) + " wrote " + how + " at " + seconds(event.at),
       {model_.event_index});
 }
@@ -77,7 +77,7 @@ void Streams::malformed(Connection& connection, const Event& event) {
                     : statement == "MQTT-3.3.2-8" ? Rule::alias_scope
                     : id_0                        ? Rule::pid_unique
                                                   : Rule::stream_ok;
-  model_.report.broken(rule, event.at,
+  model_.report.broken(rule, end, event.at,
                        model_.sender(connection, end) + " wrote " + std::to_string(event.bytes) +
                            " bytes that are no packet (" +
                            (statement.empty() ? std::string("no statement") : statement) + ") at " +

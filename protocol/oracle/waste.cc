@@ -15,7 +15,7 @@ void Waste::begun(const Exchange& exchange) {
 
 void Waste::written(const Sending& sending, const Event& event, Exchange& exchange) {
   const auto broken = [&](Rule rule, const std::string& what) {
-    model_.report.broken(rule, model_.now,
+    model_.report.broken(rule, sending.end, model_.now,
                          model_.sender(sending.connection, sending.end) + " wrote " + what +
                              " on topic " + model_.quoted(exchange.topic) + " at " +
                              seconds(model_.now) + ", over " +

@@ -35,7 +35,8 @@ def test_it_is_seen_at_both_ends_and_judged() -> None:
             await asyncio.sleep(5)
 
     result = mqttlab.run(scenario, until="1min")
-    assert {one.invariant for one in result.violations} == {"NO-FABRICATION"}
+    found = {(one.invariant, one.offender) for one in result.violations}
+    assert found == {("NO-FABRICATION", "broker")}
     assert result.broker == "theirs"
     events = result.events
     connacks = events[events["packet"] == Packet.CONNACK]

@@ -41,6 +41,7 @@ def test_a_difference_is_named() -> None:
     found = mqttlab.compare_runs(run(), run(qos=2))
     assert found.verdict.status == "fail"
     assert "'a/b'" in found.violations[0].what
+    assert found.violations[0].offender == ""
     with pytest.raises(ViolationError, match="FRAME-EQUIV"):
         found.check()
     assert not mqttlab.compare_runs(run(), run(rate="64kbit/s"), by="CLOCK-INDEP").passed

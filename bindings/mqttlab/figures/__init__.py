@@ -155,6 +155,7 @@ def figures(analysis: Analysis) -> dict[str, Any]:
                 "statements": list(violation.statements),
                 "at_s": violation.at_s,
                 "what": violation.what,
+                "offender": violation.offender,
                 "events": list(violation.events),
             }
             for violation in result.violations
