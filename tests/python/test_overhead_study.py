@@ -6,6 +6,7 @@ import csv
 import fcntl
 import json
 import math
+import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +23,7 @@ from mqttlab.overhead import study as study_module
 from mqttlab.overhead.answers import fitting
 from mqttlab.overhead.axes import Axes
 from mqttlab.overhead.cell import Cell, measure
-from mqttlab.overhead.charts import Series, by_loss
+from mqttlab.overhead.charts import BESIDE, LEFT, Series, by_loss
 from mqttlab.overhead.estimate import Estimate
 from mqttlab.overhead.figures import FIGURES, KEEP_ALIVE_FIGURES, KeepAlive
 from mqttlab.overhead.keep_alive import Standby
@@ -102,6 +103,8 @@ def test_a_chart_leaves_out_what_was_not_measured_and_draws_intervals() -> None:
     assert "QoS 1, 10 %: 40 ms ± 5" in drawn
     assert "nothing was measured" in by_loss([Series("QoS 1", "q1", known[:1])], "ms", "delivery")
     sizes = dict.fromkeys(("mqtt", "mqtt_session", "web_socket", "tls", "tcp_ip"), 20.0)
+    places = re.findall(r'<circle[^>]* cx="([\d.]+)"', drawn)
+    assert float(places[0]) == LEFT < LEFT + BESIDE <= float(places[1])
     bar = {**sizes, "retransmitted": 0.0, "total": 100.0}
     assert ">100 B<" in bytes_chart([("a", bar)], "bytes")
     assert ">100 ± 4.2 B<" in bytes_chart([("a", {**bar, "spread": 4.21})], "bytes")
@@ -164,6 +167,8 @@ def test_a_study_leaves_its_tables_and_goes_on_where_it_was(
     assert missed["110"] == 0 < missed["240"] < 0.5 < missed["1800"] <= 1
     document = json.loads((tmp_path / "overhead.json").read_text())
     assert document["failed"] == []
+    elsewhere = FEW.index("--jobs")
+    assert document["command"] == shlex.join(["mqttlab", "overhead", *FEW[:elsewhere]])
     assert [len(document[name]) for name in ("rows", "keep_alives")] == [12, 7]
     html = (tmp_path / "overhead.html").read_text()
     for answer in ("2.1 times the bytes", "no level lost one of 1,200", "110 s, behind a NAT"):
@@ -182,12 +187,29 @@ def test_a_study_leaves_its_tables_and_goes_on_where_it_was(
         assert sorted(journal.read_text().splitlines(True)) == sorted(lines)
 
 
+def fill(study: Study) -> None:
+    """Every cell with what a small one gave."""
+    message = measure(Cell(link="", rtt_ms=200, messages=2), seed=1)
+    waiting = keep_alive.measure(Standby(phones=1, hours=1), seed=1)
+    for cell in study.cells:
+        run = message if isinstance(cell, Cell) else waiting
+        study.measured[cell] = Measured(cell, study.seeds, (run, run))
+
+
+def test_losses_that_all_figures_share_are_said_with_each_answer(tmp_path: Path) -> None:
+    axes = Axes(paths=(("lte", 0),), losses=((0.02, 4),), payloads=(32,), nats_s=())
+    study = Study(axes.grid(), [1, 2], tmp_path / "cells.ndjson")
+    fill(study)
+    for one in answers.answers(Rows(study)):
+        assert one.sentence.endswith(" All with 2 % (bursts of 4) lost each way.")
+    head = page.render(Rows(study), {"command": "mqttlab overhead"}).partition("<main")[0]
+    assert "MQTT 3.1.1 · 2 % (bursts of 4) lost · seeds 1 to 2" in head
+
+
 def test_a_grid_has_its_answers_on_each_link(tmp_path: Path) -> None:
     axes = Axes(paths=(("lte", 0), ("", 200)), losses=((0, 0), (0.1, 0)), payloads=(32,),
                 transports=("tcp", "tls"), versions=("5",), nats_s=(300,))  # fmt: skip
     study = Study(axes.grid(), [1, 2], tmp_path / "cells.ndjson")
-    message = measure(Cell(link="", rtt_ms=200, messages=2), seed=1)
-    waiting = keep_alive.measure(Standby(phones=1, hours=1), seed=1)
     about = {"command": "mqttlab overhead"}
 
     def answered() -> str:
@@ -196,9 +218,7 @@ def test_a_grid_has_its_answers_on_each_link(tmp_path: Path) -> None:
 
     assert answered().splitlines()[1:] == []
     assert "Nothing has been measured yet" in page.render(Rows(study), about)
-    for cell in study.cells:
-        run = message if isinstance(cell, Cell) else waiting
-        study.measured[cell] = Measured(cell, study.seeds, (run, run))
+    fill(study)
     text = answered()
     for question in answers.QUESTIONS:
         assert text.count(f"- {question} **") == 2

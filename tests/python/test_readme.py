@@ -175,7 +175,7 @@ def test_figures_of_what_qos_costs_are_those_of_the_study() -> None:
     said = {
         r"\*\*([\d.]+ times the bytes)\.\*\*": "QoS 2 costs {} of QoS 0",
         r"\*\*(\d+ bytes) to a message of QoS 1": "TLS {} a message",
-        r"\*\*At (\d+ %), the least measured": "loss hurts at {}, the least measured, already;",
+        r"\*\*From ([\d.]+ %) of the packets": "loss hurts from {} of the packets on;",
         r"\*\*(\d+ s), behind a NAT of 300 s": "behind a NAT of 300 s a keep alive of {} fits",
     }
     for pattern, words in said.items():

@@ -13,7 +13,7 @@ from mqttlab.overhead.figures import KeepAlive
 from mqttlab.overhead.rows import Row, Rows, amount, below, share, time
 from mqttlab.overhead.tables import link_words, loss_words
 
-__all__ = ["QUESTIONS", "Answer", "answers", "everywhere", "fitting", "losing", "write"]
+__all__ = ["LOSSES", "QUESTIONS", "Answer", "answers", "everywhere", "fitting", "losing", "write"]
 
 QUESTIONS = (
     "What does QoS 2 cost over QoS 0 on this link?",
@@ -22,6 +22,9 @@ QUESTIONS = (
     "Which keep alive fits?",
 )
 
+LOSSES = (
+    "Losses are the study's, in place of a profile's own; phones that wait for pushes keep those."
+)
 _HURTS = 2.0  # times what it takes without loss: what a user of the link notices
 
 
@@ -54,7 +57,8 @@ def write(rows: Rows, path: Path, about: Mapping[str, Any]) -> None:
     seeds = rows.study.seeds
     lines = [
         f"`{about['command']}`, seeds {seeds[0]} to {seeds[-1]}; means over seeds ± 95 % interval, "
-        "of medians and percentiles as well; shares of all messages with the ends of theirs.",
+        "of medians and percentiles as well; shares of all messages with the ends of theirs. "
+        f"{LOSSES}",
     ]
     for words, given in everywhere(rows):
         lines += ["", f"## {words}", ""]
@@ -78,8 +82,13 @@ def _qos(base: Row, cut: Sequence[Row]) -> Answer:
             f"the call, QoS 0 loses {share(broken[0]['lost'])} of the messages, QoS 1 repeats "
             f"{share(broken[1]['copies'])}, QoS 2 {_neither(broken[2])}."
         )
+    sentence += _if_lossy(base)
     factor = exactly["bytes"].mean / none["bytes"].mean
     return Answer(QUESTIONS[0], f"{factor:.1f} times the bytes.", sentence)
+
+
+def _if_lossy(base: Row) -> str:
+    return f" All with {_lost(base)} lost each way." if base.cell.loss else ""
 
 
 def _neither(level: Mapping[str, Estimate]) -> str:
@@ -183,6 +192,8 @@ def _tls(rows: Rows) -> Answer | None:
             f" With a connection for each message it is {amount(each['tls'], 'bytes')} a message "
             f"instead of {amount(each['tcp'])}."
         )
+    if rows.base:
+        sentence += _if_lossy(rows.base)
     return Answer(QUESTIONS[2], f"{more:.0f} bytes to a message of QoS 1.", sentence)
 
 

@@ -25,7 +25,8 @@ class Axes:
         ("", 2000),
     )  # fmt: skip
     losses: tuple[tuple[float, float], ...] = (
-        (0.0, 0), (0.01, 0), (0.02, 0), (0.05, 0), (0.1, 0), (0.02, 4), (0.05, 4), (0.1, 4),
+        (0.0, 0), (0.001, 0), (0.002, 0), (0.005, 0), (0.01, 0), (0.02, 0), (0.05, 0), (0.1, 0),
+        (0.02, 4), (0.05, 4), (0.1, 4),
     )  # fmt: skip
     payloads: tuple[int, ...] = (32, 1024)
     transports: tuple[Transport, ...] = ("tcp", "tls", "ws", "wss")
@@ -43,20 +44,20 @@ class Axes:
 
     def grid(self) -> list[Cell | Standby]:
         """Every combination without a break of the connection; then connections per message, and
-        those that are cut with the first payload, without loss; keep alives over the first
+        those that are cut with the first payload, all at the first loss; keep alives over the first
         transport and version.
         """
-        calm, payload = self.losses[0], self.payloads[0]
+        first, payload = self.losses[0], self.payloads[0]
         carriers = list(product(self.transports, self.versions))
         cells = [
             Cell(*path, *loss, size, *carrier, session)
             for path, size, carrier, session in product(
                 self.paths, self.payloads, carriers, self.sessions
             )
-            for loss in (self.losses if session == "long" else (calm,))
+            for loss in (self.losses if session == "long" else (first,))
         ]
         cells += [
-            Cell(*path, *calm, payload, *carrier, self.sessions[0], cuts)
+            Cell(*path, *first, payload, *carrier, self.sessions[0], cuts)
             for path, carrier, cuts in product(self.paths, carriers, self.cuts[1:])
         ]
         return [*cells, *(one for path in self.paths for one in self._standbys(path))]

@@ -14,6 +14,7 @@ from mqttlab.report.svg import Canvas, Scale, linear, logarithmic, ticks
 __all__ = ["Series", "by_keep_alive", "by_loss"]
 
 LEFT, RIGHT, TOP, BOTTOM = 74.0, 376.0, 14.0, 216.0
+BESIDE = 44.0  # from no loss to the least
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,12 @@ def by_loss(series: Sequence[Series], unit: str, label: str, *, log: bool = Fals
     orders of magnitude.
     """
     places = sorted({place for one in series for place, _ in one.points})
-    x = linear(0, max(places, default=0.0) or 1.0, LEFT, RIGHT)
+    over = [place for place in places if place > 0]
+    decades = logarithmic(min(over, default=0.01), max(over, default=0.1), LEFT + BESIDE, RIGHT)
+
+    def x(place: float) -> float:  # none has a place of its own
+        return decades(place) if place > 0 else LEFT
+
     names = {place: f"{place * 100:g} %" for place in places}
     return _chart(series, x, names, ("packets lost, each way", unit, label), log=log)
 

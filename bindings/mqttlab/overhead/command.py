@@ -14,6 +14,7 @@ from time import monotonic
 from typing import Any
 
 import click
+from click.core import ParameterSource
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -28,7 +29,7 @@ from mqttlab.overhead.study import Measured, Study
 
 __all__ = ["axes_of", "main"]
 
-_ELSEWHERE = ("--jobs", "--executor", "--out")
+_ELSEWHERE = ("jobs", "executor", "out")
 _STAMP_BYTES = 32
 _MOST_BYTES = 256_000_000  # of a payload: MQTT's packets end at 256 MiB
 _TELL_EVERY_S = 60.0
@@ -83,7 +84,7 @@ def main(
         raise UsageError(f"--out {str(out)!r}: {error.strerror}; name another DIR") from None
     interrupted = _measure(study, executor, jobs or os.cpu_count() or 1)
     about = {
-        "command": shlex.join(["mqttlab", "overhead", *_words(sys.argv)]),
+        "command": shlex.join(["mqttlab", "overhead", *_words(click.get_current_context())]),
         "versions": {name: one for name, one in made_by.code().items() if name != "sha256"},
     }
     tables.write(study, out, about)
@@ -117,17 +118,18 @@ def axes_of(options: Mapping[str, Any]) -> Axes:
     )
 
 
-def _words(argv: Sequence[str]) -> list[str]:
-    """The options as they were given, less those that no figure depends on."""
-    given = list(argv[argv.index("overhead") + 1 :]) if "overhead" in argv else []
-    words: list[str] = []
-    while given:
-        word = given.pop(0)
-        if word in _ELSEWHERE:
-            del given[:1]
-        elif not word.startswith(tuple(f"{option}=" for option in _ELSEWHERE)):
-            words.append(word)
-    return words
+def _words(context: click.Context) -> Iterator[str]:
+    """The options that were given, less those that no figure depends on."""
+    for option in context.command.params:
+        name = option.name or ""
+        if context.get_parameter_source(name) is ParameterSource.DEFAULT or name in _ELSEWHERE:
+            continue
+        value = context.params[name]
+        if value is True:
+            yield option.opts[0]
+            continue
+        for one in value if isinstance(value, tuple) else (value,):
+            yield from (option.opts[0], f"{one:g}" if isinstance(one, float) else f"{one}")
 
 
 def _parts(texts: Sequence[str]) -> list[str]:

@@ -138,8 +138,8 @@ async def push(
     seconds: float,
     every_s: float,
 ) -> None:
-    """Sends to each phone on "push/" and its client id, at times of its own, as in a Poisson
-    process; lasts so many seconds.
+    """Sends to each phone on "push/" and its client id, to each as often, at times of its own that
+    are uniform in so many seconds; lasts as long.
     """
     times = sorted(
         (lab.random.uniform(0, seconds), phone.client_id)

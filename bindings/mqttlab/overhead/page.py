@@ -11,7 +11,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from mqttlab import energy, links
-from mqttlab.overhead.answers import answers, everywhere, fitting, losing
+from mqttlab.overhead.answers import LOSSES, answers, everywhere, fitting, losing
 from mqttlab.overhead.cell import LEVELS
 from mqttlab.overhead.charts import Series, by_keep_alive, by_loss
 from mqttlab.overhead.figures import MESSAGE_EVERY_S
@@ -46,6 +46,8 @@ def render(rows: Rows, about: Mapping[str, Any]) -> str:
         about=about,
         rows=rows,
         base=rows.base_cell,
+        base_loss=loss_words(rows.base_cell.loss, rows.base_cell.burst),
+        losses_are=LOSSES,
         base_levels=base.levels if base else {},
         seeds=study.seeds,
         open=len(study.open),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from mqttlab.overhead.cell import LAYERS, Cell
 from mqttlab.overhead.estimate import Estimate
@@ -13,6 +13,7 @@ from mqttlab.overhead.figures import KeepAlive
 from mqttlab.overhead.study import Study
 
 _NO_BREAK = "\u00a0"
+_CELL = tuple(one.name for one in fields(Cell))
 
 __all__ = ["Row", "Rows", "amount", "below", "share", "time"]
 
@@ -65,8 +66,11 @@ class Rows:
         return [row for cell, row in self.by_cell.items() if self._is_beside(cell, names)]
 
     def _is_beside(self, cell: Cell, names: Iterable[str]) -> bool:
-        mine, theirs = cell.describe(), self.base_cell.describe()
-        return all(mine[name] == theirs[name] for name in mine if name not in names)
+        return all(
+            getattr(cell, name) == getattr(self.base_cell, name)
+            for name in _CELL
+            if name not in names
+        )
 
     def by_loss(self, *, bursts: bool) -> list[Row]:
         """Independent or in bursts, beside none, in order."""

@@ -71,6 +71,7 @@ class Study:
         self.journal = journal
         self.battery_wh = battery_wh
         self.measured: dict[Cell | Standby, Measured] = {}
+        self._levels: dict[Cell, tuple[Measured, list[Figures]]] = {}
         wanted = set(self.cells)
         for known in _written(journal):
             if known.cell not in wanted or known.seeds != self.seeds or known.error:
@@ -110,12 +111,16 @@ class Study:
 
     def levels(self) -> list[Figures]:
         """Of every cell of messages that has been measured, in the study's order."""
-        return [
-            one
-            for described, runs in self._known()
-            if isinstance(described, Cell)
-            for one in figures.levels(described, runs, self.battery_wh)
-        ]
+        found = []
+        for described, runs in self._known():
+            if isinstance(described, Cell):
+                measured = self.measured[described]
+                known = self._levels.get(described)
+                if known is None or known[0] is not measured:
+                    levels = list(figures.levels(described, runs, self.battery_wh))
+                    known = self._levels[described] = measured, levels
+                found += known[1]
+        return found
 
     def keep_alives(self) -> list[KeepAlive]:
         """Of all phones that have waited for pushes."""
