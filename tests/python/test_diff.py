@@ -18,6 +18,7 @@ import mqttlab
 from mqttlab import exits
 from mqttlab.diff import command
 from mqttlab.errors import UsageError
+from mqttlab.overhead.estimate import Estimate
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -208,7 +209,45 @@ def test_means_differ_if_the_interval_of_their_difference_leaves_out_0(tmp_path:
     _, text = said(tmp_path / "a.json", tmp_path / "c.json")
     assert "0.2 ± 0.05  0.27 ± 0.04  +35 ± 32 %" in text
     assert "no difference" not in text
-    assert "1 differences of means tested, each at 5 %" in text
+    assert "1 differences of means tested, 0 of them seed by seed, each at 5 %" in text
+
+
+def test_means_over_equal_seeds_are_compared_seed_by_seed(tmp_path: Path) -> None:
+    """What seeds have in common goes out of the difference, and 0 with it out of the interval."""
+
+    def write(name: str, seeds: list[int], by_seed: list[float]) -> Path:
+        one = Estimate.of(by_seed)
+        document = study((500.0, 0.0), (one.mean, one.half_width))
+        document["rows"][0]["delivered_p50_s"]["by_seed"] = by_seed
+        (tmp_path / name).write_text(json.dumps({**document, "seeds": seeds}))
+        return tmp_path / name
+
+    a = write("a.json", [1, 2, 3], [0.1, 0.2, 0.6])
+    paired = found(a, write("b.json", [1, 2, 3], [0.11, 0.22, 0.61]))["figures"][0]
+    assert (paired["paired"], paired["shown"]) == (True, False)
+    assert paired["difference_ci95"] == pytest.approx(4.303 * 0.01 / 3, rel=1e-3)
+    assert "1 of them seed by seed" in said(a, tmp_path / "b.json")[1]
+    (surely,) = found(a, write("c.json", [1, 2, 3], [0.12, 0.22, 0.61]))["figures"]
+    assert (surely["paired"], surely["shown"]) == (True, True)
+    (others,) = found(a, write("d.json", [4, 5, 6], [0.12, 0.22, 0.61]))["figures"]
+    assert (others["paired"], others["shown"]) == (False, False)
+
+
+def test_a_table_of_keep_alives_is_read_with_the_other_and_alone(tmp_path: Path) -> None:
+    there = ROOT / "results/overhead"
+    for name in ("both", "alone"):
+        (tmp_path / name).mkdir()
+        text = (there / "keep_alive.csv").read_text()
+        lines = text.splitlines()
+        cells = lines[1].split(",")
+        cells[lines[0].split(",").index("missed")] = "0.75"
+        lines[1] = ",".join(cells)
+        (tmp_path / name / "keep_alive.csv").write_text("\n".join(lines))
+    shutil.copy(there / "overhead.csv", tmp_path / "both")
+    for here, other in ((tmp_path / "both", there), (tmp_path / "alone", there / "keep_alive.csv")):
+        (one,) = found(other, here)["figures"]
+        assert one["place"].startswith("keep_alives[lte, nat_s 300, keep_alive_s 30")
+        assert (one["place"].endswith(".missed"), one["b"]) == (True, 0.75)
 
 
 def test_a_table_is_read_as_the_document_beside_it(tmp_path: Path) -> None:

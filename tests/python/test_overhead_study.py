@@ -167,6 +167,9 @@ def test_a_study_leaves_its_tables_and_goes_on_where_it_was(
     assert missed["110"] == 0 < missed["240"] < 0.5 < missed["1800"] <= 1
     document = json.loads((tmp_path / "overhead.json").read_text())
     assert document["failed"] == []
+    p50_s = document["rows"][0]["delivered_p50_s"]
+    assert sum(p50_s["by_seed"]) / 2 == pytest.approx(p50_s["mean"], rel=1e-5)
+    assert "by_seed" not in document["rows"][0]["lost"], "a share is not tested by pairs"
     elsewhere = FEW.index("--jobs")
     assert document["command"] == shlex.join(["mqttlab", "overhead", *FEW[:elsewhere]])
     assert [len(document[name]) for name in ("rows", "keep_alives")] == [12, 7]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mqttlab.overhead.estimate import Estimate
 from mqttlab.results.compare import MISSING, walk
 
 __all__ = ["Change", "Changes", "changes"]
@@ -37,10 +38,16 @@ class Change:
     a_ci95: float | None = None
     """Half of the 95 % interval around `a`; None: of one seed, or counted."""
     b_ci95: float | None = None
+    paired_ci95: float | None = None
+    """The same of `b - a` by the differences seed by seed; None: the seeds are not the same, or
+    what each gave was not kept."""
 
     @property
     def ci95(self) -> float | None:
-        """Half of the 95 % interval around `b - a`, by Welch; None: of one seed, or counted."""
+        """Half of the 95 % interval around `b - a`, by pairs of runs of a seed, or else by Welch;
+        None: of one seed, or counted."""
+        if self.paired_ci95 is not None:
+            return self.paired_ci95
         if self.a_ci95 is None or self.b_ci95 is None or self.a is None or self.b is None:
             return None
         return math.hypot(self.a_ci95, self.b_ci95)
@@ -56,7 +63,8 @@ class Change:
         if self.a_ci95 is None and self.b_ci95 is None:
             return data
         widths = {"a_ci95": self.a_ci95, "b_ci95": self.b_ci95, "difference_ci95": self.ci95}
-        return {**data, **widths, "shown": self.is_shown}
+        is_paired = self.paired_ci95 is not None
+        return {**data, **widths, "paired": is_paired, "shown": self.is_shown}
 
 
 @dataclass
@@ -79,11 +87,12 @@ class Changes:
 def changes(kind: str, a: Mapping[str, Any], b: Mapping[str, Any]) -> Changes:
     """Of two documents of a kind of `sides.KINDS`."""
     found, apart = Changes(), _APART.get(kind, _TIMES)
+    same_seeds = a.get("seeds") == b.get("seeds")
     for path, one, other in walk(a, b, lambda place: place[-1] in apart, _is_estimate):
         top, last = (name.partition("[")[0] for name in (path[0], path[-1]))
         if kind == "overhead" and last == "seeds" and top != last:
             continue  # a row repeats what is said above
-        change = _change(".".join(path), one, other)
+        change = _change(".".join(path), one, other, same_seeds)
         if top == "versions" and kind != "conformance":  # whose are those of MQTT
             found.versions.append(change)
         elif top in _ABOUT:
@@ -99,17 +108,22 @@ def changes(kind: str, a: Mapping[str, Any], b: Mapping[str, Any]) -> Changes:
 
 def _is_estimate(value: object) -> bool:
     """A mean over seeds, as `mqttlab overhead` writes it."""
-    return isinstance(value, dict) and value.keys() == {"mean", "ci95"}
+    return isinstance(value, dict) and value.keys() - {"by_seed"} == {"mean", "ci95"}
 
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _change(place: str, *values: Any) -> Change:
+def _change(place: str, a: Any, b: Any, same_seeds: bool) -> Change:
     means, widths = [], []
-    for value in values:
+    for value in (a, b):
         known = _is_estimate(value)
         means.append(value["mean"] if known else None if value is MISSING else value)
         widths.append(value["ci95"] if known else None)
-    return Change(place, *means, *widths)
+    paired = None
+    if same_seeds and None not in widths:
+        pairs = list(zip(a.get("by_seed", ()), b.get("by_seed", ()), strict=False))
+        if len(pairs) > 1:
+            paired = Estimate.of(there - here for here, there in pairs).half_width
+    return Change(place, means[0], means[1], widths[0], widths[1], paired)

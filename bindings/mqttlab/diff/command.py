@@ -39,7 +39,8 @@ def main(a: Path, b: Path, again: bool | None, as_json: bool) -> int:
     """Say what changed between two runs: verdicts, figures, the first event that differs.
 
     RUN: a folder of `mqttlab run`, `overhead` or `conformance`, or a file: run.json,
-    overhead.json or .csv, conformance.json, impairments.json, a capsule, a trace (.ndjson). Exit
+    overhead.json or .csv, keep_alive.csv, conformance.json, impairments.json, a capsule, a trace
+    (.ndjson). Means over equal seeds are compared seed by seed if both are of overhead.json. Exit
     codes: 0 equal, 1 they differ, 2 usage.
     """
     one, other = Side.read(a), Side.read(b)
@@ -114,9 +115,10 @@ def _show(
             highlight=False,
         )
     if tested := sum(bool(one.ci95) for one in found.figures):
+        pairs = sum(bool(one.paired_ci95) for one in found.figures)
         console.print(
-            f"{tested} differences of means tested, each at 5 %: if none is there in truth, "
-            f"{tested / 20:.2g} are told by chance",
+            f"{tested} differences of means tested, {pairs} of them seed by seed, each at 5 %: if "
+            f"none is there in truth, {tested / 20:.2g} are told by chance",
             highlight=False,
         )
     _rows("besides", found.others, console)

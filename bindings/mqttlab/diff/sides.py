@@ -24,7 +24,9 @@ KINDS: Mapping[str, frozenset[str]] = {
 """Kinds of documents to fields that tell each, in the order in which they are tried."""
 _END_BYTES = 4096  # the last line of a trace is shorter
 _CI95 = "_ci95"  # ends the name of a column that has half of the interval of the one before
-_FILES = ("run.json", "conformance.json", "impairments.json", "overhead.json", "overhead.csv")
+_KEEP_ALIVES = "keep_alive.csv"
+_FILES = ("run.json", "conformance.json", "impairments.json", "overhead.json", "overhead.csv",
+          _KEEP_ALIVES)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class Side:
         if self.kind in ("conformance", "impairments"):
             return f"{self.kind} of {data['implementation']}"
         if self.kind == "overhead":
-            return f"overhead, {len(data['rows'])} rows"
+            return f"overhead, {len(data['rows']) + len(data.get('keep_alives', ()))} rows"
         scenario = data["scenario"]
         named = scenario.get("name") if isinstance(scenario, dict) else scenario
         return f"{named}, seed {data['seed']}, fingerprint {data.get('fingerprint', '')[:16]}"
@@ -128,7 +130,18 @@ def _line(text: bytes) -> dict[str, Any]:
 
 
 def _table(path: Path) -> dict[str, Any]:
-    """overhead.csv as overhead.json has it; what is no such table has no fields."""
+    """overhead.csv, and keep_alive.csv beside it or alone, as overhead.json has them; what is no
+    such table has no fields.
+    """
+    beside = path.with_name(_KEEP_ALIVES)
+    rows = [] if path == beside else _rows(path)
+    keep_alives = _rows(beside) if beside.is_file() and (rows or path == beside) else []
+    seeds = next((row["seeds"] for row in (*rows, *keep_alives) if "seeds" in row), None)
+    return {} if seeds is None else {"seeds": seeds, "rows": rows, "keep_alives": keep_alives}
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    """None if it has no estimates. Errors: UsageError, one line naming path and reason."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
@@ -140,8 +153,8 @@ def _table(path: Path) -> dict[str, Any]:
         if None in row or None in row.values():
             raise UsageError(f"diff: {str(path)!r}: row {number} has not as many cells as the head")
     if not any(name.endswith(_CI95) for row in rows[:1] for name in row):
-        return {}
-    return {"seeds": rows[0].get("seeds", ""), "rows": [_estimates(row) for row in rows]}
+        return []
+    return [_estimates(row) for row in rows]
 
 
 def _estimates(row: Mapping[str, str]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -36,11 +36,14 @@ class Estimate:
     runs: int
     interval: tuple[float, float] | None = None
     trials: int = 0
+    values: tuple[float, ...] = field(default=(), compare=False)
+    """Of a mean: what each seed gave, in order; NaN: nothing."""
 
     @classmethod
     def of(cls, values: Iterable[float]) -> Estimate:
         """Of one value per seed, none below 0; NaN values (nothing to measure) are left out."""
-        known = np.array([value for value in values if not math.isnan(value)], float)
+        by_seed = tuple(float(value) for value in values)
+        known = np.array([value for value in by_seed if not math.isnan(value)], float)
         runs = len(known)
         if runs == 0:
             return cls(math.nan, math.nan, 0)
@@ -48,7 +51,8 @@ class Estimate:
             return cls(float(known[0]), math.nan, 1)
         error = float(known.std(ddof=1)) / math.sqrt(runs)
         # Beyond 30 the quantile of 30 is a little too careful.
-        return cls(float(known.mean()), _T95[min(runs - 1, len(_T95)) - 1] * error, runs)
+        half_width = _T95[min(runs - 1, len(_T95)) - 1] * error
+        return cls(float(known.mean()), half_width, runs, values=by_seed)
 
     @classmethod
     def share(cls, counts: Sequence[tuple[int, int]]) -> Estimate:

@@ -28,7 +28,7 @@ _KEEP_ALIVE_MARKDOWN = ("missed", "waited_p95_s", "bytes_per_day", "packets_per_
 
 def write(study: Study, directory: Path, about: Mapping[str, Any]) -> None:
     """Writes overhead.csv, keep_alive.csv, overhead.json and overhead.md. `about`: command,
-    versions.
+    versions. Of a mean overhead.json has what each seed gave, too.
     """
     rows, keep_alives = study.levels(), study.keep_alives()
     seeds = _span(study.seeds)
@@ -133,25 +133,30 @@ def _csv(path: Path, rows: Sequence[Mapping[str, Any]], names: Mapping[str, str]
 
 def _plain(row: Figures, study: Study) -> dict[str, Any]:
     known = {**row.cell.describe(), "qos": row.qos}
-    return {**known, **_origin(row.cell, study), **_figures(row.values, FIGURES)}
+    return {**known, **_origin(row.cell, study), **_figures(row.values, FIGURES, study)}
 
 
 def _plain_keep_alive(row: KeepAlive, study: Study) -> dict[str, Any]:
     known = row.cell.describe()
     del known["keep_alives_s"]
     known |= {"keep_alive_s": row.keep_alive_s, "pushes": row.pushes}
-    return {**known, **_origin(row.cell, study), **_figures(row.values, KEEP_ALIVE_FIGURES)}
+    return {**known, **_origin(row.cell, study), **_figures(row.values, KEEP_ALIVE_FIGURES, study)}
 
 
 def _origin(cell: Cell | Standby, study: Study) -> dict[str, str]:
     return {"seeds": _span(study.seeds), "command": again(study, cell)}
 
 
-def _figures(values: Mapping[str, Estimate], names: Mapping[str, str]) -> dict[str, Any]:
-    return {
-        name: {"mean": _number(values[name].mean), "ci95": _number(values[name].half_width)}
-        for name in names
-    }
+def _figures(
+    values: Mapping[str, Estimate], names: Mapping[str, str], study: Study
+) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name in names:
+        one = values[name]
+        found[name] = {"mean": _number(one.mean), "ci95": _number(one.half_width)}
+        if one.runs == len(one.values) == len(study.seeds):
+            found[name]["by_seed"] = [_number(value) for value in one.values]
+    return found
 
 
 def _number(value: float) -> float | None:
