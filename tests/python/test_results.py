@@ -24,7 +24,7 @@ shows = "a table"
 command = "{COMMAND}"
 files = ["run.json", "table.csv", "plot.svg"]
 takes_s = 1
-beside = ["findings.md"]
+beside = ["findings.md", "page.png"]
 
 [[run]]
 folder = "measured"
@@ -50,6 +50,7 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "measured").mkdir(parents=True)
     (folder / "reference.toml").write_text(MANIFEST)
     (folder / "findings.md").write_text("by hand")
+    (folder / "page.png").write_text("a picture of it")
     (folder / "measured/table.md").write_text("| QoS |\n| --- |\n| 1 |\n")
     (tmp_path / "tool.py").write_text(TOOL.replace("LOST", "0"))
     monkeypatch.chdir(tmp_path)
@@ -126,7 +127,10 @@ def test_what_git_has_tells_which_row_of_a_record_has_changed(clone: Path) -> No
     for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "."]):
         subprocess.run([*git, *words], check=True)
     (clone / "measured/table.md").write_text("| QoS |\n| --- |\n| 2 |\n")
-    assert "line 3: | 2 | is there, | 1 | was recorded" in said("--check", "tables/measured")[1]
+    row = "line 3: | 2 | is there, | 1 | was recorded"
+    assert row in said("--check", "tables/measured")[1]
+    subprocess.run([*git, "commit", "-qam", "another"], check=True)
+    assert row in said("--check", "tables/measured")[1], "in CI, too, where it is committed"
     (clone / "made.json").unlink()
     assert "table.md: was not recorded" in said("--check", "tables/measured")[1]
 
@@ -138,7 +142,41 @@ def test_a_program_that_has_changed_is_found_and_taken(clone: Path) -> None:
     assert "results/tables/run.json: comes out otherwise" in told
     assert "verdicts[a].lost: 0 is there, 3 comes out" in told
     assert said("--update")[1] == "tables: results/tables/run.json"
+    assert said("--record", "tables")[1].splitlines()[0] == "tables: recorded"  # the picture, too
     assert said("--check")[0] == exits.OK
+
+
+def test_a_picture_of_what_has_changed_since_is_red(clone: Path) -> None:
+    picture, path = clone / "page.png", "results/tables/page.png: "
+    Path("tool.py").write_text(TOOL.replace("LOST", "3"))
+    assert said("--update", "tables/")[0] == exits.OK
+    for _ in range(2):  # whatever --update does
+        code, told = said("--check", "tables/")
+        assert code == exits.FINDINGS
+        assert f"{path}shows what has changed since: take it again, then --record" in told
+        assert said("--update", "tables/")[1] == "tables: nothing has changed"
+    assert said("--record", "tables")[0] == exits.OK
+    assert said("--check")[0] == exits.OK
+    picture.write_text("another")
+    assert f"{path}changed since it was recorded" in said("--check", "--within", "0.5s")[1]
+    picture.unlink()
+    assert f"{path}is missing" in said("--check")[1]
+    picture.write_text("a picture of it")
+    made = json.loads((clone / "made.json").read_text())
+    made["tables"]["pictures"]["old.png"] = made["tables"]["pictures"].pop("page.png")
+    (clone / "made.json").write_text(json.dumps(made))
+    told = said("--check")[1]
+    assert f"{path}was not recorded" in told
+    assert "tables/made.json: tables: reference.toml has no file old.png" in told
+
+
+def test_a_run_that_cannot_be_made_again_stops_no_other(clone: Path) -> None:
+    Path("tool.py").write_text("raise SystemExit('tool: no such table')")
+    text = MANIFEST.partition("[[run]]\nfolder")[0]
+    second = text.replace("[[run]]", '[[run]]\nfolder = "z"').replace(COMMAND, "true")
+    (clone / "reference.toml").write_text(text + second)
+    with pytest.raises(Error, match=r"^results: tables: .*no such table; tables/z: true: has not"):
+        said("--update")
 
 
 def test_what_fails_is_said_with_its_last_words(clone: Path) -> None:

@@ -15,7 +15,8 @@ takes_s   wall time on two cores; what takes more than `--within` is not made ag
           ten times as long and a minute is ended.
 recorded  why it is never made again (real sockets, other people's brokers): its files are only held
           against the digests that were taken when it was made.
-beside    files of the folder that nothing is compared with: screenshots, findings in prose.
+beside    files of the folder that nothing is compared with: findings in prose, and pictures (.png),
+          which have to be taken again when the run's files have changed.
 
 `made.json` beside it is written by `--update` and `--record`: versions, machine, digests.
 
@@ -24,7 +25,8 @@ exactly; what these do not tell, such as another order, is told as a line or as 
 in JSON, only `wall_s` at the top and what `versions` there says of mqttlab and its libraries. A
 file that is not the one that was recorded is a finding as well, whatever has changed in it, and so
 are digests of made.json that are missing, or of no file. Outside are files `beside`, READMEs,
-reference.toml, and made.json's versions and machine: they are compared with nothing.
+reference.toml, and made.json's versions and machine: they are compared with nothing. Of pictures
+the digests are held, and that of the files that each shows.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,8 @@ from mqttlab.results.reference import Reference
 from mqttlab.results.workshop import made_again
 
 __all__ = ["Checked", "Finding", "check", "check_kept", "make_again", "update"]
+
+_COMMITS = 50  # of a file that are looked through for what was recorded
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,8 @@ def check(run: Reference) -> Checked:
         if remade.trouble:  # what it has left says more, if there is something
             left = [one for one in found if one and one.differences]
             return Checked(run, (Finding(run.folder, remade.trouble), *left), remade.took_s)
-        return Checked(run, tuple(one for one in found if one), remade.took_s)
+        findings = (*(one for one in found if one), *_pictures(run))
+        return Checked(run, findings, remade.took_s)
 
 
 def check_kept(run: Reference) -> Checked:
@@ -54,11 +57,10 @@ def check_kept(run: Reference) -> Checked:
         if kept is None:
             found.append(Finding(path, "is missing"))
         elif changed := _changed(run, name, kept):
-            was = _committed(path)
-            known = was is not None and not _changed(run, name, was)
-            rows = differences(kept, was, name) if known and was is not None else ()
+            was = _as_recorded(run, name)
+            rows = differences(kept, was, name) if was is not None else ()
             found.append(Finding(path, changed, tuple(rows)))
-    return Checked(run, tuple(found))
+    return Checked(run, (*found, *_pictures(run)))
 
 
 def make_again(
@@ -97,8 +99,24 @@ def update(run: Reference) -> list[Path]:
                 (run.folder / name).parent.mkdir(parents=True, exist_ok=True)
                 (run.folder / name).write_bytes(made)
                 changed.append(run.folder / name)
-    reference.record(run)
+    reference.record(run, pictures_too=False)
     return changed
+
+
+def _pictures(run: Reference) -> Iterator[Finding]:
+    """Those that show other files than there are."""
+    if any(not (run.folder / name).is_file() for name in run.files):
+        return  # that is found already
+    for name in run.pictures:
+        path, known = run.folder / name, run.made.get("pictures", {}).get(name, {})
+        data = _read(path)
+        if data is None:
+            yield Finding(path, "is missing")
+        elif known.get("sha256") != reference.digest(data):
+            what = "changed since it was recorded" if known else "was not recorded"
+            yield Finding(path, f"{what}: --record says that it shows what there is")
+        elif known["of"] != reference.shown_sha256(run):
+            yield Finding(path, "shows what has changed since: take it again, then --record")
 
 
 def _compare(run: Reference, name: str, again: Path) -> Finding | None:
@@ -130,11 +148,20 @@ def _read(path: Path) -> bytes | None:
         return None
 
 
-def _committed(path: Path) -> bytes | None:
-    """The file as git has it, if this is a clone."""
-    words = ["git", "show", f"HEAD:./{path.name}"]
+def _as_recorded(run: Reference, name: str) -> bytes | None:
+    """A file as it was when it was recorded, if this is a clone that has that yet."""
+    path = run.folder / name
+    commits = _git(path.parent, "log", f"--max-count={_COMMITS}", "--format=%H", "--", path.name)
+    for commit in (commits or b"").decode().split():
+        data = _git(path.parent, "show", f"{commit}:./{path.name}")
+        if data is not None and not _changed(run, name, data):
+            return data
+    return None
+
+
+def _git(folder: Path, *words: str) -> bytes | None:
     try:
-        done = subprocess.run(words, cwd=path.parent, capture_output=True)
+        done = subprocess.run(["git", *words], cwd=folder, capture_output=True)
     except OSError:
         return None
     return done.stdout if done.returncode == 0 else None

@@ -146,13 +146,17 @@ def _tell(finding: Finding, console: Console, second: str) -> None:
 
 
 def _update(runs: Sequence[Reference], console: Console) -> None:
+    failed = []
     for one in runs:
         try:
             changed = checking.update(one)
         except RuntimeError as error:
-            raise Error(f"results: {error}") from None
+            failed.append(f"{one.name}: {error}")
+            continue
         what = ", ".join(str(path) for path in changed) or "nothing has changed"
         console.print(f"{one.name}: {what}", markup=False, highlight=False, soft_wrap=True)
+    if failed:
+        raise Error(f"results: {'; '.join(failed)}")
 
 
 def _record(runs: Sequence[Reference], names: Sequence[str], console: Console) -> None:

@@ -15,7 +15,8 @@ from mqttlab import machine
 from mqttlab.errors import UsageError
 
 __all__ = [
-    "MADE", "MANIFEST", "Reference", "chosen", "load", "record", "strangers", "unknown",
+    "MADE", "MANIFEST", "Reference", "chosen", "load", "record", "shown_sha256", "strangers",
+    "unknown",
 ]  # fmt: skip
 
 MANIFEST = "reference.toml"
@@ -55,9 +56,15 @@ class Reference:
 
     @property
     def made(self) -> dict[str, Any]:
-        """What `record` has left: `versions`, `machine`, `sha256` by file; empty without it."""
+        """What `record` has left: `versions`, `machine`, `sha256` by file, and of `pictures` theirs
+        and that `of` the files that each shows; empty without it."""
         found: dict[str, Any] = _read_made(self.manifest.parent / MADE).get(self.name, {})
         return found
+
+    @property
+    def pictures(self) -> list[str]:
+        """Those `beside` that somebody has taken of what the run leaves."""
+        return [name for name in self.beside if name.endswith(".png")]
 
     def words(self) -> list[str]:
         """The command's."""
@@ -145,29 +152,46 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def record(run: Reference) -> bool:
+def record(run: Reference, *, pictures_too: bool = True) -> bool:
     """Takes the digests of a run's files as they are into made.json, with versions and machine.
 
-    False: they were there. Errors: UsageError if a file is missing.
+    `pictures_too`: all show these files; else those do that are new. False: all was there. Errors:
+    UsageError if a file is missing.
     """
-    found = {}
-    for name in run.files:
-        try:
-            found[name] = digest((run.folder / name).read_bytes())
-        except OSError as error:
-            raise UsageError(f"{run.folder / name}: {error.strerror}; {run.command}") from None
-    if run.made.get("sha256") == found:
+    digests: dict[str, Any] = {"sha256": {name: _digest_of(run, name) for name in run.files}}
+    if run.pictures:
+        digests["pictures"] = {name: _picture(run, name, pictures_too) for name in run.pictures}
+    if all(run.made.get(key) == found for key, found in digests.items()):
         return False
     path = run.manifest.parent / MADE
     every = _read_made(path)
     every[run.name] = {
         "versions": machine.simulator_versions(),
         "machine": machine.machine(),
-        "sha256": found,
+        **digests,
     }
     text = json.dumps(dict(sorted(every.items())), indent=1, ensure_ascii=False)
     path.write_text(text + "\n", "utf-8")
     return True
+
+
+def shown_sha256(run: Reference) -> str:
+    """Of all files of a run together, which a picture shows. Errors: UsageError: one is missing."""
+    return digest("".join(_digest_of(run, name) for name in run.files).encode())
+
+
+def _digest_of(run: Reference, name: str) -> str:
+    try:
+        return digest((run.folder / name).read_bytes())
+    except OSError as error:
+        raise UsageError(f"{run.folder / name}: {error.strerror}; {run.command}") from None
+
+
+def _picture(run: Reference, name: str, anew: bool) -> dict[str, str]:
+    now, known = _digest_of(run, name), run.made.get("pictures", {}).get(name, {})
+    if not anew and known.get("sha256") == now:
+        return dict(known)
+    return {"sha256": now, "of": shown_sha256(run)}
 
 
 def strangers(runs: Sequence[Reference], top: Path) -> list[Path]:
@@ -187,9 +211,10 @@ def unknown(runs: Sequence[Reference]) -> Iterator[str]:
             if one is None or one.manifest.parent != path.parent:
                 yield f"{path}: {name}: {MANIFEST} beside it has no such run"
                 continue
-            for file in made.get("sha256", {}):
-                if file not in one.files:
-                    yield f"{path}: {name}: {MANIFEST} has no file {file}"
+            for key, files in (("sha256", one.files), ("pictures", one.beside)):
+                for file in made.get(key, {}):
+                    if file not in files:
+                        yield f"{path}: {name}: {MANIFEST} has no file {file}"
 
 
 def _read_made(path: Path) -> dict[str, Any]:
