@@ -248,6 +248,8 @@ def test_a_command_finds_nothing_of_an_earlier_run(clone: Path) -> None:
     """A journal of cells that were measured would make the check one of the journal."""
     journal = "journal = out / 'cells.ndjson'\nlost = 0 if journal.exists() else 3\n"
     tool = TOOL.replace("rows =", journal + "rows =").replace("LOST", "lost")
+    tool += "pathlib.Path('out').mkdir(exist_ok=True); pathlib.Path('out/more').touch()\n"
+    Path("out").mkdir()
     Path("tool.py").write_text(tool)
     (clone / "cells.ndjson").write_text("{}")
     code, told = said("--check", "tables")
@@ -255,6 +257,7 @@ def test_a_command_finds_nothing_of_an_earlier_run(clone: Path) -> None:
     assert "verdicts[a].lost: 0 is there, 3 comes out" in told
     assert "results/tables/cells.ndjson: no reference.toml says how it was made" in told
     assert (clone / "cells.ndjson").exists()
+    assert not Path("out/more").exists()
 
 
 def test_what_takes_longer_is_made_again_only_if_it_is_named(clone: Path) -> None:

@@ -141,7 +141,7 @@ def _table(path: Path) -> dict[str, Any]:
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
-    """None if it has no estimates. Errors: UsageError, one line naming path and reason."""
+    """Empty if there are no estimates. Errors: UsageError, one line naming path and reason."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))

@@ -41,7 +41,7 @@ class Estimate:
 
     @classmethod
     def of(cls, values: Iterable[float]) -> Estimate:
-        """Of one value per seed, none below 0; NaN values (nothing to measure) are left out."""
+        """Of one value per seed; NaN values (nothing to measure) are left out."""
         by_seed = tuple(float(value) for value in values)
         known = np.array([value for value in by_seed if not math.isnan(value)], float)
         runs = len(known)

@@ -70,11 +70,12 @@ def _limit_s(run: Reference) -> float | None:
 def _furnish(run: Reference, there: Path) -> None:
     """All that the repository has, but of results only copies of what other runs have left.
 
-    What no run names stays behind: a journal that is found would be taken for measured.
+    What no run names stays behind: a journal that is found would be taken for measured. So does
+    `out`, into which commands write what is not named.
     """
     top = run.top.resolve()
     for path in top.parent.iterdir():
-        if path != top:
+        if path not in (top, top.parent / "out"):
             (there / path.name).symlink_to(path)
     (there / top.name / run.name).mkdir(parents=True)
     for other in reference.load(run.top):
