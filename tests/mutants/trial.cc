@@ -31,7 +31,7 @@ Trial::Trial(std::uint64_t seed)
       births_(seed, "births"),
       births_happen_(versions_ == Versions::old && births_.below(5) == 0),
       broker_(broker(random_, versions_, modern_)),
-      world_(broker_, seed, settings(broker_)) {
+      world_(broker_, seed, settings(broker_), &doorman_) {
   long_payloads_ = one_of({0.03, 0.4});
   slow_ = chance(0.3);
   ClientConfig watch = client("watch", false);
@@ -223,6 +223,15 @@ void Trial::twin() {
   }
 }
 
+// It is refused, and has said something by then.
+void Trial::meet_stranger() {
+  ClientConfig stranger;
+  stranger.client_id = Doorman::stranger;
+  testing::Wire wire;
+  wire.behind_connect = std::string("\x30\x0A\0\3t/0early", 12);  // PUBLISH
+  world_.start(world_.add(stranger, [wire](int) { return wire; }));
+}
+
 void Trial::settle() {
   faults_ = false;
   world_.die(twin_, trace::Death::fin);
@@ -236,6 +245,7 @@ void Trial::settle() {
   }
   world_.phase("settle");
   world_.run(settle_time / 3);
+  meet_stranger();
   ClientConfig audit;
   audit.client_id = "audit";
   const Index index = world_.add(audit);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "protocol/session/random.h"
@@ -14,7 +15,8 @@ namespace mqttlab::mutants {
 /// Nothing happens to `watch`, which subscribes to everything and so makes wills and retained
 /// messages visible. The units publish and subscribe while their links are cut at a byte, fall
 /// silent, stop, and while some of their processes die. A twin with a clean session may take a
-/// unit's place for a while. `audit` asks for the retained messages at the end.
+/// unit's place for a while. In the end a stranger is refused who has sent a message behind its
+/// CONNECT, and `audit` asks for the retained messages.
 /// Half of the worlds speak 3.1.1, a quarter 5.0, and a quarter both. In those with 5.0 limits are
 /// small, sessions and messages expire, wills wait, and topics go by their aliases. In every fifth
 /// world of 3.1.1 the units publish on the topics of their wills, too.
@@ -38,6 +40,13 @@ class Trial {
     return *(choices.begin() + draw(choices.size()));
   }
 
+  struct Doorman final : Access {
+    static constexpr std::string_view stranger = "stranger";
+    Decision ask(const AccessRequest& request) override {
+      return request.client_id == stranger ? Verdict::denied : Verdict::granted;
+    }
+  };
+
   enum class Versions : std::uint8_t { old, both, modern };
   [[nodiscard]] static Versions versions(Random& random);
   [[nodiscard]] static BrokerConfig broker(Random& random, Versions versions, Random& modern);
@@ -51,6 +60,7 @@ class Trial {
   void subscribe(Index unit);
   void fault(Unit& unit);
   void twin();
+  void meet_stranger();
   void settle();
 
   Random random_;
@@ -59,6 +69,7 @@ class Trial {
   Random births_;  // draws who publishes on the topic of its own will
   bool births_happen_;
   BrokerConfig broker_;
+  Doorman doorman_;
   testing::MemoryWorld world_;
   Index watch_ = 0, twin_ = 0;
   std::vector<Unit> units_;

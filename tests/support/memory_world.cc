@@ -295,8 +295,13 @@ void MemoryWorld::flush(LinkId link, End from) {
       taken.insert(taken.end(), part.begin(), part.end());
       room -= part.size();
     }
+    const std::size_t own = taken.size();
+    if (from == at_client && direction.written == 0) {
+      const std::string& more = connection.wire.behind_connect;
+      taken.insert(taken.end(), more.begin(), more.end());
+    }
     connection.taps[from]->written(taken, now_);
-    peer->sent(taken.size(), now_);
+    peer->sent(own, now_);
     if (from == at_broker) commit();
     fly(link, to, std::move(taken));
     deliver(link, from);  // a peer whose outbox was full reads on

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <string>
 
 #include "protocol/peer.h"
 
@@ -20,6 +21,7 @@ struct Wire {
   std::uint64_t cut_down = nowhere;  ///< the same for bytes that have reached the client
   std::uint64_t stall_up = nowhere;  ///< from this byte on the direction swallows what is written
   std::uint64_t stall_down = nowhere;
+  std::string behind_connect{};  ///< more that leaves with the client's first bytes
 };
 
 }  // namespace mqttlab::testing
