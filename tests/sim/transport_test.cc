@@ -158,7 +158,10 @@ struct Meeting {
 };
 
 TEST(Certificates, AreTheWorldsOwnAndJudgedAtItsTime) {
-  Security here(1, second, ""), again(1, second, ""), elsewhere(2, second, "");
+  const auto world_of = [](std::uint64_t seed) {
+    return Security(seed, second, "", false, [] { return Security::epoch_s * second; });
+  };
+  Security here = world_of(1), again = world_of(1), elsewhere = world_of(2);
   for (Security* one : {&here, &again, &elsewhere}) one->prepare(over::tls);
   EXPECT_TRUE(Meeting(here, here).client.is_established());
   EXPECT_TRUE(Meeting(here, again).client.is_established()) << "they come from the seed alone";
