@@ -80,7 +80,9 @@ void bind_links(py::module_& m) {
   py::class_<RadioCell>(m, "RadioCell")
       .def(py::init<>())
       .def_readwrite("model", &RadioCell::model)
-      .def_readwrite("radius_m", &RadioCell::radius_m);
+      .def_readwrite("radius_m", &RadioCell::radius_m)
+      .def_readwrite("speed_mps", &RadioCell::speed_mps)
+      .def_readwrite("base_stations_m", &RadioCell::base_stations_m);
   py::class_<LinkSpec>(m, "LinkSpec")
       .def(py::init<>())
       .def_readwrite("name", &LinkSpec::name)

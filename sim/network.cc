@@ -88,6 +88,7 @@ DeviceIndex Network::add_device(const std::string& name, const LinkSpec& spec) {
   const auto index = static_cast<DeviceIndex>(devices_.size());
   if (first_device_host + index + moved_.size() >= host_mask)
     throw std::length_error("device '" + name + "' is one too many: 16,711,678 fit the network");
+  if (spec.radio) check_radio(spec);
   if (index % config_.devices_per_front == 0) add_front();
 
   Device device;
@@ -104,7 +105,7 @@ DeviceIndex Network::add_device(const std::string& name, const LinkSpec& spec) {
   add_address(device.node, device.port, first_device_host + index);
   link.connect(Way::up, fronts_.back().port);
   link.connect(Way::down, device.port);
-  if (spec.radio) add_radio(name, spec, link);
+  if (spec.radio) add_radio(device, spec);
   const auto& captured = config_.pcap_devices;
   if (captured.empty() || std::find(captured.begin(), captured.end(), name) != captured.end())
     link.capture(writer_.get(), config_.pcap_side);
@@ -115,14 +116,39 @@ DeviceIndex Network::add_device(const std::string& name, const LinkSpec& spec) {
   return index;
 }
 
-void Network::add_radio(const std::string& device, const LinkSpec& spec, AccessLink& link) {
+// What ns-3 would end the process for.
+void Network::check_radio(const LinkSpec& spec) const {
+  const std::string link = "link '" + spec.name + "': ";
+  if (spec.radio->model == "802154" && !config_.ipv6)
+    throw std::invalid_argument(link +
+                                "radio.model is 802154, which carries IPv6 alone, and the "
+                                "network has IPv4; run with ipv6=True");
+  if (spec.radio->model != "lte" || cells_.contains(spec.name)) return;
+  for (const auto& [name, cell] : cells_)
+    if (cell->model() == "lte")
+      throw std::invalid_argument(
+          link + "radio.model is lte, as of link '" + name +
+          "': a network has one LTE of ns-3's; put all devices on one link");
+  if (ns3::Simulator::Now().IsStrictlyPositive())
+    throw std::invalid_argument(link +
+                                "its first device comes too late: base stations of ns-3's "
+                                "must be there at time 0, before anything is awaited");
+}
+
+void Network::add_radio(Device& device, const LinkSpec& spec) {
+  AccessLink& link = *device.link;
+  device.has_radio = true;
   const auto number = static_cast<std::uint32_t>(cells_.size());
   auto& cell = cells_[spec.name];
-  if (!cell) cell = std::make_unique<WifiCell>(*spec.radio, config_.seed, number);
+  if (!cell) cell = Cell::make(*spec.radio, config_.seed, number);
   const auto station =
-      cell->add_station(device, [&link](Way way, const auto& packet, std::uint16_t protocol) {
+      cell->add_station(device.name, [&link](Way way, const auto& packet, std::uint16_t protocol) {
         link.land(way, packet, protocol);
       });
+  // What ends of a connection tell each other in their SYNs (RFC 9293, 3.7.1); ns-3's do not.
+  constexpr std::uint32_t tcp_header_bytes = 20;
+  if (cell->mtu() < device.port->GetMtu())
+    device.segment_bytes = cell->mtu() - (config_.ipv6 ? 40 : 20) - tcp_header_bytes;
   link.go_through([cell = cell.get(), station](Way way, const ns3::Ptr<ns3::Packet>& packet,
                                                std::uint16_t protocol) {
     cell->send(way, station, packet, protocol);
@@ -194,6 +220,7 @@ void Network::accept(ns3::Ptr<ns3::Socket> socket, const ns3::Address& from) {
   const auto known = connections_.find({device, link.inside_port(port_of(from))});
   const auto stream = ns3::DynamicCast<TcpSocket>(socket);
   stream->limit_writes(devices_[device].most_per_write[1]);
+  stream->limit_segments(devices_[device].segment_bytes);
   if (known != connections_.end()) {
     Dialed& dialed = known->second;
     if (const auto service = services_.find(dialed.port); service != services_.end()) {
@@ -232,6 +259,7 @@ Dial Network::dial(DeviceIndex device, std::uint16_t site_port) {
   Dial dial;
   dial.socket = TcpSocket::create(devices_[device].node);
   dial.socket->limit_writes(devices_[device].most_per_write[0]);
+  dial.socket->limit_segments(devices_[device].segment_bytes);
   for (int attempts = 0; attempts < 16'384 && !dial.wire; ++attempts) {
     const auto port = static_cast<std::uint16_t>(first_port + last_port_++ % 16'384);
     const auto local = endpoint(config_.ipv6, devices_[device].host, port);

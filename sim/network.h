@@ -20,7 +20,7 @@
 
 #include "protocol/trace/event.h"
 #include "sim/access_link.h"
-#include "sim/radio/wifi_cell.h"
+#include "sim/radio/cell.h"
 #include "sim/tcp_socket.h"
 #include "sim/wire.h"
 #include "sim/world.h"
@@ -99,7 +99,9 @@ class Network {
     ns3::Ptr<Port> port;
     std::string name;
     std::unique_ptr<AccessLink> link;
-    std::uint32_t host = 0;                         // its address
+    std::uint32_t host = 0;  // its address
+    bool has_radio = false;
+    std::uint32_t segment_bytes = 0;                // its connections' longest; 0: TCP's own
     std::array<std::uint32_t, 2> most_per_write{};  // at its end, at the site's; 0: any number
     std::unique_ptr<Wire::Device> wires = std::make_unique<Wire::Device>();
   };
@@ -118,7 +120,8 @@ class Network {
   void add_address(const ns3::Ptr<ns3::Node>& node, const ns3::Ptr<Port>& port,
                    std::uint32_t host) const;
   void add_front();
-  void add_radio(const std::string& device, const LinkSpec& spec, AccessLink& link);
+  void check_radio(const LinkSpec& spec) const;
+  void add_radio(Device& device, const LinkSpec& spec);
   void open_front(std::size_t front, std::uint16_t port);
   void listen(Front& front, std::uint16_t port);
   [[nodiscard]] std::shared_ptr<Wire> make_wire(DeviceIndex device, std::uint16_t port,
@@ -138,7 +141,7 @@ class Network {
   std::map<std::uint16_t, Accepted> services_;  // by port
   std::set<std::uint16_t> powerless_;           // ports
   std::vector<Device> devices_;
-  std::map<std::string, std::unique_ptr<WifiCell>> cells_;  // by link's name
+  std::map<std::string, std::unique_ptr<Cell>> cells_;  // by link's name
   std::vector<Front> fronts_;
   std::map<std::pair<DeviceIndex, std::uint16_t>, Dialed> connections_;  // by local port
   std::map<std::uint32_t, DeviceIndex> moved_;  // by every address that was not its first

@@ -47,6 +47,10 @@ void Network::use_checksums() {
 }
 
 void Network::disturb(DeviceIndex device, Way way, const Disturbance& disturbance) {
+  if (disturbance.corrupt > 0 && devices_[device].has_radio)
+    throw std::invalid_argument("corrupt: device '" + devices_[device].name +
+                                "' has a radio whose frames have checksums of their own: nothing "
+                                "arrives corrupt; take loss instead");
   if (disturbance.corrupt > 0) use_checksums();
   devices_[device].link->disturb(way, disturbance);
 }

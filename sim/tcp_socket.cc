@@ -110,6 +110,14 @@ void TcpSocket::reap() {
   ns3::Simulator::Schedule(ns3::Seconds(60), &TcpSocket::reap, ns3::Ptr<TcpSocket>(this));
 }
 
+// The attribute may not be set once the socket is connected, as an accepted one is.
+void TcpSocket::limit_segments(std::uint32_t bytes) {
+  if (bytes == 0 || bytes >= m_tcb->m_segmentSize) return;
+  m_tcb->m_cWnd = m_tcb->m_cWnd / m_tcb->m_segmentSize * bytes;
+  m_tcb->m_segmentSize = bytes;
+  m_txBuffer->SetSegmentSize(bytes);
+}
+
 ns3::Ptr<ns3::TcpSocketBase> TcpSocket::Fork() { return ns3::CopyObject<TcpSocket>(this); }
 
 // ns-3 says nothing of a window that opens again: a sender would find out by its probes, which are

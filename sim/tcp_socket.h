@@ -43,6 +43,9 @@ class TcpSocket : public ns3::TcpSocketBase {
 
   /// Takes at most so many bytes at a time, each lot a segment; 0: what it has room for.
   void limit_writes(std::uint32_t bytes) { most_per_write_ = bytes; }
+  /// Its segments carry at most so many bytes; 0: as many as its attribute says. Not when data is
+  /// under way.
+  void limit_segments(std::uint32_t bytes);
   [[nodiscard]] std::uint32_t GetTxAvailable() const override;
   using ns3::TcpSocketBase::Send;
   int Send(ns3::Ptr<ns3::Packet> packet, std::uint32_t flags) override;

@@ -128,6 +128,8 @@ class Cycle:
 class RadioCell:
     model: str
     radius_m: float
+    speed_mps: float
+    base_stations_m: list[float]
 
 class LinkSpec:
     name: str

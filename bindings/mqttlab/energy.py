@@ -11,7 +11,7 @@ import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mqttlab.result import DeviceInfo, Result
 
 __all__ = [
+    "NO_AIR_TIME",
     "Air",
     "DeviceEnergy",
     "Radio",
@@ -43,6 +44,8 @@ __all__ = [
 
 Times = NDArray[np.float64]
 _WH_PER_DAY = 24.0  # of a watt
+NO_AIR_TIME = ", no time in the air"
+"""Of recorded links and of radios' cells: how long their packets took there is not known."""
 
 
 @dataclass(frozen=True)
@@ -158,6 +161,7 @@ class DeviceEnergy:
     device: str
     link: str
     radio: str
+    """Its model, and `NO_AIR_TIME` where only bytes, promotions and tails count."""
     packets: int  # sent and received
     run_s: float
     spent: Spent
@@ -194,10 +198,9 @@ def of_devices(
         took = of_period(result, device, model, 0.0, result.virtual_s)
         days = battery_wh and battery_days(took.total_j / result.virtual_s, battery_wh)
         packets = len(result.radio[device.name])
+        name = model.name if _has_air_time(result.links[device.link]) else model.name + NO_AIR_TIME
         rows.append(
-            DeviceEnergy(
-                device.name, device.link, model.name, packets, result.virtual_s, took, days
-            )
+            DeviceEnergy(device.name, device.link, name, packets, result.virtual_s, took, days)
         )
     if not rows:
         raise UsageError(
@@ -242,11 +245,16 @@ def model_of(
     return radios()[chosen]
 
 
+def _has_air_time(link: Mapping[str, Any]) -> bool:
+    ways = (link["up"], link["down"])
+    return not link["radio"] and not any(way["capacity"] or way["recording"] for way in ways)
+
+
 def air_of(
     log: NDArray[np.void], way: trace.Direction, link: Mapping[str, object], since_s: float = 0.0
 ) -> Air:
     """When one way's packets (of `trace.RADIO`) are in the air at the rate of a link (as in
-    `Result.links`), in s after `since_s`. What a recorded link took is not known: no time.
+    `Result.links`), in s after `since_s`; with `NO_AIR_TIME` they have no length.
     """
     mine = log[log["direction"] == way]
     direction = link["up" if way == trace.Direction.UP else "down"]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
 
-from mqttlab import _core, link_files, units
+from mqttlab import _core, link_files, link_radios, units
 from mqttlab.errors import UsageError
 
 __all__ = [
@@ -98,9 +98,12 @@ class LinkOptions(DirectionOptions, total=False):
     cycle: Cycle | Mapping[str, float | str] | None
     nat: Nat | Mapping[str, Any] | None  # simulated networks only
     radio: str
-    """A model of the simulator's that the devices on this link share ("80211n"), in the place of
-    rate, jitter and loss, which are 0 unless they are given; in simulated networks only."""
-    radius: float  # of its cell in m, around the access point; 20 if absent
+    """A model of the simulator's that the devices on this link share ("80211n", "802154", "lte"),
+    in the place of rate, jitter and loss, which are 0 unless they are given; in simulated networks
+    only, and 802154 with IPv6 only. `mqttlab links` says what they are."""
+    radius: float  # in m: devices begin within it, around the middle of the cell; 20 if absent
+    speed: float  # in m/s: devices move, all along one line; 0 if absent
+    base_stations: Sequence[float]  # of lte: their places on that line in m; [0] if absent
     name: str  # as reports show it; "link-1", ... if absent
 
 
@@ -129,7 +132,7 @@ class Link:
             "down": _describe_direction(self.spec.down),
             "cycle": cycle
             and {"up_s": cycle.up / 1e9, "down_s": cycle.down / 1e9, "spread": cycle.spread},
-            "radio": radio and {"model": radio.model, "radius_m": radio.radius_m},
+            "radio": radio and link_radios.described(radio),
             "nat": nat
             and {
                 "idle_s": nat.idle / 1e9,
@@ -173,7 +176,7 @@ def make_link(profile: str | None, default_name: str, **options: Unpack[LinkOpti
     _known(options, LinkOptions, where)
     spec = _profile_spec(profile)
     spec.name = name
-    _set_radio(spec, options, where)
+    link_radios.set_radio(spec, options, where)
     common = {key: value for key, value in options.items() if key in _SETTERS}
     for side in ("up", "down"):
         own = options.get(side, {})
@@ -192,24 +195,6 @@ def make_link(profile: str | None, default_name: str, **options: Unpack[LinkOpti
         spec.nat = _nat(options["nat"], f"{where}: nat")
     spec.check()
     return Link(name, spec, profile)
-
-
-def _set_radio(spec: _core.LinkSpec, options: LinkOptions, where: str) -> None:
-    if "radio" not in options:
-        if "radius" in options:
-            raise UsageError(f"{where}: radius= is of a radio's cell; give radio= as well")
-        return
-    cell = _core.RadioCell()
-    cell.model = units.text(options["radio"], f"{where}: radio", least=1)
-    radius = options.get("radius", cell.radius_m)
-    if isinstance(radius, bool) or not isinstance(radius, (int, float)):
-        raise UsageError(f"{where}: radius: {radius!r} is no number of metres")
-    cell.radius_m = radius
-    spec.radio = cell
-    for side in ("up", "down"):  # the radio has its own
-        direction = getattr(spec, side)
-        direction.rate_bps, direction.jitter, direction.loss = 0.0, 0, 0.0
-        setattr(spec, side, direction)
 
 
 def _profile_spec(profile: str | None) -> _core.LinkSpec:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from rich.console import Console
 from rich.table import Table
 
-from mqttlab import catalog
+from mqttlab import catalog, link_radios
 from mqttlab.energy import radios
 from mqttlab.links import profiles as link_profiles
 from mqttlab.parameters import Mark, Scenario, mark_of, parameters
@@ -64,6 +64,9 @@ def links(console: Console) -> None:
     console.print()
     for name, profile in profiles.items():
         console.print(f"[bold]{name}[/]: {profile.source}", highlight=False)
+    console.print()
+    for name, model in link_radios.MODELS.items():
+        console.print(f"radio=[bold]{name}[/]: {model}", highlight=False)
     console.print()
     for name, radio in radios().items():
         console.print(f"energy of [bold]{name}[/]: {radio.source}", highlight=False)

@@ -39,6 +39,7 @@ class Mark:
     number: str | None = None
     bugs: tuple[str, ...] = ()
     invariants: tuple[Rule, ...] = ()
+    ipv6: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,13 @@ def scenario(
     number: str | None = None,
     bugs: Sequence[str] = (),
     invariants: Sequence[Rule] = (),
+    ipv6: bool = False,
 ) -> Callable[[_S], _S]:
     """Decorator: how long a scenario runs unless `run(until=...)` says otherwise.
 
     `number`: a short name by which it is found as well: "S03". `bugs`: those it stands for, each
-    as an id or in words. `invariants`: of one's own, that judge its runs. Errors: UsageError.
+    as an id or in words. `invariants`: of one's own, that judge its runs. `ipv6`: its simulated
+    networks have IPv6, for a radio of its devices carries nothing else. Errors: UsageError.
     """
     units.duration_ns(until, "scenario: until")
     if number is not None and not (isinstance(number, str) and NUMBER.fullmatch(number)):
@@ -70,7 +73,7 @@ def scenario(
     if isinstance(bugs, str):
         raise UsageError(f"scenario: bugs={bugs!r} must be a list: [{bugs!r}]")
     names = tuple(units.text(bug, "scenario: bugs", least=1) for bug in bugs)
-    known = Mark(until, number, names, tuple(invariants))
+    known = Mark(until, number, names, tuple(invariants), units.flag(ipv6, "scenario: ipv6"))
 
     def mark(function: _S) -> _S:
         function.__mqttlab_scenario__ = known  # type: ignore[attr-defined]

@@ -123,6 +123,7 @@ def run(
     units.text(tcp, "run: tcp")
     if target is None:
         targets.authorities(ca_file, None)
+        ipv6 = ipv6 or (mark is not None and mark.ipv6)
         place = targets.simulated(seed, ipv6, tcp, pcap, pcap_side, pcap_devices, radio, trace)
     else:
         asked = {

@@ -1,6 +1,8 @@
 #include "protocol/link/link.h"
 
+#include <algorithm>
 #include <array>
+#include <cmath>
 #include <limits>
 #include <stdexcept>
 
@@ -46,6 +48,30 @@ void check_direction(const std::string& link, const std::string& way, const Dire
   not_negative(link, way + ".reorder_by", direction.reorder_by);
   probability(link, way + ".duplicate", direction.duplicate);
   probability(link, way + ".corrupt", direction.corrupt);
+}
+
+void check_radio(const LinkSpec& link, const RadioCell& radio) {
+  const auto within = [&](const std::string& field, double value, double least, double most) {
+    if (!(value >= least && value <= most))
+      reject(link.name, "radio." + field, std::to_string(value),
+             "in " + std::to_string(std::lround(least)) + ".." + std::to_string(std::lround(most)));
+  };
+  const bool is_lte = radio.model == "lte";
+  if (!is_lte && radio.model != "80211n" && radio.model != "802154")
+    reject(link.name, "radio.model", radio.model, "80211n, 802154 or lte");
+  within("radius_m", radio.radius_m, 1, is_lte ? 10'000 : 1'000);
+  within("speed_mps", radio.speed_mps, 0, 100);
+  const auto& places = radio.base_stations_m;
+  if (places.empty() || places.size() > (is_lte ? 8 : 1))
+    reject(link.name, "radio.base_stations_m", "of length " + std::to_string(places.size()),
+           is_lte ? "of 1..8 places" : "of one place, for its model is " + radio.model);
+  for (const double place : places) within("base_stations_m", place, -20'000, 20'000);
+  if (std::ranges::adjacent_find(places, [](double one, double next) { return next - one < 10; }) !=
+      places.end())
+    reject(link.name, "radio.base_stations_m", "out of order", "of places 10 m apart or more");
+  if (link.up.corrupt > 0 || link.down.corrupt > 0)
+    reject(link.name, "corrupt", std::to_string(std::max(link.up.corrupt, link.down.corrupt)),
+           "0, for the frames of its radio have checksums of their own");
 }
 
 }  // namespace
@@ -113,9 +139,7 @@ void Disturbance::check() const {
 void LinkSpec::check() const {
   check_direction(name, "up", up);
   check_direction(name, "down", down);
-  if (radio && radio->model != "80211n") reject(name, "radio.model", radio->model, "80211n");
-  if (radio && !(radio->radius_m >= 1 && radio->radius_m <= 1'000))
-    reject(name, "radio.radius_m", std::to_string(radio->radius_m), "in 1..1000");
+  if (radio) check_radio(*this, *radio);
   if (nat && nat->idle <= 0) reject(name, "nat.idle", std::to_string(nat->idle) + " ns", "over 0");
   if (!cycle) return;
   if (cycle->up <= 0) reject(name, "cycle.up", std::to_string(cycle->up) + " ns", "over 0");

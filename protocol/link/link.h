@@ -107,7 +107,10 @@ struct Cycle {
 /// networks only.
 struct RadioCell {
   std::string model = "80211n";
-  double radius_m = 20;  ///< devices are within it, around the access point
+  double radius_m = 20;  ///< devices begin within it, around the access point or base station
+  double speed_mps = 0;  ///< of all of them, along a straight line
+  /// Of LTE: where its base stations stand on that line, in order; 0 is in the devices' middle.
+  std::vector<double> base_stations_m = {0};
 };
 
 struct LinkSpec {

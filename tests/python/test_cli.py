@@ -215,7 +215,8 @@ def test_links_prints_numbers_with_units_and_their_sources(
     assert run("links") == cli.OK
     out = capsys.readouterr().out
     for word in ("gprs", "edge", "nb-iot", "6lowpan", "lte-m", "geo-satellite", "umts", "lte",
-                 "wifi", "ethernet", "kbit/s", "ms", "3GPP", "always up"):  # fmt: skip
+                 "wifi", "ethernet", "kbit/s", "ms", "3GPP", "always up", "80211n", "802154",
+                 "crowded_cell", "sensor_cell", "train_ride"):  # fmt: skip
         assert word in out
 
 

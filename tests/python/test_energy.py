@@ -139,6 +139,19 @@ def test_a_run_tells_joules_and_days() -> None:
     assert again.radio is None
 
 
+def test_of_a_radios_cell_the_rows_say_what_is_not_known() -> None:
+    async def station(lab: Lab) -> None:
+        await lab.broker()
+        hall = lab.link("wifi", name="hall", radio="80211n")
+        for link in (hall, lab.link("wifi", name="by-profile")):
+            async with lab.device(f"in-{link.name}", via=link).client() as client:
+                await client.publish("t", bytes(1000), qos=1)
+
+    hall, by_profile = mqttlab.run(station, until="10s", radio=True).energy()
+    assert (hall.radio, by_profile.radio) == ("wifi, no time in the air", "wifi")
+    assert hall.spent.tail_j > 0
+
+
 @pytest.mark.parametrize(
     ("radio", "battery_wh", "message"),
     [

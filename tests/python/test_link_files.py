@@ -112,7 +112,7 @@ def test_a_link_file_refines_a_profile_and_is_refined(file: Path) -> None:
     ("toml", "message"),
     [
         ("rate = ", "outage.toml' is no TOML: "),
-        ("speed = 1", "link 'outage': unknown option 'speed'"),
+        ("pace = 1", "link 'outage': unknown option 'pace'"),
         ("up = 3", "link 'outage': up=3 is no mapping"),
         ('profile = "5g"', "unknown profile '5g'"),
         ("profile = 5", "outage.toml': profile: 5 is no text"),

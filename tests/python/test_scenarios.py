@@ -20,13 +20,15 @@ from mqttlab.scenarios import push_service
 
 SMALL: dict[str, dict[str, Any]] = {
     "byte_salad": {"version": "5"},
-    "crowded_cell": {"devices": 8, "lasting": "1s"},
+    "crowded_cell": {"devices": 12, "lasting": "500ms"},
     "flap_on_resume": {"interval": "1s"},
     "heartbeat_matrix": {"version": "5"},
     "push_service": {"phones": 84, "hours": 3.0},
     "reconnect_storm": {"crowd": 60},
+    "sensor_cell": {"lasting": "10s"},
     "sixty_five_thousand": {"messages": 1000, "ids": 15},
     "slow_consumer": {"takeovers": 200},
+    "train_ride": {"riders": 1, "speed": 100.0},
 }
 """Parameters of scenarios that would take long at their own size."""
 

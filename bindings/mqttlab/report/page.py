@@ -244,7 +244,8 @@ def _link(description: Mapping[str, Any]) -> str:
             names = [Path(str(side[what] or "-")).name for side in (up, down)]
             parts.append("recorded: " + ", ".join(dict.fromkeys(names)))
     if radio := description.get("radio"):
-        parts.append(f"{radio['model']}, within {radio['radius_m']:g} m, shared")
+        moving = f", at {radio['speed_mps']:g} m/s" if radio["speed_mps"] else ""
+        parts.append(f"{radio['model']}, within {radio['radius_m']:g} m{moving}, shared")
     elif not (up["capacity"] or down["capacity"]):
         parts.append(f"{_rate(up)} up, {_rate(down)} down")
     parts.append(f"delay {up['delay_s'] * 1e3:g} + up to {up['jitter_s'] * 1e3:g} ms")
