@@ -110,10 +110,10 @@ const oracle::Oracle& LabWorld::judge(bool strict) {
   settings_.strict = strict;
   settings_.host_grace = seen.host_grace;
   settings_.keep_alive_slack = seen.keep_alive_slack;
+  settings_.keep_alive_early = seen.keep_alive_early;
   settings_.from_the_path = seen.from_the_path;
   settings_.passes_on_at_pubrel = seen.is_foreign;
   settings_.crash_loses = seen.crash_loses;
-  settings_.keep_alive_early = seen.is_foreign ? second : 0;
   settings_.converge_within = converge_within_.value_or(settings_.converge_within);
   oracle_ = std::make_unique<oracle::Oracle>(settings_);
   for (const auto& [device, facts] : facts_) oracle_->know(device, facts);

@@ -104,12 +104,16 @@ bool Answers::received_before(const Here& here, const Event& publish) {
 }
 
 // Whether the broker has a QoS 2 message of an earlier connection, and not its PUBREL: the standard
-// leaves open who begins to go on with that.
+// leaves open who begins to go on with that, and the broker can do so once on a connection.
 bool Answers::goes_on(const Here& here, std::uint16_t packet_id) {
   Session* session = here.end == End::broker ? model_.session(here.connection.session) : nullptr;
   const Inbound* inbound = session ? session->in.find(packet_id) : nullptr;
-  return inbound && inbound->qos == QoS::exactly_once &&
-         inbound->connection != here.connection.number;
+  const bool may =
+      inbound && inbound->qos == QoS::exactly_once && inbound->connection != here.connection.number;
+  auto& before = here.ledger.went_on;
+  if (!may || std::find(before.begin(), before.end(), packet_id) != before.end()) return false;
+  before.push_back(packet_id);
+  return true;
 }
 
 Table<Exchange>* Answers::exchanges(const Here& here) {

@@ -49,6 +49,8 @@ class Answers {
     std::uint64_t last = 0;   ///< event of the last packet that arrived
     std::uint8_t reason = 0;  ///< of DISCONNECT that was written (5.0)
     bool complete = true;     ///< nothing was owed that is not remembered any more
+    /// Exchanges of earlier connections that its PUBREC has gone on with.
+    std::vector<std::uint16_t> went_on{};
   };
   /// An end and what it owes.
   struct Here {

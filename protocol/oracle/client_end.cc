@@ -51,6 +51,7 @@ void ClientEnd::connect(Connection& connection, const Event& event) {
   connection.client_index = client.id;
   client.connection = connection.number;
   client.content = false;
+  client.stopped_at = 0;
   client.dead = false;
   client.guest = connection.guest;
   if (!connection.connect->clean_session) return;

@@ -40,13 +40,12 @@ bool Converge::connected(const Client& client) {
 void Converge::finish(const Deadline& deadline) {
   if (!deadline.known) return;
   for (Client& client : model_.clients()) {
-    // Who is stopped at the very end has been wanted until then.
-    const bool wanted =
-        !client.content || (client.stopped_at > 0 && client.stopped_at == model_.now);
-    if (client.dead || !wanted) continue;
+    const Time until = client.content ? client.stopped_at : model_.now;
+    const Time before = deadline.before - (model_.now - until);  // of what it wanted
+    if (client.dead || until == 0 || before < settle_at_) continue;
     model_.report.checked(Rule::converge);
     if (!connected(client)) {
-      not_connected(client, deadline);
+      not_connected(client, before);
       continue;
     }
     const Connection& connection = *model_.find_connection(client.connection);
@@ -57,10 +56,10 @@ void Converge::finish(const Deadline& deadline) {
   }
 }
 
-void Converge::not_connected(const Client& client, const Deadline& deadline) {
+void Converge::not_connected(const Client& client, Time before) {
   if (client.guest) return;
-  const bool flaps = client.flaps >= livelock && client.flaps_since <= deadline.before;
-  if (client.lost_at > deadline.before && !flaps) return;
+  const bool flaps = client.flaps >= livelock && client.flaps_since <= before;
+  if (client.lost_at > before && !flaps) return;
   model_.report.broken(Rule::converge, model_.now,
                        model_.who(client.client_id, client.actor) +
                            (flaps ? " has lost " + std::to_string(client.flaps) +

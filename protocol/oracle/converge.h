@@ -1,9 +1,9 @@
 // Converge: some time after the faults have stopped (the phase "settle") everything is done: every
 // client that wants to be is connected, and nothing is under way in either direction (CONVERGE).
-// Who said DISCONNECT, was refused, stopped, or died, does not want to be; who is stopped at the
-// very end did, until then. A client that is back for a moment again and again is not connected
-// either: nobody disturbs it any more. Messages that have no exchange any more and never arrived
-// are lost, not late: Delivery reports them.
+// Who said DISCONNECT, was refused, or died, does not want to be; who was stopped while it was not
+// connected did until then, and had to be if it had as long as it takes. A client that is back for
+// a moment again and again is not connected either: nobody disturbs it any more. Messages that have
+// no exchange any more and never arrived are lost, not late: Delivery reports them.
 #pragma once
 
 #include "protocol/oracle/calls.h"
@@ -23,7 +23,7 @@ class Converge {
 
  private:
   [[nodiscard]] bool connected(const Client& client);
-  void not_connected(const Client& client, const Deadline& deadline);
+  void not_connected(const Client& client, Time before);
   void open_exchanges(const Connection& connection, End sender, Table<Exchange>& out,
                       const Deadline& deadline);
   void open_calls(const Client& client, const Deadline& deadline);

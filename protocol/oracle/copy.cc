@@ -75,11 +75,10 @@ void Copies::check_qos(const Session& session, const Record& record, const Event
                        {record.accepted, model_.event_index});
 }
 
-// It is this copy, whatever its RETAIN: its delivery counts.
 void Copies::check_retain(const Session& session, Record& record, const Event& event) {
   model_.report.checked(Rule::ret_flag);
   if ((record.retain_mask & retain_bit(event)) != 0) return;
-  record.retain_mask |= retain_bit(event);
+  record.retain_reported = true;  // it is this copy all the same, and its delivery counts
   const bool retain = trace::retain_of(event);
   model_.report.broken(
       Rule::ret_flag, model_.now,

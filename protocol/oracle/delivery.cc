@@ -125,6 +125,7 @@ Record& Delivery::entitle(Memory& memory, const Acceptance& accepted) {
   if (accepted.ahead && accepted.late) ++record.ahead;
   record.will = record.will && accepted.will;
   record.last_accepted = model_.event_index;
+  if (!same) ++record.acceptances;
   ++record.permitted;
   return record;
 }
@@ -307,7 +308,8 @@ void Delivery::delivered(const Event& event) {
     Record* record = session ? session->records.find(event.message) : nullptr;
     if (!record) return;
     // What may be either is taken for what is due.
-    if (trace::retain_of(event) && (record->retain_mask & 2) == 0) return;
+    const bool live = (record->retain_mask & 2) != 0 || record->retain_reported;
+    if (trace::retain_of(event) && !live) return;
     ++record->delivered;
     if (record->shared) shares_.delivered(*session, event);
     if (record->required > 0 && record->delivered <= record->required) {

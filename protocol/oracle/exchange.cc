@@ -95,7 +95,7 @@ bool Exchanges::may_be_a_repeat(const Sending& sending, const Event& event) {
     if (!side.resumed) return false;
     const Record* record = sending.session->records.find(event.message);
     // Nor is it known when a retained copy became due.
-    return !record || record->retained_permitted > 0 || record->accepted_at <= side.connack_at;
+    return !record || record->retained_permitted > 0 || record->accepted < side.connack_event;
   }
   const auto called = calls_.called_at(event.actor, event.message);
   if (called) return !side.connack || *called < side.connack_at;

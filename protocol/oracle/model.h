@@ -133,7 +133,7 @@ struct Client {
   bool dead = false;             ///< its process has died
   bool guest = false;            ///< a program that may not want to be connected
   bool content = false;     ///< it said DISCONNECT, was stopped or refused: it need not come back
-  Time stopped_at = 0;      ///< when it became so by being stopped
+  Time stopped_at = 0;      ///< when it was stopped while not connected; 0: it was not
   Time lost_at = 0;         ///< when its last connection ended
   Time flaps_since = 0;     ///< when the first of `flaps` ended
   std::uint32_t flaps = 0;  ///< connections in a row, since the last phase began, that did not last

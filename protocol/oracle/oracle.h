@@ -20,7 +20,8 @@ struct Settings {
       100 * millisecond;  ///< how much later than factor x keep alive a broker may close
   /// How late the broker's host may be with what the broker has decided already: closing a link.
   Time host_grace = 100 * millisecond;
-  /// How much earlier than factor x keep alive it may close: many count in whole seconds.
+  /// How much earlier than factor x keep alive it may close: many count in whole seconds of a
+  /// real clock.
   Time keep_alive_early = 0;
   /// A QoS 2 message may be passed on when PUBREL comes (Method A of the standard), not before.
   bool passes_on_at_pubrel = false;

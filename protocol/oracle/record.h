@@ -33,6 +33,7 @@ struct Record {
   std::uint64_t last_required = 0;  ///< of the last that obliges
   std::uint64_t left = 0;  ///< accepted only after this UNSUBACK had ended the last subscription
   Text topic = 0, publisher = 0;   ///< publisher: client id
+  std::uint32_t acceptances = 0;   ///< however many filters match
   std::uint32_t permitted = 0;     ///< copies the broker may send: acceptances x matching filters
   std::uint32_t ahead = 0;         ///< of them for PUBLISHes whose sender has no CONNACK yet
   std::uint32_t required = 0;      ///< messages the broker must deliver at QoS 1 or 2
@@ -49,6 +50,7 @@ struct Record {
   std::uint8_t retained_qos_mask = 0;    ///< the same of copies due to subscribing
   std::uint8_t retained_begun_mask = 0;  ///< bit q: one of retained_begun had QoS q
   std::uint8_t retain_mask = 0;          ///< bit r: a copy not due to subscribing may have RETAIN r
+  bool retain_reported = false;          ///< a copy has had another
   QoS qos{};                             ///< at which it must be delivered
   QoS published{};
   bool waived = false;        ///< the last that obliges does not: it was not acknowledged

@@ -77,11 +77,12 @@ bool Resends::begun(const Sending& sending, const Event& event) {
   if (!first(sending)) return false;
   const Window& window = sending.window();
   const Record* record = sending.session ? sending.session->records.find(event.message) : nullptr;
-  const bool is_another = record && record->begun < record->permitted;  // that says the same
-  for (std::size_t i = window.resent;
-       trace::dup_of(event) && !is_another && i < window.resends.size(); ++i) {
+  for (std::size_t i = window.resent; trace::dup_of(event) && i < window.resends.size(); ++i) {
     const Exchange* waits = pending(sending, window.resends[i]);
     if (!waits || waits->message != event.message) continue;  // MQTT-4.4.0-1
+    // Another message that says the same, or, with a QoS of its own, the copy for another filter.
+    const bool same_qos = waits->qos == trace::qos_of(event);
+    if (record && record->begun < (same_qos ? record->acceptances : record->permitted)) continue;
     model_.report.broken(
         Rule::pid_stable, sending.end, model_.now,
         model_.sender(sending.connection, sending.end) + " sent at " + seconds(model_.now) +

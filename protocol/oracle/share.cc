@@ -49,12 +49,14 @@ bool Shares::handed_on(Session& session, const Event& event, bool as_wanted) {
     if (record.permitted == 0) {
       const Record own = record;
       record = *due;
-      record.permitted = record.required = record.begun = record.delivered = record.excused = 0;
+      record.acceptances = record.permitted = record.required = record.begun = record.delivered =
+          record.excused = 0;
       record.retained_permitted = own.retained_permitted;
       record.retained_begun = own.retained_begun;
       record.subscribed_at = own.subscribed_at;
       record.qos_mask = record.retain_mask = 0;
     }
+    ++record.acceptances;
     ++record.permitted;
     record.shared = true;
     record.qos_mask |= as.qos_mask;

@@ -32,6 +32,7 @@ using ClientId = std::uint32_t;
 struct Observation {
   Time host_grace = 100 * millisecond;        ///< how late hosts may be
   Time keep_alive_slack = 100 * millisecond;  ///< how late a broker may be to miss a client
+  Time keep_alive_early = 0;                  ///< how much too early, by seconds of a real clock
   bool from_the_path = false;  ///< the broker's end is seen in the path, not where it reads
   /// How much of what it had acknowledged last the broker may lose with a torn store.
   Time crash_loses = 0;

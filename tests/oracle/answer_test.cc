@@ -82,6 +82,20 @@ TEST_F(Answer, A_resumed_exchange_goes_on_with_PUBREL_and_PUBCOMP_answers_any_id
   EXPECT_EQ(t.verdict("ACK-CAUSAL").status, Status::pass);
 }
 
+TEST_F(Answer, AckCausal_a_resumed_exchange_goes_on_with_PUBREC_once_a_connection) {
+  begin(2);
+  pub.calls("a/b", "m", 2);
+  pub.sends(publish("a/b", "m", 2, 1));
+  for (int i = 0; i < 2; ++i) {
+    pub.cut();
+    pub.connect();
+    pub.is_sent(pubrec(1));
+  }
+  EXPECT_EQ(t.broken(), "");
+  pub.is_sent(pubrec(1));
+  EXPECT_EQ(t.broken(), "ACK-CAUSAL");
+}
+
 TEST_F(Answer, OrdAck_PUBACK_of_the_younger_first) {
   begin(1);
   is_sent(1, 2);

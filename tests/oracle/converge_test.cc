@@ -160,14 +160,32 @@ TEST_F(Convergence, Who_was_stopped_while_offline_need_not_be_connected_and_the_
   EXPECT_NE(t.violations()[0].what.find("'sub'"), std::string::npos) << t.violations()[0].what;
 }
 
-TEST_F(Convergence, Converge_who_was_stopped_at_the_very_end_had_to_be_connected) {
+TEST_F(Convergence, Converge_who_was_stopped_after_that_had_to_be_connected_until_then) {
   a.connect();
   a.cut();
   t.settle();
   a.is_stopped();
   EXPECT_EQ(t.broken(), "CONVERGE");
-  t.wait(1);  // and before that it may go
+  t.wait(100);
+  EXPECT_EQ(t.broken(), "CONVERGE");
+}
+
+TEST_F(Convergence, Who_was_stopped_soon_after_it_was_lost_or_faults_had_stopped_need_not_be) {
+  Client late = t.client("late");
+  a.connect();
+  late.connect();
+  a.cut();
+  t.wait(100);
+  t.event({.kind = trace::Kind::phase, .text = t.log().intern("settle")});
+  t.wait(19);
+  a.is_stopped();
+  t.wait(50);
+  late.cut();
+  t.wait(19);
+  late.is_stopped();
+  t.wait(100);
   EXPECT_EQ(t.broken(), "");
+  EXPECT_EQ(t.verdict("CONVERGE").checked, 1U);
 }
 
 TEST_F(Convergence, Without_a_settle_phase_convergence_is_not_observable) {

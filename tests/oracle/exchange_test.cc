@@ -193,6 +193,18 @@ TEST_F(Exchange, What_came_in_as_the_session_was_resumed_may_have_been_tried_alr
   EXPECT_EQ(t.broken(), "");
 }
 
+TEST_F(Exchange, DupRule_what_came_in_after_CONNACK_at_the_same_instant) {
+  begin(1);
+  pub.calls("a/b", "m", 1);
+  pub.writes(publish("a/b", "m", 1, 1));
+  sub.cut();
+  sub.connect();
+  t.wait(-0.002);
+  pub.reaches(publish("a/b", "m", 1, 1));
+  sub.is_sent(publish("a/b", "m", 1, 1).again());
+  EXPECT_EQ(t.broken(), "DUP-RULE");
+}
+
 TEST_F(Exchange, DupRule_QoS_0) {
   begin(1);
   pub.writes(publish("a/b", "m", 0).again());

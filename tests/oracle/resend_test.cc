@@ -128,6 +128,37 @@ TEST_F(Resend, PidStable_the_message_comes_again_under_another_id) {
   EXPECT_EQ(t.broken(), "PID-STABLE");
 }
 
+TEST_F(Resend, PidStable_of_the_one_copy_for_all_filters_that_match) {
+  begin();
+  sub.subscribe("a/b", 2);
+  pub.publishes("a/b", "1", 1);
+  sub.is_sent(message(1));
+  sub.cut();
+  sub.connect();
+  Packet moved = message(1).again();
+  moved.id = 7;
+  sub.gets(moved);
+  sub.is_handed("a/b", "1", 1);
+  sub.sends(puback(7));
+  EXPECT_EQ(t.broken(), "PID-STABLE");
+}
+
+TEST_F(Resend, A_copy_for_each_filter_that_matches_has_an_id_of_its_own) {
+  begin(v5());
+  sub.subscribe("a/b", 1);
+  pub.publishes("a/b", "1", 2);
+  sub.is_sent(message(1, 2));
+  t.tail(sub.connection(), trace::End::broker, false);  // the other, not written whole
+  sub.cut();
+  sub.connect(v5());
+  Packet other = message(1).again();
+  other.id = 2;
+  sub.gets(other);
+  sub.is_handed("a/b", "1", 1);
+  sub.sends(puback(2));
+  EXPECT_EQ(t.broken(), "");
+}
+
 TEST_F(Resend, Equal_messages_have_ids_of_their_own) {
   begin();
   pub.calls("a/b", "1", 1, 1);

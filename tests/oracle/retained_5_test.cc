@@ -178,6 +178,18 @@ TEST_F(Retained5, RetFlag_a_message_of_an_established_subscription_with_RETAIN_1
   EXPECT_EQ(t.broken(), "RET-FLAG");
 }
 
+TEST_F(Retained5, RetFlag_of_equal_messages_each) {
+  begin();
+  sub.subscribe("r/1", 1);
+  for (const bool wrong : {true, true, false}) {
+    retains("value");
+    sub.receives("r/1", "value", 1, 1, wrong);
+  }
+  t.settle();
+  EXPECT_EQ(t.broken(), "RET-FLAG");
+  EXPECT_EQ(t.violations().size(), 2U);
+}
+
 TEST_F(Retained5, RetFlag_a_message_sent_for_subscribing_with_RETAIN_0) {
   begin();
   retains("value");

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -44,6 +45,32 @@ def test_it_is_seen_at_both_ends_and_judged() -> None:
     assert connacks["end"].tolist() == [End.BROKER, End.CLIENT]
     assert not result.gauges
     assert [one.what for one in result.not_applicable] == ["the broker's own account"]
+
+
+@pytest.mark.parametrize(("gives_up_after_s", "found"), [(14.5, {"KA-FAIR"}), (15.0, set())])
+def test_its_clock_is_the_virtual_one_and_excuses_nothing(
+    gives_up_after_s: float, found: set[str]
+) -> None:
+    async def impatient(host: str, port: int) -> None:
+        async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read(1000)
+            writer.write(CONNACK)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(gives_up_after_s):
+                    await reader.read(1000)
+            writer.close()
+
+        await asyncio.start_server(talk, host, port)
+
+    async def scenario(lab: Lab) -> None:
+        await lab.guest_broker("theirs", impatient)
+        device = lab.device("a")
+        async with device.client(keep_alive_s=10), lab.partition(device):
+            await asyncio.sleep(20)
+
+    result = mqttlab.run(scenario, until="1min")
+    assert {one.invariant for one in result.violations} == found
+    assert any(one.invariant == "KA-FAIR" and one.checked for one in result.verdicts)
 
 
 @pytest.mark.parametrize("what", ["crash", "pause", "gauges"])

@@ -266,6 +266,7 @@ DirectionCounters World::counters(DeviceId device, bool up) const {
 Observation World::observation() const {
   return {.host_grace = 2 * second,
           .keep_alive_slack = is_foreign() ? 10 * second : 2 * second,
+          .keep_alive_early = is_foreign() ? second : 0,
           .from_the_path = true,
           .is_foreign = is_foreign()};
 }
