@@ -406,8 +406,7 @@ void Delivery::lost(const Session& session, const Record& record) {
           (sent ? ": the broker sent it and the exchange is over"
                 : ": the broker never sent it, and logged no reason");
   model_.crashes->missing(record.handled_at, record.accepted, what);
-  // The client that has acknowledged it to the end has it.
-  const End offender = record.acknowledged > 0 ? End::client : End::broker;
+  const End offender = record.kept_back() ? End::client : End::broker;
   model_.report.broken(rule, offender, model_.now, what, {record.accepted});
 }
 

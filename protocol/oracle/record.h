@@ -60,6 +60,8 @@ struct Record {
   bool expiry_mixed = false;  ///< equal messages, and not of one expiry
   bool mixed = false;         ///< nor of one publisher
 
+  /// The client has acknowledged a copy to the end that its application never got.
+  [[nodiscard]] bool kept_back() const { return acknowledged > retained_begun + delivered; }
   [[nodiscard]] bool expires() const { return expiry_s != endless_expiry_s; }
 };
 /// One QoS 1 or 2 message under way from a sender, from the first PUBLISH that was written whole.

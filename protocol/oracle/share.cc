@@ -163,14 +163,14 @@ void Shares::finish(const Deadline& deadline) {
         continue;
       if (Expiry::excuses(record, model_.now) || !settled(filter, message, deadline.before))
         continue;
-      const bool acknowledged = std::any_of(
+      const bool kept_back = std::any_of(
           filter.subscribers.begin(), filter.subscribers.end(), [&](const Subscriber& member) {
             const Record* own = model_.session(member.session)->records.find(message);
-            return own && own->acknowledged > 0;
+            return own && own->kept_back();
           });
       model_.report.broken(
           record.qos == QoS::at_least_once ? Rule::q1_noloss : Rule::q2_once,
-          acknowledged ? End::client : End::broker, model_.now,
+          kept_back ? End::client : End::broker, model_.now,
           "a message of client " + model_.quoted(record.publisher) + " on topic " +
               model_.quoted(record.topic) + ", accepted by the broker at " +
               seconds(record.accepted_at) +

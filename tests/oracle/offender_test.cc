@@ -75,6 +75,15 @@ TEST_F(Offender, TheClientThatNeverHandsOverWhatItHasAcknowledged) {
   is("Q1-NOLOSS", End::client);
 }
 
+TEST_F(Offender, TheBrokerAlsoIfItHasSentEqualMessagesOnce) {
+  begin(1);
+  pub.publishes("a/b", "1", 1);
+  pub.publishes("a/b", "1", 1);
+  sub.receives("a/b", "1", 1);
+  t.settle();
+  is("Q1-NOLOSS", End::broker);
+}
+
 TEST_F(Offender, TheBrokerThatSendsInAnotherOrder) {
   begin(1);
   pub.publishes("a/b", "1", 1);
