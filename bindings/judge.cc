@@ -34,7 +34,7 @@ py::dict judge_trace(const py::bytes& content, double keep_alive_factor, Time ke
   settings.strict = strict;
   settings.applications = read.applications;
   // A link has seen it, before a broker that may be anybody's.
-  settings.from_the_path = settings.passes_on_at_pubrel = true;
+  settings.from_the_path = settings.passes_on_at_pubrel = settings.passes_on_later = true;
   settings.keep_alive_early = second;
   oracle::Oracle oracle(settings);
   for (const trace::Event& event : log.events()) oracle.on(event, log);

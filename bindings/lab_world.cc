@@ -112,7 +112,7 @@ const oracle::Oracle& LabWorld::judge(bool strict) {
   settings_.keep_alive_slack = seen.keep_alive_slack;
   settings_.keep_alive_early = seen.keep_alive_early;
   settings_.from_the_path = seen.from_the_path;
-  settings_.passes_on_at_pubrel = seen.is_foreign;
+  settings_.passes_on_at_pubrel = settings_.passes_on_later = seen.is_foreign;
   settings_.crash_loses = seen.crash_loses;
   settings_.converge_within = converge_within_.value_or(settings_.converge_within);
   oracle_ = std::make_unique<oracle::Oracle>(settings_);

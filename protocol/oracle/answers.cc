@@ -109,11 +109,27 @@ bool Answers::goes_on(const Here& here, std::uint16_t packet_id) {
   Session* session = here.end == End::broker ? model_.session(here.connection.session) : nullptr;
   const Inbound* inbound = session ? session->in.find(packet_id) : nullptr;
   const bool may =
-      inbound && inbound->qos == QoS::exactly_once && inbound->connection != here.connection.number;
+      inbound ? inbound->qos == QoS::exactly_once && inbound->connection != here.connection.number
+              : session && left_unread(session->id, packet_id);
   auto& before = here.ledger.went_on;
   if (!may || std::find(before.begin(), before.end(), packet_id) != before.end()) return false;
   before.push_back(packet_id);
   return true;
+}
+
+bool Answers::left_unread(std::uint32_t session, std::uint16_t packet_id) const {
+  return std::any_of(unread_.begin(), unread_.end(), [&](const Released& one) {
+    return one.whose == session && one.packet_id == packet_id;
+  });
+}
+
+// A PUBREL that came with the end of the connection may not have been read.
+void Answers::leave_unread(const Here& here) {
+  const Queue& queue = here.ledger.queues[pubcomp];
+  for (std::size_t i = queue.first; i < queue.owed.size(); ++i)
+    if (queue.owed[i].at + model_.settings.host_grace >= model_.now)
+      unread_.push_back({here.end, whose(here), queue.owed[i].packet_id, model_.now});
+  while (unread_.size() > remembered) unread_.pop_front();
 }
 
 Table<Exchange>* Answers::exchanges(const Here& here) {
@@ -308,7 +324,7 @@ void Answers::finish(Connection& connection) {
 
 void Answers::over(const Here& here) {
   blocked(here);
-  if (here.end == End::broker) return;
+  if (here.end == End::broker) return leave_unread(here);
   // With nothing to answer later on, a client shows by its own packets that it is there.
   const Time before = here.side().wrote_at - model_.settings.answer_within;
   const Owed* owed = here.ledger.queues[pubcomp].oldest();

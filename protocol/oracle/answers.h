@@ -83,6 +83,8 @@ class Answers {
   void passed_over(const Here& here, const Owed& answered);
   void blocked(const Here& here);
   void over(const Here& here);
+  void leave_unread(const Here& here);
+  [[nodiscard]] bool left_unread(std::uint32_t session, std::uint16_t packet_id) const;
   void turned_away(const Here& here, Time now);
   void unanswered(const Here& here, std::size_t kind, const std::string& how);
   [[nodiscard]] Table<Exchange>* exchanges(const Here& here);
@@ -96,6 +98,7 @@ class Answers {
   Model& model_;
   Table<Ledger> ledgers_;        // by connection and end
   std::deque<Released> ended_;   // by PUBCOMP, of late
+  std::deque<Released> unread_;  // PUBRELs, perhaps
   std::vector<Released> again_;  // after a crash
 };
 

@@ -38,6 +38,7 @@ bool excuses(trace::DropReason reason, QoS qos) {
 }  // namespace
 
 void Delivery::accept(const Acceptance& accepted) {
+  later_.accepted(accepted);
   for (const std::uint32_t index : model_.matching(accepted.topic)) {
     Filter& filter = model_.filter(index);
     for (const Subscriber& subscriber : filter.subscribers) permit(accepted, filter, subscriber);
@@ -247,6 +248,13 @@ bool Delivery::live_with_retain(Session& session, const Event& event) {
   return may_keep || !Retained::open(session, event.text);
 }
 
+bool Delivery::passed_on_later(const Session& session, const Event& event) {
+  Acceptance acceptance;
+  if (!later_.may_get(session, event.message, acceptance)) return false;
+  accept(acceptance);
+  return true;
+}
+
 void Delivery::judge_live(const Connection& connection, Session& session, const Event& event) {
   Record* record = session.records.find(event.message);
   const auto permitted = [&] { return record && record->begun < record->permitted; };
@@ -255,9 +263,9 @@ void Delivery::judge_live(const Connection& connection, Session& session, const 
                         (record->retain_mask & retain_bit(event)) != 0;
   // Then its QoS or its RETAIN is wrong, and it is no other will's.
   const bool spoilt = permitted() && !is_next && (record->will || trace::retain_of(event));
-  if (!expected &&
-      (shares_.handed_on(session, event, true) || (!spoilt && wills_.seen(event.message)) ||
-       intake_->under_way(event.message) || shares_.handed_on(session, event, false)))
+  if (!expected && (shares_.handed_on(session, event, true) ||
+                    (!spoilt && wills_.seen(event.message)) || intake_->under_way(event.message) ||
+                    passed_on_later(session, event) || shares_.handed_on(session, event, false)))
     record = session.records.find(event.message);
   if (!permitted()) {
     if (!trace::retain_of(event) && retained_.sent_unflagged(session, event)) return;
@@ -266,7 +274,8 @@ void Delivery::judge_live(const Connection& connection, Session& session, const 
     return;
   }
   ++record->begun;
-  honesty_.sent(*record);
+  if (!trace::retain_of(event)) later_.sent(event.message);
+  honesty_.sent(*record, event.message);
   if (record->will) model_.report.checked(Rule::will_once);
   wills_.sent(connection, session, *record, event);
   if (record->shared) shares_.sent(session, *record, event);

@@ -6,6 +6,7 @@
 #include "protocol/oracle/drain.h"
 #include "protocol/oracle/expiry.h"
 #include "protocol/oracle/honesty.h"
+#include "protocol/oracle/later.h"
 #include "protocol/oracle/model.h"
 #include "protocol/oracle/order.h"
 #include "protocol/oracle/share.h"
@@ -81,12 +82,14 @@ class Delivery {
   template <typename Change>
   void for_records(std::uint64_t message, Change change);
   [[nodiscard]] bool live_with_retain(Session& session, const Event& event);
+  bool passed_on_later(const Session& session, const Event& event);
   void judge_live(const Connection& connection, Session& session, const Event& event);
   void never_arrived(Actor actor, const Event& event);
   void lost(const Session& session, const Record& record);
 
   Model& model_;
   Honesty honesty_;
+  Later later_{model_};
   Order order_;
   Shares shares_;
   Drains drains_{model_};

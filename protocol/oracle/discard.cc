@@ -12,11 +12,13 @@ void Discards::discarded(Identity& identity, const Session& session) {
   Session& over = *model_.session(session.id);
   for (const std::uint64_t message : over.records.keys()) {
     const Record& record = *over.records.find(message);
-    if (record.begun < record.permitted) identity.discarded[message] = true;
+    // A will says the same each time.
+    if (record.begun < record.permitted && !record.will) identity.discarded[message] = true;
   }
   for (const std::uint64_t id : over.out.keys()) {
     const Exchange& exchange = *over.out.find(id);
-    identity.discarded[exchange.message] = true;
+    const Record* record = over.records.find(exchange.message);
+    if (!record || !record->will) identity.discarded[exchange.message] = true;
     if (exchange.qos == QoS::exactly_once) identity.discarded_out[id] = true;
   }
 }

@@ -5,6 +5,8 @@
 namespace mqttlab::oracle {
 namespace {
 
+constexpr Time unread_for = 10 * millisecond;
+
 std::string publish(const Exchange& exchange, const Model& model, std::uint64_t packet_id) {
   return "PUBLISH id " + std::to_string(packet_id) + " (QoS " +
          std::to_string(static_cast<int>(exchange.qos)) + ", topic " +
@@ -80,10 +82,32 @@ void Exchanges::first_send(const Sending& sending, const Event& event) {
                                   .carried = sending.connection.number,
                                   .bytes = event.bytes,
                                   .qos = trace::qos_of(event)};
+  answered_before(sending, event);
   sending.side().published_at = model_.now;
   waste_.begun(*sending.out.find(event.packet_id));
   if (sending.v5()) model_.report.checked(Rule::no_live_resend);
   flow_.published(sending.connection, event);
+}
+
+// What came a moment before a PUBLISH was written may have been read after that was sent: a PUBREC
+// that the broker wrote again for an older exchange, of this id, ends this one's first half.
+void Exchanges::answered_before(const Sending& sending, const Event& event) {
+  const Side& side = sending.side();
+  const bool came =
+      side.stray_at + unread_for >= model_.now &&
+      std::find(side.strays.begin(), side.strays.end(), event.packet_id) != side.strays.end();
+  if (!came || trace::qos_of(event) != QoS::exactly_once) return;
+  Exchange& exchange = *sending.out.find(event.packet_id);
+  exchange.stage = Exchange::Stage::pubrec_arrived;
+  exchange.pubrec_waits = true;
+}
+
+void Exchanges::stray(const Sending& sending, const Event& event) {
+  if (event.packet != PacketType::pubrec || refuses(event)) return;
+  Side& side = sending.side();
+  if (side.stray_at + unread_for < model_.now) side.strays.clear();
+  side.stray_at = model_.now;
+  side.strays.push_back(event.packet_id);
 }
 
 // A first PUBLISH that was cut before its last byte was written left no event, and a client may
@@ -173,7 +197,7 @@ void Exchanges::pubrel_written(const Sending& sending, const Event& event) {
 
 void Exchanges::acknowledged(const Sending& sending, const Event& event) {
   Exchange* exchange = sending.out.find(event.packet_id);
-  if (!exchange) return;
+  if (!exchange) return stray(sending, event);
   const bool qos1 = exchange->qos == QoS::at_least_once;
   if (event.packet == PacketType::puback && qos1) {
     settled(sending, event.packet_id);

@@ -33,6 +33,8 @@ class Exchanges {
  private:
   void id_in_use(const Sending& sending, const Event& event, const Exchange& exchange);
   void first_send(const Sending& sending, const Event& event);
+  void answered_before(const Sending& sending, const Event& event);
+  void stray(const Sending& sending, const Event& event);
   void repeat(const Sending& sending, const Event& event, Exchange& exchange);
   void twice(const Sending& sending, const Event& event, const Exchange& exchange);
   void continued(const Sending& sending, Exchange& exchange);

@@ -2,9 +2,10 @@
 
 namespace mqttlab::oracle {
 
-void Honesty::sent(const Record& record) {
-  if (record.published == QoS::exactly_once && !record.will && record.begun == 1)
-    model_.report.checked(Rule::q2_honest);
+void Honesty::sent(const Record& record, std::uint64_t message) {
+  if (record.published != QoS::exactly_once || record.will || record.begun != 1) return;
+  model_.report.checked(Rule::q2_honest);
+  sent_[message] = true;
 }
 
 // What only some sessions have missed is their loss, and not the publisher's. (MQTT-4.3.3-8)
@@ -25,6 +26,7 @@ void Honesty::lost(Session& session,
 }
 
 bool Honesty::sent_to_anyone(std::uint64_t message) {
+  if (sent_.find(message)) return true;
   for (Session* session : model_.sessions()) {
     const Record* record = session->records.find(message);
     if (record && record->begun + record->retained_begun + record->excused > 0) return true;

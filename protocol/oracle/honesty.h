@@ -14,7 +14,7 @@ class Honesty {
  public:
   explicit Honesty(Model& model) : model_(model) {}
   /// A copy of the message went out.
-  void sent(const Record& record);
+  void sent(const Record& record, std::uint64_t message);
   /// Messages that the session is owed and was never sent, by their acceptance.
   void lost(Session& session, const std::vector<std::pair<std::uint64_t, std::uint64_t>>& unsent);
 
@@ -22,6 +22,7 @@ class Honesty {
   [[nodiscard]] bool sent_to_anyone(std::uint64_t message);
 
   Model& model_;
+  Table<bool> sent_;      // by message; of a session that has ended, too
   Table<bool> reported_;  // by message
 };
 

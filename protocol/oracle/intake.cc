@@ -65,6 +65,8 @@ void Intake::arrived(Connection& connection, const Event& event, bool ahead) {
                     .ahead = ahead,
                     .expiry_s = sent.expiry_s,
                     .bytes = sent.bytes});
+  // On a connection whose session has ended nothing can be seen to be taken over.
+  if (!session) delivery_.unacknowledged(event.message, model_.event_index);
   if (trace::retain_of(event))
     retained_.store({.topic = event.text,
                      .message = event.message,

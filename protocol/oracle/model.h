@@ -184,7 +184,9 @@ struct Side {
   bool connack = false;   ///< written (broker) or arrived (client)
   Time connack_at = 0;
   std::uint64_t connack_event = 0;
-  bool resumed = false;  ///< with session present 1
+  bool resumed = false;               ///< with session present 1
+  std::vector<std::uint16_t> strays;  ///< ids of PUBRECs that answer nothing, of late
+  Time stray_at = 0;                  ///< when the last of them arrived
   Window window;
 
   [[nodiscard]] bool open() const { return opened && !closed; }

@@ -25,6 +25,8 @@ struct Settings {
   Time keep_alive_early = 0;
   /// A QoS 2 message may be passed on when PUBREL comes (Method A of the standard), not before.
   bool passes_on_at_pubrel = false;
+  /// It may pass on a message some time after it has acknowledged it, to who is subscribed then.
+  bool passes_on_later = false;
   /// The broker's end is watched from the path. What has arrived there it may never have read.
   bool from_the_path = false;
   Time ping_timeout = 10 * second;  ///< of the clients under test, for KA-DETECT; never: not known

@@ -35,6 +35,16 @@ TEST_F(Honest, What_one_session_of_two_has_missed_is_a_loss_only) {
   EXPECT_EQ(t.verdict("Q2-HONEST").status, Status::pass);
 }
 
+TEST_F(Honest, Nor_is_it_more_if_the_session_of_the_other_has_ended) {
+  begin();
+  pub.publishes("a/b", "m", 2);
+  sub.receives("a/b", "m", 2);
+  sub.cut();
+  sub.connect({.clean = true});
+  t.settle();
+  EXPECT_EQ(t.broken(), "Q2-ONCE");
+}
+
 TEST_F(Honest, What_was_dropped_for_a_reason_or_wanted_by_nobody_is_honest) {
   begin();
   pub.publishes("a/b", "m", 2);
