@@ -7,6 +7,7 @@
 #include "protocol/oracle/expiry.h"
 #include "protocol/oracle/honesty.h"
 #include "protocol/oracle/later.h"
+#include "protocol/oracle/loss.h"
 #include "protocol/oracle/model.h"
 #include "protocol/oracle/order.h"
 #include "protocol/oracle/share.h"
@@ -49,7 +50,7 @@ class Delivery {
         wills_(wills),
         retained_(retained),
         expiry_(expiry),
-        subscriptions_(subscriptions) {}
+        losses_(model, subscriptions, honesty_) {}
 
   void connect(Intake& intake) { intake_ = &intake; }
 
@@ -85,7 +86,6 @@ class Delivery {
   bool passed_on_later(const Session& session, const Event& event);
   void judge_live(const Connection& connection, Session& session, const Event& event);
   void never_arrived(Actor actor, const Event& event);
-  void lost(const Session& session, const Record& record);
 
   Model& model_;
   Honesty honesty_;
@@ -97,7 +97,7 @@ class Delivery {
   Wills& wills_;
   Retained& retained_;
   Expiry& expiry_;
-  Subscriptions& subscriptions_;
+  Losses losses_;
   Intake* intake_ = nullptr;
 };
 
