@@ -126,10 +126,18 @@ bool Answers::left_unread(std::uint32_t session, std::uint16_t packet_id) const 
 // A PUBREL that came with the end of the connection may not have been read.
 void Answers::leave_unread(const Here& here) {
   const Queue& queue = here.ledger.queues[pubcomp];
+  const bool late = model_.settings.from_the_path || model_.settings.passes_on_later;
+  const Time since = model_.now - (late ? model_.settings.host_grace : 0);
   for (std::size_t i = queue.first; i < queue.owed.size(); ++i)
-    if (queue.owed[i].at + model_.settings.host_grace >= model_.now)
+    if (queue.owed[i].at >= since)
       unread_.push_back({here.end, whose(here), queue.owed[i].packet_id, model_.now});
   while (unread_.size() > remembered) unread_.pop_front();
+}
+
+void Answers::read_after_all(const Here& here, std::uint16_t packet_id) {
+  std::erase_if(unread_, [&](const Released& one) {
+    return one.whose == whose(here) && one.packet_id == packet_id;
+  });
 }
 
 Table<Exchange>* Answers::exchanges(const Here& here) {
@@ -145,6 +153,7 @@ void Answers::written(Connection& connection, const Event& event) {
   const Here at = here(connection, event.end);
   blocked(at);
   if (event.packet == PacketType::disconnect) at.ledger.reason = event.code;
+  if (event.packet == PacketType::pubcomp) read_after_all(at, event.packet_id);
   const std::size_t kind = kind_of(event.packet);
   if (kind == nothing) return;
   const Queue& queue = at.ledger.queues[kind];

@@ -84,6 +84,7 @@ class Answers {
   void blocked(const Here& here);
   void over(const Here& here);
   void leave_unread(const Here& here);
+  void read_after_all(const Here& here, std::uint16_t packet_id);
   [[nodiscard]] bool left_unread(std::uint32_t session, std::uint16_t packet_id) const;
   void turned_away(const Here& here, Time now);
   void unanswered(const Here& here, std::size_t kind, const std::string& how);

@@ -247,7 +247,9 @@ bool Delivery::live_with_retain(Session& session, const Event& event) {
   return may_keep || !Retained::open(session, event.text);
 }
 
-bool Delivery::passed_on_later(const Session& session, const Event& event) {
+bool Delivery::passed_on_later(Session& session, const Event& event) {
+  const Record* record = session.records.find(event.message);
+  if (record && record->retained_begun < record->retained_permitted) return false;  // it is that
   Acceptance acceptance;
   if (!later_.may_get(session, event.message, acceptance)) return false;
   accept(acceptance);
@@ -274,7 +276,7 @@ void Delivery::judge_live(const Connection& connection, Session& session, const 
   }
   ++record->begun;
   if (!trace::retain_of(event)) later_.sent(event.message);
-  honesty_.sent(*record, event.message);
+  honesty_.sent(*record);
   if (record->will) model_.report.checked(Rule::will_once);
   wills_.sent(connection, session, *record, event);
   if (record->shared) shares_.sent(session, *record, event);
@@ -294,7 +296,8 @@ bool Delivery::arrived(Client& client, const Connection& connection, const Event
     open = event.message;
   }
   Arrival& arrival = client.arrivals[event.message];
-  if (arrival.event == 0) arrival.event = model_.event_index;
+  if (std::count(std::begin(arrival.waiting), std::end(arrival.waiting), 0) == 3)
+    arrival.event = model_.event_index;
   ++arrival.waiting[static_cast<std::size_t>(qos)];
   arrival.session = connection.session;
   return true;
@@ -366,7 +369,10 @@ void Delivery::finish(const Deadline& deadline) {
   drains_.finish(deadline);
 }
 
-void Delivery::session_over(Session& session) { shares_.left(session); }
+void Delivery::session_over(Session& session) {
+  shares_.left(session);
+  honesty_.session_over(session);
+}
 
 void Delivery::unread(const Connection& connection, const Inbound& inbound) {
   drains_.unread(connection, inbound.message, inbound.event);

@@ -83,7 +83,7 @@ class Delivery {
   template <typename Change>
   void for_records(std::uint64_t message, Change change);
   [[nodiscard]] bool live_with_retain(Session& session, const Event& event);
-  bool passed_on_later(const Session& session, const Event& event);
+  bool passed_on_later(Session& session, const Event& event);
   void judge_live(const Connection& connection, Session& session, const Event& event);
   void never_arrived(Actor actor, const Event& event);
 

@@ -5,7 +5,7 @@
 namespace mqttlab::oracle {
 namespace {
 
-constexpr Time unread_for = 10 * millisecond;
+constexpr std::size_t most_strays = 64;  // of one end at a time
 
 std::string publish(const Exchange& exchange, const Model& model, std::uint64_t packet_id) {
   return "PUBLISH id " + std::to_string(packet_id) + " (QoS " +
@@ -90,22 +90,24 @@ void Exchanges::first_send(const Sending& sending, const Event& event) {
 }
 
 // What came a moment before a PUBLISH was written may have been read after that was sent: a PUBREC
-// that the broker wrote again for an older exchange, of this id, ends this one's first half.
+// that the other end wrote again for an older exchange, of this id, may end this one's first half.
 void Exchanges::answered_before(const Sending& sending, const Event& event) {
-  const Side& side = sending.side();
-  const bool came =
-      side.stray_at + unread_for >= model_.now &&
-      std::find(side.strays.begin(), side.strays.end(), event.packet_id) != side.strays.end();
-  if (!came || trace::qos_of(event) != QoS::exactly_once) return;
-  Exchange& exchange = *sending.out.find(event.packet_id);
-  exchange.stage = Exchange::Stage::pubrec_arrived;
-  exchange.pubrec_waits = true;
+  Side& side = sending.side();
+  const auto came = std::find(side.strays.begin(), side.strays.end(), event.packet_id);
+  if (came == side.strays.end() || side.stray_at + unread_for() < model_.now) return;
+  side.strays.erase(came);
+  if (trace::qos_of(event) == QoS::exactly_once)
+    sending.out.find(event.packet_id)->pubrec_waits = true;
 }
+
+// Where the host itself tells, both bear the same time.
+Time Exchanges::unread_for() const { return model_.settings.from_the_path ? 10 * millisecond : 0; }
 
 void Exchanges::stray(const Sending& sending, const Event& event) {
   if (event.packet != PacketType::pubrec || refuses(event)) return;
   Side& side = sending.side();
-  if (side.stray_at + unread_for < model_.now) side.strays.clear();
+  if (side.stray_at + unread_for() < model_.now) side.strays.clear();
+  if (side.strays.size() == most_strays) side.strays.erase(side.strays.begin());
   side.stray_at = model_.now;
   side.strays.push_back(event.packet_id);
 }
@@ -177,7 +179,8 @@ void Exchanges::pubrel_written(const Sending& sending, const Event& event) {
   Exchange* exchange = sending.out.find(event.packet_id);
   if (!exchange || exchange->qos != QoS::exactly_once) return;  // an answer to a late PUBREC
   // What is too long for this connection may be given up by letting go of its id.
-  if (exchange->stage == Exchange::Stage::publish && fits(model_, sending.window(), *exchange)) {
+  if (exchange->stage == Exchange::Stage::publish && !exchange->pubrec_waits &&
+      fits(model_, sending.window(), *exchange)) {
     model_.report.broken(Rule::q2_resume, sending.end, model_.now,
                          sender(sending) + " wrote PUBREL for " +
                              publish(*exchange, model_, event.packet_id) + " at " +

@@ -35,6 +35,7 @@ class Exchanges {
   void first_send(const Sending& sending, const Event& event);
   void answered_before(const Sending& sending, const Event& event);
   void stray(const Sending& sending, const Event& event);
+  [[nodiscard]] Time unread_for() const;
   void repeat(const Sending& sending, const Event& event, Exchange& exchange);
   void twice(const Sending& sending, const Event& event, const Exchange& exchange);
   void continued(const Sending& sending, Exchange& exchange);

@@ -7,7 +7,7 @@
 namespace mqttlab::oracle {
 namespace {
 
-constexpr Time longest = 60 * second;  // that a broker may take; what is older is forgotten
+constexpr Time longest = 10 * second;  // that a broker may take; what is older is forgotten
 
 }  // namespace
 

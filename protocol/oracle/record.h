@@ -81,7 +81,7 @@ struct Exchange {
   std::uint32_t connections = 1;  ///< that carried one of them
   QoS qos{};
   Stage stage = Stage::publish;
-  bool pubrec_waits = false;  ///< PUBREC has arrived since the last PUBREL
+  bool pubrec_waits = false;  ///< PUBREC has, or may have, arrived since the last PUBREL
   bool reported = false;      ///< as never continued; one finding is enough
 };
 

@@ -73,11 +73,12 @@ void Resends::sent(const Sending& sending, std::uint16_t packet_id, const Exchan
   }
 }
 
-// The will of a connection whose end the broker may know of already.
-bool Resends::is_armed(std::uint64_t message) {
+// The will of a connection whose end the broker may know of already, from a kernel.
+bool Resends::may_have_fired(std::uint64_t message) {
   const auto& all = model_.connections();
   return std::any_of(all.begin(), all.end(), [&](const Connection* one) {
-    return one->will == WillState::armed && one->connect->will_message == message;
+    return one->will == WillState::armed && one->connect->will_message == message &&
+           (one->client.closed || model_.settings.from_the_path);
   });
 }
 
@@ -91,7 +92,7 @@ bool Resends::begun(const Sending& sending, const Event& event) {
     // Another message that says the same, or, with a QoS of its own, the copy for another filter.
     const bool same_qos = waits->qos == trace::qos_of(event);
     if (record && record->begun < (same_qos ? record->acceptances : record->permitted)) continue;
-    if (is_armed(event.message)) continue;
+    if (may_have_fired(event.message)) continue;
     model_.report.broken(
         Rule::pid_stable, sending.end, model_.now,
         model_.sender(sending.connection, sending.end) + " sent at " + seconds(model_.now) +

@@ -36,7 +36,7 @@ class Resends {
   [[nodiscard]] const Exchange* pending(const Sending& sending, const Window::Resend& resend);
   [[nodiscard]] const Window::Resend* first(const Sending& sending);
   [[nodiscard]] std::uint32_t publisher(const Sending& sending, std::uint64_t message);
-  [[nodiscard]] bool is_armed(std::uint64_t message);
+  [[nodiscard]] bool may_have_fired(std::uint64_t message);
   void overtaken(const Sending& sending, const Event& event);
 
   Model& model_;
