@@ -252,7 +252,8 @@ def judge_counts(printed: str) -> Outcome:
     made.write_text("".join(",".join(row) + "\n" for row in rows))
     if "CUT_STRIDE" in os.environ or COUNTS.read_text() == made.read_text():
         return Outcome(NONE, "passed", "no cut shows it")
-    note = f"{made.relative_to(ROOT)} is not {COUNTS.relative_to(ROOT)}: take it, if it is meant"
+    took, kept = made.relative_to(ROOT), COUNTS.relative_to(ROOT)
+    note = f"{took} is not {kept}: if it is meant, copy it, then mqttlab results --record cuts"
     return Outcome(NONE, "failed", note)
 
 

@@ -155,10 +155,17 @@ def test_a_picture_of_what_has_changed_since_is_red(clone: Path) -> None:
         assert code == exits.FINDINGS
         assert f"{path}shows what has changed since: take it again, then --record" in told
         assert said("--update", "tables/")[1] == "tables: nothing has changed"
+        assert "if it is meant: mqttlab results --record tables" in told
     assert said("--record", "tables")[0] == exits.OK
     assert said("--check")[0] == exits.OK
     picture.write_text("another")
-    assert f"{path}changed since it was recorded" in said("--check", "--within", "0.5s")[1]
+    for words in (("--check", "--within", "0.5s"), ("--update",), ("--check",)):
+        told = said(*words)[1]
+        assert (f"{path}changed since it was recorded" in told) == (words[0] == "--check"), words
+    table = clone / "table.csv"
+    table.write_text(table.read_text().replace("61", "62"))
+    assert "if it is meant: mqttlab results --update tables" in said("--check")[1]
+    assert said("--update", "tables")[0] == exits.OK
     picture.unlink()
     assert f"{path}is missing" in said("--check")[1]
     picture.write_text("a picture of it")

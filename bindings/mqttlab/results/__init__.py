@@ -13,10 +13,11 @@ A folder of results has a `reference.toml` with one `[[run]]` or several:
 folder    files are below this folder of reference.toml's own, and it is part of the run's name.
 takes_s   wall time on two cores; what takes more than `--within` is not made again, and what takes
           ten times as long and a minute is ended.
-recorded  why it is never made again (real sockets, other people's brokers): its files are only held
-          against the digests that were taken when it was made.
+recorded  why `--check` does not make it again (real sockets, other people's brokers): its files are
+          only held against the digests that were taken when it was made.
 beside    files of the folder that nothing is compared with: findings in prose, and pictures (.png),
-          which have to be taken again when the run's files have changed.
+          which have to be taken again when the run's files have changed; what else a picture shows
+          may change unseen.
 
 `made.json` beside it is written by `--update` and `--record`: versions, machine, digests.
 

@@ -117,10 +117,12 @@ def _say(one: Checked, console: Console) -> None:
         _tell(finding, console, "comes out" if one.took_s is not None else "was recorded")
     if one.took_s is not None and (others := _other_versions(one.run)):
         console.print(f"  {escape(others)}", highlight=False, soft_wrap=True)
+    # Only who looks at a picture can say that it shows what there is.
+    pictures = {one.run.folder / name for name in one.run.pictures}
+    by_hand = one.took_s is None or all(finding.path in pictures for finding in one.findings)
     for words in (
         f"made by: {one.run.command}",
-        f"if it is meant: mqttlab results --{'record' if one.took_s is None else 'update'} "
-        f"{one.run.name}",
+        f"if it is meant: mqttlab results --{'record' if by_hand else 'update'} {one.run.name}",
     ):
         console.print(f"  {escape(words)}", highlight=False, soft_wrap=True)
 

@@ -46,7 +46,7 @@ class Reference:
     """Paths below `folder`."""
     takes_s: float = 0.0
     recorded: str = ""
-    """Why it is never made again, or ""."""
+    """Why `--check` does not make it again, or ""."""
     beside: tuple[str, ...] = ()
 
     @property
@@ -155,8 +155,8 @@ def digest(data: bytes) -> str:
 def record(run: Reference, *, pictures_too: bool = True) -> bool:
     """Takes the digests of a run's files as they are into made.json, with versions and machine.
 
-    `pictures_too`: all show these files; else those do that are new. False: all was there. Errors:
-    UsageError if a file is missing.
+    `pictures_too`: all show these files; else only those do of which nothing is known yet. False:
+    all was there. Errors: UsageError if a file is missing.
     """
     digests: dict[str, Any] = {"sha256": {name: _digest_of(run, name) for name in run.files}}
     if run.pictures:
@@ -188,10 +188,10 @@ def _digest_of(run: Reference, name: str) -> str:
 
 
 def _picture(run: Reference, name: str, anew: bool) -> dict[str, str]:
-    now, known = _digest_of(run, name), run.made.get("pictures", {}).get(name, {})
-    if not anew and known.get("sha256") == now:
+    known = run.made.get("pictures", {}).get(name)
+    if known and not anew:
         return dict(known)
-    return {"sha256": now, "of": shown_sha256(run)}
+    return {"sha256": _digest_of(run, name), "of": shown_sha256(run)}
 
 
 def strangers(runs: Sequence[Reference], top: Path) -> list[Path]:
