@@ -233,6 +233,50 @@ def test_means_over_equal_seeds_are_compared_seed_by_seed(tmp_path: Path) -> Non
     assert (others["paired"], others["shown"]) == (False, False)
 
 
+def test_by_pairs_neither_rounded_means_nor_noise_are_shown(tmp_path: Path) -> None:
+    """Means are written with six digits, and what each seed gave with all."""
+    cases = {
+        "rounded": (0.123457, [0.12345651, 0.12345649], False),  # on both sides of a digit
+        "noise": (0.123456, [0.12345649000000001] * 2, False),
+        "surely": (0.123456, [0.12345651, 0.12345651], True),
+    }
+    documents = {"a": (0.123456, [0.12345649] * 2), **{n: c[:2] for n, c in cases.items()}}
+    for name, (mean, by_seed) in documents.items():
+        document = study((500.0, 0.0), (mean, Estimate.of(by_seed).half_width))
+        document["rows"][0]["delivered_p50_s"]["by_seed"] = by_seed
+        (tmp_path / f"{name}.json").write_text(json.dumps(document))
+    for name, (*_, is_shown) in cases.items():
+        (one,) = found(tmp_path / "a.json", tmp_path / f"{name}.json")["figures"]
+        assert (one["paired"], one["shown"]) == (True, is_shown), name
+
+
+@pytest.mark.parametrize(
+    ("changed", "said_of_it"),
+    [
+        ({"by_seed": 5}, "by_seed = 5; write a list of numbers"),
+        ({"by_seed": [0.1, None]}, r"by_seed = \[0\.1, None\]; write a list of numbers"),
+        ({"by_seed": [0.1, "0.2"]}, r"by_seed = \[0\.1, '0\.2'\]; write a list"),
+        ({"by_seed": [0.1, 0.2, 0.3]}, "by_seed has 3 numbers; write those of 2 seeds"),
+        ({"by_seed": []}, "by_seed has 0 numbers; write those of 2 seeds"),
+        ({"mean": "fast"}, "mean = 'fast'; write a number, or null"),
+        ({"ci95": [1]}, r"ci95 = \[1\]; write a number, or null"),
+    ],
+)
+def test_an_estimate_that_is_none_is_named_by_side_and_place(
+    changed: dict[str, Any], said_of_it: str, tmp_path: Path
+) -> None:
+    good = study((500.0, 0.0), (0.2, 0.05))
+    bad = json.loads(json.dumps(good))
+    good["rows"][0]["delivered_p50_s"]["by_seed"] = [0.1, 0.3]
+    bad["rows"][0]["delivered_p50_s"] |= changed
+    for name, document in (("good", good), ("bad", bad)):
+        (tmp_path / f"{name}.json").write_text(json.dumps(document))
+    for words, side in ((("good", "bad"), "B"), (("bad", "good"), "A")):
+        place = rf"^diff: {side}: rows\[.*\]\.delivered_p50_s\.{said_of_it}"
+        with pytest.raises(UsageError, match=place):
+            said(*(tmp_path / f"{name}.json" for name in words))
+
+
 def test_a_table_of_keep_alives_is_read_with_the_other_and_alone(tmp_path: Path) -> None:
     there = ROOT / "results/overhead"
     for name in ("both", "alone"):

@@ -83,6 +83,7 @@ def test_a_share_is_as_sure_as_its_events_are_many() -> None:
     apart = Estimate.share([(0, 100), (80, 100)])
     assert (apart.low, apart.high) == (0, 1)
     assert Estimate.share([(300, 100), (100, 100)]).mean == 2
+    assert Estimate.share([(300, 100), (100, 100)]).values == (), "nor is it tested by pairs"
 
 
 def kept(keep_alive_s: int, missed: float) -> KeepAlive:
@@ -203,7 +204,9 @@ def test_losses_that_all_figures_share_are_said_with_each_answer(tmp_path: Path)
     axes = Axes(paths=(("lte", 0),), losses=((0.02, 4),), payloads=(32,), nats_s=())
     study = Study(axes.grid(), [1, 2], tmp_path / "cells.ndjson")
     fill(study)
-    for one in answers.answers(Rows(study)):
+    found = answers.answers(Rows(study))
+    assert [one.question for one in found] == [answers.QUESTIONS[0], answers.QUESTIONS[2]]
+    for one in found:
         assert one.sentence.endswith(" All with 2 % (bursts of 4) lost each way.")
     head = page.render(Rows(study), {"command": "mqttlab overhead"}).partition("<main")[0]
     assert "MQTT 3.1.1 · 2 % (bursts of 4) lost · seeds 1 to 2" in head

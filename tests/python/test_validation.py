@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("mqttlab._sim")
@@ -12,7 +14,7 @@ pytest.importorskip("mqttlab._sim")
 import mqttlab
 from mqttlab.errors import Error
 from mqttlab.fit.captures import ACK, SYN, Segment
-from mqttlab.validation import comparison, frames, seoane, side_by_side
+from mqttlab.validation import comparison, frames, seoane, side_by_side, tail
 from mqttlab.validation.__main__ import main
 from mqttlab.validation.records import PARTS, records
 
@@ -49,6 +51,16 @@ def test_published_bytes_are_met_or_what_deviates_has_a_name() -> None:
         if (one["transport"], one["leg"], one["qos"]) == ("tcp", "publisher", 0)
     }
     assert at_qos_0 == {comparison.SIMULATED: 4, comparison.MEASURED: 5}
+
+
+def test_a_quantile_that_no_exchange_has_reached_is_no_time() -> None:
+    took = np.array([0.2, 0.1, math.inf, 0.3])
+    assert [tail.quantile_s(took, share) for share in (0.5, 0.75, 0.99)] == [0.2, 0.3, None]
+    lossy = json.loads((RESULTS / "tail/tail.json").read_text())
+    assert [one["not_over"] for one in lossy["profiles"].values()] == [0, 0]
+    connections = lossy["profiles"]["ns3-default"]["connections"]
+    said = f"{lossy['parameters']['devices']} devices need {connections} connections"
+    assert said in chapter()
 
 
 def test_the_subscribers_leg_counts() -> None:

@@ -115,7 +115,7 @@ def _show(
             highlight=False,
         )
     if tested := sum(bool(one.ci95) for one in found.figures):
-        pairs = sum(bool(one.paired_ci95) for one in found.figures)
+        pairs = sum(bool(one.paired) for one in found.figures)
         console.print(
             f"{tested} differences of means tested, {pairs} of them seed by seed, each at 5 %: if "
             f"none is there in truth, {tested / 20:.2g} are told by chance",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -67,7 +67,7 @@ class Estimate:
         seeds = cls.of(events / of for events, of in known)
         share = sum(events for events, _ in known) / trials
         if share > 1:  # more than one to a trial: no share that a count would limit
-            return seeds
+            return replace(seeds, values=())
         z2 = _Z95**2 / trials
         middle = (share + z2 / 2) / (1 + z2)
         aside = math.sqrt(z2 * (share * (1 - share) + z2 / 4)) / (1 + z2)

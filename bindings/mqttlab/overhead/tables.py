@@ -155,7 +155,7 @@ def _figures(
         one = values[name]
         found[name] = {"mean": _number(one.mean), "ci95": _number(one.half_width)}
         if one.runs == len(one.values) == len(study.seeds):
-            found[name]["by_seed"] = [_number(value) for value in one.values]
+            found[name]["by_seed"] = list(one.values)  # to the digit: they are compared in pairs
     return found
 
 
