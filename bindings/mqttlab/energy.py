@@ -33,6 +33,7 @@ __all__ = [
     "Tail",
     "air_of",
     "battery_days",
+    "has_air_time",
     "model_of",
     "of_devices",
     "of_period",
@@ -45,7 +46,7 @@ __all__ = [
 Times = NDArray[np.float64]
 _WH_PER_DAY = 24.0  # of a watt
 NO_AIR_TIME = ", no time in the air"
-"""Of recorded links and of radios' cells: how long their packets took there is not known."""
+"""In words, of recorded links and of radios' cells: how long their packets took is not known."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,9 @@ class DeviceEnergy:
     device: str
     link: str
     radio: str
-    """Its model, and `NO_AIR_TIME` where only bytes, promotions and tails count."""
+    """Its model."""
+    has_air_time: bool
+    """False: only bytes, promotions and tails count (`NO_AIR_TIME`)."""
     packets: int  # sent and received
     run_s: float
     spent: Spent
@@ -198,9 +201,11 @@ def of_devices(
         took = of_period(result, device, model, 0.0, result.virtual_s)
         days = battery_wh and battery_days(took.total_j / result.virtual_s, battery_wh)
         packets = len(result.radio[device.name])
-        name = model.name if _has_air_time(result.links[device.link]) else model.name + NO_AIR_TIME
+        known = has_air_time(result.links[device.link])
         rows.append(
-            DeviceEnergy(device.name, device.link, name, packets, result.virtual_s, took, days)
+            DeviceEnergy(
+                device.name, device.link, model.name, known, packets, result.virtual_s, took, days
+            )
         )
     if not rows:
         raise UsageError(
@@ -245,7 +250,8 @@ def model_of(
     return radios()[chosen]
 
 
-def _has_air_time(link: Mapping[str, Any]) -> bool:
+def has_air_time(link: Mapping[str, Any]) -> bool:
+    """Whether it is known of a link (as in `Result.links`) how long its packets are in the air."""
     ways = (link["up"], link["down"])
     return not link["radio"] and not any(way["capacity"] or way["recording"] for way in ways)
 
@@ -254,7 +260,7 @@ def air_of(
     log: NDArray[np.void], way: trace.Direction, link: Mapping[str, object], since_s: float = 0.0
 ) -> Air:
     """When one way's packets (of `trace.RADIO`) are in the air at the rate of a link (as in
-    `Result.links`), in s after `since_s`; with `NO_AIR_TIME` they have no length.
+    `Result.links`), in s after `since_s`; without `has_air_time` they have no length.
     """
     mine = log[log["direction"] == way]
     direction = link["up" if way == trace.Direction.UP else "down"]
@@ -312,15 +318,15 @@ def write(rows: Sequence[DeviceEnergy], path: Path) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(
-            ("device", "link", "radio", "packets", "promotions", "promotion_j", "transfer_j",
-             "tail_j", "idle_j", "total_j", "mean_w", "battery_days")
+            ("device", "link", "radio", "has_air_time", "packets", "promotions", "promotion_j",
+             "transfer_j", "tail_j", "idle_j", "total_j", "mean_w", "battery_days")
         )  # fmt: skip
         for row in rows:
             took = row.spent
             writer.writerow(
-                (row.device, row.link, row.radio, row.packets, took.promotions, took.promotion_j,
-                 took.transfer_j, took.tail_j, took.idle_j, took.total_j, row.mean_w,
-                 row.battery_days)
+                (row.device, row.link, row.radio, f"{row.has_air_time}".lower(), row.packets,
+                 took.promotions, took.promotion_j, took.transfer_j, took.tail_j, took.idle_j,
+                 took.total_j, row.mean_w, row.battery_days)
             )  # fmt: skip
 
 
@@ -344,8 +350,9 @@ def show(rows: Sequence[DeviceEnergy], battery_wh: float | None, console: Consol
         woken = np.mean([row.spent.promotions for row in mine])
         mean_w = np.mean([row.mean_w for row in mine])
         days = f"{battery_wh / _WH_PER_DAY / mean_w:,.1f} days" if battery_wh else ""
+        air = "" if mine[0].has_air_time else NO_AIR_TIME
         table.add_row(
-            f"{link} ({mine[0].radio})", str(len(mine)), f"{woken:.0f} times",
+            f"{link} ({mine[0].radio}{air})", str(len(mine)), f"{woken:.0f} times",
             *(f"{value:,.2f} J" for value in joules), f"{mean_w * 1e3:,.2f} mW", days,
         )  # fmt: skip
     console.print(table)

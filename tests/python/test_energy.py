@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 pytest.importorskip("mqttlab._sim")
 
 import mqttlab
-from mqttlab import Lab, Radio, UsageError, cli, trace
+from mqttlab import Lab, Radio, UsageError, cli, energy, trace
 from mqttlab.energy import Air, Spent, Tail, air_of, of_period, spent
 from test_link import exit_code
 
@@ -139,7 +140,9 @@ def test_a_run_tells_joules_and_days() -> None:
     assert again.radio is None
 
 
-def test_of_a_radios_cell_the_rows_say_what_is_not_known() -> None:
+def test_of_a_radios_cell_the_rows_say_what_is_not_known(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     async def station(lab: Lab) -> None:
         await lab.broker()
         hall = lab.link("wifi", name="hall", radio="80211n")
@@ -148,7 +151,16 @@ def test_of_a_radios_cell_the_rows_say_what_is_not_known() -> None:
                 await client.publish("t", bytes(1000), qos=1)
 
     hall, by_profile = mqttlab.run(station, until="10s", radio=True).energy()
-    assert (hall.radio, by_profile.radio) == ("wifi, no time in the air", "wifi")
+    assert (hall.radio, by_profile.radio) == ("wifi", "wifi"), "which is looked up by its name"
+    assert (hall.has_air_time, by_profile.has_air_time) == (False, True)
+    energy.write((hall, by_profile), tmp_path / "energy.csv")
+    with (tmp_path / "energy.csv").open() as file:
+        rows = [(row["radio"], row["has_air_time"]) for row in csv.DictReader(file)]
+    assert rows == [("wifi", "false"), ("wifi", "true")]
+    energy.show((hall, by_profile), None, Console(width=200))
+    said = capsys.readouterr().out
+    assert "hall (wifi, no time in the air)" in said
+    assert "by-profile (wifi) " in said
     assert hall.spent.tail_j > 0
 
 
