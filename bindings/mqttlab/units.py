@@ -70,6 +70,11 @@ def _parse(value: object, units: Mapping[str, float], where: str, remedy: str) -
     return parsed
 
 
+def exactly(value: float) -> str:
+    """A number as text that is read as the same: 10.0 as "10", 0.1 as "0.1"."""
+    return repr(float(value)).removesuffix(".0")
+
+
 def duration_ns(value: object, where: str) -> int:
     """A duration in integer nanoseconds, from seconds or text such as "60ms" or "10min"."""
     remedy = "give seconds, or a text such as '60ms', '1.5s' or '10min'"

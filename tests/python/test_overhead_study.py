@@ -6,7 +6,6 @@ import csv
 import fcntl
 import json
 import math
-import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,19 +17,15 @@ import pytest
 from mqttlab import cli
 from mqttlab.errors import Error
 from mqttlab.executors import started
-from mqttlab.overhead import answers, command, keep_alive, made_by, page
+from mqttlab.overhead import answers, command, keep_alive, made_by, page, tables
 from mqttlab.overhead import study as study_module
-from mqttlab.overhead.answers import fitting
 from mqttlab.overhead.axes import Axes
-from mqttlab.overhead.cell import Cell, measure
-from mqttlab.overhead.charts import BESIDE, LEFT, Series, by_loss
-from mqttlab.overhead.estimate import Estimate
-from mqttlab.overhead.figures import FIGURES, KEEP_ALIVE_FIGURES, KeepAlive
+from mqttlab.overhead.cell import LAYERS, Cell, measure
+from mqttlab.overhead.figures import FIGURES, KEEP_ALIVE_FIGURES
 from mqttlab.overhead.keep_alive import Standby
-from mqttlab.overhead.rows import Row, Rows, amount, share
+from mqttlab.overhead.rows import Rows, amount
 from mqttlab.overhead.study import Measured, Study
 from mqttlab.overhead.tables import again
-from mqttlab.report.charts import bytes_chart
 
 FEW = ["--quick", "--link", "lte", "--loss", "0", "--loss", "10%x4", "--payload", "32",
        "--transport", "tcp", "--version", "5", "--nat", "2min",
@@ -46,69 +41,6 @@ def overhead(*words: str) -> int:
 def read(path: Path) -> list[dict[str, str]]:
     with path.open() as file:
         return list(csv.DictReader(file))
-
-
-def test_an_interval_is_students_and_a_single_run_has_none() -> None:
-    three = Estimate.of([1.0, 2.0, 3.0])
-    assert (three.mean, three.runs) == (2.0, 3)
-    assert three.half_width == pytest.approx(4.303 / math.sqrt(3))
-    assert math.isnan(Estimate.of([5.0]).half_width)
-    assert Estimate.of([math.nan, 4.0, 4.0]) == Estimate(4.0, 0.0, 2)
-    assert Estimate.of([]).runs == 0
-
-
-def test_figures_are_shown_to_the_digit_that_their_interval_allows() -> None:
-    shown = {
-        (265.3, 161.2): "265 ± 161 ms", (119.42, 0.91): "119.4 ± 0.9 ms", (35.02, 0.14):
-        "35.02 ± 0.14 ms", (35.01, 0.01): "35.0 ms", (253, 0): "253 ms", (1862.4, 31.5):
-        "1,862 ± 32 ms", (0, 0): "0 ms", (0.0124, 0.0031): "0.012 ± 0.003 ms",
-    }  # fmt: skip
-    for (mean, half_width), text in shown.items():
-        assert amount(Estimate(mean, half_width, 5), "ms").replace("\u00a0", " ") == text
-    assert amount(Estimate(7.0, math.nan, 1)) == "7 (one seed)".replace(" ", "\u00a0")
-    uneven = amount(Estimate.of([0.0, 0.0, 9.0]), "s").replace("\u00a0", " ")
-    assert uneven == "3 s (0 to 16 s)", "no time is below 0"
-    assert amount(Estimate.of([])) == "none"
-
-
-def test_a_share_is_as_sure_as_its_events_are_many() -> None:
-    never = Estimate.share([(0, 100)] * 5)
-    # Wilson's interval (score test): of none in n up to z2 / (n + z2).
-    assert (never.low, never.high) == pytest.approx((0, 1.96**2 / (500 + 1.96**2)))
-    assert share(never).replace("\u00a0", " ") == "none of 500 (below 0.77 %)"
-    # Five seeds that happen to agree know no more than 87 of 360.
-    agreed = Estimate.share([(17, 72), (17, 72), (18, 72), (17, 72), (18, 72)])
-    assert (agreed.low, agreed.high) == pytest.approx((0.200, 0.288), abs=1e-3)
-    assert share(agreed).replace("\u00a0", " ") == "24 % (20 to 29 %)"
-    apart = Estimate.share([(0, 100), (80, 100)])
-    assert (apart.low, apart.high) == (0, 1)
-    assert Estimate.share([(300, 100), (100, 100)]).mean == 2
-    assert Estimate.share([(300, 100), (100, 100)]).values == (), "nor is it tested by pairs"
-
-
-def kept(keep_alive_s: int, missed: float) -> KeepAlive:
-    return KeepAlive(Standby(), keep_alive_s, 100, {"missed": Estimate(missed, 0.0, 5)})
-
-
-def test_the_keep_alive_that_fits_is_the_longest_up_to_which_none_missed_a_push() -> None:
-    rows = [kept(30, 0), kept(60, 0), kept(120, 0.01), kept(240, 0)]
-    assert fitting(rows) == fitting(rows[::-1]) == rows[1]
-    assert fitting(rows[2:]) is None
-
-
-def test_a_chart_leaves_out_what_was_not_measured_and_draws_intervals() -> None:
-    known = [(0.0, Estimate(10, 0, 5)), (0.1, Estimate(40, 5, 5)), (0.2, Estimate.of([]))]
-    drawn = by_loss([Series("QoS 1", "q1", known)], "ms", "delivery", log=True)
-    assert drawn.count("<circle") == 2
-    assert drawn.count("whisker") == 1
-    assert "QoS 1, 10 %: 40 ms ± 5" in drawn
-    assert "nothing was measured" in by_loss([Series("QoS 1", "q1", known[:1])], "ms", "delivery")
-    sizes = dict.fromkeys(("mqtt", "mqtt_session", "web_socket", "tls", "tcp_ip"), 20.0)
-    places = re.findall(r'<circle[^>]* cx="([\d.]+)"', drawn)
-    assert float(places[0]) == LEFT < LEFT + BESIDE <= float(places[1])
-    bar = {**sizes, "retransmitted": 0.0, "total": 100.0}
-    assert ">100 B<" in bytes_chart([("a", bar)], "bytes")
-    assert ">100 ± 4.2 B<" in bytes_chart([("a", {**bar, "spread": 4.21})], "bytes")
 
 
 def test_a_star_varies_one_axis_at_a_time_and_a_grid_all() -> None:
@@ -159,11 +91,14 @@ def test_a_study_leaves_its_tables_and_goes_on_where_it_was(
     assert len(lines) == 1 + 5
     assert len(table) == 4 * 3
     assert len(keep_alives) == 7
+    agreed: list[tuple[str, str, str]] = []
     for rows, names in ((table, FIGURES), (keep_alives, KEEP_ALIVE_FIGURES)):
         for row in rows:
             assert row["seeds"] == "1 to 2"
             measured = [name for name in names if not name.startswith("setup")]
-            assert all(row[name] != "" != row[f"{name}_ci95"] for name in measured)
+            assert all(row[name] != "" for name in measured)
+            agreed += [(row["loss"], row["qos"], n) for n in measured if row[f"{n}_ci95"] == ""]
+    assert agreed == [("0.1", "0", "retransmitted")], "of two seeds, by chance"
     missed = {row["keep_alive_s"]: float(row["missed"]) for row in keep_alives}
     assert missed["110"] == 0 < missed["240"] < 0.5 < missed["1800"] <= 1
     document = json.loads((tmp_path / "overhead.json").read_text())
@@ -236,12 +171,18 @@ def test_a_grid_has_its_answers_on_each_link(tmp_path: Path) -> None:
 
 
 def test_a_row_is_measured_again_by_its_command(tmp_path: Path) -> None:
-    for cell in (Cell(link="", rtt_ms=20, loss=0.02, burst=4), Standby(link="", rtt_ms=1.5)):
-        study = Study([cell], [1, 2], tmp_path / "cells.ndjson", battery_wh=5)
+    for cell in (
+        Cell(link="", rtt_ms=20.123457, loss=0.0212345678, burst=4.1234567),
+        Standby(link="", rtt_ms=1.5, nat_s=90.1234567),
+    ):
+        study = Study([cell], [1, 2], tmp_path / "cells.ndjson", battery_wh=10.1234567)
         program, name, *words = shlex.split(again(study, cell))
         assert (program, name) == ("mqttlab", "overhead")
         with command.main.make_context("overhead", words) as context:
             axes = command.axes_of(context.params)
+            if isinstance(cell, Standby):
+                assert context.params["battery_wh"] == study.battery_wh
+                assert "--battery 10.1234567 " in shlex.join(command._words(context))
         assert cell in axes.grid()
         assert context.params["seeds"] == 2
     cells = [Cell(), Cell(link="gprs"), Cell(loss=0.1), Cell(loss=0.02, burst=4)]
@@ -371,39 +312,45 @@ def test_what_a_link_file_gave_is_measured_again_after_a_change(tmp_path: Path) 
         assert study.open == [cell]
         run(study)
         assert study.measured[cell].error == ""
+    about = {"command": "mqttlab overhead"}
+    tables.write(study, tmp_path, about)
+    assert f"beyond idling ({file}, no time in the air)." in (tmp_path / "overhead.md").read_text()
+    assert "DRX in the tail, no time in the air</td>" in page.render(Rows(study), about)
+    assert page.render(Rows(study), about).count(", no time in the air") == 1
     assert Study([cell, other], [1, 2], journal).open == []
 
 
-def lossy(loss: float, p99_s: Sequence[float], lost: int = 0) -> Row:
-    of = {name: Estimate.of(p99_s) for name in ("delivered_p99_s", "acknowledged_p99_s")}
-    level = {**of, "bytes": Estimate.of([100.0 + loss] * 5)}
-    return Row(Cell(loss=loss), dict.fromkeys(range(3), level | {
-        "lost": Estimate.share([(lost, 100)] * 5)
-    }))  # fmt: skip
+def test_a_rare_count_on_which_seeds_agree_is_not_exact(tmp_path: Path) -> None:
+    """One packet sent again in each seed, and nothing said of how many others would have had."""
+    cell = Cell(messages=2, loss=0.005)
+    row = dict.fromkeys((*LAYERS, "packets", "setup_bytes"), 0.0)
+    row |= {"published": 2, "delivered": 2, "copies": 0, "bytes": 119.8, "mqtt": 39.0}
+    row |= {"retransmitted": 0.39, "delivered_s": [1, 1], "acknowledged_s": [1, 1]}
+    study = Study([cell], [1, 2], tmp_path / "j")
+    study.measured[cell] = Measured(cell, (1, 2), ([{**row, "qos": qos} for qos in range(3)],) * 2)
+    values = study.levels()[0].values
+    spread = {name: values[name].half_width for name in ("bytes", "retransmitted", "mqtt")}
+    assert spread == {"bytes": pytest.approx(math.nan, nan_ok=True), "mqtt": 0.0,
+                      "retransmitted": pytest.approx(math.nan, nan_ok=True)}  # fmt: skip
+    assert amount(values["retransmitted"]).replace("\u00a0", " ") == "0.390 (seeds agree by chance)"
+    assert amount(values["mqtt"]) == "39"
+    about = {"command": "mqttlab overhead"}
+    tables.write(study, tmp_path, about)
+    (first, *_) = read(tmp_path / "overhead.csv")
+    assert (first["bytes"], first["bytes_ci95"], first["mqtt_ci95"]) == ("119.8", "", "0.0")
+    assert "| 119.8 (seeds agree by chance) |" in (tmp_path / "overhead.md").read_text()
+    for said in ((tmp_path / "overhead.md").read_text(), page.render(Rows(study), about)):
+        assert "Where chance has a part and seeds agree, none is told" in said
 
 
-def hurts(monkeypatch: pytest.MonkeyPatch, *rows: Row) -> answers.Answer:
-    monkeypatch.setattr(Rows, "by_loss", lambda self, bursts: list(rows))
-    found = answers._loss(Rows.__new__(Rows))
-    assert found is not None
-    return found
-
-
-def test_loss_hurts_where_the_intervals_leave_no_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
-    clean, wide = lossy(0, [0.1, 0.11, 0.1, 0.1, 0.1]), [0.1, 0.1, 0.1, 0.1, 2]
-    sure = [0.9, 1.0, 1.1, 1.0, 1.0]
-    already = hurts(monkeypatch, clean, lossy(0.01, sure), lossy(0.02, sure))
-    assert already.short == "At 1 %, the least measured, already."
-    assert "no level lost one of 4,500 messages (below 0.086 %)" in already.sentence
-    later = hurts(monkeypatch, clean, lossy(0.01, wide), lossy(0.02, sure, lost=3))
-    assert later.short == "From 2 % of the packets, each way."
-    assert "from 1 % on it does so in the mean" in later.sentence
-    assert "QoS 0 lost 3.0 % (1.8 to 4.9 %) of the messages at 2 %" in later.sentence.replace(
-        "\u00a0", " "
+def test_a_link_too_slow_for_the_messages_is_one_line(tmp_path: Path) -> None:
+    cell = Cell(link="gprs", payload_bytes=6_000_000, messages=1)
+    study = Study([cell], [1, 2], tmp_path / "j")
+    run(study)
+    assert study.measured[cell].error == (
+        "process left with 1: after 1950 s 1 messages are not over at QoS 1, 2; take fewer "
+        "bytes, or a faster link"
     )
-    never = hurts(monkeypatch, clean, lossy(0.01, wide))
-    assert never.short == "At none measured."
-    assert "in the mean from 1 % on" in never.sentence
 
 
 def test_where_nothing_arrives_there_is_no_cost_of_a_message(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from mqttlab.overhead.estimate import Estimate
 from mqttlab.overhead.figures import KeepAlive
 from mqttlab.overhead.rows import Row, Rows, amount, below, share, time
-from mqttlab.overhead.tables import link_words, loss_words
+from mqttlab.overhead.tables import INTERVALS, link_words, loss_words
 
 __all__ = ["LOSSES", "QUESTIONS", "Answer", "answers", "everywhere", "fitting", "losing", "write"]
 
@@ -58,7 +58,7 @@ def write(rows: Rows, path: Path, about: Mapping[str, Any]) -> None:
     lines = [
         f"`{about['command']}`, seeds {seeds[0]} to {seeds[-1]}; means over seeds ± 95 % interval, "
         "of medians and percentiles as well; shares of all messages with the ends of theirs. "
-        f"{LOSSES}",
+        f"{LOSSES} {INTERVALS}",
     ]
     for words, given in everywhere(rows):
         lines += ["", f"## {words}", ""]
@@ -98,25 +98,29 @@ def _neither(level: Mapping[str, Estimate]) -> str:
 
 
 def _loss(rows: Rows) -> Answer | None:
-    chosen = max((rows.by_loss(bursts=bursts) for bursts in (False, True)), key=len)
+    independent, bursts = (rows.by_loss(bursts=each) for each in (False, True))
+    chosen, others = sorted((independent, bursts), key=len, reverse=True)
     if len(chosen) < 2 or chosen[0].cell.loss > 0:
         return None
-    first, clean = _hurting(chosen, surely=True), chosen[0]
-    perhaps = _hurting(chosen, surely=False)
-    question, rest = QUESTIONS[1], losing(chosen)
-    if first is None:
+    every = [*independent, *(row for row in bursts if row.cell.burst)]
+    rest = f"Over all losses {losing(every)}."
+    clean, surely = chosen[0], _hurting(chosen, surely=True)
+    perhaps = next(iter(_hurting(chosen, surely=False)), None)
+    question = QUESTIONS[1]
+    if not surely:
         sentence = (
             f"Up to {_lost(chosen[-1])} lost each way no 99th percentile is more than twice that "
-            f"without loss{_beyond_intervals(perhaps)}; {rest}."
+            f"without loss{_beyond_intervals(perhaps)}"
         )
-        return Answer(question, "At none measured.", sentence)
-    words = [
-        f"{what} {time(first.levels[qos][name])} instead of {time(clean.levels[qos][name])}"
-        for qos, name, what in _SLOWEST
-    ]
-    sentence = f"There the 99th percentile more than doubles: {', '.join(words)}"
+        return Answer(question, "At none measured.", f"{sentence}{_others(others)}. {rest}")
+    first = surely[0]
+    sentence = f"There {_more_than_twice(first, clean)}"
     if perhaps is not None and perhaps is not first:
-        sentence += f" (from {_lost(perhaps)} on it does so in the mean, within the interval)"
+        sentence += f"; from {_lost(perhaps)} on one is so in the mean"
+    beyond = [row for row in chosen if row.cell.loss > first.cell.loss and row not in surely]
+    if beyond:
+        sentence += f"; beyond, none surely at {', '.join(map(_lost, beyond))}"
+    sentence += _others(others)
     more = 100 * (first.levels[1]["bytes"].mean / clean.levels[1]["bytes"].mean - 1)
     if not math.isnan(more):
         sentence += f". Bytes grow by {more:.2g} % (QoS 1)"
@@ -125,13 +129,13 @@ def _loss(rows: Rows) -> Answer | None:
         if first is chosen[1]
         else f"From {_lost(first)} of the packets, each way."
     )
-    return Answer(question, short, f"{sentence}. Over all losses {rest}.")
+    return Answer(question, short, f"{sentence}. {rest}")
 
 
 _SLOWEST = (
-    (0, "delivered_p99_s", "a delivery"),
-    (1, "acknowledged_p99_s", "an exchange at QoS 1:"),
-    (2, "acknowledged_p99_s", "at QoS 2:"),
+    (0, "delivered_p99_s", "a delivery at QoS 0"),
+    (1, "acknowledged_p99_s", "an exchange at QoS 1"),
+    (2, "acknowledged_p99_s", "an exchange at QoS 2"),
 )
 
 
@@ -145,19 +149,48 @@ def _beyond_intervals(perhaps: Row | None) -> str:
     return f", as far as the intervals tell (in the mean from {_lost(perhaps)} on)"
 
 
-def _hurting(chosen: Sequence[Row], *, surely: bool) -> Row | None:
-    """The first with a loss at which the slowest hundredth takes much longer than without; surely:
-    the intervals leave no doubt.
-    """
-    for row in chosen[1:]:
-        for qos, name, _ in _SLOWEST:
-            lossy, clean = row.levels[qos][name], chosen[0].levels[qos][name]
-            is_known = lossy.runs > 1 < clean.runs
-            if surely and is_known and lossy.low > _HURTS * clean.high:
-                return row
-            if not surely and lossy.mean > _HURTS * clean.mean:
-                return row
-    return None
+def _others(rows: Sequence[Row]) -> str:
+    """Of the losses of the other kind, if they were measured beside none as well."""
+    if len(rows) < 2 or rows[0].cell.loss > 0:
+        return ""
+    found = _hurting(rows, surely=True)
+    what = "in bursts" if rows[1].cell.burst else "independent losses"
+    return f"; {what} " + (
+        f"surely from {_lost(found[0])} on" if found else "surely at none measured"
+    )
+
+
+def _more_than_twice(lossy: Row, clean: Row) -> str:
+    """Which levels take so much longer, and how sure that is."""
+    by_how: dict[str, list[str]] = {}
+    for qos, name, what in _SLOWEST:
+        is_so = [_is_slower(lossy, clean, qos, name, surely=surely) for surely in (True, False)]
+        how = "surely" if is_so[0] else "in the mean" if is_so[1] else "not"
+        figures = (time(row.levels[qos][name]) for row in (lossy, clean))
+        by_how.setdefault(how, []).append(f"{what} ({' instead of '.join(figures)})")
+    groups = (
+        f"{how} of {', '.join(by_how[how])}"
+        for how in ("surely", "in the mean", "not")
+        if how in by_how
+    )
+    return f"the 99th percentile more than doubles: {'; '.join(groups)}"
+
+
+def _hurting(chosen: Sequence[Row], *, surely: bool) -> list[Row]:
+    """Those with a loss at which the slowest hundredth takes much longer than without."""
+    return [
+        row
+        for row in chosen[1:]
+        if any(_is_slower(row, chosen[0], qos, name, surely=surely) for qos, name, _ in _SLOWEST)
+    ]
+
+
+def _is_slower(lossy: Row, clean: Row, qos: int, name: str, *, surely: bool) -> bool:
+    """Surely: the intervals leave no doubt."""
+    there, here = lossy.levels[qos][name], clean.levels[qos][name]
+    if surely:
+        return there.runs > 1 < here.runs and there.low > _HURTS * here.high
+    return there.mean > _HURTS * here.mean
 
 
 def losing(rows: Sequence[Row]) -> str:

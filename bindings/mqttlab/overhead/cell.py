@@ -12,6 +12,7 @@ import numpy as np
 import mqttlab
 from mqttlab import energy, trace
 from mqttlab.client_options import Transport
+from mqttlab.errors import Error
 from mqttlab.faults import Cut
 from mqttlab.figures.messages import Messages
 from mqttlab.figures.view import TraceView
@@ -105,7 +106,7 @@ def measure(cell: Cell, seed: int) -> list[dict[str, Any]]:
     link's radio is not known, as `idle_w`; all of these if nothing was delivered), what its
     connection cost before the first message (`setup_bytes`, `setup_packets`, `setup_s`; absent if
     each message has its own), and `acknowledged_s` and `delivered_s`: lists of seconds from the
-    publish call, sorted.
+    publish call, sorted. Errors: Error if the link is too slow for the messages.
     """
     marks: dict[int, _Marks] = {}
 
@@ -127,6 +128,11 @@ def measure(cell: Cell, seed: int) -> list[dict[str, Any]]:
 
     until = _WARM_UP_S + (cell.messages + 2) * _PAUSE_S + 3 * _PATIENCE_S
     result = mqttlab.run(exchange, seed=seed, until=until, radio=True)
+    if late := [f"{qos}" for qos in LEVELS if qos not in marks]:
+        raise Error(
+            f"after {until:g} s {cell.messages} messages are not over at QoS {', '.join(late)}; "
+            "take fewer bytes, or a faster link"
+        )
     result.check()
     return [_row(result, cell, qos, marks[qos]) for qos in LEVELS]
 

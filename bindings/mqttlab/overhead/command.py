@@ -107,14 +107,14 @@ def main(
 def axes_of(options: Mapping[str, Any]) -> Axes:
     """What options, as click has read them, ask for; errors: UsageError."""
     usual = Axes()
-    round_trips = [("", _ms("--rtt", text)) for text in _parts(options["rtts"])]
+    round_trips = [("", _ns("--rtt", text) / 1e6) for text in _parts(options["rtts"])]
     return Axes(
         (*_links(options["named"]), *round_trips) or usual.paths,
         tuple(_loss(text) for text in _parts(options["losses"])) or usual.losses,
         tuple(_payload(size) for size in options["payloads"]) or usual.payloads,
         options["transports"] or usual.transports,
         options["versions"] or usual.versions,
-        nats_s=tuple(_ms("--nat", text) / 1e3 for text in _parts(options["nats"])) or usual.nats_s,
+        nats_s=tuple(_ns("--nat", text) / 1e9 for text in _parts(options["nats"])) or usual.nats_s,
     )
 
 
@@ -129,7 +129,7 @@ def _words(context: click.Context) -> Iterator[str]:
             yield option.opts[0]
             continue
         for one in value if isinstance(value, tuple) else (value,):
-            yield from (option.opts[0], f"{one:g}" if isinstance(one, float) else f"{one}")
+            yield from (option.opts[0], units.exactly(one) if isinstance(one, float) else f"{one}")
 
 
 def _parts(texts: Sequence[str]) -> list[str]:
@@ -142,11 +142,11 @@ def _links(named: Sequence[str]) -> list[tuple[str, float]]:
     return [(name, 0.0) for name in named]
 
 
-def _ms(option: str, text: str) -> float:
+def _ns(option: str, text: str) -> int:
     where = f"{option} {text!r}"
     if (found := units.duration_ns(text, where)) == 0:
         raise UsageError(f"{where}: must be over 0")
-    return found / 1e6
+    return found
 
 
 def _payload(size: int) -> int:

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-__all__ = ["Estimate"]
+__all__ = ["AGREED", "Estimate"]
+
+AGREED = "seeds agree by chance"
+"""In words, beside a mean that has no interval though it is of several seeds."""
 
 # Two-sided 95 % quantiles of Student's t for 1, 2, ... degrees of freedom (NIST/SEMATECH
 # e-Handbook of Statistical Methods, 1.3.6.7.2).
@@ -26,9 +29,9 @@ _Z95 = 1.960  # of the normal distribution
 class Estimate:
     """A mean with its 95 % interval, over `runs` independent seeds.
 
-    `half_width`: to the interval's farther end; NaN for a single run: nothing is known of what
-    another seed would give. `interval`: its ends where it is not as wide both ways. `trials`: of a
-    share, in how many its events were counted.
+    `half_width`: to the interval's farther end; NaN for a single run, or where seeds agree by
+    chance: nothing is known of what another seed would give. `interval`: its ends where it is not
+    as wide both ways. `trials`: of a share, in how many its events were counted.
     """
 
     mean: float
@@ -76,6 +79,10 @@ class Estimate:
             low, high = min(low, seeds.low), max(high, min(seeds.high, 1.0))
         low = low if share else 0.0
         return cls(share, max(share - low, high - share), len(known), (low, high), trials)
+
+    def by_chance(self) -> Estimate:
+        """The same of what differs from seed to seed: if few have agreed, that is no certainty."""
+        return self if self.half_width else replace(self, half_width=math.nan)
 
     @property
     def low(self) -> float:

@@ -27,6 +27,7 @@ __all__ = [
 MESSAGE_EVERY_S = 900.0
 """Between the messages of the device whose battery's days are told."""
 _PERCENTILES = (50, 90, 99)
+_SENT_AGAIN = ("tcp_ip", "retransmitted", "bytes", "packets")  # what grows with each packet lost
 Runs = Sequence[Sequence[Mapping[str, Any]]]
 """By seed: the rows that `measure` returned."""
 
@@ -90,6 +91,8 @@ def levels(cell: Cell, runs: Runs, battery_wh: float) -> Iterator[Figures]:
     for qos in LEVELS:
         rows = [run[qos] for run in runs]
         values = {name: _mean(rows, name) for name in (*LAYERS, "bytes", "packets")}
+        if cell.loss > 0 or values["retransmitted"].mean > 0:
+            values |= {name: values[name].by_chance() for name in _SENT_AGAIN}
         values["copies"] = Estimate.share([(row["copies"], row["published"]) for row in rows])
         values["lost"] = Estimate.share(
             [(row["published"] - row["delivered"], row["published"]) for row in rows]

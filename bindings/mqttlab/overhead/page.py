@@ -17,7 +17,7 @@ from mqttlab.overhead.charts import Series, by_keep_alive, by_loss
 from mqttlab.overhead.figures import MESSAGE_EVERY_S
 from mqttlab.overhead.keep_alive import LATE_S
 from mqttlab.overhead.rows import Row, Rows, amount, share, time
-from mqttlab.overhead.tables import again, cell_words, link_words, loss_words
+from mqttlab.overhead.tables import INTERVALS, again, cell_words, link_words, loss_words
 from mqttlab.report.charts import bytes_chart, layers_of
 
 __all__ = ["render"]
@@ -48,6 +48,7 @@ def render(rows: Rows, about: Mapping[str, Any]) -> str:
         base=rows.base_cell,
         base_loss=loss_words(rows.base_cell.loss, rows.base_cell.burst),
         losses_are=LOSSES,
+        intervals_are=INTERVALS,
         base_levels=base.levels if base else {},
         seeds=study.seeds,
         open=len(study.open),
@@ -177,11 +178,12 @@ def _sources(names: Sequence[str] | Mapping[str, Any]) -> list[tuple[str, str, s
         link, known = links.make_link(name, name), links.profiles()
         profile = link.profile or ""
         model = energy.model_of(name, profile)
+        air = "" if energy.has_air_time(link.describe()) else energy.NO_AIR_TIME
         found.append(
             (
                 name,
                 known[profile].source if profile in known else "as the file says",
-                model.source if model else "no model",
+                f"{model.source}{air}" if model else "no model",
             )
         )
     return found

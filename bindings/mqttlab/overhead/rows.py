@@ -8,7 +8,7 @@ from copy import copy
 from dataclasses import dataclass, fields, replace
 
 from mqttlab.overhead.cell import LAYERS, Cell
-from mqttlab.overhead.estimate import Estimate
+from mqttlab.overhead.estimate import AGREED, Estimate
 from mqttlab.overhead.figures import KeepAlive
 from mqttlab.overhead.study import Study
 
@@ -101,7 +101,9 @@ def amount(one: Estimate, unit: str = "", scale: float = 1.0) -> str:
     leading = _digits(abs(mean), 3) if exact else _digits(width, 2 if _first(width) == 1 else 1)
     text, low, high = (f"{value:,.{leading}f}" for value in (mean, one.low, one.high))
     if exact:
-        text = f"{text} {unit}".rstrip() + (" (one seed)" if one.runs == 1 else "")
+        text = f"{text} {unit}".rstrip()
+        if math.isnan(width):
+            text += " (one seed)" if one.runs == 1 else f" ({AGREED})"
     elif one.interval or width > mean:  # "2.7 s (0 to 7.6 s)"
         text = f"{text} {unit}".rstrip() + f" ({low} to {high} {unit}".rstrip() + ")"
     else:

@@ -215,7 +215,10 @@ def _measure(described: Cell | Standby, seed: int) -> list[dict[str, Any]]:
 
 def _main() -> None:
     order = Measured.from_data(json.load(sys.stdin))
-    runs = tuple(_measure(order.cell, seed) for seed in order.seeds)
+    try:
+        runs = tuple(_measure(order.cell, seed) for seed in order.seeds)
+    except Error as error:
+        sys.exit(f"{error}")
     json.dump(replace(order, runs=runs).to_data(), sys.stdout)
 
 

@@ -11,14 +11,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mqttlab import energy, links
 from mqttlab.overhead.cell import Cell
-from mqttlab.overhead.estimate import Estimate
+from mqttlab.overhead.estimate import AGREED, Estimate
 from mqttlab.overhead.figures import FIGURES, KEEP_ALIVE_FIGURES, Figures, KeepAlive
 from mqttlab.overhead.keep_alive import Standby
 from mqttlab.overhead.study import Study
+from mqttlab.units import exactly
 
-__all__ = ["again", "cell_words", "link_words", "loss_words", "write"]
+__all__ = ["INTERVALS", "again", "cell_words", "link_words", "loss_words", "write"]
 
+INTERVALS = (
+    "Intervals are Student's, of few seeds. That of a 99th percentile is rough: one or two losses "
+    "among a seed's messages decide it. Where chance has a part and seeds agree, none is told: "
+    "others need not."
+)
 _MARKDOWN = ("bytes", "packets", "retransmitted", "copies", "lost", "delivered_p50_s",
              "delivered_p99_s", "acknowledged_p99_s", "setup_bytes", "joules")  # fmt: skip
 _KEEP_ALIVE_MARKDOWN = ("missed", "waited_p95_s", "bytes_per_day", "packets_per_day",
@@ -45,10 +52,10 @@ def write(study: Study, directory: Path, about: Mapping[str, Any]) -> None:
     (directory / "overhead.json").write_text(text + "\n", encoding="utf-8")
     head = (
         f"`{about['command']}`, seeds {seeds}; means over seeds ± 95 % interval, of p50 to p99 as "
-        "well, each of which is a percentile of one seed. "
+        f"well, each of which is a percentile of one seed. {INTERVALS} "
         "Bytes and packets are those of IP, per delivered message, on the publisher's link, "
         "both ways; times in seconds from the publish call; joules are the radio's, per delivered "
-        "message, beyond idling.\n\n"
+        f"message, beyond idling{_without_air_time(study)}.\n\n"
     )
     text = head + "\n".join(_markdown(rows)) + "\n"
     if keep_alives:
@@ -99,15 +106,24 @@ def again(study: Study, *cells: Cell | Standby) -> str:
 
 
 def _options(cell: Cell | Standby, study: Study) -> Iterator[tuple[str, str]]:
-    yield ("--link", cell.link) if cell.link else ("--rtt", f"{cell.rtt_ms:g}ms")
+    yield ("--link", cell.link) if cell.link else ("--rtt", f"{exactly(cell.rtt_ms)}ms")
     yield "--transport", cell.transport
     yield "--version", cell.version
     if isinstance(cell, Cell):
-        yield "--loss", f"{cell.loss:g}" + (f"x{cell.burst:g}" if cell.burst else "")
+        yield "--loss", exactly(cell.loss) + (f"x{exactly(cell.burst)}" if cell.burst else "")
         yield "--payload", f"{cell.payload_bytes}"
     else:
-        yield "--nat", f"{cell.nat_s:g}s"
-        yield "--battery", f"{study.battery_wh:g}"
+        yield "--nat", f"{exactly(cell.nat_s)}s"
+        yield "--battery", exactly(study.battery_wh)
+
+
+def _without_air_time(study: Study) -> str:
+    """Of which links joules are of bytes, promotions and tails alone, in words, or ""."""
+    names = dict.fromkeys(cell.link for cell in study.cells if cell.link)
+    found = [
+        name for name in names if not energy.has_air_time(links.make_link(name, name).describe())
+    ]
+    return f" ({', '.join(found)}{energy.NO_AIR_TIME})" if found else ""
 
 
 def _span(seeds: Sequence[int]) -> str:
@@ -203,4 +219,6 @@ def _shown(one: Estimate) -> str:
         return f"{mean} (one seed)"
     if one.interval or one.half_width > one.mean:
         return f"{mean} ({one.low:.2g} to {one.high:.2g})"
+    if math.isnan(one.half_width):
+        return f"{mean} ({AGREED})"
     return mean if not one.half_width > 0 else f"{mean} ± {one.half_width:.2g}"
