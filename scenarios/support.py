@@ -125,12 +125,17 @@ class Seen:
         return self.count(Kind.ARRIVED, Packet.CONNACK, on=on, flags=1, **which)
 
     def silences(self, end: End, *, on: Device, **which: Any) -> list[float]:
-        """Of each connection that this end gave up itself: seconds since it last heard a packet."""
+        """Of each connection that this end gave up itself: seconds since it last heard a packet.
+
+        One on which it never heard any is none.
+        """
         heard = self.rows(Kind.ARRIVED, on=on, end=end)
-        return [
-            (closed["at"] - heard["at"][heard["connection"] == closed["connection"]].max()) / 1e9
-            for closed in self.rows(Kind.CLOSED, on=on, end=end, cause=CloseCause.LOCAL, **which)
+        given_up = self.rows(Kind.CLOSED, on=on, end=end, cause=CloseCause.LOCAL, **which)
+        times = [
+            (closed["at"], heard["at"][heard["connection"] == closed["connection"]])
+            for closed in given_up
         ]
+        return [float(at - of_it.max()) / 1e9 for at, of_it in times if len(of_it)]
 
 
 class Raw:
