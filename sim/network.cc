@@ -45,6 +45,7 @@ Network::Network(const WorldConfig& config) : config_(config) {
 }
 
 Network::~Network() {
+  // Cells and links come after: ns-3's devices and events hold bare pointers to them.
   ns3::Simulator::Destroy();
   cells_.clear();
   devices_.clear();
@@ -88,7 +89,7 @@ DeviceIndex Network::add_device(const std::string& name, const LinkSpec& spec) {
   const auto index = static_cast<DeviceIndex>(devices_.size());
   if (first_device_host + index + moved_.size() >= host_mask)
     throw std::length_error("device '" + name + "' is one too many: 16,711,678 fit the network");
-  if (spec.radio) check_radio(spec);
+  if (spec.radio) check_radio(name, spec);
   if (index % config_.devices_per_front == 0) add_front();
 
   Device device;
@@ -116,14 +117,16 @@ DeviceIndex Network::add_device(const std::string& name, const LinkSpec& spec) {
   return index;
 }
 
-// What ns-3 would end the process for.
-void Network::check_radio(const LinkSpec& spec) const {
+// What ns-3 would end the process for; and whether there is room, before anything is made.
+void Network::check_radio(const std::string& device, const LinkSpec& spec) const {
   const std::string link = "link '" + spec.name + "': ";
   if (spec.radio->model == "802154" && !config_.ipv6)
     throw std::invalid_argument(link +
                                 "radio.model is 802154, which carries IPv6 alone, and the "
                                 "network has IPv4; run with ipv6=True");
-  if (spec.radio->model != "lte" || cells_.contains(spec.name)) return;
+  if (const auto found = cells_.find(spec.name); found != cells_.end())
+    return found->second->demand_room_for(device);
+  if (spec.radio->model != "lte") return;
   for (const auto& [name, cell] : cells_)
     if (cell->model() == "lte")
       throw std::invalid_argument(
@@ -139,8 +142,9 @@ void Network::add_radio(Device& device, const LinkSpec& spec) {
   AccessLink& link = *device.link;
   device.has_radio = true;
   const auto number = static_cast<std::uint32_t>(cells_.size());
-  auto& cell = cells_[spec.name];
-  if (!cell) cell = Cell::make(*spec.radio, config_.seed, number);
+  if (!cells_.contains(spec.name))
+    cells_.emplace(spec.name, Cell::make(*spec.radio, config_.seed, number));
+  Cell* const cell = cells_.at(spec.name).get();
   const auto station =
       cell->add_station(device.name, [&link](Way way, const auto& packet, std::uint16_t protocol) {
         link.land(way, packet, protocol);
@@ -149,10 +153,10 @@ void Network::add_radio(Device& device, const LinkSpec& spec) {
   constexpr std::uint32_t tcp_header_bytes = 20;
   if (cell->mtu() < device.port->GetMtu())
     device.segment_bytes = cell->mtu() - (config_.ipv6 ? 40 : 20) - tcp_header_bytes;
-  link.go_through([cell = cell.get(), station](Way way, const ns3::Ptr<ns3::Packet>& packet,
-                                               std::uint16_t protocol) {
-    cell->send(way, station, packet, protocol);
-  });
+  link.go_through(
+      [cell, station](Way way, const ns3::Ptr<ns3::Packet>& packet, std::uint16_t protocol) {
+        cell->send(way, station, packet, protocol);
+      });
 }
 
 void Network::add_front() {

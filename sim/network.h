@@ -120,7 +120,7 @@ class Network {
   void add_address(const ns3::Ptr<ns3::Node>& node, const ns3::Ptr<Port>& port,
                    std::uint32_t host) const;
   void add_front();
-  void check_radio(const LinkSpec& spec) const;
+  void check_radio(const std::string& device, const LinkSpec& spec) const;
   void add_radio(Device& device, const LinkSpec& spec);
   void open_front(std::size_t front, std::uint16_t port);
   void listen(Front& front, std::uint16_t port);

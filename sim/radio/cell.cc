@@ -28,8 +28,12 @@ std::unique_ptr<Cell> Cell::make(const RadioCell& spec, std::uint64_t seed, std:
   return std::make_unique<WifiCell>(spec, seed, number);
 }
 
-Cell::Cell(const RadioCell& spec, std::uint64_t seed, std::uint32_t number)
-    : spec_(spec), seed_(seed), next_stream_(first_radio_stream + number * streams_per_cell) {}
+Cell::Cell(const RadioCell& spec, std::uint64_t seed, std::uint32_t number,
+           std::size_t most_stations)
+    : spec_(spec),
+      seed_(seed),
+      next_stream_(first_radio_stream + number * streams_per_cell),
+      most_stations_(most_stations) {}
 
 Cell::Place Cell::place_of(const std::string& device) const {
   Random random(seed_, device + "/position");
@@ -54,11 +58,10 @@ void Cell::assign_streams(const std::function<std::int64_t(std::int64_t first)>&
   next_stream_ += streams_per_radio;
 }
 
-void Cell::demand_room_for(const std::string& device, std::size_t stations,
-                           std::size_t most) const {
-  if (stations >= most)
+void Cell::demand_room_for(const std::string& device) const {
+  if (stations() >= most_stations_)
     throw std::length_error("device '" + device + "' is one too many for its radio cell (" +
-                            spec_.model + "): " + std::to_string(most) + " fit");
+                            spec_.model + "): " + std::to_string(most_stations_) + " fit");
 }
 
 }  // namespace mqttlab::sim

@@ -28,8 +28,9 @@ class Cell {
   Cell(const Cell&) = delete;
   Cell& operator=(const Cell&) = delete;
 
-  /// A station at a place that seed and device decide; stations are numbered from 0. Throws
-  /// std::length_error if the cell is full.
+  /// Throws std::length_error naming the device if the cell is full.
+  void demand_room_for(const std::string& device) const;
+  /// A station at a place that seed and device decide; stations are numbered from 0. There is room.
   virtual std::uint32_t add_station(const std::string& device, Arrived arrived) = 0;
   virtual void send(Way way, std::uint32_t station, const ns3::Ptr<ns3::Packet>& packet,
                     std::uint16_t protocol) = 0;
@@ -38,7 +39,8 @@ class Cell {
   [[nodiscard]] virtual std::uint32_t mtu() const { return 1'500; }
 
  protected:
-  Cell(const RadioCell& spec, std::uint64_t seed, std::uint32_t number);
+  Cell(const RadioCell& spec, std::uint64_t seed, std::uint32_t number, std::size_t most_stations);
+  [[nodiscard]] virtual std::size_t stations() const = 0;
   struct Place {
     double x_m = 0, y_m = 0;
   };
@@ -51,13 +53,13 @@ class Cell {
   /// returns how many it took. Trap: ns-3 numbers those that nobody assigns on and on through the
   /// process, so that a second world would differ.
   void assign_streams(const std::function<std::int64_t(std::int64_t first)>& assign);
-  void demand_room_for(const std::string& device, std::size_t stations, std::size_t most) const;
 
   RadioCell spec_;
 
  private:
   std::uint64_t seed_;
   std::int64_t next_stream_;
+  std::size_t most_stations_;
 };
 
 }  // namespace mqttlab::sim

@@ -10,7 +10,6 @@ void HubCell::set_hub(const ns3::Ptr<ns3::NetDevice>& hub) {
 }
 
 std::uint32_t HubCell::add_station(const std::string& device, Arrived arrived) {
-  demand_room_for(device, stations_.size(), most_stations_);
   const auto radio = install_station(place_of(device));
   const auto number = static_cast<std::uint32_t>(stations_.size());
   radio->SetReceiveCallback(ns3::NetDevice::ReceiveCallback(

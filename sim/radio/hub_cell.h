@@ -19,9 +19,7 @@ class HubCell : public Cell {
             std::uint16_t protocol) final;
 
  protected:
-  HubCell(const RadioCell& spec, std::uint64_t seed, std::uint32_t number,
-          std::size_t most_stations)
-      : Cell(spec, seed, number), most_stations_(most_stations) {}
+  using Cell::Cell;
   void set_hub(const ns3::Ptr<ns3::NetDevice>& hub);
   [[nodiscard]] virtual ns3::Ptr<ns3::NetDevice> install_station(const Place& place) = 0;
 
@@ -30,10 +28,10 @@ class HubCell : public Cell {
     ns3::Ptr<ns3::NetDevice> radio;
     Arrived arrived;
   };
+  [[nodiscard]] std::size_t stations() const final { return stations_.size(); }
   bool up(ns3::Ptr<ns3::NetDevice> at, ns3::Ptr<const ns3::Packet> packet, std::uint16_t protocol,
           const ns3::Address& from);
 
-  std::size_t most_stations_;
   ns3::Ptr<ns3::NetDevice> hub_;
   std::vector<Station> stations_;
   std::map<ns3::Address, std::uint32_t> by_address_;

@@ -46,9 +46,10 @@ Ends ends_of(const ns3::Ptr<const ns3::Packet>& packet, std::uint16_t protocol) 
 }  // namespace
 
 LteCell::LteCell(const RadioCell& spec, std::uint64_t seed, std::uint32_t number)
-    : Cell(spec, seed, number),
+    : Cell(spec, seed, number, most_equipment),
       lte_(ns3::CreateObject<ns3::LteHelper>()),
       core_(ns3::CreateObject<ns3::PointToPointEpcHelper>()) {
+  // Trap: this stays for the process; who uses ns-3's LTE in it without this cell gets it as well.
   ns3::Config::SetDefault("ns3::LteRlcAm::MaxTxBufferSize",
                           ns3::UintegerValue(most_buffered_bytes));
   lte_->SetEpcHelper(core_);
@@ -93,7 +94,6 @@ void LteCell::find_gateway() {
 }
 
 std::uint32_t LteCell::add_station(const std::string& device, Arrived arrived) {
-  demand_room_for(device, equipment_.size(), most_equipment);
   const auto installed =
       lte_->InstallUeDevice(ns3::NodeContainer(node_at(place_of(device), spec_.speed_mps)));
   const auto radio = ns3::DynamicCast<ns3::LteUeNetDevice>(installed.Get(0));

@@ -30,6 +30,7 @@ class LteCell final : public Cell {
     std::uint64_t subscriber = 0;  // IMSI
     Arrived arrived;
   };
+  [[nodiscard]] std::size_t stations() const override { return equipment_.size(); }
   void add_base_stations();
   void find_gateway();
   void make_known(std::uint32_t station, const ns3::Ipv6Address& address);

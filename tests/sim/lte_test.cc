@@ -99,9 +99,12 @@ TEST(Lte, ACellIsFullAtSomeTime) {
   world.add_broker("broker", {});
   const auto clients = add_clients(world, 32, riders(0));
   EXPECT_THROW(world.add_device("meter", riders(0)), std::length_error);
+  const ClientId other = add_client(world, "other", symmetric(millisecond), over::tls);
+  world.start(other);
   for (const ClientId client : clients) world.start(client);
   static_cast<void>(world.run(3 * second));
   for (const ClientId client : clients) EXPECT_TRUE(world.client(client).connected());
+  EXPECT_TRUE(world.client(other).connected()) << "nothing is left of who was refused";
 }
 
 TEST(Lte, AWorldMayEndBeforeItBegins) {
