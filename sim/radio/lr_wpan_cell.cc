@@ -1,6 +1,5 @@
 #include "sim/radio/lr_wpan_cell.h"
 
-#include <ns3/lr-wpan-mac.h>
 #include <ns3/lr-wpan-net-device.h>
 #include <ns3/propagation-delay-model.h>
 #include <ns3/propagation-loss-model.h>
@@ -29,17 +28,6 @@ ns3::Mac16Address short_address(std::uint16_t number) {
   return address;
 }
 
-// From a frame to its last repetition, at most (IEEE 802.15.4-2011, 5.1.1.4 and 5.1.6.4): before
-// each there are up to five random waits of 7, 15 and three times 31 backoff periods of 20 symbols,
-// and with it 133 bytes of two symbols and 54 symbols for the acknowledgement. 256 frames take
-// longer: each has 0.9 ms on the air at least, its acknowledgement, and its own waits.
-ns3::Time longest_repetition(const ns3::LrWpanMac& mac) {
-  constexpr int symbol_us = 16, waits_symbols = (7 + 15 + 3 * 31) * 20,
-                frame_symbols = 133 * 2 + 54;
-  return ns3::MicroSeconds(mac.GetMacMaxFrameRetries() * (waits_symbols + frame_symbols) *
-                           symbol_us);
-}
-
 // Associated from the start, by hand. Trap: ns-3 draws the first sequence number from a stream that
 // nobody can assign.
 void associate(const ns3::Ptr<LrWpanNetDevice>& radio, std::uint16_t number) {
@@ -59,6 +47,17 @@ void associate(const ns3::Ptr<LrWpanNetDevice>& radio, std::uint16_t number) {
 }
 
 }  // namespace
+
+// Before each repetition there are up to five random waits of 7, 15 and three times 31 backoff
+// periods of 20 symbols, and with it 133 bytes of two symbols and 54 symbols for the
+// acknowledgement. 256 frames take longer: each has 0.9 ms on the air at least, its
+// acknowledgement, and its own waits.
+ns3::Time longest_repetition(const ns3::LrWpanMac& mac) {
+  constexpr int symbol_us = 16, waits_symbols = (7 + 15 + 3 * 31) * 20,
+                frame_symbols = 133 * 2 + 54;
+  return ns3::MicroSeconds(mac.GetMacMaxFrameRetries() * (waits_symbols + frame_symbols) *
+                           symbol_us);
+}
 
 LrWpanCell::LrWpanCell(const RadioCell& spec, std::uint64_t seed, std::uint32_t number)
     : HubCell(spec, seed, number, most_things),

@@ -2,11 +2,16 @@
 // away. Carries IPv6 only.
 #pragma once
 
+#include <ns3/lr-wpan-mac.h>
+#include <ns3/nstime.h>
 #include <ns3/single-model-spectrum-channel.h>
 
 #include "sim/radio/hub_cell.h"
 
 namespace mqttlab::sim {
+
+/// From a frame to its last repetition, at most (IEEE 802.15.4-2011, 5.1.1.4 and 5.1.6.4).
+[[nodiscard]] ns3::Time longest_repetition(const ns3::LrWpanMac& mac);
 
 class LrWpanCell final : public HubCell {
  public:

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "sim/radio/frame_filter.h"
+#include "sim/radio/lr_wpan_cell.h"
 #include "tests/sim/crowd.h"
 
 namespace mqttlab::sim {
@@ -18,6 +19,9 @@ double share_lost(const Outcome& outcome) {
   return 1 - static_cast<double>(outcome.arrived) / static_cast<double>(outcome.offered);
 }
 
+// What the cell gives its filters.
+ns3::Time longest() { return longest_repetition(*ns3::CreateObject<ns3::LrWpanMac>()); }
+
 TEST(LrWpan, OneSeedIsOneRun) { expect_one_run_of_one_seed(things(4, 100), 8); }
 
 TEST(LrWpan, AReadingTakesItsFramesTime) {
@@ -34,7 +38,7 @@ TEST(LrWpan, APacketOfManyFramesIsLostMoreOften) {
 
 TEST(LrWpan, AFrameIsRepeatedOnlyInTheTimeOfItsRepetitions) {
   const ns3::Mac16Address router("00:01"), other("00:02");
-  FrameFilter filter(ns3::MilliSeconds(125));
+  FrameFilter filter(longest());
   const auto repeated = [&](const auto& from, std::uint8_t number, int at_ms) {
     return filter.is_repeated(from, number, ns3::MilliSeconds(at_ms));
   };
@@ -50,7 +54,7 @@ TEST(LrWpan, AFrameIsRepeatedOnlyInTheTimeOfItsRepetitions) {
 TEST(LrWpan, ARouterOfManyThingsRepeatsNumbersAndNoFrames) {
   const ns3::Mac16Address router("00:01");
   constexpr int count = 256, frame_takes_ms = 2;
-  std::vector<FrameFilter> things(count, FrameFilter(ns3::MilliSeconds(125)));
+  std::vector<FrameFilter> things(count, FrameFilter(longest()));
   for (int sent = 0; sent < 3 * count; ++sent)
     EXPECT_FALSE(things[sent % count].is_repeated(router, static_cast<std::uint8_t>(sent),
                                                   ns3::MilliSeconds(frame_takes_ms * sent)));
