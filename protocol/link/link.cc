@@ -66,9 +66,10 @@ void check_radio(const LinkSpec& link, const RadioCell& radio) {
     reject(link.name, "radio.base_stations_m", "of length " + std::to_string(places.size()),
            is_lte ? "of 1..8 places" : "of one place, for its model is " + radio.model);
   for (const double place : places) within("base_stations_m", place, -20'000, 20'000);
-  if (std::ranges::adjacent_find(places, [](double one, double next) { return next - one < 10; }) !=
-      places.end())
-    reject(link.name, "radio.base_stations_m", "out of order", "of places 10 m apart or more");
+  const auto near = [](double one, double next) { return next - one < 10; };
+  if (const auto at = std::ranges::adjacent_find(places, near); at != places.end())
+    reject(link.name, "radio.base_stations_m",
+           std::to_string(at[0]) + " before " + std::to_string(at[1]), "rising, by 10 m or more");
   if (link.up.corrupt > 0 || link.down.corrupt > 0)
     reject(link.name, "corrupt", std::to_string(std::max(link.up.corrupt, link.down.corrupt)),
            "0, for the frames of its radio have checksums of their own");
