@@ -20,7 +20,8 @@ class Security {
  public:
   /// Whom the broker's certificate is for.
   static constexpr const char* broker_name = "broker.test";
-  /// Time 0 in seconds since 1970, while no clock has leapt: the beginning of 2026.
+  /// Time 0 in seconds since 1970, while no clock has leapt: the beginning of 2026. Certificates
+  /// are valid from a year before: to a clock that has leapt back further they are of the future.
   static constexpr std::int64_t epoch_s = 1'767'225'600;
 
   /// `patience`: how long the broker waits for the end of a handshake, or of an upgrade.

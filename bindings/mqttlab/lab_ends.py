@@ -82,7 +82,8 @@ class LabEnds:
     def step_clock(self, by: float | str) -> None:
         """All wall clocks leap by so much ("+1h", "-30s"): the broker's, by which its store dates
         deadlines, those by which both ends judge certificates, and `time.time()` of programs.
-        MQTT's own timers do not notice.
+        MQTT's own timers do not notice. Certificates are valid from a year before the run's
+        beginning: where the clocks have leapt back further, TLS lets nobody in.
         """
         lab = cast("Lab", self)
         lab.check_live()
