@@ -116,11 +116,13 @@ async def play(lab: Lab, one: Round, every_one: list[Client], lasting: float) ->
 
 async def quiet(lab: Lab, devices: list[Device]) -> dict[str, int]:
     """What `counted` says as soon as nothing has moved for a while."""
-    before, after = {}, counted(lab, devices)
-    while before != after:
+    before = counted(lab, devices)
+    while True:
         await asyncio.sleep(QUIET_S)
-        before, after = after, counted(lab, devices)
-    return after
+        after = counted(lab, devices)
+        if after == before:
+            return after
+        before = after
 
 
 async def listen(lab: Lab, desk: Client, one: Round) -> None:
