@@ -253,8 +253,8 @@ struct Connection {
   [[nodiscard]] bool v5() const { return connect && connect->v5(); }
   /// The broker's packet was written when it was encoded: what came before it has all arrived, and
   /// it fits the transport whole.
+  static constexpr std::uint32_t fits_any_buffer_bytes = 200;
   [[nodiscard]] bool taken_at_once(const Event& event) const {
-    constexpr std::uint32_t fits_any_buffer_bytes = 200;
     return link_free(End::broker, event.at) && event.bytes <= fits_any_buffer_bytes;
   }
   /// How long before its link's end is seen the broker may have given the connection up: it has

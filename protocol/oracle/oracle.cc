@@ -287,9 +287,9 @@ void Oracle::State::closed(const Event& event, Connection& connection, Side& sid
     flow.alive(connection);
     attempts.over(connection, false);
     intents.over(connection);
-    progress.client_over(connection);
+    progress.client_over(connection, false);
   } else {
-    progress.broker_over(connection);
+    progress.broker_over(connection, false);
   }
   event.end == End::client ? client_end.closed(connection) : broker_end.closed(connection, event);
   side.closed = true;
@@ -308,9 +308,9 @@ void Oracle::State::finish(Time end) {
       flow.alive(*connection);
       attempts.over(*connection, true);
       intents.over(*connection);
-      if (!deadline.known) progress.client_over(*connection);
+      if (!deadline.known) progress.client_over(*connection, true);
     }
-    if (connection->broker.open() && !deadline.known) progress.broker_over(*connection);
+    if (connection->broker.open() && !deadline.known) progress.broker_over(*connection, true);
     exchanges.held(*connection, deadline);
     client_end.finish(*connection);
     broker_end.finish(*connection);

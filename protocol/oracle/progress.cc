@@ -5,6 +5,12 @@
 #include "protocol/oracle/expiry.h"
 
 namespace mqttlab::oracle {
+namespace {
+
+// A packet shows only when it is whole, or its connection is over: it may be under way.
+bool is_long(std::uint32_t bytes) { return bytes > Connection::fits_any_buffer_bytes; }
+
+}  // namespace
 
 // For long enough, with all that this end had written taken, and its process running.
 bool Progress::stands(const Connection& connection, End end) const {
@@ -17,7 +23,7 @@ bool Progress::stands(const Connection& connection, End end) const {
          connection.link_free(end, model_.now);
 }
 
-void Progress::client_over(const Connection& connection) {
+void Progress::client_over(const Connection& connection, bool lasts) {
   const Client* client = model_.client_of(connection);
   if (!client || client->dead || client->connection != connection.number || connection.guest)
     return;
@@ -29,6 +35,7 @@ void Progress::client_over(const Connection& connection) {
   if (connection.client.published_at > before || client->handed_at > before) return;
   for (const Calls::Call& call : calls_.open(client->actor)) {
     if (call.at > before) continue;
+    if (lasts && is_long(model_.log->events()[call.event].payload_bytes)) return;
     model_.report.broken(Rule::progress, End::client, model_.now,
                          model_.who(connection) + " was connected from " +
                              seconds(connection.client.connack_at) + " to " + seconds(model_.now) +
@@ -41,7 +48,7 @@ void Progress::client_over(const Connection& connection) {
 }
 
 // What a resumed session has lost, SESS-QUEUE tells.
-void Progress::broker_over(const Connection& connection) {
+void Progress::broker_over(const Connection& connection, bool lasts) {
   Session* session = model_.session(connection.session);
   if (!session || session->last_connection != connection.number) return;
   if (!stands(connection, End::broker)) return;
@@ -58,7 +65,7 @@ void Progress::broker_over(const Connection& connection) {
     if (too_large(record.bytes, connection)) continue;
     if (!oldest || record.accepted < oldest->accepted) oldest = &record;
   }
-  if (!oldest) return;
+  if (!oldest || (lasts && is_long(oldest->bytes))) return;
   model_.report.broken(Rule::progress, model_.now,
                        "the broker had nothing under way to " + model_.who(connection) + " from " +
                            seconds(session->progress_at) + " to " + seconds(model_.now) +

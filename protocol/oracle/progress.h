@@ -12,8 +12,9 @@ class Progress {
  public:
   Progress(Model& model, const Calls& calls) : model_(model), calls_(calls) {}
 
-  void client_over(const Connection& connection);
-  void broker_over(const Connection& connection);
+  /// `lasts`: the run is over, and the connection is not.
+  void client_over(const Connection& connection, bool lasts);
+  void broker_over(const Connection& connection, bool lasts);
 
  private:
   /// How long a peer that answers may hold up what waits, and what waits may take then.

@@ -197,7 +197,8 @@ void Client::calls(const std::string& topic, const std::string& payload, int qos
                 .flags = static_cast<std::uint8_t>(qos << 1),
                 .actor = actor_,
                 .text = trace_.log().intern(topic),
-                .detail = token});
+                .detail = token,
+                .payload_bytes = static_cast<std::uint32_t>(payload.size())});
 }
 
 void Client::completes(std::uint32_t token, std::uint8_t outcome) {

@@ -79,6 +79,23 @@ TEST_F(Stuck, Progress_a_client_that_has_forgotten_its_queue) {
   EXPECT_EQ(t.verdict("PROGRESS").status, Status::fail);
 }
 
+TEST_F(Stuck, A_large_message_may_be_half_written_while_its_connection_lasts) {
+  for (const std::size_t bytes : {100, 10'000}) {
+    for (const bool lasts : {true, false}) {
+      TraceBuilder trace;
+      Client from = trace.client("from");
+      from.connect();
+      from.calls("a", std::string(bytes, 'x'), 1);
+      trace.wait(66);
+      if (lasts)
+        trace.client("another").connect();
+      else
+        from.cut();
+      EXPECT_EQ(trace.broken(), lasts && bytes > 200 ? "" : "PROGRESS") << bytes;
+    }
+  }
+}
+
 TEST_F(Stuck, Progress_a_broker_that_has_forgotten_a_queue) {
   begin(1);
   pub.publishes("a/b", "m", 1);
