@@ -49,6 +49,7 @@ void NatBox::open(std::uint16_t inside, std::uint16_t outside) {
   Mapping& mapping = mappings_[inside];
   mapping.outside = outside;
   inside_of_[outside] = inside;
+  given_.insert(outside);
   if (nat_.idle == never) return;
   mapping.refreshed = virtual_now();
   mapping.alarm = std::make_unique<Alarm>([this, inside] { look(inside); });
@@ -67,11 +68,14 @@ void NatBox::look(std::uint16_t inside) {
   if (!gone.is_ending) forgotten_(inside);
 }
 
+// One that no older connection has had: its peer may still send there, and ns-3's TCP, which begins
+// each connection at the same sequence number, would take those bytes for the new one's.
 std::uint16_t NatBox::any_port() {
-  constexpr std::uint16_t first_port = 1'024;
+  constexpr std::uint32_t first_port = 1'024, ports = 65'536 - first_port;
+  if (given_.size() > ports / 2) given_.clear();
   for (;;) {
-    const auto port = static_cast<std::uint16_t>(first_port + random_.below(65'536U - first_port));
-    if (!inside_of_.contains(port)) return port;
+    const auto port = static_cast<std::uint16_t>(first_port + random_.below(ports));
+    if (!inside_of_.contains(port) && !given_.contains(port)) return port;
   }
 }
 

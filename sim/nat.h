@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "protocol/link/link.h"
@@ -51,6 +52,7 @@ class NatBox {
   bool keeps_ = false;
   std::map<std::uint16_t, Mapping> mappings_;         // by the device's port
   std::map<std::uint16_t, std::uint16_t> inside_of_;  // by the NAT's
+  std::set<std::uint16_t> given_;                     // of the NAT's, ever
 };
 
 }  // namespace mqttlab::sim

@@ -1,3 +1,5 @@
+#include "sim/nat.h"
+
 #include <gtest/gtest.h>
 
 #include <set>
@@ -194,6 +196,17 @@ TEST_P(BehindANat, RebindingOnPurposeNeedsNoNatOfTheLink) {
   EXPECT_LE(closed()[0].at - 20 * second - 2 * crossing, sending);
   world_.run(60 * second);
   EXPECT_TRUE(world_.client(client_).connected());
+}
+
+// What an older connection's peer still sends must not reach a younger one.
+TEST(NatBoxes, GiveNoPortASecondTime) {
+  NatBox box({.idle = never}, 1, "phone", [](std::uint16_t) {});
+  std::set<std::uint16_t> given;
+  for (int i = 0; i < 20'000; ++i) {
+    given.insert(box.up(50'000, i == 0, false).value());
+    box.forget_all();
+  }
+  EXPECT_EQ(given.size(), 20'000U);
 }
 
 }  // namespace
