@@ -55,6 +55,7 @@ KNOWN = {
     "Q2-ONCE": f"{GIVES_UP}; {ALL_RETAINED}",
     "Q2-HONEST": f"{SHARED}: in inflight_in a message takes the place of another of its packet id",
     "SESS-QUEUE": "add_subscription keeps the QoS of an older subscription to the filter",
+    "SESS-DISCARD": f"{CLEAN}: what that was due",
     "SP-TRUTH": f"{CLEAN}, and _session_monitor takes one away that goes on",
     "ACK-CAUSAL": f"{CLEAN}: _retry_deliveries writes PUBREC for what that had received",
     "KA-FAIR": f"{CLEAN}: _session_monitor ends it, connected or not, at the next second",
@@ -64,6 +65,8 @@ KNOWN = {
     "ORD-TOPIC": LATE,
     "ORD-RESEND": GIVES_UP,
     "ORD-ACK": f"{GIVES_UP}: then handle_pubrec answers nothing",
+    "DUP-RULE": "_retry_deliveries repeats, with DUP 1, a will that mqtt_publish has given to the "
+    "older connection's writer alone, which was closed",
     "Q2-TOTAL": "handle_pubrel answers nothing for an id that it does not know",
     "CONVERGE": "what is never answered stays open",
     "ONE-CONN": "_delete_session of a clean session leaves its connection",
@@ -74,7 +77,7 @@ KNOWN = {
 }
 """What amqtt 0.12.1 breaks, and where."""
 
-SEEDS = (8, 15, 20, 31)
+SEEDS = (8, 15, 20, 31, 40, 48)
 """Together they show all of that."""
 
 TESTED = f"{TESTED_BY_ALL} KA-SEND KA-DETECT CONNECT-BOUND BACKOFF"
