@@ -30,8 +30,7 @@ void Losses::finish(const Deadline& deadline) {
       if (!under_way.find(message)) suspects.emplace_back(record.accepted, message);
     }
     std::sort(suspects.begin(), suspects.end());
-    for (const auto& [accepted, message] : suspects)
-      lost(*session, *session->records.find(message));
+    for (const auto& [accepted, message] : suspects) lost(*session, message);
     std::erase_if(suspects, [&](const auto& suspect) {
       const Record& record = *session->records.find(suspect.second);
       return record.will || record.begun + record.retained_begun > 0;
@@ -41,7 +40,16 @@ void Losses::finish(const Deadline& deadline) {
   }
 }
 
-void Losses::lost(const Session& session, const Record& record) {
+// Whether a copy has arrived that its client has not handed over.
+bool Losses::has_kept(const Session& session, std::uint64_t message) {
+  auto& all = model_.clients();
+  return std::any_of(all.begin(), all.end(), [&](Client& client) {
+    return client.client_id == session.client_id && client.arrivals.find(message);
+  });
+}
+
+void Losses::lost(Session& session, std::uint64_t message) {
+  const Record& record = *session.records.find(message);
   const Rule rule = record.will                        ? Rule::will_iff
                     : record.qos == QoS::at_least_once ? Rule::q1_noloss
                                                        : Rule::q2_once;
@@ -55,7 +63,8 @@ void Losses::lost(const Session& session, const Record& record) {
           (sent ? ": the broker sent it and the exchange is over"
                 : ": the broker never sent it, and logged no reason");
   model_.crashes->missing(record.handled_at, record.accepted, what);
-  const End offender = record.kept_back() ? End::client : End::broker;
+  const bool kept = record.kept_back() && has_kept(session, message);
+  const End offender = kept ? End::client : End::broker;
   model_.report.broken(rule, offender, model_.now, what, {record.accepted});
 }
 

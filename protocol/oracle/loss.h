@@ -18,7 +18,8 @@ class Losses {
   void finish(const Deadline& deadline);
 
  private:
-  void lost(const Session& session, const Record& record);
+  [[nodiscard]] bool has_kept(const Session& session, std::uint64_t message);
+  void lost(Session& session, std::uint64_t message);
 
   Model& model_;
   Subscriptions& subscriptions_;
