@@ -28,7 +28,7 @@ async def chat(lab: Lab, *, count: int = 5) -> None:
     ("call", "message"),
     [
         (lambda lab: lab.link("4g"), "unknown profile '4g'; known are gprs, "),
-        (lambda lab: lab.link(bandwidth="1Mbit/s"), "unknown option 'bandwidth'; known are burst,"),
+        (lambda lab: lab.link(bandwidth="1Mbit/s"), "unknown option 'bandwidth'; known are base_"),
         (lambda lab: lab.link(delay="-60ms"), "link 'link-1': delay: '-60ms' is not a finite"),
         (lambda lab: lab.link(loss=2), "link 'link-1': loss: 2 is over 1"),
         (lambda lab: lab.link(up={"rate": "fast"}), "link 'link-1', up: rate: cannot read 'fast'"),
