@@ -38,6 +38,8 @@ def test_a_driver_comes_to_the_verdicts_that_are_committed(
     }
     pairs = [(one, 5) for one in conformance.load("client") if one.name in CASES]
     with clients(name, None, 1, None, None) as target:
-        outcomes = asyncio.run(run(pairs, target, Settings(target.times, at_once=4)))
+        outcomes = asyncio.run(run(pairs, target, Settings(target.times, at_once=2)))
+    told = {one.case.name: one for one in outcomes if str(one.verdict) == "error"}
+    assert not told  # says why: a machine too busy for the driver, most likely
     assert {one.case.name: str(one.verdict) for one in outcomes} == wanted
     assert len(wanted) == len(CASES)
