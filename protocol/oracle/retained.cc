@@ -15,6 +15,12 @@ bool Retained::Value::may_be_in_force(std::uint64_t message) const {
   return std::find(may_be.begin(), may_be.end(), message) != may_be.end();
 }
 
+QoS Retained::Value::qos_of(std::uint64_t message) const {
+  const auto of = std::find_if(accepted.begin(), accepted.end(),
+                               [&](const Accepted& one) { return one.message == message; });
+  return message == last || of == accepted.end() ? qos : of->qos;
+}
+
 void Retained::Value::remember(const RetainedMessage& stored, std::uint64_t index) {
   mixed = mixed || stored.will || (!accepted.empty() && publisher != stored.publisher);
   publisher = stored.publisher;
@@ -135,8 +141,9 @@ void Retained::owe(Session& session, std::uint32_t filter, Text topic, const Val
                    const trace::FilterDetail& wanted, bool certain) {
   const bool own = wanted.no_local() && value.publisher == session.client_id;
   if (own && value.sure && !value.mixed) return;  // MQTT-3.8.3-3
-  const auto qos_mask =
-      static_cast<std::uint8_t>(1U << std::min(wanted.qos(), static_cast<std::uint8_t>(value.qos)));
+  const auto qos_mask = [&](std::uint64_t message) {
+    return bit(std::min(wanted.qos(), static_cast<std::uint8_t>(value.qos_of(message))));
+  };
   bool any = false;
   for (const std::uint64_t message : value.may_be) {
     if (message == 0) continue;
@@ -144,13 +151,13 @@ void Retained::owe(Session& session, std::uint32_t filter, Text topic, const Val
     Record& record = model_.record(session, message);
     if (record.retained_begun == record.retained_permitted) record.subscribed_at = model_.now;
     ++record.retained_permitted;
-    record.retained_qos_mask |= qos_mask;
+    record.retained_qos_mask |= qos_mask(message);
     record.topic = topic;
   }
   if (any) ++session.retained_open[std::uint64_t{topic} + 1];
   // A QoS 0 message may be retained or not, as the broker likes (v3 MQTT-3.3.1-7).
   const std::uint64_t message = value.may_be.back();
-  if (message != 0 && value.sure && certain && !own && qos_mask != 1)
+  if (message != 0 && value.sure && certain && !own && qos_mask(message) != 1)
     session.retained_due.push_back({topic, message, model_.event_index, model_.now, filter});
 }
 

@@ -80,6 +80,8 @@ class Retained {
     bool sure = true;         // may_be is one
     bool mixed = false;       // of several publishers, or a will: no order
     [[nodiscard]] bool may_be_in_force(std::uint64_t message) const;
+    /// At which the message was published: each that may be in force has its own.
+    [[nodiscard]] QoS qos_of(std::uint64_t message) const;
     /// Its time may be over.
     [[nodiscard]] bool expired(Time now) const { return now >= after(stored_at, expiry_s); }
     void remember(const RetainedMessage& stored, std::uint64_t index);

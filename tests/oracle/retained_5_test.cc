@@ -198,6 +198,29 @@ TEST_F(Retained5, RetFlag_a_message_sent_for_subscribing_with_RETAIN_0) {
   EXPECT_EQ(t.broken(), "RET-FLAG");
 }
 
+// What the broker may not have handled yet has another QoS; and before SUBACK the value comes
+// again. Its copy with RETAIN 1 is the one due to subscribing: the other, with RETAIN 0, is the
+// live one.
+TEST_F(Retained5, Values_of_which_either_may_be_in_force_have_each_their_QoS) {
+  for (const bool flagged : {true, false}) {
+    TraceBuilder trace;
+    Client publisher = trace.client("a"), late = trace.client("late"), client = trace.client("sub");
+    publisher.connect();
+    late.connect();
+    client.connect();
+    publisher.publishes("r/1", "value", 1, 1, true);
+    late.sends(publish("x", "not handled", 1, 1));
+    late.sends(publish("r/1", "newer", 0).retained());
+    const trace::FilterDetail filter{trace.log().intern("r/1"), 1};
+    client.sends({.type = PacketType::subscribe, .id = 9, .filters = {filter}});
+    publisher.publishes("r/1", "value", 1, 2, true);
+    client.gets({.type = PacketType::suback, .id = 9, .filters = {{0, 1}}});
+    client.receives("r/1", "value", 1, 1, flagged);
+    client.receives("r/1", "value", 1, 2);
+    EXPECT_EQ(trace.broken(), flagged ? "" : "RET-FLAG");
+  }
+}
+
 TEST_F(Retained5, RetFlag_Retain_As_Published_keeps_it) {  // MQTT-3.3.1-13
   begin();
   sub.subscribe("r/1", 1, -1, retain_as_published);
