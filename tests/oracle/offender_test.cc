@@ -75,6 +75,17 @@ TEST_F(Offender, TheClientThatNeverHandsOverWhatItHasAcknowledged) {
   is("Q1-NOLOSS", End::client);
 }
 
+// It hands over all that it acknowledges, one of it a retained copy that nobody asked for.
+TEST_F(Offender, TheBrokerIfAllThatWasAcknowledgedWasHandedOver) {
+  begin(1);
+  pub.publishes("a/b", "1", 1, 1, true);
+  sub.receives("a/b", "1", 1, 1);
+  sub.receives("a/b", "1", 1, 2, true);
+  pub.publishes("a/b", "1", 1, 2, true);
+  t.settle();
+  is("RET-SET Q1-NOLOSS", End::broker);
+}
+
 TEST_F(Offender, TheBrokerAlsoIfItHasSentEqualMessagesOnce) {
   begin(1);
   pub.publishes("a/b", "1", 1);
