@@ -16,10 +16,16 @@ namespace mqttlab::client {
 /// timeout of PINGREQ, not counting the time in which a packet was on its way.
 class KeepAlive {
  public:
-  /// Starts at `now`, as if a packet had just gone each way. keep_alive_s 0: no pings, no verdict.
-  KeepAlive(std::uint16_t keep_alive_s, Time ping_timeout, Time now)
-      : interval_(keep_alive_s * second), ping_timeout_(ping_timeout), written_(now), heard_(now) {}
+  /// Begins with CONNECT, which is about to be written.
+  KeepAlive(Time ping_timeout, Time now)
+      : ping_timeout_(ping_timeout), written_(now), heard_(now) {}
 
+  /// CONNACK has come, and with it the keep alive that holds, counted from the last packet written
+  /// before it: it ends the wait in which none goes out. 0: no pings, no verdict.
+  void accepted(std::uint16_t keep_alive_s, Time now) {
+    interval_ = keep_alive_s * second;
+    heard_ = now;
+  }
   void wrote(Time now) { written_ = now; }
   void heard(Time now) {
     if (within_packet_ && waiting()) pinged_ += now - std::max(pinged_, heard_);
@@ -59,7 +65,7 @@ class KeepAlive {
     if (!waiting() || !reading_ || within_packet_) return never;
     return pinged_ + interval_ + ping_timeout_;
   }
-  Time interval_;
+  Time interval_ = 0;
   Time ping_timeout_;
   Time written_;
   Time heard_;

@@ -82,7 +82,7 @@ Link::Link(LinkOwner& owner, const ClientConfig& config, std::uint64_t number, C
       aliases_(config.topic_alias_maximum),
       authentication_(config.authenticator),
       keep_alive_s_(config.keep_alive_s),
-      keep_alive_(config.keep_alive_s, config.ping_timeout, now),
+      keep_alive_(config.ping_timeout, now),
       give_up_at_(connect_by) {
   authentication_.open(connect.properties);
   encode(std::move(connect), config.version, output_.outbox);  // MQTT-3.1.0-1
@@ -97,7 +97,7 @@ Link::Link(LinkOwner& owner, const ClientConfig& config, std::uint64_t number)
       framer_(config.max_packet_size),
       authentication_({}),
       keep_alive_s_(0),
-      keep_alive_(0, config.ping_timeout, 0) {}
+      keep_alive_(config.ping_timeout, 0) {}
 
 bool Link::reading() const {
   if (phase_ != Phase::connected) return true;
@@ -210,7 +210,7 @@ bool Link::accept(const Connack& packet, Time now) {
   give_up_at_ = never;
   // The server's word on keep alive overrides ours (v5 MQTT-3.1.2-21, MQTT-3.2.2-21).
   keep_alive_s_ = output_.terms().keep_alive_s.value_or(config_.keep_alive_s);
-  keep_alive_ = KeepAlive(keep_alive_s_, config_.ping_timeout, now);
+  keep_alive_.accepted(keep_alive_s_, now);
   if (const auto most = output_.terms().max_packet_size; most < longest_answer_bytes) {
     // Not even a goodbye may be sent (v5 MQTT-3.2.2-15).
     give_up(Disconnected{{},

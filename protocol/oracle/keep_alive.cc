@@ -127,9 +127,11 @@ void KeepAlive::send(const Connection& connection, Time until) {
     return model_.report.not_observable(Rule::ka_send, "the clients are programs of others");
   model_.report.checked(Rule::ka_send);
   // Until its last packet had arrived the link may have taken no other.
-  const Time since = std::max({side.wrote_at, side.connack_at, connection.broker.heard_at, runs});
+  const Time since = std::max({side.wrote_at, connection.broker.heard_at, runs});
   const Time late = std::max(model_.settings.host_grace, model_.settings.keep_alive_slack);
-  if (until - since <= connection.keep_alive_s * second + late) return;
+  // Ahead of CONNACK nothing is sent: it tells whether, and with which keep alive.
+  const Time due = std::max(since + connection.keep_alive_s * second, side.connack_at);
+  if (until <= due + late) return;
   model_.report.broken(Rule::ka_send, until,
                        model_.who(connection) + " sent nothing from " + seconds(since) + " to " +
                            seconds(until) + "; its keep alive is " +

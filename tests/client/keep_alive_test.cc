@@ -28,6 +28,23 @@ TEST(KeepAlive, AnIdleClientPingsOncePerKeepAlive_MQTT_3_1_2_23) {
   EXPECT_TRUE(lab.client().connected());
 }
 
+// The gap begins with CONNECT. Ahead of CONNACK nothing goes out: then PINGREQ follows it at once.
+TEST(KeepAlive, TheFirstGapBeginsWithCONNECT_MQTT_3_1_2_23) {
+  for (const Time answered : {Time{0}, 3 * second, 10 * second - 1, 10 * second, 12 * second}) {
+    ClientScript lab(config());
+    lab.client().start(0);
+    lab.dial().expect<Connect>();
+    lab.after(answered);
+    lab.server().send(Connack{});
+    lab.until(std::max(10 * second, answered));
+    lab.server().expect<Pingreq>();
+    EXPECT_EQ(lab.now(), std::max(10 * second, answered));
+    lab.server().send(Pingresp{});
+    lab.after(10 * second - 1);
+    lab.server().expect_nothing();
+  }
+}
+
 TEST(KeepAlive, WithoutPingrespTheLinkIsGivenUpOnTime) {
   ClientScript lab(config());
   lab.connect();

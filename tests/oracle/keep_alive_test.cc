@@ -74,6 +74,24 @@ TEST_F(Liveness, KaSend_a_client_that_is_closed_for_it) {
   EXPECT_EQ(t.broken(), "KA-SEND");
 }
 
+TEST_F(Liveness, KaSend_counts_from_CONNECT_but_ahead_of_CONNACK_nothing_is_due) {
+  for (const double connack_at : {0.5, 9.0, 15.0}) {
+    for (const double pinged_at : {10.0, 10.4, 15.0}) {
+      if (pinged_at < connack_at) continue;
+      TraceBuilder trace;
+      Client client = trace.client("a");
+      client.opens();
+      client.sends_connect(ten);
+      trace.wait(connack_at);
+      client.gets_connack(ten);
+      trace.wait(pinged_at - connack_at);
+      client.sends(pingreq());
+      EXPECT_EQ(trace.broken(), pinged_at > std::max(10.0, connack_at) ? "KA-SEND" : "")
+          << connack_at << " s, " << pinged_at << " s";
+    }
+  }
+}
+
 TEST_F(Liveness, KaSend_counts_by_the_broker_s_keep_alive) {
   ConnectOptions options{.keep_alive_s = 60, .version = ProtocolVersion::v5_0};
   options.answered.server_keep_alive_s = 5;
