@@ -1,6 +1,7 @@
 #include "protocol/oracle/broker_end.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace mqttlab::oracle {
@@ -15,7 +16,10 @@ void BrokerEnd::closed(Connection& connection, const Event& event) {
   if (connection.connect_at_broker && !connection.broker.connack) {
     // What came in before CONNACK could be written may have been acted on, or not.
     const auto early = std::exchange(connection.early, {});
-    if (turned_away(connection, early, event)) intake_.refused(connection, early);
+    if (turned_away(connection, early, event)) {
+      auto refused = intake_.refused(connection, early);
+      std::move(refused.begin(), refused.end(), std::back_inserter(turned_away_));
+    }
     for (const Connection::Early& one : early) {
       if (one.event.packet != PacketType::publish) continue;
       intake_.arrived(connection, one.event, one.passed_on != 0);
@@ -32,17 +36,30 @@ void BrokerEnd::closed(Connection& connection, const Event& event) {
 }
 
 // The broker has ended a connection without CONNACK, and had no reason to if it had accepted the
-// client: its link took whatever there was to write.
+// client: its link took whatever there was to write, and what it has passed on was no offence. Of
+// what went to nobody that is not known: a topic may be closed to the client (MQTT-3.3.5-2).
 bool BrokerEnd::turned_away(const Connection& connection,
                             const std::vector<Connection::Early>& early, const Event& event) {
   const bool own = event.code == static_cast<std::uint8_t>(CloseCause::local);
-  const bool crashed = model_.conditions.runs_since(End::broker, 0) == never;
+  const bool sound = model_.conditions.sound_since(connection.device) <= connection.connect_at;
   const bool newest = model_.identity(connection).connecting == connection.number;
-  if (!own || crashed || !newest || connection.broker.tail_out || connection.broker.malformed_in)
+  if (!own || !sound || !newest || model_.settings.from_the_path || connection.broker.tail_out ||
+      connection.broker.malformed_in)
     return false;
   return std::all_of(early.begin(), early.end(), [&](const Connection::Early& one) {
-    return one.event.packet == PacketType::publish &&
-           (one.passed_on == 0 || model_.now <= one.passed_on_at + link_grace);
+    return one.passed_on != 0 && model_.now <= one.passed_on_at + link_grace;
+  });
+}
+
+// A broker that stops closes all its connections. One that serves an older connection a while
+// later did not stop.
+void BrokerEnd::runs_on(const Connection& connection, const Event& event) {
+  if (event.packet == PacketType::disconnect) return;
+  std::erase_if(turned_away_, [&](const Intake::Refusal& one) {
+    const bool since_before = connection.broker.opened_at < one.at;
+    if (!since_before || event.at <= one.at + link_grace) return false;
+    model_.report.broken(Rule::no_fabrication, one.at, one.what, one.events);
+    return true;
   });
 }
 
@@ -57,6 +74,7 @@ void BrokerEnd::finish(Connection& connection) {
 }
 
 void BrokerEnd::written(Connection& connection, const Event& event) {
+  runs_on(connection, event);
   if (event.packet == PacketType::connack) return connack(connection, event);
   Session* session = model_.session(connection.session);
   if (!session) return;
@@ -99,7 +117,11 @@ void BrokerEnd::connack(Connection& connection, const Event& event) {
   connection.broker.connack_at = event.at;
   connection.broker.connack_event = model_.event_index;
   auto early = std::exchange(connection.early, {});
-  if (!connection.accepted()) return intake_.refused(connection, early);  // MQTT-3.1.4-5
+  if (!connection.accepted()) {  // MQTT-3.1.4-5
+    for (const Intake::Refusal& one : intake_.refused(connection, early))
+      model_.report.broken(Rule::no_fabrication, one.at, one.what, one.events);
+    return;
+  }
   intake_.welcomed(early);
   wills_.accepted(connection);
   if (Session* session = model_.session(connection.session); session && connection.broker.resumed)

@@ -1,6 +1,8 @@
 // BrokerEnd: what the packets at the broker's end of the wire tell the model.
 #pragma once
 
+#include <vector>
+
 #include "protocol/oracle/delivery.h"
 #include "protocol/oracle/exchange.h"
 #include "protocol/oracle/intake.h"
@@ -38,6 +40,7 @@ class BrokerEnd {
   void handles(Connection& connection, const Event& event, bool passed_on = false);
   [[nodiscard]] bool turned_away(const Connection& connection,
                                  const std::vector<Connection::Early>& early, const Event& event);
+  void runs_on(const Connection& connection, const Event& event);
   void connack(Connection& connection, const Event& event);
   void disconnect(Connection& connection, const Event& event);
   void acknowledged(Connection& connection, Session& session, const Event& event);
@@ -52,6 +55,7 @@ class BrokerEnd {
   Subscriptions& subscriptions_;
   Resumes& resumes_;
   Discards& discards_;
+  std::vector<Intake::Refusal> turned_away_;  ///< without CONNACK, unless the broker has stopped
 };
 
 }  // namespace mqttlab::oracle

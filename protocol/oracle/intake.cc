@@ -227,7 +227,9 @@ void Intake::welcomed(std::vector<Connection::Early>& early) {
 }
 
 // v5 MQTT-3.1.4-6
-void Intake::refused(const Connection& connection, const std::vector<Connection::Early>& early) {
+std::vector<Intake::Refusal> Intake::refused(const Connection& connection,
+                                             const std::vector<Connection::Early>& early) {
+  std::vector<Refusal> found;
   for (const Connection::Early& one : early) {
     if (one.passed_on == 0) continue;
     if (Connection::Early* other = unanswered(one.event.message, false)) {
@@ -236,14 +238,15 @@ void Intake::refused(const Connection& connection, const std::vector<Connection:
       continue;
     }
     const bool answered = connection.broker.connack;
-    model_.report.broken(
-        Rule::no_fabrication, model_.now,
-        "the broker passed on at " + seconds(one.passed_on_at) + " a message on topic " +
-            model_.quoted(one.event.text) + " that " + model_.who(connection) +
-            " had sent behind its CONNECT, and refused that client at " + seconds(model_.now) +
-            (answered ? " with code " + std::to_string(connection.code) : " without CONNACK"),
-        {one.index, one.passed_on, model_.event_index});
+    found.push_back(
+        {model_.now,
+         "the broker passed on at " + seconds(one.passed_on_at) + " a message on topic " +
+             model_.quoted(one.event.text) + " that " + model_.who(connection) +
+             " had sent behind its CONNECT, and refused that client at " + seconds(model_.now) +
+             (answered ? " with code " + std::to_string(connection.code) : " without CONNACK"),
+         {one.index, one.passed_on, model_.event_index}});
   }
+  return found;
 }
 
 }  // namespace mqttlab::oracle

@@ -4,6 +4,9 @@
 // unseen with the connection.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "protocol/oracle/model.h"
 
 namespace mqttlab::oracle {
@@ -29,8 +32,14 @@ class Intake {
   bool under_way(std::uint64_t message);
   /// What came ahead of a CONNACK that accepts its sender.
   void welcomed(std::vector<Connection::Early>& early);
-  /// The same, where the client is refused, by CONNACK or without.
-  void refused(const Connection& connection, const std::vector<Connection::Early>& early);
+  /// What was passed on of a client that is refused, by CONNACK or without.
+  struct Refusal {
+    Time at = 0;
+    std::string what;
+    std::vector<std::uint64_t> events;
+  };
+  [[nodiscard]] std::vector<Refusal> refused(const Connection& connection,
+                                             const std::vector<Connection::Early>& early);
 
  private:
   struct Sent {

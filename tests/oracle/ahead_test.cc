@@ -15,10 +15,17 @@ struct AheadOfConnack : testing::Test {
     sub.connect();
     sub.subscribe("a/#", 2);
   }
-  static void sends_ahead(Client& client, int qos, std::uint16_t id = 1) {
+  static void sends_ahead(Client& client, int qos,
+                          ProtocolVersion version = ProtocolVersion::v3_1_1) {
     client.opens();
-    client.sends_connect({});
-    client.sends(publish("a/b", "m", qos, id));
+    client.sends_connect({.version = version});
+    client.sends(publish("a/b", "m", qos, 1));
+  }
+  // The broker runs on, and serves who was there before.
+  static void is_served(TraceBuilder& trace, Client& client) {
+    trace.wait(2);
+    client.sends(pingreq());
+    client.gets(pingresp());
   }
 };
 
@@ -45,19 +52,37 @@ TEST_F(AheadOfConnack, NoFabrication_what_a_client_sent_that_is_turned_away_with
   sends_ahead(pub, 0);
   sub.receives("a/b", "m", 0);
   pub.is_closed();
+  const std::uint64_t closed = t.log().events().size() - 1;
+  is_served(t, sub);
   EXPECT_EQ(t.broken(), "NO-FABRICATION");
+  ASSERT_EQ(t.violations().size(), 1U);
+  EXPECT_EQ(t.violations()[0].events.back(), closed);
 }
 
 // The broker may have accepted them, and could not say so any more.
 TEST_F(AheadOfConnack, Whose_link_ends_before_the_answer_may_have_been_accepted) {
-  enum class How { cut, within_connack, goodbye, late, taken_over, crash };
-  for (const How how :
-       {How::cut, How::within_connack, How::goodbye, How::late, How::taken_over, How::crash}) {
+  enum class How {
+    cut,
+    within_connack,
+    goodbye,
+    late,
+    taken_over,
+    offence,
+    alias,
+    throttled,
+    path
+  };
+  for (const How how : {How::cut, How::within_connack, How::goodbye, How::late, How::taken_over,
+                        How::offence, How::alias, How::throttled, How::path}) {
     TraceBuilder trace;
     Client client = trace.client("pub"), reader = trace.client("sub"), again = trace.client("pub");
+    trace.settings.from_the_path = how == How::path;
     reader.connect();
     reader.subscribe("a/#", 2);
-    sends_ahead(client, 0);
+    if (how == How::throttled) client.suffers(trace::Kind::fault);
+    sends_ahead(client, 0, how == How::alias ? ProtocolVersion::v5_0 : ProtocolVersion::v3_1_1);
+    if (how == How::offence) client.sends(publish("not/allowed", "m", 1, 2));  // MQTT-3.3.5-2
+    if (how == How::alias) client.sends(publish("c/d", "m", 0).alias(9, true));
     reader.receives("a/b", "m", 0);
     if (how == How::within_connack) trace.tail(client.connection(), trace::End::broker, false);
     if (how == How::goodbye) client.sends(disconnect());
@@ -66,9 +91,31 @@ TEST_F(AheadOfConnack, Whose_link_ends_before_the_answer_may_have_been_accepted)
       again.opens();
       again.sends_connect({});
     }
-    if (how == How::crash) trace.crash(trace::StoreFate::kept, CloseCause::local);
     client.is_closed(how == How::cut ? CloseCause::reset : CloseCause::local);
+    is_served(trace, reader);
     EXPECT_EQ(trace.broken(), "") << static_cast<int>(how);
+  }
+}
+
+// Its connections end with it, one by one, whoever was accepted.
+TEST_F(AheadOfConnack, A_broker_that_stops_has_turned_nobody_away) {
+  for (const bool crashes : {false, true}) {
+    TraceBuilder trace;
+    Client client = trace.client("pub"), reader = trace.client("sub");
+    reader.connect({.clean = true, .version = ProtocolVersion::v5_0});
+    reader.subscribe("a/#", 2);
+    sends_ahead(client, 0);
+    reader.receives("a/b", "m", 0);
+    if (crashes) trace.crash(trace::StoreFate::kept, CloseCause::local);
+    client.is_closed();
+    if (!crashes) reader.gets(disconnect().reason(0x8B));  // Server shutting down
+    reader.is_closed();
+    reader.closes(CloseCause::fin);
+    if (crashes) trace.restart();
+    trace.wait(10);
+    reader.connect({.clean = true, .version = ProtocolVersion::v5_0});
+    is_served(trace, reader);
+    EXPECT_EQ(trace.broken(), "") << crashes;
   }
 }
 
