@@ -185,6 +185,8 @@ def say(event, **fields): print(json.dumps({"event": event, **fields}), flush=Tr
 say("hello", name="made up", features=["3.1.1", "message"])
 """
 LOST = "sys.stdin.readline(); say('error', what='lost'); sys.stdin.read()"
+TORN = "sys.stdin.readline(); sys.stdout.write('{'); raise KeyError('x')"
+ABORT = "sys.stdin.readline(); import ctypes; ctypes.pythonapi.Py_FatalError(b'lock')"
 CHILD = "import subprocess; subprocess.Popen(['sleep', '30']); sys.stdin.read()"
 LONG = "sys.stdin.readline(); print('x' * 2**25, flush=True); sys.stdin.read()"
 QUICK = Settings(times=Times(0.5, 0.05, 1, 0.2, 0.2, 0.2, limit_s=5), at_once=2)
@@ -213,6 +215,8 @@ def driven(program: str, body: Callable[[ClientTrial], Any] = connects) -> Outco
             Verdict.ERROR,
             "no event",
         ),
+        (HELLO + TORN, Verdict.ERROR, "exited with 1: KeyError: 'x'"),
+        (HELLO + ABORT, Verdict.ERROR, "exited with -6: Fatal Python error: lock"),
         (HELLO + LOST, Verdict.ERROR, "the driver: lost"),
         (HELLO + "threading.Event().wait()", Verdict.ERROR, "does not quit"),
         (HELLO + "sys.stdin.readline(); sys.stdin.readline()", Verdict.FAIL, "does not connect"),
@@ -220,7 +224,7 @@ def driven(program: str, body: Callable[[ClientTrial], Any] = connects) -> Outco
         (HELLO + CHILD.replace("])", "], start_new_session=True)"), Verdict.ERROR, "not quit"),
         (HELLO + LONG, Verdict.ERROR, "a line of more than 16777216 bytes"),
     ],
-    ids=["die", "babble", "error", "hang", "idle", "child", "daemon", "long line"],
+    ids=["die", "babble", "torn", "abort", "error", "hang", "idle", "child", "daemon", "long line"],
 )
 def test_a_driver_that_fails_is_an_error_of_its_case(
     monkeypatch: pytest.MonkeyPatch, program: str, verdict: Verdict, said: str

@@ -7,6 +7,7 @@ import contextlib
 import importlib
 import json
 import os
+import re
 import runpy
 import shlex
 import shutil
@@ -121,7 +122,8 @@ class _Program(Driver):
         complaint = asyncio.create_task(self.process.stderr.read())
         try:
             async for line in self.process.stdout:
-                self._heard(line)
+                if line.endswith(b"\n"):  # else its end cut it off
+                    self._heard(line)
         except ValueError:  # of readline
             self.die(f"the driver says a line of more than {_LINE_BYTES} bytes, which is no event")
         code = await self.process.wait()
@@ -164,9 +166,9 @@ class _Program(Driver):
 
 
 def _gist(complaint: bytes) -> str:
-    """The line of a traceback that says what it was."""
+    """The line of a traceback, or of Python's own crash, that says what it was."""
     lines = [line.strip() for line in complaint.decode(errors="replace").splitlines()]
-    named = [line for line in lines if "Error" in line.partition(" ")[0]]
+    named = [line for line in lines if re.match(r"\S*Error|Fatal Python error", line)]
     return next(reversed(named or [line for line in lines if line]), "nothing on standard error")
 
 

@@ -45,8 +45,9 @@ UTF-8. A driver makes one client, does not connect again by itself, subscribes t
 and hands every order to its client as it is: what the client refuses, it says (`failed`).
 
 Drivers in Python on asyncio are coroutines `drive(orders, say, host, port)`: see `console.py`. They
-also run in virtual time. Shipped: `ours`, `paho_driver`, `gmqtt_driver`, `commands` (mosquitto_pub
-and mosquitto_sub, and ours, which take the same options) and `mqttjs.cjs`, which needs NODE_PATH.
+also run in virtual time. One whose client has threads ends with `console.leave`. Shipped: `ours`,
+`paho_driver`, `gmqtt_driver`, `commands` (mosquitto_pub and mosquitto_sub, and ours, which take the
+same options) and `mqttjs.cjs`, which needs NODE_PATH.
 """
 
 from __future__ import annotations

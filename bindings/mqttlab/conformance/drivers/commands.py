@@ -12,7 +12,7 @@ import threading
 from collections.abc import Sequence
 
 from mqttlab import programs
-from mqttlab.conformance.drivers.console import Order, address, orders, say
+from mqttlab.conformance.drivers.console import Order, address, leave, orders, say
 
 FEATURES = [
     "3.1.1", "5.0", "session", "login", "will", "will properties", "connect properties",
@@ -151,6 +151,7 @@ def main() -> None:
         except OSError as error:
             say("failed", id=order.get("id"), what=str(error))
     driver.end()
+    leave()
 
 
 if __name__ == "__main__":

@@ -8,9 +8,9 @@ import os
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
-__all__ = ["Drive", "Order", "Orders", "Say", "address", "orders", "run", "say"]
+__all__ = ["Drive", "Order", "Orders", "Say", "address", "leave", "orders", "run", "say"]
 
 Order = dict[str, Any]
 Orders = asyncio.Queue[Order]
@@ -39,6 +39,13 @@ def orders() -> Iterator[Order]:
         yield order
 
 
+def leave() -> NoReturn:
+    """Ends the program as it stands. A thread may be amid a word, holding standard output, and
+    Python, which ends by flushing that, would abort (CPython: _enter_buffered_busy).
+    """
+    os._exit(0)
+
+
 def address() -> tuple[str, int]:
     """HOST and PORT, the command line's first two words."""
     return sys.argv[1], int(sys.argv[2])
@@ -60,4 +67,4 @@ def run(drive: Drive) -> None:
         await drive(waiting, say, host, port)
 
     asyncio.run(main())
-    os._exit(0)  # the reading thread may be waiting for a line that never comes
+    leave()  # the reading thread may be waiting for a line that never comes

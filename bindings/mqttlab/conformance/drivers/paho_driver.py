@@ -13,7 +13,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from mqttlab.conformance.drivers.console import Order, address, orders, say
+from mqttlab.conformance.drivers.console import Order, address, leave, orders, say
 
 FEATURES = [
     "3.1.1", "5.0", "session", "empty client id", "login", "will", "will properties", "publish",
@@ -160,6 +160,7 @@ def main() -> None:
             getattr(driver, order["do"])(order)
         except Exception as error:  # whatever it raises of what it does not like
             say("failed", id=order.get("id"), what=f"{type(error).__name__}: {error}")
+    leave()
 
 
 if __name__ == "__main__":
