@@ -4,7 +4,8 @@ faults at times and at instants of the protocol, drawn from the run's seed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mqttlab import Device, Lab
@@ -25,7 +26,9 @@ from mqttlab.faults import (
     Written,
 )
 
-__all__ = ["CALM_S", "FAULTS", "TESTED", "THINGS", "TROUBLE_S", "something", "trouble"]
+__all__ = [
+    "CALM_S", "FAULTS", "Known", "TESTED", "THINGS", "TROUBLE_S", "ended", "something", "trouble",
+]  # fmt: skip
 
 THINGS, FAULTS = 12, 24
 TROUBLE_S, CALM_S = 240, 180
@@ -39,9 +42,22 @@ TESTED = """
 """
 """What the oracle has to judge in every trial, of what packets show."""
 
+Known = Mapping[str, Mapping[str, str]]
+"""Faults of a program: invariants to expressions that the oracle's sentences have, and the place
+in its source of what does it. The first that is found counts."""
+
 _HOWS = ("reset", "fin", "half-open", "silent")
 _EXCHANGES = ("PUBLISH", "PUBACK", "PUBREC", "PUBREL", "PUBCOMP")  # go both ways
 _OTHERS = ("CONNECT", "CONNACK", "SUBSCRIBE", "SUBACK")
+
+
+async def ended(lives: Sequence[asyncio.Task[None]]) -> None:
+    """Ends programs that have lived for long enough; raises what one has failed of before."""
+    for life in lives:
+        life.cancel()
+    for end in await asyncio.gather(*lives, return_exceptions=True):
+        if isinstance(end, Exception):
+            raise end
 
 
 def something(lab: Lab, name: str) -> tuple[str, bytes, dict[str, Any]]:
