@@ -156,6 +156,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, _T, _T]:
     if not (_uses_lab(pyfuncitem) or pyfuncitem.get_closest_marker("mqttlab")):
         return (yield)  # what else runs scenarios in its tests is left alone
     made = pyfuncitem.stash[_MADE] = _Made()
+    _without_deadline(pyfuncitem)
 
     def watch(result: Result, error: Exception | None) -> None:
         made.result, made.error = result, error
@@ -165,6 +166,22 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, _T, _T]:
             return (yield)
     finally:
         _tell(pyfuncitem, made)
+
+
+def _without_deadline(item: pytest.Function) -> None:
+    """Takes Hypothesis' usual deadline away: a run's wall time is the machine's, and no fault.
+
+    One that the test names stays.
+    """
+    if not hasattr(item.obj, "hypothesis"):
+        return
+    from hypothesis import settings
+
+    # Hypothesis keeps them here, and its own plugin for pytest looks here.
+    test = getattr(item.obj, "__func__", item.obj)
+    now = test._hypothesis_internal_use_settings
+    if now.deadline == settings.default.deadline:
+        test._hypothesis_internal_use_settings = settings(now, deadline=None)
 
 
 def _uses_lab(item: pytest.Function) -> bool:

@@ -138,6 +138,36 @@ def test_a_users_file_fails_on_a_mutant_and_its_line_makes_the_run_again(
     assert "reproduced: DUP-RULE broken" in first.stdout
 
 
+def test_a_busy_machine_breaks_no_deadline_but_one_that_is_named(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+        from datetime import timedelta
+        import pytest
+        from hypothesis import given, settings, strategies
+
+        NONE = timedelta(microseconds=1)
+        settings.register_profile("usual", settings(deadline=NONE, max_examples=2, database=None))
+        settings.load_profile("usual")
+
+        @given(n=strategies.just(1))
+        async def test_usual(lab, n): lab.broker()
+
+        class TestOfAClass:
+            @pytest.mark.mqttlab
+            @given(n=strategies.just(1))
+            def test_usual(self, n): pass
+
+        @settings(deadline=2 * NONE)
+        @given(n=strategies.just(1))
+        async def test_named(lab, n): lab.broker()
+
+        @given(n=strategies.just(1))
+        def test_of_another_kind(n): pass
+    """)
+    done = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    done.assert_outcomes(passed=2, failed=2)
+    done.stdout.fnmatch_lines(["FAILED *::test_named*", "FAILED *::test_of_another_kind*"])
+
+
 @pytest.mark.parametrize(
     ("marker", "words"),
     [
