@@ -101,7 +101,8 @@ KNOWN: Known = {
         "subscription to the filter",
     },
     "SESS-DISCARD": {
-        "topic 'status/thing-0' that only an older session": f"{WILLS}, which so is sent too often",
+        "topic 'status/thing-0' that only an older session": f"{WILLS}, which so is sent too "
+        f"often; {LEFT_OPEN}, whose will comes late",
         "that only an older session .* was due": f"{CLEAN}: its subscriptions, and what it was due",
     },
     "SP-TRUTH": {
