@@ -22,7 +22,7 @@ namespace {
 
 py::dict judge_trace(const py::bytes& content, double keep_alive_factor, Time keep_alive_slack,
                      std::optional<Time> ping_timeout, Time converge_within, Time answer_within,
-                     bool strict) {
+                     bool foreign, bool strict) {
   trace::Log log;
   const trace::NdjsonTrace read = trace::read_ndjson(std::string_view(content), log);
   oracle::Settings settings;
@@ -33,9 +33,9 @@ py::dict judge_trace(const py::bytes& content, double keep_alive_factor, Time ke
   settings.answer_within = answer_within;
   settings.strict = strict;
   settings.applications = read.applications;
-  // A link has seen it, before a broker that may be anybody's.
-  settings.from_the_path = settings.passes_on_at_pubrel = settings.passes_on_later = true;
-  settings.keep_alive_early = second;
+  settings.from_the_path = true;  // a link may have seen it
+  settings.passes_on_at_pubrel = settings.passes_on_later = foreign;
+  settings.keep_alive_early = foreign ? second : 0;
   oracle::Oracle oracle(settings);
   for (const trace::Event& event : log.events()) oracle.on(event, log);
   oracle.finish(read.end, log);
@@ -118,10 +118,12 @@ void bind_judge(py::module_& m) {
   m.def("compare", &compare_tables, "first"_a, "second"_a, "sequences"_a,
         "The verdict on two runs: (events, texts as bytes, actors) of each; `sequences`: whatever "
         "their instants (FRAME-EQUIV), else to the nanosecond (CLOCK-INDEP).");
-  m.def("judge_trace", &judge_trace, "content"_a, "keep_alive_factor"_a, "keep_alive_slack"_a,
-        "ping_timeout"_a, "converge_within"_a, "answer_within"_a, "strict"_a,
-        "Lets the oracle judge a trace (NDJSON as bytes). Times in ns. Errors: UsageError naming "
-        "the line that is none of a trace.");
+  m.def(
+      "judge_trace", &judge_trace, "content"_a, "keep_alive_factor"_a, "keep_alive_slack"_a,
+      "ping_timeout"_a, "converge_within"_a, "answer_within"_a, "foreign"_a, "strict"_a,
+      "Lets the oracle judge a trace (NDJSON as bytes). Times in ns. `foreign`: the broker is not "
+      "mqttlab's, and may do what only others do. Errors: UsageError naming the line that is "
+      "none of a trace.");
 }
 
 }  // namespace mqttlab::bindings

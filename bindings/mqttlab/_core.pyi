@@ -62,9 +62,12 @@ def judge_trace(
     ping_timeout: int | None,
     converge_within: int,
     answer_within: int,
+    foreign: bool,
     strict: bool,
 ) -> dict[str, Any]:
     """Lets the oracle judge a trace (NDJSON). Times in ns.
+
+    `foreign`: the broker is not mqttlab's, and may do what only others do.
 
     Errors: UsageError naming the line that is none of a trace.
     """

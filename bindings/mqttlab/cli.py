@@ -221,6 +221,8 @@ def _replay(capsule: Path, pcap: bool, out: Path | None) -> int:
               help="From the end of the faults until all has arrived.")  # fmt: skip
 @click.option("--answer-within", metavar="TIME", default="30s", show_default=True,
               help="How long an answer may take.")  # fmt: skip
+@click.option("--broker", type=click.Choice(["any", "mqttlab"]), default="any", show_default=True,
+              help="Whose it is: of our own, less is let pass.")  # fmt: skip
 @click.option("--strict", is_flag=True, help="What is only recommended counts, too.")
 def _judge(
     trace: Path,
@@ -228,6 +230,7 @@ def _judge(
     ping_timeout: str | None,
     converge_within: str,
     answer_within: str,
+    broker: str,
     strict: bool,
 ) -> int:
     """Let the oracle judge a trace, of `mqttlab link --trace FILE` or `run --ndjson FILE`."""
@@ -239,6 +242,7 @@ def _judge(
         ping_timeout_s=mqttlab.Duration(ping_timeout, "--ping-timeout") if ping_timeout else None,
         converge_within_s=mqttlab.Duration(converge_within, "--converge-within"),
         answer_within_s=mqttlab.Duration(answer_within, "--answer-within"),
+        broker=broker,
         strict=strict,
     )
     judge.show(found, run_command.console())

@@ -16,8 +16,9 @@ from mqttlab.errors import UsageError
 from mqttlab.report.invariants import MEANING
 from mqttlab.result import Verdict, Violation
 
-__all__ = ["Judgement", "judge", "show"]
+__all__ = ["BROKERS", "Judgement", "judge", "show"]
 
+BROKERS = ("any", "mqttlab")
 _MOST_FINDINGS = 20
 _STYLES = {"pass": "green", "fail": "bold red", "departs": "yellow", "not_observable": "dim"}
 
@@ -36,6 +37,8 @@ class Judgement:
     """False if the trace breaks off: its program was killed."""
     events: int
     fingerprint: str
+    broker: str
+    """Whose it was taken for: one of `BROKERS`."""
     connections: tuple[dict[str, Any], ...]
     """One per connection that ended: "connection", "client", "bytes_up", "observable", ..."""
 
@@ -53,6 +56,7 @@ def judge(
     ping_timeout_s: float | None = None,
     converge_within_s: float = 30.0,
     answer_within_s: float = 30.0,
+    broker: str = "any",
     strict: bool = False,
 ) -> Judgement:
     """Lets the oracle judge the trace in a file.
@@ -61,10 +65,15 @@ def judge(
     `ping_timeout_s`: how long the clients wait for PINGRESP; None: not known, so not judged.
     `converge_within_s`: after the faults have stopped, until all must have arrived.
     `answer_within_s`: how long an answer may take.
+    `broker`: whose it is, one of `BROKERS`. Anybody's may pass a message on some time after it has
+    acknowledged it, or at PUBREL, and may be up to a second early with a keep alive: so much less
+    is seen. Of mqttlab's own none of that is let pass.
     `strict`: what is only recommended counts as broken, too.
 
-    Errors: UsageError naming file and line.
+    Errors: UsageError naming file and line, or the broker.
     """
+    if broker not in BROKERS:
+        raise UsageError(f"judge: broker: {broker!r} is none of {', '.join(BROKERS)}")
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -77,6 +86,7 @@ def judge(
             None if ping_timeout_s is None else _ns(ping_timeout_s),
             _ns(converge_within_s),
             _ns(answer_within_s),
+            broker == "any",
             strict,
         )
     except UsageError as error:
@@ -93,6 +103,7 @@ def judge(
         complete=found["complete"],
         events=found["events"],
         fingerprint=found["fingerprint"],
+        broker=broker,
         connections=tuple(line for line in others if line["kind"] == "connection"),
     )
 
@@ -140,6 +151,8 @@ def _last_line(found: Judgement) -> str:
         f"{count['not_observable']} were not observable; {found.events} events in "
         f"{found.end_s:.1f} s, fingerprint {found.fingerprint[:16]}"
     )
+    if found.broker == "any":
+        line += "; what any broker may do is let pass (--broker mqttlab: only what ours may)"
     if blind:
         line += f"; {blind} of {len(found.connections)} connections were not plain MQTT"
     if not found.complete:

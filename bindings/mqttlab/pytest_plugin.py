@@ -180,7 +180,8 @@ def _without_deadline(item: pytest.Function) -> None:
     # Hypothesis keeps them here, and its own plugin for pytest looks here.
     test = getattr(item.obj, "__func__", item.obj)
     now = test._hypothesis_internal_use_settings
-    if now.deadline == settings.default.deadline:
+    usual = settings.default.deadline if settings.default else None
+    if now.deadline == usual:
         test._hypothesis_internal_use_settings = settings(now, deadline=None)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -14,6 +15,8 @@ pytest.importorskip("mqttlab._sim")
 import mqttlab
 from mqttlab import cli
 from mqttlab.judge import judge
+
+CONNECT_FOR_10_S = bytes.fromhex("100d00044d5154540402000a000161")
 
 
 def test_a_trace_has_every_event_and_is_judged_as_the_run_was(tmp_path: Path) -> None:
@@ -39,6 +42,46 @@ def test_the_command_line_writes_it_and_judges_it(
             cli.main(words)
         assert left.value.code == cli.FINDINGS
         assert "DUP-RULE" in capsys.readouterr().out
+
+
+@mqttlab.scenario(until="1min")
+async def silent(lab: mqttlab.Lab) -> None:
+    """A client is silent until the broker ends its connection."""
+    await lab.broker()
+
+    async def client() -> None:
+        reader, writer = await asyncio.open_connection("broker", 1883)
+        writer.write(CONNECT_FOR_10_S)
+        await reader.read(-1)
+        writer.close()
+
+    await lab.device("silent").run(client())
+
+
+def test_what_only_the_brokers_of_others_may_do_is_let_pass_unless_it_is_ours(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "run.ndjson"
+    mqttlab.run(silent, ndjson=path)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    (closed,) = [line for line in lines if line["kind"] == "closed" and line["end"] == "broker"]
+    closed["at"] -= 500_000_000
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines[:-1]))
+    assert judge(path).passed
+    found = judge(path, broker="mqttlab")
+    assert [verdict.invariant for verdict in found.verdicts if verdict.status == "fail"] == [
+        "KA-FAIR"
+    ]
+    for words, code, says in (
+        (["judge", str(path)], cli.OK, "what any broker may do is let pass (--broker mqttlab"),
+        (["judge", "--broker", "mqttlab", str(path)], cli.FINDINGS, "1 are broken"),
+    ):
+        with pytest.raises(SystemExit) as left:
+            cli.main(words)
+        assert left.value.code == code
+        assert says in capsys.readouterr().out
+    with pytest.raises(mqttlab.UsageError, match="'mosquitto' is none of any, mqttlab"):
+        judge(path, broker="mosquitto")
 
 
 def test_where_it_cannot_be_written_is_said_before_the_run(tmp_path: Path) -> None:
