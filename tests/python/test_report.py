@@ -202,7 +202,7 @@ def test_a_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "status", "title"),
     [
-        ({}, "pass", "No violation. 1 invariants hold."),
+        ({}, "pass", "No violation. 1 invariant holds."),
         ({"interrupted": True}, "partial", "Interrupted, no violation so far."),
         ({"violations": (VIOLATION,), "interrupted": True}, "fail", "Q1-NOLOSS violated."),
         ({"verdicts": (Verdict("DUP-RULE", "fail", 1, ""),)}, "fail", "DUP-RULE violated."),
@@ -216,8 +216,28 @@ def test_the_headline_is_the_verdict(changes: dict, status: str, title: str) -> 
 def test_the_headline_says_so_when_a_loss_has_no_reason() -> None:
     found = figures(Analysis(small_run()))
     assert "each with a named reason" in headline(found).sentence
-    found["qos"]["0"]["lost_by_reason"] = {"unexplained": 1}
-    assert "1 losses are unexplained" in headline(found).sentence
+    for count, said in ((1, "1 loss is unexplained."), (2, "2 losses are unexplained.")):
+        found["qos"]["0"]["lost_by_reason"] = {"unexplained": count}
+        assert headline(found).sentence.endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("reasons", "said"),
+    [
+        ({}, ""),
+        ({"subscriber's session ended": 3}, " (subscriber's session ended)"),
+        ({"cut before it": 2, "cut behind it": 1}, " (2 of them: cut before it)"),
+        ({"unexplained": 2, "cut before it": 1}, " (1 of them: cut before it)"),
+        ({"unexplained": 3}, ""),
+        ({"its queue was full (bytes)": 3}, " (its queue was full: bytes)"),
+    ],
+)
+def test_the_headline_says_why_messages_above_qos_0_were_lost(reasons: dict, said: str) -> None:
+    found = figures(Analysis(small_run()))
+    for level in "12":
+        found["qos"][level] |= {"lost": sum(reasons.values()), "lost_by_reason": reasons}
+    lost = f"lost {sum(reasons.values())} of 1{said}"
+    assert f"QoS 1 {lost}; QoS 2 {lost} and repeated 0;" in headline(found).sentence
 
 
 def test_survival_curves_are_exact_at_both_ends_and_short() -> None:

@@ -53,7 +53,8 @@ def headline(found: Mapping[str, Any]) -> Headline:
             else _promises(found),
         )
     held = sum(v["status"] == "pass" for v in found["verdicts"])
-    return Headline("pass", f"No violation. {held} invariants hold.", _promises(found))
+    kept = f"{_number(held, 'invariant')} {'holds' if held == 1 else 'hold'}"
+    return Headline("pass", f"No violation. {kept}.", _promises(found))
 
 
 def _promises(found: Mapping[str, Any]) -> str:
@@ -68,11 +69,9 @@ def _promises(found: Mapping[str, Any]) -> str:
     zero, one, two = (levels[level] for level in "012")
     parts = []
     if one["published"]:
-        parts.append(f"QoS 1 lost {one['lost']:,} of {one['accepted']:,}")
+        parts.append(f"QoS 1 {_lost(one)}")
     if two["published"]:
-        parts.append(
-            f"QoS 2 lost {two['lost']:,} of {two['accepted']:,} and repeated {two['duplicates']:,}"
-        )
+        parts.append(f"QoS 2 {_lost(two)} and repeated {two['duplicates']:,}")
     if found["wills_due"]:
         parts.append(f"{found['wills_delivered']:,} of {found['wills_due']:,} due wills came")
     if zero["published"]:
@@ -81,8 +80,20 @@ def _promises(found: Mapping[str, Any]) -> str:
     if not parts:
         return "Nothing was published."
     open_ends = sum(level["lost_by_reason"].get(UNEXPLAINED, 0) for level in levels.values())
-    named = "each with a named reason" if not open_ends else f"{open_ends:,} losses are unexplained"
+    verb = "loss is" if open_ends == 1 else "losses are"
+    named = f"{open_ends:,} {verb} unexplained" if open_ends else "each with a named reason"
     return "; ".join(parts) + (f", {named}." if zero["lost"] or open_ends else ".")
+
+
+def _lost(level: Mapping[str, Any]) -> str:
+    """What was lost of what was accepted, with the most frequent of the reasons that are known."""
+    lost = f"lost {level['lost']:,} of {level['accepted']:,}"
+    reasons = {why: n for why, n in level["lost_by_reason"].items() if why != UNEXPLAINED}
+    if not reasons:
+        return lost
+    why, count = max(reasons.items(), key=lambda reason: reason[1])
+    plain = why.replace(" (", ": ").replace(")", "")
+    return f"{lost} ({plain})" if count == level["lost"] else f"{lost} ({count:,} of them: {plain})"
 
 
 def _sentence(words: str) -> str:
