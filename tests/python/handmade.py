@@ -70,15 +70,15 @@ class Handmade:
 
     def open(
         self, at: float, device: int, *, clean: bool = True, keep_alive_s: int = 60,
-        will: str | None = None,
+        will: str | None = None, client_id: str | None = None,
     ) -> int:  # fmt: skip
-        """A connection up to CONNACK; its number."""
+        """A connection up to CONNACK; its number. `client_id`: its device's name, if not given."""
         connection = len(self.owner) + 1
         self.owner[connection] = device
         self.add(at, Kind.OPENED, device, end=End.CLIENT, connection=connection)
         self.add(at, Kind.OPENED, BROKER, end=End.BROKER, connection=connection)
-        client_id = self.text(self.actors[device])
-        first = self.packet(at, connection, Packet.CONNECT, up=True, size=20, text=client_id)
+        name = self.text(self.actors[device] if client_id is None else client_id)
+        first = self.packet(at, connection, Packet.CONNECT, up=True, size=20, text=name)
         for event in (first, first + 1):
             self.connects.append(
                 (event, 4, clean, keep_alive_s, will is not None, self.text("will"),

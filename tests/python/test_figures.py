@@ -172,6 +172,45 @@ def test_qos_1_is_lost_only_if_accepted_while_subscribed(trial: tuple) -> None:
     assert sum(found["not_accepted_by_reason"].values()) == 1
 
 
+@pytest.mark.parametrize(
+    ("qos", "client_id", "ended", "lost"),
+    [
+        (2, "desk", False, {}),
+        (0, "desk", False, {}),
+        (0, "desk", True, {"subscriber offline": 1}),
+        (0, "wall", False, {UNEXPLAINED: 1}),
+    ],
+)
+def test_what_a_session_got_at_another_device_is_not_lost(
+    trial: tuple, qos: int, client_id: str, ended: bool, lost: dict
+) -> None:
+    run, outward, inward = trial
+    run.close(1.5, inward, CloseCause.RESET, CloseCause.RESET)
+    if ended:
+        run.add(2.1, Kind.SESSION_ENDED, BROKER, text=run.text("desk"))
+    wall = run.device("wall")
+    elsewhere = run.open(2.2, wall, clean=ended, client_id=client_id)
+    run.call(3.0, run.owner[outward], "m", qos)
+    run.publish(3.0, outward, "m", qos, up=True)
+    run.publish(3.5, elsewhere, "m", qos, up=False)
+    run.deliver(4.0, wall, "m", qos)
+    found = level(run, qos)
+    assert (found["accepted"], found["delivered"], found["lost_by_reason"]) == (1, 0, lost)
+    assert found["lost"] == len(lost)
+
+
+def test_clients_without_an_id_are_not_in_one_session() -> None:
+    run = Handmade()
+    meter, desk, wall = run.device("meter"), run.device("desk"), run.device("wall")
+    outward = run.open(0.0, meter)
+    for device in (desk, wall):
+        run.subscribe(1.0, run.open(0.5, device, clean=False, client_id=""), "site/#")
+    run.call(3.0, meter, "m", 1)
+    run.publish(3.0, outward, "m", 1, up=True)
+    run.deliver(4.0, wall, "m", 1)
+    assert level(run, 1)["lost"] == 1
+
+
 def test_a_clean_subscriber_is_only_owed_what_its_connection_covered() -> None:
     run = Handmade()
     meter, wall = run.device("meter"), run.device("wall")

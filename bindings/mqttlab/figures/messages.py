@@ -121,6 +121,7 @@ class Fate:
     delivered: Indices  # event of the first delivery, or the trace's size
     copies: Indices  # deliveries; retained copies for a new subscription are not counted
     covered: NDArray[np.bool_]  # accepted while a matching filter was in force
+    elsewhere: NDArray[np.bool_]  # covered, and delivered to its session at other devices only
     reason: Indices  # why it was not delivered: index into `reasons`; 0 if it was
     reasons: tuple[str, ...]
 
@@ -133,8 +134,10 @@ class Fate:
         copies = np.bincount(place[place >= 0], minlength=len(messages))
         covered = subscriber.covers(view.result.texts, messages.topic, messages.accepted)
         delivered = messages.first(handed)
-        reason, reasons = _reasons(messages, subscriber, delivered < view.size, covered)
-        return cls(messages, subscriber, delivered, copies, covered, reason, reasons)
+        arrived = delivered < view.size
+        elsewhere = covered & ~arrived & _at_others(messages, subscriber)
+        reason, reasons = _reasons(messages, subscriber, arrived, elsewhere, covered)
+        return cls(messages, subscriber, delivered, copies, covered, elsewhere, reason, reasons)
 
     @property
     def arrived(self) -> NDArray[np.bool_]:
@@ -143,9 +146,12 @@ class Fate:
 
     @property
     def lost(self) -> NDArray[np.bool_]:
-        """QoS 1 and 2: accepted while subscribed and never delivered. QoS 0: never delivered."""
+        """QoS 1 and 2: accepted while subscribed and never delivered. QoS 0: never delivered.
+
+        What its session was given at another device (of the same client id) is not lost.
+        """
         promised = (self.messages.qos == 0) | self.covered
-        lost: NDArray[np.bool_] = promised & ~self.arrived
+        lost: NDArray[np.bool_] = promised & ~self.arrived & ~self.elsewhere
         return lost
 
     def count_reasons(self, chosen: NDArray[np.bool_]) -> dict[str, int]:
@@ -169,6 +175,7 @@ def _reasons(
     messages: Messages,
     subscriber: Subscriber,
     delivered: NDArray[np.bool_],
+    elsewhere: NDArray[np.bool_],
     covered: NDArray[np.bool_],
 ) -> tuple[Indices, tuple[str, ...]]:
     """Names the place where each undelivered message ended, from its start to its end."""
@@ -188,6 +195,7 @@ def _reasons(
     untold = target is not None and not target.own
     cases: list[tuple[NDArray[np.bool_], str]] = [
         (delivered, ""),
+        (elsewhere, "delivered at another device of its session"),
         ((sent == size) & messages.publisher_died, "publisher died before it was sent"),
         ((sent == size) & (messages.qos == 0), "publisher offline"),
         ((accepted == size) & messages.given_up & (messages.qos > 0), "publisher's session ended"),
@@ -204,6 +212,16 @@ def _reasons(
     rest = INTERRUPTED if view.disturbed else UNEXPLAINED
     codes = np.select([mask for mask, _ in cases], list(range(len(cases))), len(cases))
     return codes.astype(np.int64), (*(name for _, name in cases), rest)
+
+
+def _at_others(messages: Messages, subscriber: Subscriber) -> NDArray[np.bool_]:
+    """Which messages its client id was given at other devices."""
+    view = messages.view
+    taken = np.zeros(len(messages), bool)
+    for actor in view.devices_of(subscriber.client_id):
+        if actor != subscriber.actor:
+            taken |= messages.first(view.handed(actor, subscriber.client_id)) < view.size
+    return taken
 
 
 def _next_close(view: TraceView, links: NDArray[np.bool_], events: Indices) -> Indices:

@@ -86,6 +86,14 @@ class TraceView:
         mine: NDArray[np.bool_] = (self.device_of == actor) & named[self.client_of]
         return mine
 
+    def devices_of(self, client_id: str) -> list[int]:
+        """Devices that connected with a client id; none is nobody's."""
+        if not client_id:
+            return []
+        named = np.array([text == client_id for text in self.result.texts] + [False])
+        devices: list[int] = np.unique(self.device_of[named[self.client_of]]).tolist()
+        return devices
+
     def handed(self, actor: int, client_id: str) -> Indices:
         """DELIVERED events of one client, in order; retained copies for a new SUBSCRIBE are none.
 
