@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -286,6 +287,11 @@ def test_wrong_faults_are_one_line(call: Any, message: str) -> None:
         mqttlab.run(scenario, until="5s")
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_what_is_known_by_name_can_be_made() -> None:
+    kinds: list[type] = [*Effect.known.values(), *Instant.known.values()]
+    assert [kind.__name__ for kind in kinds if inspect.isabstract(kind)] == []
 
 
 def test_what_an_effect_raises_ends_the_run() -> None:

@@ -43,7 +43,7 @@ _END = {"up": "device", "down": "broker"}
 
 
 @dataclass(frozen=True)
-class OnTheWay(Effect):
+class OnTheWay(Effect, is_concrete=False):
     """What is done to one way of a device's link, or to both, for a while."""
 
     lasts: ClassVar[bool] = True
