@@ -5,6 +5,12 @@
 #include <utility>
 
 namespace mqttlab::oracle {
+namespace {
+
+// Findings that wait until the broker has shown that it runs.
+constexpr std::size_t most_waiting = 64;
+
+}  // namespace
 
 void BrokerEnd::closed(Connection& connection, const Event& event) {
   Session* session = model_.session(connection.session);
@@ -19,6 +25,7 @@ void BrokerEnd::closed(Connection& connection, const Event& event) {
     if (turned_away(connection, early, event)) {
       auto refused = intake_.refused(connection, early);
       std::move(refused.begin(), refused.end(), std::back_inserter(turned_away_));
+      while (turned_away_.size() > most_waiting) turned_away_.erase(turned_away_.begin());
     }
     for (const Connection::Early& one : early) {
       if (one.event.packet != PacketType::publish) continue;

@@ -9,29 +9,39 @@ namespace {
 
 constexpr std::size_t remembered = 32;  // values of one topic
 
+// What a subscription makes of messages published at any of these (v3 MQTT-3.8.4-6, v5
+// MQTT-3.8.4-8).
+std::uint8_t granted(std::uint8_t published, std::uint8_t wanted) {
+  const int lower = published & (bit(wanted) - 1), higher = published >> wanted;
+  return static_cast<std::uint8_t>(lower | (higher != 0 ? bit(wanted) : 0));
+}
+
 }  // namespace
 
 bool Retained::Value::may_be_in_force(std::uint64_t message) const {
   return std::find(may_be.begin(), may_be.end(), message) != may_be.end();
 }
 
-QoS Retained::Value::qos_of(std::uint64_t message) const {
+std::uint8_t Retained::Value::qos_mask_of(std::uint64_t message) const {
   const auto of = std::find_if(accepted.begin(), accepted.end(),
                                [&](const Accepted& one) { return one.message == message; });
-  return message == last || of == accepted.end() ? qos : of->qos;
+  return (message == last && sure) || of == accepted.end() ? bit(static_cast<std::uint8_t>(qos))
+                                                           : of->qos_mask;
 }
 
 void Retained::Value::remember(const RetainedMessage& stored, std::uint64_t index) {
   mixed = mixed || stored.will || (!accepted.empty() && publisher != stored.publisher);
   publisher = stored.publisher;
+  const auto published = bit(static_cast<std::uint8_t>(stored.qos));
   const auto known = std::find_if(accepted.begin(), accepted.end(), [&](const Accepted& one) {
     return one.message == stored.message;
   });
   if (known != accepted.end()) {
     known->last = index;
+    known->qos_mask |= published;
     return;
   }
-  accepted.push_back({stored.message, index, index, stored.qos});
+  accepted.push_back({stored.message, index, index, stored.qos, published});
   if (accepted.size() > remembered) accepted.erase(accepted.begin());
 }
 
@@ -142,7 +152,7 @@ void Retained::owe(Session& session, std::uint32_t filter, Text topic, const Val
   const bool own = wanted.no_local() && value.publisher == session.client_id;
   if (own && value.sure && !value.mixed) return;  // MQTT-3.8.3-3
   const auto qos_mask = [&](std::uint64_t message) {
-    return bit(std::min(wanted.qos(), static_cast<std::uint8_t>(value.qos_of(message))));
+    return granted(value.qos_mask_of(message), wanted.qos());
   };
   bool any = false;
   for (const std::uint64_t message : value.may_be) {

@@ -58,10 +58,12 @@ class Retained {
   [[nodiscard]] bool has_birth(Text topic, Text client_id, std::uint64_t since);
 
  private:
-  /// One message that was retained, with its first and last acceptance.
+  /// One message that was retained, its first and last acceptance, and the QoS of the first and of
+  /// all.
   struct Accepted {
     std::uint64_t message, first, last;
     QoS qos;
+    std::uint8_t qos_mask;
   };
   struct Value {
     std::uint64_t last = 0;                // the last message that arrived for it
@@ -80,8 +82,8 @@ class Retained {
     bool sure = true;         // may_be is one
     bool mixed = false;       // of several publishers, or a will: no order
     [[nodiscard]] bool may_be_in_force(std::uint64_t message) const;
-    /// At which the message was published: each that may be in force has its own.
-    [[nodiscard]] QoS qos_of(std::uint64_t message) const;
+    /// At which the message was published, as a mask: each that may be in force has its own.
+    [[nodiscard]] std::uint8_t qos_mask_of(std::uint64_t message) const;
     /// Its time may be over.
     [[nodiscard]] bool expired(Time now) const { return now >= after(stored_at, expiry_s); }
     void remember(const RetainedMessage& stored, std::uint64_t index);

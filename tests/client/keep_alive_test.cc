@@ -45,6 +45,24 @@ TEST(KeepAlive, TheFirstGapBeginsWithCONNECT_MQTT_3_1_2_23) {
   }
 }
 
+// The server's word holds (MQTT-3.2.2-21) from CONNECT on, whichever of the two asks for none.
+TEST(KeepAlive, TheServersKeepAliveIsCountedFromCONNECT) {
+  const auto due = [](std::uint16_t asked_s, std::uint16_t told_s, Time answered) {
+    ClientConfig options = config(asked_s);
+    options.version = v5_0;
+    ClientScript lab(options);
+    lab.client().start(0);
+    lab.dial().expect<Connect>();
+    lab.after(answered);
+    lab.server().send(Connack{.properties = only(PropertyId::server_keep_alive, told_s)});
+    return lab.client().deadline();
+  };
+  EXPECT_EQ(due(60, 5, 3 * second), 5 * second);
+  EXPECT_EQ(due(0, 5, 3 * second), 5 * second);
+  EXPECT_EQ(due(5, 0, 3 * second), never);
+  EXPECT_LE(due(60, 5, 7 * second), 7 * second) << "at once";
+}
+
 TEST(KeepAlive, WithoutPingrespTheLinkIsGivenUpOnTime) {
   ClientScript lab(config());
   lab.connect();
