@@ -9,7 +9,6 @@ Errors are one line on stderr.
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -106,6 +105,8 @@ def _links() -> None:
     metavar="WH",
     help="What the devices' radios take, and how long a battery lasts; rows in DIR/energy.csv.",
 )
+@click.option("--radio", "radios", metavar="NAME|LINK=NAME", multiple=True,
+              help="The same by this model, of all links or of one (`mqttlab links`).")  # fmt: skip
 @click.option("--ndjson", metavar="FILE", type=Path, help="The trace, for `mqttlab judge` or jq.")
 @click.option("--no-trace", is_flag=True, help="Record nothing, and so judge nothing.")
 @click.option("--trace-limit", metavar="SIZE", default="2GiB", show_default=True,
@@ -130,6 +131,7 @@ def _run(
     pcap: bool,
     pcap_side: str,
     battery_wh: float | None,
+    radios: tuple[str, ...],
     ndjson: Path | None,
     no_trace: bool,
     trace_limit: str,
@@ -140,9 +142,11 @@ def _run(
     out: Path | None,
 ) -> int:
     """Run a scenario, by name, number or file: judge it, write run.json, tables, report.html."""
+    from mqttlab import energy_command
     from mqttlab.report import summary
 
     parameters = run_command.parameters_of(settings, devices)
+    models = energy_command.models_of(radios, battery_wh)
     function = catalog.load(scenario)
     directory = out or Path("out") / Path(run_command.file_of(scenario)).stem
     run_command.check_writable(directory)
@@ -153,6 +157,7 @@ def _run(
         run_command.progress(shorter) as progress,
         run_command.located(scenario),
         run_command.kept(directory, command),
+        energy_command.missing_told(models),
     ):
         result = mqttlab.run(
             function,
@@ -162,7 +167,7 @@ def _run(
             faults=faults or (),
             pcap=directory / "capture.pcap" if pcap else None,
             pcap_side=pcap_side,  # type: ignore[arg-type]  # click has checked it
-            radio=battery_wh is not None,
+            radio=models is not None,
             ndjson=ndjson,
             trace=not no_trace,
             trace_limit=trace_limit,
@@ -176,8 +181,8 @@ def _run(
 
     page = report.write(result, directory, command=command)
     summary.show(result, page, run_command.console())
-    if result.radio is not None:
-        run_command.tell_energy(result, battery_wh, directory, run_command.console())
+    if models is not None and result.radio is not None:
+        energy_command.tell(result, models, battery_wh, directory, run_command.console())
     if result.interrupted:
         return INTERRUPTED
     if result.passed:
@@ -210,8 +215,6 @@ def _replay(capsule: Path, pcap: bool, out: Path | None) -> int:
     replaying.show(found, run_command.console())
     if out and found.result:
         print(f"report: {report.write(found.result, out)}")
-    elif found.result and found.result.violations:
-        print(f"ladder: mqttlab replay {shlex.quote(str(capsule))} --out DIR")
     return OK if found.reproduced else FINDINGS
 
 

@@ -313,14 +313,18 @@ def spent(model: Radio, up: Air, down: Air, run_s: float) -> Spent:
     )
 
 
-def write(rows: Sequence[DeviceEnergy], path: Path) -> None:
-    """The rows as CSV: one header line, units last in the names."""
+def write(rows: Sequence[DeviceEnergy], path: Path, others: Sequence[DeviceInfo] = ()) -> None:
+    """The rows as CSV: one header line, units last in the names.
+
+    `others`: devices without a model; of them there is no more than the name and the link.
+    """
+    columns = (
+        "device", "link", "radio", "has_air_time", "packets", "promotions", "promotion_j",
+        "transfer_j", "tail_j", "idle_j", "total_j", "mean_w", "battery_days",
+    )  # fmt: skip
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(
-            ("device", "link", "radio", "has_air_time", "packets", "promotions", "promotion_j",
-             "transfer_j", "tail_j", "idle_j", "total_j", "mean_w", "battery_days")
-        )  # fmt: skip
+        writer.writerow(columns)
         for row in rows:
             took = row.spent
             writer.writerow(
@@ -328,6 +332,8 @@ def write(rows: Sequence[DeviceEnergy], path: Path) -> None:
                  took.promotions, took.promotion_j, took.transfer_j, took.tail_j, took.idle_j,
                  took.total_j, row.mean_w, row.battery_days)
             )  # fmt: skip
+        for device in others:
+            writer.writerow((device.name, device.link, *("" for _ in columns[2:])))
 
 
 def show(rows: Sequence[DeviceEnergy], battery_wh: float | None, console: Console) -> None:

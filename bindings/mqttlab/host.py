@@ -21,6 +21,8 @@ class WorldHost:
         """Of programs in asyncio, once there is a network."""
         self.progress: Callable[[int], None] | None = None
         """Called with now() about once per virtual second."""
+        self.begin: Callable[[], None] | None = None
+        """Called once, before time passes for the first time."""
         self.interrupted = False
         self.trace_limit_bytes = 2**62
         self.trace_is_full = False
@@ -34,6 +36,9 @@ class WorldHost:
 
     def run(self, until: int) -> int:
         """Runs the world; Ctrl-C and progress are seen to about once per virtual second."""
+        if self.begin is not None:
+            begin, self.begin = self.begin, None
+            begin()
         return self.world.run(until, self._keep_going)
 
     def deliver(self) -> None:

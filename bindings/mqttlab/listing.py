@@ -70,6 +70,8 @@ def links(console: Console) -> None:
     console.print()
     for name, radio in radios().items():
         console.print(f"energy of [bold]{name}[/]: {radio.source}", highlight=False)
+    without = ", ".join(name for name in profiles if name not in radios())
+    console.print(f"energy of {without}: no model; `run --radio` gives one", highlight=False)
 
 
 def _direction(direction: object) -> tuple[str, ...]:

@@ -29,7 +29,6 @@ __all__ = [
     "located",
     "parameters_of",
     "progress",
-    "tell_energy",
     "times",
     "watched_by",
 ]
@@ -83,17 +82,6 @@ def watched_by(*, traced: bool, judged: bool, strict: bool) -> list[str]:
     if not traced:
         return ["--no-trace"]
     return ["--strict"] if strict else [] if judged else ["--no-oracle"]
-
-
-def tell_energy(
-    result: Result, battery_wh: float | None, directory: Path, console: Console
-) -> None:
-    """Writes and prints what the radios of a run took."""
-    from mqttlab import energy
-
-    rows = result.energy(battery_wh=battery_wh)
-    energy.write(rows, directory / "energy.csv")
-    energy.show(rows, battery_wh, console)
 
 
 @contextmanager

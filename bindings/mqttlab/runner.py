@@ -29,7 +29,7 @@ from mqttlab.result import DeviceInfo, Result, Verdict, Violation
 from mqttlab.surroundings import surroundings
 from mqttlab.targets import PcapSide, Place
 
-__all__ = ["run", "watching"]
+__all__ = ["beginning", "run", "watching"]
 
 
 def run(
@@ -145,6 +145,7 @@ def run(
         host.progress = lambda now: progress(now / 1e9, until_ns / 1e9)
     loop = VirtualLoop(host, until_ns)  # type: ignore[abstract]  # what is missing are its fences
     lab = Lab(host, loop, seed, place)
+    host.begin = lambda: _begin(lab)
     start = time.perf_counter()
     error: Exception | None = None
     try:
@@ -207,6 +208,26 @@ def watching(watcher: _Watcher) -> Iterator[None]:
         yield
     finally:
         _watchers.remove(watcher)
+
+
+_beginners: list[Callable[[Lab], None]] = []
+
+
+@contextmanager
+def beginning(tell: Callable[[Lab], None]) -> Iterator[None]:
+    """Inside, `tell` gets the laboratory of each run before time passes there: with what the
+    scenario has made by then.
+    """
+    _beginners.append(tell)
+    try:
+        yield
+    finally:
+        _beginners.remove(tell)
+
+
+def _begin(lab: Lab) -> None:
+    for tell in _beginners:
+        tell(lab)
 
 
 def _drive(loop: VirtualLoop, scenario: object) -> str:

@@ -187,6 +187,94 @@ def test_without_packets_there_is_no_answer() -> None:
     assert [one.what for one in live.not_applicable] == ["run: radio"]
 
 
+async def sites(lab: Lab) -> None:
+    """Two meters over LTE-M, which has no model, a phone over LTE, and a desk on a cable."""
+    await lab.broker()
+    lte_m = lab.link("lte-m", name="far")
+    lab.fleet([*lab.devices(2, "meter-{}", lte_m), lab.device("phone", "lte")], interval="30s")
+    await asyncio.sleep(60)
+    await cable(lab)
+
+
+async def cable(lab: Lab) -> None:
+    """A desk, whose link has no radio."""
+    if lab.broker_made is None:
+        await lab.broker()
+    async with lab.device("desk").client() as client:
+        await client.publish("t", b"", qos=1)
+
+
+def test_what_has_no_model_is_named_before_the_run_and_after(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = ("run", f"{__file__}:sites", "--until", "2min", "--out", "r")
+
+    def told(*words: str) -> tuple[str, list[str], dict[str, str]]:
+        """Of stderr, of the energy on stdout, and the model of each device."""
+        assert exit_code(*run, *words) == cli.OK
+        out, err = capsys.readouterr()
+        with Path("r/energy.csv").open() as file:
+            models = {row["device"]: row["radio"] for row in csv.DictReader(file)}
+        return err, [line for line in out.splitlines() if line.startswith("energy: ")], models
+
+    remedy = "; --radio LINK=NAME gives one of gprs, edge, umts, lte, wifi, nb-iot"
+    none = "no model for the radio of: "
+    err, out, models = told("--battery", "5")
+    assert err == f"mqttlab: {none}far (2 devices){remedy}\n", "the cable comes a minute later"
+    assert out == [f"energy: {none}far (2 devices), ethernet (1 device){remedy}"]
+    assert models == {"phone": "lte", "meter-0": "", "meter-1": "", "desk": ""}
+
+    # A link's own model stays where --radio names another link.
+    err, out, models = told("--radio", "far=nb-iot", "--radio", "near=wifi")
+    nowhere = "--radio near=wifi: there is no link of this name; links are far, lte"
+    assert err == f"mqttlab: {nowhere}\n"
+    assert out == [
+        f"energy: {none}ethernet (1 device){remedy}", f"energy: {nowhere}, ethernet",
+    ]  # fmt: skip
+    assert models == {"meter-0": "nb-iot", "meter-1": "nb-iot", "phone": "lte", "desk": ""}
+    assert told("--radio", "umts", "--radio", "lte=lte") == (
+        "", [], {"meter-0": "umts", "meter-1": "umts", "phone": "lte", "desk": "umts"},
+    )  # fmt: skip
+
+
+def test_a_run_without_any_model_passes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ("--until", "1s", "--battery", "5", "--out", "r")
+    assert exit_code("run", f"{__file__}:cable", *words) == cli.OK
+    assert "energy: no model for the radio of: ethernet (1 device); " in capsys.readouterr().out
+    assert Path("r/energy.csv").read_text().splitlines()[1] == "desk,ethernet" + "," * 11
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["6g"], "--radio '6g': unknown radio '6g'; known are gprs, "),
+        (["far=6g"], "--radio 'far=6g': unknown radio '6g'"),
+        (["=lte"], "--radio '=lte': write --radio NAME or --radio LINK=NAME"),
+        (["lte", "umts"], "--radio 'umts': all has one already; give it once"),
+        (["far=lte", "far=umts"], "--radio 'far=umts': far has one already"),
+    ],
+)
+def test_a_wrong_radio_is_one_line(
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = [word for radio in words for word in ("--radio", radio)]
+    assert exit_code("run", "field_trial", *options) == cli.USAGE
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
+
+
+def test_links_say_whose_radio_has_a_model(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code("links") == cli.OK
+    said = capsys.readouterr().out
+    assert "energy of 6lowpan, lte-m, geo-satellite, ethernet: no model; `run --radio`" in said
+    assert "energy of lte: Huang" in said
+
+
 def test_the_command_line_has_a_battery(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -198,5 +286,5 @@ def test_the_command_line_has_a_battery(
     assert " days" in said
     with Path("r/energy.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert [row["device"] for row in rows] == ["on-lte", "on-nb-iot"]
+    assert [row["device"] for row in rows] == ["on-lte", "on-nb-iot", "on-ethernet"]
     assert float(rows[0]["battery_days"]) < float(rows[1]["battery_days"])
