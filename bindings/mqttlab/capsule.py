@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mqttlab import machine
 from mqttlab.errors import Error, UsageError
 from mqttlab.faults import Fault
 from mqttlab.origin import Origin
@@ -50,6 +51,7 @@ class Capsule:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     """What Hypothesis gave that test, as `encoded` writes it."""
     versions: Mapping[str, str] = field(default_factory=dict)
+    """Those of the result, and `core`: which build of it."""
     fingerprint: str = ""
     """Empty: the process ended before there was one."""
     broken: Mapping[str, int] = field(default_factory=dict)
@@ -58,6 +60,8 @@ class Capsule:
     """The first of them: invariant, statements, at_s, what."""
     error: str = ""
     """What the scenario raised, or how its process ended."""
+    unread: Sequence[str] = ()
+    """Of one of a newer version: what this one does not know of it, in words. Is in no file."""
 
     @property
     def file_name(self) -> str:
@@ -101,27 +105,40 @@ class Capsule:
     def to_data(self) -> dict[str, Any]:
         """For JSON; what is empty is left out."""
         data: dict[str, Any] = {"capsule": _FORMAT, "scenario": self.scenario.to_data()}
-        for one in fields(self)[1:]:
-            value = getattr(self, one.name)
-            if value or one.name in _REQUIRED:
-                data[one.name] = value
+        for name in _KINDS:
+            value = getattr(self, name)
+            if name != "scenario" and (value or name in _REQUIRED):
+                data[name] = value
         return data
 
     @staticmethod
     def from_data(data: object) -> Capsule:
-        """Of what to_data has made. Errors: UsageError naming what is wrong with it."""
+        """Of what to_data has made, by this version or a newer one.
+
+        Errors: UsageError naming what is wrong with it.
+        """
         if not isinstance(data, dict) or "capsule" not in data:
             raise UsageError(f"is no capsule; `mqttlab run` writes them as NAME{SUFFIX}")
-        if data["capsule"] != _FORMAT:
-            raise UsageError(f"is a capsule of format {data['capsule']}, this reads {_FORMAT}")
-        values = {key: value for key, value in data.items() if key != "capsule"}
-        for name in (*_REQUIRED, *values):
-            if name not in _KINDS:
-                raise UsageError(f"{name!r} is no field of a capsule")
+        form = data["capsule"]
+        wrong = f"is a capsule of format {form!r}, this reads {_FORMAT}"
+        if not _fits(form, (int,)) or form < _FORMAT:
+            raise UsageError(wrong)
+        try:
+            return Capsule._known_of(data)
+        except UsageError as error:
+            if form == _FORMAT:
+                raise
+            raise UsageError(f"{wrong}: {error}") from None
+
+    @staticmethod
+    def _known_of(data: Mapping[str, Any]) -> Capsule:
+        """What this version knows of it."""
+        values = {name: data[name] for name in _KINDS if name in data}
+        for name in ("scenario", *_REQUIRED, *values):
             if not _fits(values.get(name), _KINDS[name]):
                 raise UsageError(f"{name} is missing or no {_WORDS[_KINDS[name][0]]}")
         for one in values.get("violations", ()):
-            if not (isinstance(one, dict) and one.keys() == set(_OF_A_VIOLATION)):
+            if not (isinstance(one, dict) and one.keys() >= set(_OF_A_VIOLATION)):
                 raise UsageError(f"violation {one!r} is not made of {', '.join(_OF_A_VIOLATION)}")
         for number, one in enumerate(values.get("faults", ()), 1):
             Fault.from_data(one, f"fault {number}")
@@ -132,7 +149,7 @@ class Capsule:
         except (ValueError, TypeError, KeyError, AttributeError):
             raise UsageError("arguments are not as a test's capsule has them") from None
         values["scenario"] = Origin.from_data(values["scenario"])
-        return Capsule(**values)
+        return Capsule(**values, unread=tuple(_unread(data)))
 
     @staticmethod
     def of(
@@ -169,7 +186,7 @@ class Capsule:
             invariants=[] if test else [_found_again(one) for one in result.given_invariants],
             test=test,
             arguments=arguments or {},
-            versions=dict(result.versions),
+            versions={**result.versions, "core": machine.core()},
             fingerprint=result.fingerprint,
             broken=Counter(one.invariant for one in result.violations),
             violations=[_violation(one) for one in result.violations[:_MOST_VIOLATIONS]],
@@ -249,6 +266,17 @@ _WORDS = {dict: "object", int: "whole number", float: "number", str: "text", boo
 
 def _fits(value: object, kinds: tuple[type, ...]) -> bool:
     return isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
+
+
+def _unread(data: Mapping[str, Any]) -> Iterator[str]:
+    """What a newer version has written and this one does not know."""
+    if data["capsule"] != _FORMAT:
+        yield f"the capsule is of format {data['capsule']}, this version reads {_FORMAT}"
+    more = [name for name in data if name not in (*_KINDS, "capsule")]
+    inside = dict.fromkeys(name for one in data.get("violations", ()) for name in one)
+    more += [f"{name} of violations" for name in inside if name not in _OF_A_VIOLATION]
+    for name in more:
+        yield f"the capsule has {name}, which this version does not know"
 
 
 def _found_again(invariant: Callable[..., object]) -> dict[str, Any]:

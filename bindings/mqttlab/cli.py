@@ -9,6 +9,7 @@ Errors are one line on stderr.
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -215,6 +216,8 @@ def _replay(capsule: Path, pcap: bool, out: Path | None) -> int:
     replaying.show(found, run_command.console())
     if out and found.result:
         print(f"report: {report.write(found.result, out)}")
+    elif found.result and found.result.violations:
+        print(f"ladder: mqttlab replay {shlex.quote(str(capsule))} --out DIR")
     return OK if found.reproduced else FINDINGS
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import sys
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-__all__ = ["machine", "simulator_versions", "versions"]
+__all__ = ["core", "machine", "simulator_versions", "versions"]
 
 
 def versions() -> dict[str, str]:
@@ -28,6 +30,15 @@ def simulator_versions() -> dict[str, str]:
     from mqttlab import _sim  # only now: it loads ns-3
 
     return {**versions(), "ns3": _sim.ns3_version, "openssl": _sim.openssl_version}
+
+
+@cache
+def core() -> str:
+    """Which build of the core this is, which no version tells: of a SHA-256 of its modules."""
+    from mqttlab import _core, _sim  # only now: it loads ns-3
+
+    files = [Path(module.__file__) for module in (_core, _sim) if module.__file__]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
 
 
 def machine() -> dict[str, Any]:

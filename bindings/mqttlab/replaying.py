@@ -30,7 +30,8 @@ class Replay:
     again: Capsule
     """Of the run that was made now."""
     differences: tuple[str, ...]
-    """Between then and now, in words: versions, and the scenario's file."""
+    """Between then and now, in words: what the capsule has beyond what this version knows,
+    versions, and the scenario's file."""
     result: Result | None = None
     """None: it was made in another process."""
 
@@ -65,7 +66,7 @@ def replay(
     if capsule.test:
         return _by_pytest(capsule, beside)
     if not capsule.fingerprint:
-        return Replay(capsule, made(capsule, beside), ())
+        return Replay(capsule, made(capsule, beside), tuple(capsule.unread))
     now, changed, result = again(capsule, beside, pcap=pcap, progress=progress)
     return Replay(capsule, now, tuple(_differences(capsule, now, changed)), result)
 
@@ -113,6 +114,7 @@ def again(
 
 
 def _differences(then: Capsule, now: Capsule, changed: str) -> Iterator[str]:
+    yield from then.unread
     if changed:
         yield changed
     for name in dict.fromkeys((*then.versions, *now.versions)):

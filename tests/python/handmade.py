@@ -70,7 +70,8 @@ class Handmade:
 
     def open(
         self, at: float, device: int, *, clean: bool = True, keep_alive_s: int = 60,
-        will: str | None = None, client_id: str | None = None,
+        will: str | None = None, client_id: str | None = None, version: int = 4,
+        present: bool = False,
     ) -> int:  # fmt: skip
         """A connection up to CONNACK; its number. `client_id`: its device's name, if not given."""
         connection = len(self.owner) + 1
@@ -81,10 +82,10 @@ class Handmade:
         first = self.packet(at, connection, Packet.CONNECT, up=True, size=20, text=name)
         for event in (first, first + 1):
             self.connects.append(
-                (event, 4, clean, keep_alive_s, will is not None, self.text("will"),
+                (event, version, clean, keep_alive_s, will is not None, self.text("will"),
                  self.message(will) if will else 0, False, 2, False)
             )  # fmt: skip
-        self.packet(at + 0.1, connection, Packet.CONNACK, up=False)
+        self.packet(at + 0.1, connection, Packet.CONNACK, up=False, flags=int(present))
         return connection
 
     def close(

@@ -15,7 +15,7 @@ import pytest
 pytest.importorskip("mqttlab._sim")
 
 import mqttlab
-from mqttlab import cli, isolated
+from mqttlab import _core, cli, isolated, machine
 from mqttlab.capsule import Capsule
 
 RUDE = Path(__file__).with_name("rude.py")
@@ -61,7 +61,7 @@ def test_a_failing_run_leaves_a_capsule_and_another_process_makes_the_same_run(
     assert "MQTT-3.3.1-1" in out
     kept = Capsule.read(Path("out/rude", NAME))
     assert kept.parameters == {"wait": 3.0, "loss": 0.05, "polite": False, "at": "x/y", "ends": ""}
-    assert kept.versions == found["versions"]
+    assert kept.versions == {**found["versions"], "core": machine.core()}
 
 
 SCHEDULE = """
@@ -131,6 +131,51 @@ def test_what_has_changed_since_is_said_and_it_runs_all_the_same(folder: Path) -
     assert "not reproduced: nothing is broken, fingerprint " in out
 
 
+def test_one_of_a_newer_version_runs_and_says_what_this_one_does_not_know(folder: Path) -> None:
+    def newer(data: dict[str, Any]) -> None:
+        data.update(capsule=2, weather="rain")
+        data["violations"][0].update(severity=3)
+
+    change(path := rude().capsule().write(folder), newer)
+    code, out, err = command("replay", path)
+    assert (code, err) == (cli.OK, "")
+    assert "differs: the capsule is of format 2, this version reads 1" in out
+    assert "differs: the capsule has weather, which this version does not know" in out
+    assert "differs: the capsule has severity of violations, which this version" in out
+    assert "reproduced: DUP-RULE broken 1 x" in out
+    change(path, lambda data: data["parameters"].update(ends="abort"))
+    change(path, lambda data: data.update(fingerprint="", error="process killed by SIGABRT: x"))
+    code, out, _ = command("replay", path)  # made in a process of its own
+    assert (code, "differs: the capsule has weather, which" in out) == (cli.OK, True)
+
+
+def test_another_build_of_the_core_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = rude().capsule().write(folder)
+    here = machine.core()
+    assert not mqttlab.replay(path).differences
+    other = folder / "_core.so"
+    other.write_bytes(Path(_core.__file__).read_bytes() + b"x")
+    monkeypatch.setattr(_core, "__file__", str(other))
+    machine.core.cache_clear()
+    found = mqttlab.replay(path)
+    there = machine.core()
+    monkeypatch.undo()
+    machine.core.cache_clear()
+    assert found.differences == (f"core was {here}, is {there}",)
+    assert found.reproduced  # it is told, and decides nothing
+
+
+def test_a_replay_without_out_says_where_its_ladder_is_had(folder: Path) -> None:
+    path = rude().capsule().write(folder)
+    hint = f"ladder: mqttlab replay {path} --out DIR"
+    assert hint in command("replay", path)[1].splitlines()
+    out = command("replay", path, "--out", "again")[1]
+    assert ("report: again/report.html" in out, "ladder:" in out) == (True, False)
+    change(path, lambda data: data["parameters"].update(ends="abort"))
+    change(path, lambda data: data.update(fingerprint="", error="process killed by SIGABRT: x"))
+    assert "ladder:" not in command("replay", path)[1]  # --out would be refused
+
+
 @pytest.mark.parametrize(("ends", "how"), [("abort", "SIGABRT"), ("raise", "ValueError: as asked")])
 def test_a_run_that_takes_its_process_down_or_raises_has_one_as_well(
     folder: Path, ends: str, how: str
@@ -179,11 +224,12 @@ def test_what_cannot_be_made_again_says_why() -> None:
 @pytest.mark.parametrize(
     ("edit", "words"),
     [
-        (lambda data: data.update(capsule=2), ["format 2", "reads 1"]),
+        (lambda data: data.update(capsule="2"), ["format '2'", "reads 1"]),
+        (lambda data: data.update(capsule=0), ["format 0", "reads 1"]),
+        (lambda data: data.update(capsule=2, seed="7"), ["format 2", "reads 1", "seed"]),
         (lambda data: data.pop("capsule"), ["is no capsule", ".capsule.json"]),
         (lambda data: data.update(seed="7"), ["seed", "whole number"]),
         (lambda data: data.pop("until_s"), ["until_s", "missing"]),
-        (lambda data: data.update(color="red"), ["'color'"]),
         (lambda data: data["scenario"].pop("file"), ["says not where", "file"]),
         (lambda data: data["scenario"].update(file="gone.py"), ["gone.py", "neither here"]),
         (lambda data: data["scenario"].update(name="gone"), ["'gone'"]),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
-from handmade import BROKER, Handmade
+from handmade import BROKER, VIOLATION, Handmade
 from mqttlab.figures import UNEXPLAINED, Analysis, figures
 from mqttlab.figures.view import topic_matches
 from mqttlab.trace import CloseCause, Death, Direction, DropReason, End, Kind, Packet
@@ -268,6 +269,45 @@ def test_a_due_will_counts_once_and_a_second_copy_is_extra(trial: tuple) -> None
     run.deliver(5.5, desk, "twice", 2)
     found = figures(Analysis(run.result()))
     assert (found["wills_due"], found["wills_delivered"], found["wills_extra"]) == (2, 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("version", "present", "told", "violations", "due"),
+    [
+        (5, True, None, (), 0),
+        (4, True, None, (), 1),  # has no delay
+        (5, False, None, (), 1),  # its session had ended before
+        (5, True, Kind.WRITTEN, (), 1),  # it went out, and was lost on the way
+        (5, True, Kind.DROPPED, (), 1),
+        (5, True, None, (replace(VIOLATION, invariant="WILL-IFF"),), 1),
+    ],
+)
+def test_a_will_that_a_return_to_its_session_called_off_is_not_due(
+    trial: tuple, version: int, present: bool, told: Kind | None, violations: tuple, due: int
+) -> None:
+    run, _, inward = trial
+    run.subscribe(1.5, inward, "will")
+    doomed = run.device("doomed")
+    first = run.open(2.0, doomed, clean=False, will="last words", version=version)
+    run.close(4.0, first, CloseCause.LOCAL, CloseCause.RESET)
+    if told == Kind.WRITTEN:
+        run.publish(4.5, inward, "last words", 0, up=False, lost=True, topic="will")
+    elif told == Kind.DROPPED:
+        run.add(4.5, told, BROKER, text=run.text("desk"), message=run.message("last words"))
+    again = run.open(6.0, doomed, clean=False, version=version, present=present)
+    run.packet(7.0, again, Packet.DISCONNECT, up=True)
+    run.open(8.0, doomed, clean=False, version=version, present=not present)  # the next one decides
+    found = figures(Analysis(run.result(violations=violations)))
+    assert (found["wills_due"], found["wills_delivered"]) == (due, 0)
+
+
+def test_a_will_that_nobody_came_back_for_is_due(trial: tuple) -> None:
+    run, _, inward = trial
+    run.subscribe(1.5, inward, "will")
+    doomed = run.open(2.0, run.device("doomed"), clean=False, will="last words", version=5)
+    run.close(4.0, doomed, CloseCause.LOCAL, CloseCause.RESET)
+    run.open(6.0, run.device("other"), clean=False, version=5, present=True)
+    assert figures(Analysis(run.result()))["wills_due"] == 1
 
 
 @pytest.mark.parametrize(

@@ -221,6 +221,14 @@ def test_the_headline_says_so_when_a_loss_has_no_reason() -> None:
         assert headline(found).sentence.endswith(said)
 
 
+def test_the_headline_tells_of_wills_where_a_lasting_session_listened() -> None:
+    found = figures(Analysis(small_run())) | {"wills_due": 1, "wills_delivered": 1}
+    assert "; 1 of 1 due will came; " in headline(found).sentence
+    found |= {"wills_due": 1_200, "wills_delivered": 0}
+    assert "; 0 of 1,200 due wills came; " in headline(found).sentence
+    assert "due will" not in headline(found | {"subscriber": None, "qos": None}).sentence
+
+
 @pytest.mark.parametrize(
     ("reasons", "said"),
     [

@@ -14,11 +14,16 @@ from mqttlab.trace import CloseCause, End, Kind, Packet
 __all__ = ["Connections", "Tail", "Wills", "packets", "tails"]
 
 _KEEP_ALIVE_FACTOR = 1.5  # MQTT-3.1.2-24
+_SESSION_PRESENT = 1
+_VERSION_5 = 5  # the first with a Will Delay Interval
 
 
 @dataclass(frozen=True)
 class Wills:
-    """Wills whose connection ended without DISCONNECT, and what a subscriber got of them."""
+    """Wills whose connection ended without DISCONNECT, and what a subscriber got of them.
+
+    Those that a return called off in time (Will Delay Interval, MQTT-3.1.3-9) are not due.
+    """
 
     due: int
     delivered: int
@@ -42,7 +47,10 @@ class Connections:
         self.view = view
         first, of = view.first_per_connection, view.of
         connack = of(Kind.WRITTEN, end=End.BROKER, packet=Packet.CONNACK)
-        self.accepted = first(connack[view.events["code"][connack] == 0]) < view.size
+        connack = connack[view.events["code"][connack] == 0]
+        self.accepted = first(connack) < view.size
+        present = view.events["flags"][connack] & _SESSION_PRESENT > 0
+        self.resumed = first(connack[present]) < view.size
         self.connect = first(of(Kind.ARRIVED, end=End.BROKER, packet=Packet.CONNECT))
         self.closed = first(of(Kind.CLOSED, end=End.BROKER))
         goodbye = first(of(Kind.ARRIVED, end=End.BROKER, packet=Packet.DISCONNECT))
@@ -103,6 +111,7 @@ class Connections:
         """Wills due (while the subscriber listened to their topic, if one is given)."""
         view = self.view
         ended = np.flatnonzero(self.ended_badly & self._declared("has_will").astype(bool))
+        ended = ended[~self._called_off(ended)]
         message = self._declared("will_message")[ended]
         if subscriber is None:
             return Wills(len(ended), 0, 0)
@@ -112,6 +121,27 @@ class Connections:
         copies = self._deliveries(subscriber, due)
         extra = int((copies - times).clip(min=0).sum())
         return Wills(int(times.sum()), int(np.minimum(copies, times).sum()), extra)
+
+    def _called_off(self, ended: Indices) -> NDArray[np.bool_]:
+        """Of connections that ended with a will, those whose client was back before it was due.
+
+        No column has a will's delay. So: the broker has done nothing with it, the next connection
+        of the client id went on with the session, and the oracle, who knows delays, misses none.
+        """
+        view = self.view
+        if any(violation.invariant == "WILL-IFF" for violation in view.result.violations):
+            return np.zeros(len(ended), bool)
+        sent = view.of(Kind.WRITTEN, end=End.BROKER, packet=Packet.PUBLISH)
+        told = view.events["message"][np.concatenate([sent, view.of(Kind.DROPPED)])]
+        off = ~np.isin(self._declared("will_message")[ended], told)
+        off &= self._declared("version")[ended] == _VERSION_5
+        for place in np.flatnonzero(off).tolist():
+            before = self.connect[ended[place]]
+            alike = view.client_of == view.client_of[ended[place]]
+            later = np.flatnonzero(alike & self.accepted & (self.connect > before))
+            following = later[np.argsort(self.connect[later])][:1]
+            off[place] = self.resumed[following].any()
+        return off
 
     def _deliveries(self, subscriber: Subscriber, messages: NDArray[np.uint64]) -> Indices:
         """How often each message was handed over; a retained copy for a new SUBSCRIBE is none."""

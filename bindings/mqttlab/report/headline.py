@@ -72,8 +72,9 @@ def _promises(found: Mapping[str, Any]) -> str:
         parts.append(f"QoS 1 {_lost(one)}")
     if two["published"]:
         parts.append(f"QoS 2 {_lost(two)} and repeated {two['duplicates']:,}")
-    if found["wills_due"]:
-        parts.append(f"{found['wills_delivered']:,} of {found['wills_due']:,} due wills came")
+    if found["wills_due"] and found["subscriber"]:
+        due = _number(found["wills_due"], "due will")
+        parts.append(f"{found['wills_delivered']:,} of {due} came")
     if zero["published"]:
         share = 100 * zero["lost"] / zero["published"]
         parts.append(f"QoS 0 lost {share:.1f} % of {zero['published']:,}")
