@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +13,8 @@ import pytest
 pytest.importorskip("mqttlab._sim")
 
 import mqttlab
-from mqttlab.faults import At, ClockStep, Crash, Effect, Fault, Pause, SlowReader
-from mqttlab.trace import Kind, StoreFate
+from mqttlab.faults import At, ClockStep, Crash, Effect, Fault, Pause, ShuffleTies, SlowReader
+from mqttlab.trace import End, Kind, Packet, StoreFate
 
 
 def rows(result: mqttlab.Result, *kinds: Kind) -> list[tuple[float, Kind, int]]:
@@ -91,6 +92,7 @@ EFFECTS = [
     Crash(),
     Crash("torn", of="device", how="silent"),
     Pause(),
+    ShuffleTies(),
     SlowReader(0.5),
     ClockStep("-1h"),
 ]
@@ -229,6 +231,41 @@ def test_a_client_id_that_two_devices_have() -> None:
     connects = rows(result, Kind.OPENED)
     assert 4 < len(connects) / 2 < 100, "they take turns, further and further apart"
     result.check("ONE-CONN")
+
+
+TIES = """
+[[fault]]
+when = { at = "0s" }
+what = { shuffle_ties = true }
+"""
+
+
+async def in_one_tick(lab: mqttlab.Lab) -> None:
+    """Two CONNECTs of one client id arrive at one nanosecond."""
+    await lab.broker()
+    link = lab.link(delay="5ms")
+
+    async def connect(name: str) -> None:
+        async with lab.device(name, via=link).client(client_id="twin"):
+            await asyncio.sleep(10)
+
+    await asyncio.gather(connect("left"), connect("right"))
+
+
+def test_the_seed_orders_what_comes_in_one_tick_if_a_schedule_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "ties.toml"
+    path.write_text(TIES)
+
+    def first(seed: int, faults: Any) -> int:
+        events = mqttlab.run(in_one_tick, seed=seed, until="5s", faults=faults).events
+        at_broker = events[(events["kind"] == Kind.ARRIVED) & (events["end"] == End.BROKER)]
+        connects = at_broker[at_broker["packet"] == Packet.CONNECT]
+        assert connects["at"][0] == connects["at"][1]
+        return int(connects["connection"][0])
+
+    seeds = range(1, 9)
+    assert len({first(seed, ()) for seed in seeds}) == 1
+    assert len({first(seed, path) for seed in seeds}) == 2
 
 
 async def crash_with_a_store(lab: mqttlab.Lab) -> None:

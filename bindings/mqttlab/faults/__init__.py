@@ -1,12 +1,19 @@
 """Faults as data: what is to happen (`Cut`, `Outage`, ...), and at which instant (`At`, `Before`,
 ...). `lab.at(when, what, on=...)` plans one, `lab.plan(...)` many; every one has to_data() and
 from_data(), plain dictionaries for JSON and TOML.
+
+What is no fault, and breaks MQTT all the same:
+
+- Order of simultaneous events: `lab.shuffle_ties()`, or `ShuffleTies()` as data, has the seed draw
+  it. Without, it is the simulator's, the same with every seed.
+- Packet ids that run out: `test_packet_id_max=` of `lab.broker(...)` and of `device.client(...)`.
+- Two clients of one client id: `device.client(client_id="twin")` on two devices.
 """
 
 from __future__ import annotations
 
 from mqttlab.faults.effects import Cut, Effect, Outage
-from mqttlab.faults.ends import ClockStep, Crash, Pause, SlowReader
+from mqttlab.faults.ends import ClockStep, Crash, Pause, ShuffleTies, SlowReader
 from mqttlab.faults.fault import Fault
 from mqttlab.faults.instants import (
     Arrived,
@@ -65,6 +72,7 @@ __all__ = [
     "Roam",
     "Segments",
     "ShortWrites",
+    "ShuffleTies",
     "SlowClose",
     "Throttle",
     "Unread",

@@ -1,4 +1,4 @@
-"""Effects at the ends: a process crashes, or stands still; applications are slow; clocks leap."""
+"""Effects at the ends: processes crash or stand still, readers are slow, clocks leap, ties vary."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mqttlab.process import Death, Fate, Process, check_crash
 if TYPE_CHECKING:
     from mqttlab.lab import Device, Lab
 
-__all__ = ["ClockStep", "Crash", "Pause", "SlowReader"]
+__all__ = ["ClockStep", "Crash", "Pause", "ShuffleTies", "SlowReader"]
 
 End = Literal["broker", "device"]
 
@@ -152,6 +152,26 @@ class ClockStep(Effect):
     def begin(self, lab: Lab, device: Device | None, fired: Fired) -> None:
         """They do."""
         lab.leap(self.by)
+
+
+@dataclass(frozen=True)
+class ShuffleTies(Effect):
+    """The seed orders what arrives at the broker at one instant, from now on. See Lab.shuffle_ties.
+
+    In a schedule at 0 s it is so for the whole of a run: `mqttlab run NAME --faults FILE.toml`.
+    """
+
+    is_for_all: ClassVar[bool] = True
+
+    @property
+    def befalls_broker(self) -> bool:
+        """No device needs to be named."""
+        return True
+
+    def begin(self, lab: Lab, device: Device | None, fired: Fired) -> None:
+        """It is so."""
+        _process(lab, device, "broker")
+        lab.shuffle_ties()
 
 
 def _check_end(of: str, where: str) -> None:
