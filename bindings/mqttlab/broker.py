@@ -19,11 +19,14 @@ class Broker(Process):
 
     kind: ClassVar[str] = "broker"
 
-    def __init__(self, lab: Lab, name: str, has_store: bool) -> None:
+    def __init__(
+        self, lab: Lab, name: str, has_store: bool, server_keep_alive_s: int | None
+    ) -> None:
         super().__init__()
         self.lab = lab
         self.name = name
         self.has_store = has_store
+        self.server_keep_alive_s = server_keep_alive_s
 
     def __await__(self) -> Generator[None, None, Broker]:
         """So that both `lab.broker(...)` and `await lab.broker(...)` are fine."""

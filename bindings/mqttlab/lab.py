@@ -177,7 +177,7 @@ class Lab(FaultyLab, LabEnds):
             self.host.streams = self.loop.streams = Streams(self.world, self.loop, name)
         else:
             self.loop.refuse_streams = self._refuse_streams
-        self.broker_made = Broker(self, name, disk is not None)
+        self.broker_made = Broker(self, name, disk is not None, config.server_keep_alive_s)
         self.check_planned()
         return self.broker_made
 

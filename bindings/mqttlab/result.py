@@ -259,6 +259,9 @@ class Result:
     """`trace.RADIO` by device: what its radio sent and received, in order; None: without radio=."""
     origin: Origin | None = None
     """Where the scenario is found again; None: nowhere, it is local to a function or typed in."""
+    server_keep_alive_s: int | None = None
+    """What a broker of ours tells clients of 5.0 to use in place of their own keep alives, if so;
+    of other brokers nothing is known."""
     expected: tuple[Expectation, ...] = ()
     """What the scenario itself has counted, in order; its verdict is SCENARIO."""
     trace_bytes: int = 0

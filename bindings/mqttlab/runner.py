@@ -322,6 +322,7 @@ def _collect(
             trace.COUNTERS,
         ),
         broker=lab.broker_made.name if lab.broker_made else None,
+        server_keep_alive_s=lab.broker_made.server_keep_alive_s if lab.broker_made else None,
         devices=lab.device_infos(),
         clients=tuple(lab.clients_made),
         fleets=tuple(fleet.info() for fleet in lab.fleets_made),

@@ -311,17 +311,24 @@ def test_a_will_that_nobody_came_back_for_is_due(trial: tuple) -> None:
 
 
 @pytest.mark.parametrize(
-    ("silence_s", "cause", "closes"),
-    [(90.0, CloseCause.LOCAL, 1), (89.0, CloseCause.LOCAL, 0), (90.0, CloseCause.RESET, 0)],
+    ("silence_s", "cause", "version", "closes"),
+    [
+        (90.0, CloseCause.LOCAL, 4, 1),
+        (89.0, CloseCause.LOCAL, 4, 0),
+        (90.0, CloseCause.RESET, 4, 0),
+        (30.0, CloseCause.LOCAL, 5, 1),  # Server Keep Alive is 20 s
+        (29.0, CloseCause.LOCAL, 5, 0),
+    ],
 )
 def test_a_keep_alive_close_is_the_brokers_own_after_1_5_keep_alives(
-    trial: tuple, silence_s: float, cause: CloseCause, closes: int
+    trial: tuple, silence_s: float, cause: CloseCause, version: int, closes: int
 ) -> None:
     run, _, _ = trial
-    quiet = run.open(10.0, run.device("quiet"), keep_alive_s=60)
+    quiet = run.open(10.0, run.device("quiet"), keep_alive_s=60, version=version)
     heard = 10.1  # CONNECT's arrival
     run.add(heard + silence_s, Kind.CLOSED, BROKER, end=End.BROKER, connection=quiet, code=cause)
-    assert figures(Analysis(run.result()))["keepalive_closes"] == closes
+    result = run.result(server_keep_alive_s=20)
+    assert figures(Analysis(result))["keepalive_closes"] == closes
 
 
 def test_packets_are_counted_at_both_ends(trial: tuple) -> None:

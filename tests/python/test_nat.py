@@ -9,35 +9,41 @@ from typing import Any
 import pytest
 
 import mqttlab
+from mqttlab.figures import Analysis, figures
 from mqttlab.report import summary, write
 from test_path_faults import texts
 
 
-async def phone(lab: mqttlab.Lab, nat: Any, keep_alive_s: int, count: int = 1) -> None:
+async def phone(
+    lab: mqttlab.Lab, nat: Any, keep_alive_s: int, count: int, version: Any, broker: Any
+) -> None:
     """Phones that are told something now and then."""
-    lab.broker()
+    lab.broker(**broker)
     umts = lab.link("umts", nat=nat)
     desk = lab.device("desk")
     async with asyncio.TaskGroup() as tasks:
         for device in lab.devices(count, "phone-{:03d}", via=umts):
-            tasks.create_task(listen(lab, device, keep_alive_s))
+            tasks.create_task(listen(lab, device, keep_alive_s, version))
         async with desk.client() as client:
             for _ in range(5):
                 await asyncio.sleep(100)
                 await client.publish("news", lab.stamp(), qos=1)
 
 
-async def listen(lab: mqttlab.Lab, device: mqttlab.Device, keep_alive_s: int) -> None:
+async def listen(lab: mqttlab.Lab, device: mqttlab.Device, keep_alive_s: int, version: Any) -> None:
     """Until the end."""
     options: Any = {"keep_alive_s": keep_alive_s, "reconnect": True, "clean_session": False}
+    options |= {"version": version}
     async with device.client(drain=True, **options) as client:
         await client.subscribe("news", qos=1)
         await asyncio.sleep(590 - lab.now())
 
 
-def nat_run(nat: Any, keep_alive_s: int, count: int = 1) -> mqttlab.Result:
+def nat_run(
+    nat: Any, keep_alive_s: int, count: int = 1, version: str = "3.1.1", **broker: Any
+) -> mqttlab.Result:
     async def scenario(lab: mqttlab.Lab) -> None:
-        await phone(lab, nat, keep_alive_s, count)
+        await phone(lab, nat, keep_alive_s, count, version, broker)
 
     return mqttlab.run(scenario, until="10min")
 
@@ -60,6 +66,21 @@ def test_a_newcomer_reads_that_the_nat_is_more_impatient_than_the_keep_alive(
         assert "(as 1 more on" in place
         assert "A keep alive under 60 s would have kept the connection." in place
     assert ("NAT forgot" in page.read_text("utf-8")) is True
+
+
+@pytest.mark.parametrize(
+    ("version", "keep_alive_s", "brokers", "said"),
+    [
+        ("5", 20, 300, "its keep alive is 300 s, which is the broker's choice. "),
+        ("5", 20, 0, "it has no keep alive, which is the broker's choice. "),
+        ("3.1.1", 300, 20, "its keep alive is 300 s. "),
+    ],
+)
+def test_a_newcomer_reads_of_the_keep_alive_that_is_in_force(
+    version: str, keep_alive_s: int, brokers: int, said: str
+) -> None:
+    result = nat_run({"idle": "1min"}, keep_alive_s, 1, version, server_keep_alive_s=brokers)
+    assert said in figures(Analysis(result))["observations"][0]
 
 
 def test_a_keep_alive_under_the_nats_patience_has_nothing_to_note(tmp_path: Path) -> None:

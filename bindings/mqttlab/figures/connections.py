@@ -86,8 +86,7 @@ class Connections:
         np.maximum.at(heard, view.events["connection"][arrived], view.events["at"][arrived])
         ended = np.flatnonzero(self.ended_badly)
         closed = self.closed[ended]
-        keep_alive_s = self._declared("keep_alive_s")[ended].astype(np.float64)
-        limit_ns = keep_alive_s * _KEEP_ALIVE_FACTOR * 1e9
+        limit_ns = view.keep_alive_s[ended] * _KEEP_ALIVE_FACTOR * 1e9
         silent_ns = view.events["at"][closed] - heard[ended]
         by_broker = view.events["code"][closed] == CloseCause.LOCAL
         return int((by_broker & (limit_ns > 0) & (silent_ns >= limit_ns)).sum())

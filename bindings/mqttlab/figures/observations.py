@@ -24,6 +24,7 @@ class _Silence:
 
     device: int
     keep_alive_s: int
+    by_broker: bool  # who has set its keep alive
     since_s: float
     until_s: float
     how_it_ended: str
@@ -37,10 +38,11 @@ def observations(view: TraceView) -> list[str]:
     """One paragraph for each kind of link and keep alive that lost connections silently."""
     result = view.result
     link_of = {device.actor: device.link for device in result.devices}
-    alike: dict[tuple[str, int], list[_Silence]] = {}
+    alike: dict[tuple[str, int, bool], list[_Silence]] = {}
     for silence in _silences(view):
-        alike.setdefault((link_of[silence.device], silence.keep_alive_s), []).append(silence)
-    return [_words(view, link, silences) for (link, _), silences in alike.items()]
+        key = (link_of[silence.device], silence.keep_alive_s, silence.by_broker)
+        alike.setdefault(key, []).append(silence)
+    return [_words(view, link, silences) for (link, _, _), silences in alike.items()]
 
 
 def _words(view: TraceView, link: str, silences: list[_Silence]) -> str:
@@ -54,6 +56,8 @@ def _words(view: TraceView, link: str, silences: list[_Silence]) -> str:
     others = f" (as {len(devices) - 1:,} more on {link!r})" if len(devices) > 1 else ""
     keep_alive_s = longest.keep_alive_s
     what = f"its keep alive is {keep_alive_s} s" if keep_alive_s else "it has no keep alive"
+    if longest.by_broker:
+        what += ", which is the broker's choice"
     remedy = f"A keep alive under {idle} would have kept the connection."
     if 0 < keep_alive_s < nat["idle_s"]:
         remedy = "Faults or a NAT that only the device's packets refresh let it be idle that long."
@@ -80,10 +84,6 @@ def _silences(view: TraceView) -> list[_Silence]:
     ]
     if not forgot:
         return []
-    connects = view.result.connects
-    keep_alive_of = {
-        int(events["connection"][row["event"]]): int(row["keep_alive_s"]) for row in connects
-    }
     closed = view.first_per_connection(view.of(Kind.CLOSED, end=End.CLIENT))
     written = view.of(Kind.WRITTEN, end=End.CLIENT)
     found = []
@@ -99,7 +99,8 @@ def _silences(view: TraceView) -> list[_Silence]:
             how = _FOUND_OUT.get(Packet(events["packet"][said[-1]]), how)
         until_s = view.result.virtual_s if end == view.size else float(events["at"][end] / 1e9)
         since_s = float(events["at"][event] / 1e9)
-        keep_alive_s = keep_alive_of.get(connection, 0)
+        keep_alive_s = int(view.keep_alive_s[connection])
+        by_broker = bool(view.has_server_keep_alive[connection])
         device = int(events["actor"][event])
-        found.append(_Silence(device, keep_alive_s, since_s, until_s, how))
+        found.append(_Silence(device, keep_alive_s, by_broker, since_s, until_s, how))
     return found

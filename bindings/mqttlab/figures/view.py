@@ -80,6 +80,24 @@ class TraceView:
             clients[self.events["connection"][connect]] = self.events["text"][connect]
         return clients
 
+    @cached_property
+    def has_server_keep_alive(self) -> NDArray[np.bool_]:
+        """Connections whose keep alive the broker has set (5.0)."""
+        rows = self.result.connects
+        found = np.zeros(self.connections, bool)
+        if self.result.server_keep_alive_s is not None:
+            found[self.events["connection"][rows["event"][rows["version"] == 5]]] = True
+        return found
+
+    @cached_property
+    def keep_alive_s(self) -> Indices:
+        """The keep alive in force on each connection; 0 for none, and without CONNECT."""
+        rows = self.result.connects[::-1]  # of several CONNECTs the first counts
+        found = np.zeros(self.connections, np.int64)
+        found[self.events["connection"][rows["event"]]] = rows["keep_alive_s"]
+        found[self.has_server_keep_alive] = self.result.server_keep_alive_s or 0
+        return found
+
     def links_of(self, actor: int, client_id: str) -> NDArray[np.bool_]:
         """Which connections are those of one client of a device, which may have several."""
         named = np.array([text == client_id for text in self.result.texts] + [True])
