@@ -264,13 +264,18 @@ def _judge(
 @click.option("--device", metavar="ADDR", help="Whose link; default: who sent most.")
 @click.option("--client", metavar="ID", help="The same, of a log; default: who was away most.")
 @click.option("--profile", metavar="NAME", help="What the file leaves open is this link's.")
+@click.option("--keep-alive", metavar="TIME", help="The client's, of a log that tells none.")
 def _fit(
-    file: Path, out: Path | None, device: str | None, client: str | None, profile: str | None
-) -> int:
-    """Fit a link to an outage: a capture (pcap, pcapng) at one end, or mosquitto's log."""
+    file: Path, out: Path | None, device: str | None, client: str | None, profile: str | None,
+    keep_alive: str | None,
+) -> int:  # fmt: skip
+    """Fit a link to an outage: a capture (pcap, pcapng) at one end, or a broker's log.
+
+    Logs are mosquitto's, those of `mqttlab broker --log-level info`, or CSV: time,client,event.
+    """
     from mqttlab.fit import command
 
-    return command.run(file, out, device, client, profile, run_command.console())
+    return command.run(file, out, device, client, profile, keep_alive, run_command.console())
 
 
 @_commands.group("bench")

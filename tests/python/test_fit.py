@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import socket
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,8 +22,11 @@ pytest.importorskip("mqttlab._sim")
 import mqttlab
 from mqttlab import Lab, cli
 from mqttlab.fit import broker_logs, captures
+from mqttlab.fit.broker_logs import Absences
 from mqttlab.fit.estimates import Fit, fit
 from mqttlab.fit.exchanges import exchanges
+from mqttlab.fit.log_lines import Happened
+from running import Running, program
 from test_link import exit_code
 
 
@@ -199,12 +203,26 @@ LOG = """\
 """
 
 
+def absences(
+    name: str, client_id: str | None = None, keep_alive_s: float | None = None
+) -> Absences:
+    kind = broker_logs.kind_of(Path(name))
+    assert kind is not None
+    return broker_logs.read(Path(name), kind, client_id, keep_alive_s)
+
+
+def times(absent: Absences) -> list[tuple[float, float, float]]:
+    return [
+        (round(one.begin_s, 3), round(one.end_s, 3), one.uncertain_s) for one in absent.silences
+    ]
+
+
 def test_a_log_tells_when_a_client_was_away(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("mosquitto.log").write_text(LOG)
-    absent = broker_logs.read(Path("mosquitto.log"), None)
+    absent = absences("mosquitto.log")
     assert (absent.client_id, absent.span_s) == ("meter 7", 390)
     # Missed after 90 s of silence, of which the middle is taken.
     assert [(one.begin_s, one.end_s, one.uncertain_s) for one in absent.silences] == [
@@ -221,7 +239,7 @@ def test_a_log_tells_when_a_client_was_away(
     up = links[0].describe()["up"]
     assert isinstance(up, dict)
     assert (up["rate_bps"], up["recording"]) == (5e6, "mosquitto.csv")
-    assert broker_logs.read(Path("mosquitto.log"), "desk").silences == ()
+    assert absences("mosquitto.log", "desk").silences == ()
 
     Path("iso.log").write_text(LOG.replace("1700000", "2023-11-14T22:13:20+00:00: #"))
     for words, says in (
@@ -231,3 +249,129 @@ def test_a_log_tells_when_a_client_was_away(
     ):
         assert exit_code("fit", *words) == cli.USAGE
         assert says in capsys.readouterr().err
+
+
+OURS = """\
+2026-12-01T03:17:20.000Z notice  listening on tcp://127.0.0.1:1883
+2026-12-01T03:17:30.500Z info    10.0.0.7:40716 connected to tcp://127.0.0.1:1883
+2026-12-01T03:17:30.500Z info    10.0.0.7:40716 is client 'meter 7'
+2026-12-01T03:17:40.500Z info    [fe80::1]:40724 is client 'o'brien'
+2026-12-01T03:17:50.500Z info    10.0.0.7:40716 reset after 20 s
+2026-12-01T03:18:00.500Z info    10.0.0.7:40717 is client 'meter 7'
+2026-12-01T03:18:10.500Z info    10.0.0.7:40718 is client 'meter 7'
+2026-12-01T03:18:10.500Z info    10.0.0.7:40717 ended by the broker: Session taken over after 10 s
+2026-12-01T03:19:30.500Z info    10.0.0.7:40718 ended by the broker: Keep Alive timeout after 80 s
+2026-12-01T03:19:40.500Z info    10.0.0.7:40719 is client 'meter 7'
+2026-12-01T03:19:50.500Z info    10.0.0.7:40719 ended by the broker: Server shutting down after 9 s
+2026-12-01T03:20:00.500Z info    10.0.0.7:40720 is client 'meter 7'
+2026-12-01T03:20:10.500Z info    10.0.0.7:40720 disconnected after 10 s
+2026-12-01T03:20:20.500Z info    10.0.0.7:40721 refused: no CONNECT in time after 5 s
+2026-12-01T03:20:25.500Z info    [fe80::1]:40724 closed by the client after 165 s
+2026-12-01T03:20:30.500Z notice  stopped
+"""
+
+TAKEN_OVER = """\
+2026-12-01T03:17:30.500Z info    10.0.0.7:40716 is client 'meter 7'
+2026-12-01T03:18:00.500Z info    10.0.0.7:40717 is client 'meter 7'
+2026-12-01T03:18:00.500Z info    10.0.0.7:40716 TLS: stream truncated after 30 s
+2026-12-01T03:18:30.500Z info    10.0.0.7:40717 disconnected after 30 s
+"""
+
+
+def test_our_own_log_tells_it_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("ours.log").write_text(OURS)
+    absent = absences("ours.log")
+    assert (absent.client_id, absent.span_s, absent.undated) == ("meter 7", 180, 1)
+    # Neither who was taken over nor whom the broker or the client itself let go was cut off.
+    assert times(absent) == [(20, 30, 0), (120, 130, 0)]
+    assert times(absences("ours.log", keep_alive_s=40)) == [(20, 30, 0), (90, 130, 30)]
+    assert times(absences("ours.log", "o'brien")) == [(165, 170, 0)]
+    assert exit_code("fit", "ours.log") == cli.OK
+    assert (
+        "Noticed only by the keep alive: 1, which began up to 1.5 times it earlier"
+        in capsys.readouterr().out
+    )
+    assert exit_code("fit", "ours.log", "--keep-alive", "40s") == cli.OK
+    said = capsys.readouterr().out
+    assert "90.0 s to 130.0 s, give or take 30.0 s" in said
+    assert "--keep-alive" not in said
+    Path("over.log").write_text(TAKEN_OVER)
+    assert absences("over.log").silences == (), "what it had before ends when it is back"
+    Path("ours.log").write_text("\n".join(OURS.splitlines()[:2]))
+    assert exit_code("fit", "ours.log") == cli.USAGE
+    assert (
+        "names no client that connected; `mqttlab broker` says so with" in capsys.readouterr().err
+    )
+
+
+def test_the_log_that_our_broker_writes_is_read(tmp_path: Path) -> None:
+    """What protocol/live/broker_server.cc says today, of a client that closes without a word."""
+    broker = Running(
+        tmp_path, program("mqttlab-broker"), "--listen", "tcp://127.0.0.1:0",
+        "--allow-anonymous", "--log-level", "info",
+    )  # fmt: skip
+    try:
+        port = int(broker.until(r"listening on tcp://127\.0\.0\.1:(\d+)")[1])
+        for count in (1, 2):
+            with socket.create_connection(("127.0.0.1", port)) as client:
+                client.sendall(bytes.fromhex("100e 0004 4d515454 04 02 003c 0002 6d37"))
+                client.recv(4)
+            broker.until(rf"(?:closed by the client after [\s\S]*){{{count}}}")
+    finally:
+        broker.kill()
+    (tmp_path / "ours.log").write_text(broker.said)
+    kind = broker_logs.kind_of(tmp_path / "ours.log")
+    assert kind is not None
+    events = [one for one in kind.events(broker.said.splitlines()) if one.client_id == "m7"]
+    assert [one.what for one in events] == [Happened.CONNECTED, Happened.CLOSED] * 2
+
+
+TABLE = """\
+time,client,event
+2023-11-14T22:13:20Z,meter 7,connected
+1700000100, meter 7 ,closed
+
+1700000300,meter 7,timeout
+1700000130,meter 7,connected
+"a,b",x
+"""
+
+
+def test_any_log_can_be_brought_to_a_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    table = TABLE.replace('"a,b",x', '1700000320,meter 7,connected\n1700000400,"a,b",connected')
+    Path("emqx.csv").write_text(table)
+    absent = absences("emqx.csv")
+    assert (absent.client_id, absent.span_s) == ("meter 7", 400)
+    assert times(absent) == [(100, 130, 0), (300, 320, 0)], "in the order of time"
+    assert times(absences("emqx.csv", keep_alive_s=60)) == [(100, 130, 0), (255, 320, 45)]
+    assert absences("emqx.csv", "a,b").silences == ()
+    Path("emqx.log").write_text("2023-11-14T22:13:20 [info] clientid: m7, msg: terminate\n" * 99)
+    Path("when.csv").write_text(table.replace("1700000300", "noon"))
+    Path("inf.csv").write_text(table.replace("1700000300", "inf"))
+    Path("word.csv").write_text(table.replace("timeout", "kicked"))
+    Path("cells.csv").write_text(TABLE)
+    Path("empty.log").touch()
+    wanted = "has none of the lines that are wanted: mosquitto's log (1700000010: "
+    for name, says in (
+        ("emqx.log", wanted),
+        ("inf.csv", "'inf.csv', line 5: 'inf' is no time"),
+        ("when.csv", "'when.csv', line 5: 'noon' is no time; write seconds, or ISO 8601"),
+        ("word.csv", "'word.csv', line 5: 'kicked' is none of connected, closed, timeout, "),
+        ("cells.csv", """'cells.csv', line 7: '"a,b",x' is not time,client,event"""),
+        ("empty.log", "'empty.log' is empty"),
+    ):
+        assert exit_code("fit", name) == cli.USAGE
+        said = capsys.readouterr().err
+        assert says in said
+        assert said.count("\n") == 1
+        assert "pcap" not in said
+    assert exit_code("fit", "emqx.log") == cli.USAGE
+    said = capsys.readouterr().err
+    assert "`mqttlab broker --log-level info` (" in said
+    assert "CSV (time,client,event with connected, closed, timeout, disconnected as" in said

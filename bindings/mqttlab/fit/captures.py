@@ -77,8 +77,8 @@ def read(path: Path, *, payloads: bool = False) -> Capture:
             except (ValueError, dpkt.UnpackError) as error:
                 if not segments and not others:
                     raise UsageError(
-                        f"fit: {str(path)!r} is neither a capture (pcap, pcapng) nor a log of "
-                        f"mosquitto's: {error}"
+                        f"fit: {str(path)!r} is neither a capture (pcap, pcapng) nor a log, "
+                        f"which is text: {error}"
                     ) from None
                 cut = True
     except OSError as error:

@@ -15,6 +15,7 @@ from mqttlab.fit.captures import Capture
 from mqttlab.fit.estimates import Fit, Silence, fit
 from mqttlab.fit.exchanges import Exchange, exchanges
 from mqttlab.links import make_link
+from mqttlab.units import Duration
 
 __all__ = ["run"]
 
@@ -25,6 +26,7 @@ def run(
     device: str | None,
     client_id: str | None,
     profile: str | None,
+    keep_alive: str | None,
     console: Console,
 ) -> int:
     """Fits a link to a capture or a log, writes it, and tells what it rests on."""
@@ -32,18 +34,27 @@ def run(
     if path.suffix != ".toml":
         raise UsageError(f"--out {str(path)!r}: link files end in .toml; write {path.stem}.toml")
     make_link(profile, "fit")  # before minutes of reading
-    if broker_logs.is_log(file):
+    if kind := broker_logs.kind_of(file):
         if device is not None:
             raise UsageError(f"--device {device}: a log knows clients; name one with --client")
-        absent = broker_logs.read(file, client_id)
+        keep_alive_s = Duration(keep_alive, "--keep-alive") if keep_alive else None
+        absent = broker_logs.read(file, kind, client_id, keep_alive_s)
         source = f"{file.name}: the absences of client {absent.client_id}"
         written = link_file.write(path, source, profile, absent.span_s, absent.silences, None)
         console.print(f"client {absent.client_id}: {_away(absent.silences, absent.span_s)}")
+        if absent.undated:
+            console.print(
+                f"Noticed only by the keep alive: {absent.undated}, which began up to 1.5 times it "
+                "earlier. The log does not tell it; give --keep-alive TIME.",
+                soft_wrap=True,
+            )
         console.print("A log tells neither rate, delay nor loss; --profile and options do.")
         interrupted = False
     else:
         if client_id is not None:
             raise UsageError(f"--client {client_id}: a capture knows devices; write --device ADDR")
+        if keep_alive is not None:
+            raise UsageError("--keep-alive: is of logs; a capture has the packets themselves")
         capture = captures.read(file)
         who, connections = _connections_of(capture, device, file)
         found = fit(connections, capture.segments[-1].at_s)
