@@ -7,19 +7,36 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
+from mqttlab.broker import Broker
 from mqttlab.errors import UsageError
-from mqttlab.faults import At, Effect, Fault, Fired, Instant, Outage, Planned
+from mqttlab.faults import (
+    At,
+    Crash,
+    Cut,
+    Effect,
+    Fault,
+    Fired,
+    Instant,
+    Outage,
+    Pause,
+    Planned,
+    SlowReader,
+)
 from mqttlab.faults.instants import OfConnection
 from mqttlab.faults.schedule import load
 from mqttlab.lab_path import LabPath
+from mqttlab.process import Death, Fate
 from mqttlab.result import FaultInfo, NotApplicable
 
 if TYPE_CHECKING:
     from mqttlab.lab import Device, Lab
 
 __all__ = ["FaultyLab", "devices_of"]
+
+Befallen: TypeAlias = "Device | Iterable[Device] | Broker | None"
+"""The devices; None or the broker: the broker."""
 
 _BROKER = 0  # its index in the trace: it is the first there
 
@@ -145,7 +162,7 @@ class FaultyLab(LabPath):
     def _happen(self, planned: Planned, device: Device | None, fired: Fired) -> None:
         """The instant has come. Inside the world's event."""
         lab, fault = self._lab, planned.fault
-        if self._calm or not lab.live:
+        if self._calm or planned.cancelled or not lab.live:
             return
         running = self._begin(fault.what, device, fired, str(fault))
         now = lab.world.now()
@@ -179,30 +196,79 @@ class FaultyLab(LabPath):
 
     @asynccontextmanager
     async def scope(
-        self, what: Effect, devices: Device | Iterable[Device], where: str
+        self, what: Effect, whom: Befallen = None, where: str | None = None
     ) -> AsyncIterator[None]:
-        """Inside this scope an effect that lasts is done to each of the devices."""
-        self._lab.check_live()
+        """Inside this scope an effect that lasts is done to each of the devices, or to the broker.
+
+        `whom`: None or the broker: an effect that befalls that. `where`: what errors begin with;
+        None: the effect's name.
+
+        Errors: UsageError for what has no end, and an effect that is not for these.
+        """
+        befallen = self._befallen(what, whom, where)
+        if not what.lasts:
+            raise UsageError(f"scope: a {what.name} has no end; write lab.inject(...)")
         words = "" if what.told_by_world else str(what)
         fired = Fired(self._lab.world.now())
         running: list[_Running] = []
         try:
-            for device in devices_of(devices, where):
+            for device in befallen:
                 running.append(self._begin(what, device, fired, words))
             yield
         finally:
             for one in running:
                 self._end(one)
 
-    def inject(self, what: Effect, devices: Device | Iterable[Device], where: str) -> None:
-        """Does to each of the devices, now, what has no end."""
-        self._lab.check_live()
-        for device in devices_of(devices, where):
+    def inject(self, what: Effect, whom: Befallen = None, where: str | None = None) -> None:
+        """Does it to each of the devices, or to the broker, now; what lasts ends when the run
+        settles. Arguments, errors: see scope().
+        """
+        for device in self._befallen(what, whom, where):
             self._begin(what, device, Fired(self._lab.world.now()), str(what))
+
+    def _befallen(self, what: Effect, whom: Befallen, where: str | None) -> list[Device | None]:
+        self._lab.check_live()
+        where = where or what.name
+        befallen: list[Device | None] = [None]
+        if whom is not None and not isinstance(whom, Broker):
+            befallen = [*devices_of(whom, where)]
+        elif not what.befalls_broker:
+            raise UsageError(f"{where}: to which device? Give what lab.device(...) returned")
+        if what.is_for_all and len(befallen) > 1:
+            raise UsageError(f"{where}: it is for all, and would happen {len(befallen)} times")
+        for device in befallen:
+            what.check(self._lab, device)
+        return befallen
+
+    def cut(
+        self,
+        devices: Device | Iterable[Device],
+        how: Literal["reset", "fin", "half-open", "silent"] = "reset",
+    ) -> None:
+        """Cuts all connections of the devices, now. See mqttlab.faults.Cut."""
+        self.inject(Cut(how), devices)
 
     def outage(self, devices: Device | Iterable[Device]) -> AbstractAsyncContextManager[None]:
         """Inside this scope the devices' links are down; scopes may overlap."""
-        return self.scope(Outage(), devices, "outage")
+        return self.scope(Outage(), devices)
+
+    def crash(
+        self, whom: Befallen = None, store: Fate | None = None, *, how: Death = "fin"
+    ) -> AbstractAsyncContextManager[None]:
+        """Inside this scope the processes of the broker, or of the devices, are down; they start
+        again at the end of the instant that ends it. See mqttlab.faults.Crash.
+        """
+        return self.scope(Crash(store, _end_of(whom), how), whom)
+
+    def pause(self, whom: Befallen = None) -> AbstractAsyncContextManager[None]:
+        """Inside this scope they stand still; they go on at the end of the instant that ends it."""
+        return self.scope(Pause(_end_of(whom)), whom)
+
+    def slow_reader(
+        self, devices: Device | Iterable[Device], rate: float = 0
+    ) -> AbstractAsyncContextManager[None]:
+        """Inside this scope the devices' applications take so many messages a second, 0: none."""
+        return self.scope(SlowReader(rate), devices)
 
     def hold_link_down(self, device: Device) -> None:
         """One more fault holds the device's link down."""
@@ -232,6 +298,10 @@ class FaultyLab(LabPath):
         return cast("Lab", self)
 
 
+def _end_of(whom: Befallen) -> Literal["broker", "device"]:
+    return "broker" if whom is None or isinstance(whom, Broker) else "device"
+
+
 def devices_of(given: object, where: str) -> list[Device]:
     """A device or several as a list."""
     from mqttlab.lab import Device
@@ -239,7 +309,7 @@ def devices_of(given: object, where: str) -> list[Device]:
     if isinstance(given, Device):
         return [given]
     devices: list[Device] = []
-    for one in given if isinstance(given, Iterable) else [given]:
+    for one in [given] if isinstance(given, str) or not isinstance(given, Iterable) else given:
         if not isinstance(one, Device):
             raise UsageError(f"{where}: {one!r} is no device; give what lab.device(...) returned")
         devices.append(one)

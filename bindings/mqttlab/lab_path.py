@@ -108,14 +108,14 @@ class LabPath:
 
     def rebind(self, devices: Device | Iterable[Device]) -> None:
         """The devices' NATs forget their connections, now."""
-        cast("Lab", self).inject(Rebind(), devices, "rebind")
+        cast("Lab", self).inject(Rebind(), devices)
 
     def roam(self, devices: Device | Iterable[Device], *, knows: bool = True) -> None:
         """The devices get new addresses, now. `knows`: they notice."""
-        cast("Lab", self).inject(Roam(knows), devices, "roam")
+        cast("Lab", self).inject(Roam(knows), devices)
 
     def _during(self, what: OnTheWay, devices: Device | Iterable[Device]) -> Scope:
-        return cast("Lab", self).scope(what, devices, what.name)
+        return cast("Lab", self).scope(what, devices)
 
     # For effects and for devices.
 

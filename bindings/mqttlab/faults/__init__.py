@@ -1,6 +1,14 @@
 """Faults as data: what is to happen (`Cut`, `Outage`, ...), and at which instant (`At`, `Before`,
 ...). `lab.at(when, what, on=...)` plans one, `lab.plan(...)` many; every one has to_data() and
-from_data(), plain dictionaries for JSON and TOML.
+from_data(), plain dictionaries for JSON and TOML. `lab.at(...)` returns a `Planned`, which may be
+awaited, and called off with cancel().
+
+In Python each effect is a call of its name as well. What lasts is a scope, `async with
+lab.outage(meter):`, `lab.blackhole(meter, "up")`, `lab.slow_reader(meter)`; `lab.crash(whom)` and
+`lab.pause(whom)` befall devices or, without any, the broker. What has no end happens at once:
+`lab.cut(meter, "fin")`, `lab.rebind(meter)`, `lab.roam(meter)`, `lab.step_clock("+1h")`. For
+effects of one's own, and for those as data, there are `lab.scope(effect, whom)` and
+`lab.inject(effect, whom)`.
 
 What is no fault, and breaks MQTT all the same:
 

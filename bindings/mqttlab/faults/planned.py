@@ -24,6 +24,19 @@ class Planned:
         self._future = future
         self._waiting: list[asyncio.Future[None]] = []
         self._happened: list[tuple[int, str]] = []
+        self.cancelled = False
+        """Somebody has called it off."""
+
+    def cancel(self) -> None:
+        """Calls it off, and what follows it: from now on neither happens to anybody any more. What
+        has begun goes on to its end. Who waits for it gets asyncio.CancelledError.
+        """
+        self.cancelled = True
+        waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            one.cancel()
+        if self.then is not None:
+            self.then.cancel()
 
     @property
     def times(self) -> tuple[float, ...]:
@@ -53,6 +66,8 @@ class Planned:
     def __await__(self) -> Generator[Any, None, None]:
         if not self._happened:
             future = self._future()
+            if self.cancelled:
+                future.cancel()
             self._waiting.append(future)
             yield from future.__await__()
 
