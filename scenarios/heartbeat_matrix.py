@@ -109,7 +109,7 @@ async def live(lab: Lab, desk: Client, client: Client, case: Case) -> None:
     if case.fault in DARK:
         fault = lab.blackhole(client.device, case.fault)
     elif case.fault == "pause":
-        fault = lab.scope(Pause(of="device"), client.device, "pause")
+        fault = lab.pause(client.device)
     async with fault:
         await asyncio.sleep(3 * case.keep_alive_s + 10)
     await asyncio.sleep(2 * case.keep_alive_s + 5)

@@ -11,7 +11,6 @@ import numpy as np
 
 from mqttlab import Client, Device, Lab, Result, UsageError
 from mqttlab.conformance import wire
-from mqttlab.faults import Cut
 from mqttlab.trace import EVENT, CloseCause, End, Kind, Packet
 
 V3: dict[str, Any] = {"version": "3.1.1"}
@@ -47,7 +46,7 @@ async def clients(
 
 def reset(lab: Lab, device: Device) -> None:
     """Both ends of each of the device's connections get an RST, at this instant."""
-    lab.inject(Cut("reset"), device, "reset")
+    lab.cut(device)
 
 
 class Seen:
