@@ -97,7 +97,9 @@ async def heartbeat_matrix(lab: Lab, *, version: str = "both") -> None:
         lab.settle("3min")
         await asyncio.sleep(4 * 60)
         expect_notice(lab, Seen(lab), devices, cases)
-    lab.expect.observed("KA-DETECT", "KA-ENFORCE", "KA-FAIR", "CONNECT-BOUND", "CONVERGE")
+    lab.expect.observed(
+        "KA-SEND", "KA-DETECT", "KA-ENFORCE", "KA-FAIR", "CONNECT-BOUND", "CONVERGE"
+    )
 
 
 async def live(lab: Lab, desk: Client, client: Client, case: Case) -> None:

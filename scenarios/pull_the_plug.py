@@ -4,6 +4,9 @@ loses nothing that it had acknowledged, and delivers QoS 2 once.
 Readings go from one device to another, at QoS 1 and 2, over links that take so long that each step
 of an exchange has milliseconds of its own. The broker is killed in each millisecond of it; it finds
 its store whole, or without what was not synced and its last record torn.
+
+The rest is in tests: a broker killed at each step of its journal (tests/core/crash_test.cc), and
+devices that crash in each millisecond and go on (tests/sim/device_store_test.cc).
 """
 
 from __future__ import annotations

@@ -48,6 +48,7 @@ async def slow_consumer(
     lab.settle("10s")
     await asyncio.sleep(15)
     lab.expect.observed("Q1-NOLOSS", "EXPIRY", "TAKEOVER-TERM", "ONE-CONN", "SESS-QUEUE")
+    lab.expect.observed("BOUNDED", "LEAK")
 
 
 async def serve_slowly(lab: Lab, broker: Broker, device: Device, far: Device) -> None:
@@ -81,13 +82,20 @@ async def serve_absent(
     options = {**V5, "clean_session": False}
     async with absent.client(**options) as reader:
         await reader.subscribe("news", qos=1)
-    published = 0
+    published = most = most_bytes = 0
     async with device.client(**V5, client_id="news") as writer:
         end = lab.now() + away
         while lab.now() < end:
             await writer.publish("news", lab.stamp(), qos=1, expiry="1h")
             published += 1
+            gauges = broker.gauges()
+            most = max(most, gauges["queued_messages"])
+            most_bytes = max(most_bytes, gauges["session_bytes"])
             await asyncio.sleep(600)
+    # Expired ones go when their turn comes or their room is wanted: the queue's limit is the bound.
+    room = min(QUEUE, published)
+    lab.expect("most messages that waited for the one away", most, least=1, most=room)
+    lab.expect("most bytes of these", most_bytes, least=1, most=room * PUBLISH_BYTES)
     async with absent.client(**options, drain=True):
         await asyncio.sleep(30)
     got, dropped = len(Seen(lab).delivered(absent)), drops(lab, DropReason.EXPIRED)
