@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mqttlab import trace
-from mqttlab.result import DeviceInfo, Result, Verdict, Violation
+from mqttlab.result import ClientInfo, DeviceInfo, Result, Verdict, Violation
 from mqttlab.trace import CloseCause, Direction, End, Kind, Packet
 
 BROKER = 0
@@ -25,6 +25,7 @@ class Handmade:
     filters: list[tuple[object, ...]] = field(default_factory=list)
     counters: list[tuple[int, ...]] = field(default_factory=list)
     owner: dict[int, int] = field(default_factory=dict)  # connection -> device
+    clients: set[tuple[int, str]] = field(default_factory=set)  # device, client id
     messages: dict[str, int] = field(default_factory=dict)
 
     def text(self, text: str) -> int:
@@ -78,7 +79,9 @@ class Handmade:
         self.owner[connection] = device
         self.add(at, Kind.OPENED, device, end=End.CLIENT, connection=connection)
         self.add(at, Kind.OPENED, BROKER, end=End.BROKER, connection=connection)
-        name = self.text(self.actors[device] if client_id is None else client_id)
+        client_id = self.actors[device] if client_id is None else client_id
+        self.clients.add((device, client_id))
+        name = self.text(client_id)
         first = self.packet(at, connection, Packet.CONNECT, up=True, size=20, text=name)
         for event in (first, first + 1):
             self.connects.append(
@@ -134,7 +137,8 @@ class Handmade:
             "connects": np.array(self.connects, trace.CONNECT),
             "filters": np.array(self.filters, trace.FILTER),
             "counters": np.array(sorted(self.counters), trace.COUNTERS),
-            "broker": "broker", "devices": tuple(self.devices), "clients": (), "fleets": (),
+            "broker": "broker", "devices": tuple(self.devices), "fleets": (),
+            "clients": tuple(ClientInfo(*one, True, 60, "") for one in sorted(self.clients)),
             "links": {device.link: {} for device in self.devices},
             "verdicts": (Verdict("Q1-NOLOSS", "pass", 3, ""),
                          Verdict("WILL-IFF", "not_observable", 0, "no will was due")),

@@ -10,6 +10,7 @@ import pytest
 from handmade import BROKER, VIOLATION, Handmade
 from mqttlab.figures import UNEXPLAINED, Analysis, figures
 from mqttlab.figures.view import topic_matches
+from mqttlab.result import ClientInfo
 from mqttlab.trace import CloseCause, Death, Direction, DropReason, End, Kind, Packet
 
 
@@ -198,6 +199,22 @@ def test_what_a_session_got_at_another_device_is_not_lost(
     found = level(run, qos)
     assert (found["accepted"], found["delivered"], found["lost_by_reason"]) == (1, 0, lost)
     assert found["lost"] == len(lost)
+
+
+@pytest.mark.parametrize("qos", [0, 1])
+def test_what_arrives_at_a_program_that_is_no_client_of_ours_is_not_lost(
+    trial: tuple, qos: int
+) -> None:
+    run, outward, inward = trial
+    for name, lost in (("m", False), ("n", True)):
+        run.call(3.0, run.owner[outward], name, qos)
+        run.publish(3.0, outward, name, qos, up=True)
+        run.publish(3.5, inward, name, qos, up=False, lost=lost)
+    assert level(run, qos)["lost"] == 2
+    unnamed = ClientInfo(run.owner[inward], "", False, 60, "")
+    assert level(run, qos, clients=(unnamed,))["lost"] == 2
+    found = level(run, qos, clients=())
+    assert (found["delivered"], found["lost"], found["lost_by_reason"]) == (0, 1, {UNEXPLAINED: 1})
 
 
 def test_clients_without_an_id_are_not_in_one_session() -> None:

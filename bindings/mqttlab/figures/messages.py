@@ -32,6 +32,8 @@ DROPS = {
     DropReason.RETAINED_LIMIT: "retained store was full",
 }
 
+_Cases = list[tuple[NDArray[np.bool_], str]]  # which messages, and the name of their reason
+
 
 class Messages:
     """Everything that was published, in order of identity; columns have one entry per message."""
@@ -121,7 +123,7 @@ class Fate:
     delivered: Indices  # event of the first delivery, or the trace's size
     copies: Indices  # deliveries; retained copies for a new subscription are not counted
     covered: NDArray[np.bool_]  # accepted while a matching filter was in force
-    elsewhere: NDArray[np.bool_]  # covered, and delivered to its session at other devices only
+    taken: NDArray[np.bool_]  # not delivered here, but not lost either: see `_taken`
     reason: Indices  # why it was not delivered: index into `reasons`; 0 if it was
     reasons: tuple[str, ...]
 
@@ -135,9 +137,10 @@ class Fate:
         covered = subscriber.covers(view.result.texts, messages.topic, messages.accepted)
         delivered = messages.first(handed)
         arrived = delivered < view.size
-        elsewhere = covered & ~arrived & _at_others(messages, subscriber)
-        reason, reasons = _reasons(messages, subscriber, arrived, elsewhere, covered)
-        return cls(messages, subscriber, delivered, copies, covered, elsewhere, reason, reasons)
+        cases = [(arrived, ""), *_taken(messages, subscriber, covered)]
+        reason, reasons = _reasons(messages, subscriber, cases, covered)
+        taken = ~arrived & (cases[1][0] | cases[2][0])
+        return cls(messages, subscriber, delivered, copies, covered, taken, reason, reasons)
 
     @property
     def arrived(self) -> NDArray[np.bool_]:
@@ -148,10 +151,11 @@ class Fate:
     def lost(self) -> NDArray[np.bool_]:
         """QoS 1 and 2: accepted while subscribed and never delivered. QoS 0: never delivered.
 
-        What its session was given at another device (of the same client id) is not lost.
+        What its session was given at another device (of the same client id) is not lost, nor what
+        arrived at a program that is no client of ours.
         """
         promised = (self.messages.qos == 0) | self.covered
-        lost: NDArray[np.bool_] = promised & ~self.arrived & ~self.elsewhere
+        lost: NDArray[np.bool_] = promised & ~self.arrived & ~self.taken
         return lost
 
     def count_reasons(self, chosen: NDArray[np.bool_]) -> dict[str, int]:
@@ -174,8 +178,7 @@ class Fate:
 def _reasons(
     messages: Messages,
     subscriber: Subscriber,
-    delivered: NDArray[np.bool_],
-    elsewhere: NDArray[np.bool_],
+    first: _Cases,
     covered: NDArray[np.bool_],
 ) -> tuple[Indices, tuple[str, ...]]:
     """Names the place where each undelivered message ended, from its start to its end."""
@@ -184,8 +187,7 @@ def _reasons(
     links = view.links_of(subscriber.actor, subscriber.client_id)
     outward = view.of(Kind.WRITTEN, end=End.BROKER, packet=Packet.PUBLISH)
     outward = messages.first(outward[links[view.events["connection"][outward]]])
-    inward = view.of(Kind.ARRIVED, end=End.CLIENT, packet=Packet.PUBLISH)
-    inward = messages.first(inward[links[view.events["connection"][inward]]])
+    inward = _arrival(messages, subscriber)
     drops = view.of(Kind.DROPPED)
     mine = [i for i, text in enumerate(view.result.texts) if text == subscriber.client_id]
     drop = messages.first(drops[np.isin(view.events["text"][drops], mine)])
@@ -193,9 +195,8 @@ def _reasons(
     cut = _next_close(view, links, accepted)
     target = view.result.target
     untold = target is not None and not target.own
-    cases: list[tuple[NDArray[np.bool_], str]] = [
-        (delivered, ""),
-        (elsewhere, "delivered at another device of its session"),
+    cases: _Cases = [
+        *first,
         ((sent == size) & messages.publisher_died, "publisher died before it was sent"),
         ((sent == size) & (messages.qos == 0), "publisher offline"),
         ((accepted == size) & messages.given_up & (messages.qos > 0), "publisher's session ended"),
@@ -214,14 +215,28 @@ def _reasons(
     return codes.astype(np.int64), (*(name for _, name in cases), rest)
 
 
-def _at_others(messages: Messages, subscriber: Subscriber) -> NDArray[np.bool_]:
-    """Which messages its client id was given at other devices."""
+def _arrival(messages: Messages, subscriber: Subscriber) -> Indices:
+    """When each message first arrived at the subscriber's end, or the trace's size."""
     view = messages.view
-    taken = np.zeros(len(messages), bool)
-    for actor in view.devices_of(subscriber.client_id):
+    links = view.links_of(subscriber.actor, subscriber.client_id)
+    arrived = view.of(Kind.ARRIVED, end=End.CLIENT, packet=Packet.PUBLISH)
+    return messages.first(arrived[links[view.events["connection"][arrived]]])
+
+
+def _taken(messages: Messages, subscriber: Subscriber, covered: NDArray[np.bool_]) -> _Cases:
+    """What others than the subscriber's client of ours took: none of that is lost."""
+    view, name = messages.view, subscriber.client_id
+    elsewhere = np.zeros(len(messages), bool)
+    for actor in view.devices_of(name):
         if actor != subscriber.actor:
-            taken |= messages.first(view.handed(actor, subscriber.client_id)) < view.size
-    return taken
+            elsewhere |= messages.first(view.handed(actor, name)) < view.size
+    names = {one.client_id for one in view.result.clients if one.actor == subscriber.actor}
+    is_ours = name in names or "" in names  # which has the name that the broker gave it
+    beyond = (_arrival(messages, subscriber) < view.size) & (not is_ours)
+    return [
+        (covered & elsewhere, "delivered at another device of its session"),
+        (beyond, "arrived at a program that is no client of mqttlab's"),
+    ]
 
 
 def _next_close(view: TraceView, links: NDArray[np.bool_], events: Indices) -> Indices:
