@@ -23,7 +23,7 @@ from mqttlab.origin import Origin
 if TYPE_CHECKING:
     from mqttlab.result import Result, Violation
 
-__all__ = ["SUFFIX", "Capsule", "decoded", "encoded"]
+__all__ = ["SUFFIX", "Capsule", "decoded", "encoded", "found_again"]
 
 SUFFIX = ".capsule.json"
 _FORMAT = 1
@@ -183,7 +183,9 @@ class Capsule:
             ipv6=result.ipv6,
             strict=result.strict,
             faults=result.given_faults,
-            invariants=[] if test else [_found_again(one) for one in result.given_invariants],
+            invariants=[]
+            if test
+            else [found_again(one, "capsule") for one in result.given_invariants],
             test=test,
             arguments=arguments or {},
             versions={**result.versions, "core": machine.core()},
@@ -279,11 +281,12 @@ def _unread(data: Mapping[str, Any]) -> Iterator[str]:
         yield f"the capsule has {name}, which this version does not know"
 
 
-def _found_again(invariant: Callable[..., object]) -> dict[str, Any]:
+def found_again(invariant: Callable[..., object], where: str) -> dict[str, Any]:
+    """Where other processes find an invariant, as data of an Origin. Errors: UsageError."""
     origin = Origin.of(invariant)
     if origin is None:
-        raise Error(
-            f"capsule: nobody else finds the invariant {invariant.__name__}: it is local to a "
+        raise UsageError(
+            f"{where}: nobody else finds the invariant {invariant.__name__}: it is local to a "
             "function or typed in; move it to the top of a file"
         )
     return origin.to_data()

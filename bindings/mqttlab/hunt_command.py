@@ -27,9 +27,10 @@ __all__ = ["main"]
 @click.option("--executor", metavar="WHAT", default="here", show_default=True,
               help="What starts the runs: here, processes (a pool), dask (a local cluster), or "
               "dask://HOST:PORT of a scheduler.")  # fmt: skip
-@click.option("--until", metavar="TIME", help="As of `mqttlab run`, as are the next two.")
+@click.option("--until", metavar="TIME", help="As of `mqttlab run`, as are the next three.")
 @click.option("--set", "settings", metavar="KEY=VALUE", multiple=True)
 @click.option("--faults", metavar="FILE.toml")
+@click.option("--strict", is_flag=True, help="What is only recommended or left open counts, too.")
 @click.option("--limit", metavar="TIME", default="10min", show_default=True,
               help="Of wall time: a run that takes longer is ended, and is a finding.")  # fmt: skip
 @click.option(
@@ -44,6 +45,7 @@ def main(
     until: str | None,
     settings: tuple[str, ...],
     faults: str | None,
+    strict: bool,
     limit: str,
     out: Path | None,
 ) -> int:
@@ -62,6 +64,7 @@ def main(
             until=until,
             parameters=run_command.parameters_of(settings, None),
             faults=faults or (),
+            strict=strict,
             directory=directory,
             limit=limit,
             progress=progress,

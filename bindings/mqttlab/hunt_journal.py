@@ -112,7 +112,7 @@ def names_of(made: Capsule) -> list[str]:
 def _other(theirs: dict[str, Any], ours: dict[str, Any]) -> str:
     """What differs, and the remedy."""
     then, now = theirs.get("order", {}), ours["order"]
-    names = [name for name in now if then.get(name) != now[name]] or ["mqttlab"]
+    names = [name for name in {**now, **then} if then.get(name) != now.get(name)] or ["mqttlab"]
     if names[0] == "scenario" and then.get("scenario", {}).get("file") == now["scenario"]["file"]:
         names[0] = "the scenario's file"
     return f"{names[0]} differs; name another DIR"

@@ -22,12 +22,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from mqttlab import catalog, isolated, units
-from mqttlab.capsule import Capsule
+from mqttlab.capsule import Capsule, found_again
 from mqttlab.errors import UsageError
 from mqttlab.faults import Fault
 from mqttlab.faults.schedule import load
 from mqttlab.hunt_journal import Journal
 from mqttlab.origin import Origin
+from mqttlab.own_invariants import Rule, rules_of
 from mqttlab.parameters import Scenario, bind, mark_of
 
 __all__ = ["Finding", "Hunt", "hunt", "show"]
@@ -81,14 +82,17 @@ def hunt(
     tcp: str = "linux-like",
     ipv6: bool = False,
     faults: Sequence[Fault] | str | os.PathLike[str] = (),
+    strict: bool = False,
+    invariants: Iterable[Rule] = (),
     directory: str | os.PathLike[str] | None = None,
     limit: float | str = "10min",
     progress: Callable[[int, int, int], None] | None = None,
 ) -> Hunt:
     """Runs a scenario with many seeds and collects what goes wrong.
 
-    `scenario`, `until`, `parameters`, `tcp`, `ipv6`, `faults`: as of `mqttlab.run`. Others have to
-    find the scenario: a name, a file, or a function at the top of a file.
+    `scenario`, `until`, `parameters`, `tcp`, `ipv6`, `faults`, `strict`, `invariants`: as of
+    `mqttlab.run`. Others have to find the scenario: a name, a file, or a function at the top of a
+    file; so they do invariants.
     `seeds`: how many, from 1; or which. `jobs`: how many at a time; as many as there are cores.
     `executor`: where runs are started, each of which makes a process of its own there; by default
     here. Of dask: `Client.get_executor()`; scenario and package have to be there as well.
@@ -100,7 +104,7 @@ def hunt(
 
     Errors: UsageError for wrong arguments.
     """
-    order = _order(scenario, until, parameters, tcp, ipv6, faults)
+    order = _order(scenario, until, parameters, tcp, ipv6, faults, strict, invariants)
     wanted = _wanted(seeds)
     limit_s = units.duration_ns(limit, "hunt: limit") / 1e9
     jobs = os.cpu_count() or 1 if jobs is None else units.count(jobs, "hunt: jobs", least=1)
@@ -138,6 +142,8 @@ def _order(
     tcp: str,
     ipv6: bool,
     faults: Sequence[Fault] | str | os.PathLike[str],
+    strict: bool,
+    invariants: Iterable[Rule],
 ) -> Capsule:
     """A run of the hunt, without its seed. Checks what can be checked before the first."""
     function = catalog.load(scenario) if isinstance(scenario, str) else scenario
@@ -156,7 +162,13 @@ def _order(
         parameters={k: str(v) if isinstance(v, Path) else v for k, v in values.items()},
         tcp=units.text(tcp, "hunt: tcp"),
         ipv6=units.flag(ipv6, "hunt: ipv6"),
+        strict=units.flag(strict, "hunt: strict"),
         faults=[fault.to_data() for fault in load(faults)],
+        invariants=[
+            found_again(rule, "hunt")
+            for rule in rules_of(invariants, "hunt: invariants")
+            if not mark or rule not in mark.invariants
+        ],
     )
 
 

@@ -29,7 +29,8 @@ __all__: list[str] = []
 
 _T = TypeVar("_T")
 _UNTIL = "10min"
-_OPTIONS = ("until", "tcp", "ipv6", "faults", "invariants")  # of the marker, and of mqttlab.run
+# Of the marker, and of mqttlab.run.
+_OPTIONS = ("until", "tcp", "ipv6", "faults", "strict", "invariants")
 
 
 @dataclass
@@ -73,8 +74,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Markers."""
     for line in (
-        "mqttlab(seeds=1, first=1, until='10min', tcp=..., ipv6=..., faults=..., invariants=...): "
-        "run with so many seeds; the rest as in mqttlab.run",
+        "mqttlab(seeds=1, first=1, until='10min', tcp=..., ipv6=..., faults=..., strict=..., "
+        "invariants=...): run with so many seeds; the rest as in mqttlab.run",
         "mqtt_req(*ids): the statements of MQTT that the test is about, as 'MQTT-3.1.2-24'",
     ):
         config.addinivalue_line("markers", line)

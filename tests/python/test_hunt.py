@@ -17,6 +17,8 @@ pytest.importorskip("mqttlab._sim")
 import mqttlab
 from mqttlab import cli
 from mqttlab.hunt_journal import NAME
+from mqttlab.own_invariants import Broken
+from own_rules import idle, no_ping, short
 
 HUNTED = """
 import asyncio, os, signal, mqttlab
@@ -156,6 +158,47 @@ def test_a_mistake_is_a_line(
     assert left.value.code in (cli.USAGE, cli.TROUBLE)
     assert err.count("\n") == 1
     assert said in err
+
+
+TWICE = """
+import mqttlab
+from rude import PUBLISH, PUBLISH_ONCE, client
+
+@mqttlab.scenario(until="1min")
+async def twice(lab):
+    await lab.broker()
+    await lab.device("a").run(client(PUBLISH_ONCE + PUBLISH))
+"""
+
+
+def test_what_is_only_recommended_is_hunted(folder: Path) -> None:
+    Path("hunted.py").write_text(TWICE)
+    assert command("--seeds", 1, "--out", "lenient")[0] == cli.OK
+    code, out, _ = command("--seeds", 1, "--strict", "--out", "strict")
+    assert (code, "DUP-BOUND" in out) == (cli.FINDINGS, True), out
+    assert mqttlab.replay("strict/DUP-BOUND.capsule.json").reproduced
+    for words, directory in (((), "strict"), (("--strict",), "lenient")):
+        code, _, err = command("--seeds", 1, *words, "--out", directory)
+        assert (code, "another hunt: strict differs" in err) == (cli.USAGE, True), err
+
+
+def test_invariants_of_ones_own_are_hunted(folder: Path) -> None:
+    found = mqttlab.hunt(
+        idle, seeds=1, parameters={"wait": 65}, invariants=[short, no_ping], directory="o"
+    )
+    assert {finding.name for finding in found.findings} == {"NO-PING", "SHORT"}
+    assert mqttlab.replay("o/SHORT.capsule.json").again.broken["SHORT"] == 1
+
+    @mqttlab.invariant("LOCAL")
+    def local(result: mqttlab.Result) -> Broken:
+        yield 0, "as always"
+
+    for rule, words in (
+        (local, "hunt: nobody else finds the invariant local"),
+        (idle, "is no invariant; decorate it"),
+    ):
+        with pytest.raises(mqttlab.UsageError, match=words):
+            mqttlab.hunt(idle, invariants=[rule])
 
 
 def test_a_local_function_cannot_be_hunted() -> None:

@@ -168,6 +168,29 @@ def test_a_busy_machine_breaks_no_deadline_but_one_that_is_named(pytester: pytes
     done.stdout.fnmatch_lines(["FAILED *::test_named*", "FAILED *::test_of_another_kind*"])
 
 
+def test_a_marker_demands_what_is_only_recommended(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        test_it="""
+        import pytest, rude
+
+        @pytest.mark.parametrize("times", [pytest.param(2, marks=pytest.mark.mqttlab(strict=True)),
+                                           3])
+        async def test_twice(lab, times):
+            lab.broker()
+            await lab.device("a").run(rude.client(rude.PUBLISH_ONCE + rude.PUBLISH))
+    """
+    )
+    shutil.copy(HERE / "rude.py", pytester.path)
+    done = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    done.assert_outcomes(passed=1, failed=1)
+    said = done.stdout.str()
+    assert "DUP-BOUND is violated 1 times" in said
+    [path] = re.findall(r"^again: mqttlab replay (.*)$", said, re.MULTILINE)
+    found = mqttlab.replay(path)
+    assert (found.capsule.strict, found.reproduced) == (True, True)
+    assert found.again.broken == {"DUP-BOUND": 1}
+
+
 @pytest.mark.parametrize(
     ("marker", "words"),
     [
