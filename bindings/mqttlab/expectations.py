@@ -26,6 +26,8 @@ class Expectations:
     rows: list[Expectation] = field(default_factory=list)
     to_observe: list[str] = field(default_factory=list)
     offences: dict[str, int] = field(default_factory=dict)
+    amiss: list[str] = field(default_factory=list)
+    """What else is wrong with what the run was asked to do, in words."""
 
     def __call__(
         self,
@@ -79,7 +81,7 @@ class Expectations:
             if name not in known:
                 raise UsageError(f"expect: unknown invariant {name!r}; known: {', '.join(known)}")
         kept, found = list(violations), self._missed()
-        checked = sum(row.wanted != "" for row in self.rows) + len(asked)
+        checked = sum(row.wanted != "" for row in self.rows) + len(asked) + len(self.amiss)
         if why := next((known[n].why for n in asked if known[n].status == "not_applicable"), ""):
             status = "fail" if found else "not_applicable"
             needs = f"{why}, by which this scenario wants {', '.join(dict.fromkeys(asked))} judged"
@@ -106,4 +108,4 @@ class Expectations:
             Violation(SCENARIO, (), row.at, f"{row.what}: {row.found:.10g}, not {row.wanted}", ())
             for row in self.rows
             if not row.holds
-        ]
+        ] + [Violation(SCENARIO, (), self.now(), what, ()) for what in self.amiss]

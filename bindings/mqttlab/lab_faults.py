@@ -123,6 +123,16 @@ class FaultyLab(LabPath):
         devices = {device.name for device in self._lab.devices_made}
         return tuple(one.info(devices) for one in self._planned)
 
+    def aimed_at_nobody(self, planned: Iterable[Planned]) -> list[str]:
+        """Which of these faults, or steps that follow, are for devices there never were."""
+        devices = {device.name for device in self._lab.devices_made}
+        return [
+            f"{step.words}: the run never had a device {name!r}"
+            for one in planned
+            for step in one.info(devices).steps
+            for name in step.missing
+        ]
+
     def arm_for(self, device: Device) -> None:
         """A device has been made: what was planned for its name is armed."""
         due = [planned for name, planned in self._to_come if name == device.name]

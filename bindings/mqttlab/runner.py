@@ -79,7 +79,8 @@ def run(
     `oracle`: judge the run. Without, no verdict holds ("not applicable"), so it never passes.
     `strict`: judge what the standard leaves open as well (APP-Q1: what a client acknowledges, its
         application has taken), and count what it only recommends as violated.
-    `faults`: a schedule, planned before the scenario begins, as by `lab.plan`.
+    `faults`: a schedule, planned before the scenario begins, as by `lab.plan`; one for a device
+    that there never is in a run that came to its end is a violation of SCENARIO.
     `invariants`: of your own (`mqttlab.invariant`), judged with the oracle's.
     `target`: runs on real sockets in real time instead, against the broker at "HOST:PORT" or at a
         tcp://, tls://, ws:// or wss:// URL, or against one of our own: "live". Each device dials
@@ -154,8 +155,10 @@ def run(
             surroundings(seed, host.now if target is None else None, lambda: host.clock_step_ns),
         ):
             try:
-                lab.plan(schedule)
+                given = lab.plan(schedule)
                 ending = _drive(loop, function(lab, **values))
+                if ending in (Ending.UNTIL, "returned"):
+                    lab.expect.amiss += lab.aimed_at_nobody(given)
             except NotApplicableError:  # of the schedule
                 ending = Ending.NOT_APPLICABLE
             except Exception as raised:

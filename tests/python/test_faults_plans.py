@@ -29,6 +29,7 @@ from mqttlab.faults import (
     Unread,
     Written,
 )
+from mqttlab.runner import watching
 from test_faults import events
 
 
@@ -186,7 +187,7 @@ what = { outage = true }
 for = "3s"
 
 [[fault]]
-on = ["meter", "nobody"]
+on = "meter"
 when = { resent = 40 }
 what = { cut = "fin" }
 """
@@ -210,12 +211,60 @@ def test_a_schedule_in_toml(tmp_path: Path, capsys: Any) -> None:
         cli.main(["run", str(scenario), "--faults", str(path), "--out", str(tmp_path / "out")])
     assert ended.value.code == cli.OK
     shown = capsys.readouterr().out
-    never = "cut fin after 40 resent packets on meter, nobody"
-    assert f"never happened: {never} (no device 'nobody')" in shown
+    never = "cut fin after 40 resent packets on meter"
+    assert f"never happened: {never}\n" in shown
     told = json.loads((tmp_path / "out" / "run.json").read_text("utf-8"))["faults"]
     assert told[0][0]["at_s"] == [result.faults[0].at[0] / 1e9]
     assert [step["to"] for step in told[0]] == [["meter"], ["meter"]]
-    assert told[1] == [{"what": never, "at_s": [], "to": [], "missing": ["nobody"]}]
+    assert told[1] == [{"what": never, "at_s": [], "to": [], "missing": []}]
+
+
+NOBODY = """
+[[fault]]
+on = "meter"
+when = { resent = 40 }
+what = { cut = "fin" }
+
+[fault.then]
+on = ["meter", "nobody"]
+when = { at = "2s" }
+what = { cut = "fin" }
+"""
+
+
+def test_a_step_of_a_schedule_for_a_device_that_never_was_is_a_finding(
+    tmp_path: Path, capsys: Any
+) -> None:
+    (path := tmp_path / "typo.toml").write_text(NOBODY)
+    command = ["run", f"{__file__}:exchange", "--until", "1min", "--out", str(tmp_path / "out")]
+    with pytest.raises(SystemExit) as ended:
+        cli.main([*command, "--faults", str(path)])
+    assert ended.value.code == cli.FINDINGS
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "SCENARIO violated. 1 finding" in shown
+    assert "A fault is for a device that never was: nobody." in shown
+    words = "cut fin at 2 s on meter, nobody: the run never had a device 'nobody'"
+    assert words in shown
+    [capsule] = (tmp_path / "out").glob("*.capsule.json")
+    found = mqttlab.replay(capsule)
+    assert (found.reproduced, found.again.broken) == (True, {"SCENARIO": 1})
+
+
+def test_what_a_scenario_plans_for_nobody_or_a_run_does_not_come_to_is_told_only() -> None:
+    async def plans(lab: mqttlab.Lab) -> None:
+        lab.at("1s", Cut(), on="nobody")
+        await exchange(lab)
+
+    result = mqttlab.run(plans, until="1min")
+    assert (result.passed, result.faults[0].missing) == (True, ("nobody",))
+
+    async def raises(lab: mqttlab.Lab) -> None:
+        raise ValueError("as asked")
+
+    made: list[mqttlab.Result] = []
+    with watching(lambda result, error: made.append(result)), pytest.raises(ValueError, match="as"):
+        mqttlab.run(raises, until="1min", faults=[Fault(At(1), Cut(), "nobody")])
+    assert (made[0].violations, made[0].faults[0].missing) == ((), ("nobody",))
 
 
 def step(when: str = "at = '1s'", what: str = "cut = 'fin'", more: str = "on = 'a'") -> str:

@@ -30,7 +30,9 @@ def headline(found: Mapping[str, Any]) -> Headline:
             "fail",
             f"{', '.join(broken)} violated.",
             f"{_number(count, 'finding')} in {found['virtual_s'] / 60:.1f} "
-            f"{'' if found['target'] else 'virtual '}minutes. " + _promises(found),
+            f"{'' if found['target'] else 'virtual '}minutes. "
+            + _aimed_at_nobody(found)
+            + _promises(found),
         )
     if found["interrupted"]:
         is_full = found["ending"] == "trace_full"
@@ -55,6 +57,12 @@ def headline(found: Mapping[str, Any]) -> Headline:
     held = sum(v["status"] == "pass" for v in found["verdicts"])
     kept = f"{_number(held, 'invariant')} {'holds' if held == 1 else 'hold'}"
     return Headline("pass", f"No violation. {kept}.", _promises(found))
+
+
+def _aimed_at_nobody(found: Mapping[str, Any]) -> str:
+    """Names in a schedule of faults, often misspelt; "" if there are all of them."""
+    names = {name for one in found["faults"] for step in one for name in step["missing"]}
+    return f"A fault is for a device that never was: {', '.join(sorted(names))}. " if names else ""
 
 
 def _promises(found: Mapping[str, Any]) -> str:
