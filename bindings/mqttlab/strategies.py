@@ -24,6 +24,7 @@ from mqttlab.faults import (
     At,
     Before,
     Blackhole,
+    Bytes,
     ClockStep,
     Coalesce,
     Corrupt,
@@ -39,6 +40,7 @@ from mqttlab.faults import (
     Pause,
     Rebind,
     Reorder,
+    Resent,
     Roam,
     Segments,
     ShortWrites,
@@ -62,6 +64,13 @@ __all__ = [
 
 _LETTERS = st.characters(exclude_categories=["Cs"], exclude_characters="/+#$\0")
 _EXCHANGE = ("PUBLISH", "PUBACK", "PUBREC", "PUBREL", "PUBCOMP")
+_OPENING = ("CONNECT", "CONNACK", "SUBSCRIBE", "SUBACK")
+_WAYS = ("up", "down")
+_MESSAGES = {
+    "packet": st.sampled_from(_EXCHANGE),
+    "n": st.integers(1, 4),
+    "way": st.sampled_from(_WAYS),
+}
 
 
 def topics(*, levels: int = 4, level_letters: int = 8) -> st.SearchStrategy[str]:
@@ -129,25 +138,36 @@ def times(within: float | str) -> st.SearchStrategy[Instant]:
 
 
 def instants() -> st.SearchStrategy[Instant]:
-    """Instants of the packets that carry messages, one of the first few, in either way."""
-    packet = {
-        "packet": st.sampled_from(_EXCHANGE),
-        "n": st.integers(1, 4),
-        "way": st.sampled_from(("up", "down")),
-    }
+    """Instants of every kind, on one of the first connections or any: of packets that carry
+    messages, in either way, of those that open a connection and subscribe, after so many bytes, and
+    in the middle of a resume.
+    """
+    way = st.sampled_from(_WAYS)
+    connection = st.none() | st.integers(1, 3)
+    opening = {"packet": st.sampled_from(_OPENING), "n": st.integers(1, 2)}
+    return st.one_of(
+        _at_packets(**_MESSAGES, connection=connection),
+        _at_packets(**opening, connection=connection),
+        st.builds(Bytes, st.integers(1, 200), way, connection),
+        st.builds(Resent, st.integers(0, 3), st.none() | way, connection),
+    )
+
+
+def _at_packets(**packet: st.SearchStrategy[Any]) -> st.SearchStrategy[Instant]:
     kinds = (Before, Written, Unread, Arrived)
     inside = st.builds(Inside, **packet, byte=st.integers(1, 4))
     return st.one_of(*(st.builds(kind, **packet) for kind in kinds), inside)
 
 
-def effects(*, ends: bool = False) -> st.SearchStrategy[Effect]:
+def effects(*, ends: bool = False, stores: bool = False) -> st.SearchStrategy[Effect]:
     """What breaks or disturbs a device's connections, the plainest first.
 
     `ends`: also what becomes of the processes at both ends: pauses, slow readers, leaps of clocks,
     crashes. What a scenario asks of a client whose device has crashed may fail, with
     ConnectionLostError or PublishError.
+    `stores`: also crashes that tear what is on a disk: broker and devices need store="disk".
     """
-    return st.sampled_from(_EFFECTS + (_ENDS if ends else ()))
+    return st.sampled_from(_EFFECTS + (_ENDS if ends else ()) + (_TORN if stores else ()))
 
 
 _EFFECTS: tuple[Effect, ...] = (
@@ -161,6 +181,7 @@ _ENDS: tuple[Effect, ...] = (
     Crash(), Crash(how="reset"), Crash(how="silent"), Crash("lost"), Crash(of="device"),
     Crash(of="device", how="reset"), Crash(of="device", how="silent"), Crash("lost", of="device"),
 )  # fmt: skip
+_TORN: tuple[Effect, ...] = (Crash("torn"), Crash("torn", of="device"))
 
 
 def faults(
@@ -171,26 +192,32 @@ def faults(
     what: st.SearchStrategy[Effect] | None = None,
     longest: float | str = "30s",
     most: int = 4,
+    chains: bool = False,
 ) -> st.SearchStrategy[list[Fault]]:
     """Schedules of at most `most` faults, as `mqttlab.run(faults=...)` and `lab.plan` take them.
 
     `devices`: names of those that it may befall. `within`: when the last of those begins that
-    begin at a time. `when`, `what`: other strategies in place of `times(within)` or `instants()`,
-    and of `effects()`. `longest`: how long one lasts that has an end.
+    begin at a time. `when`, `what`: other strategies in place of `times(within)` or an instant of
+    the packets that carry messages (`instants()` has all of them), and of `effects()`. `longest`:
+    how long one lasts that has an end. `chains`: one may be followed by another (`then`), armed
+    when it has happened.
     """
     if isinstance(devices, str) or not devices:
         raise UsageError(f"faults: devices={devices!r} must be a list of names: ['meter']")
     last_ms = units.duration_ns(longest, "faults: longest") // 1_000_000
 
     names = st.sampled_from([units.text(name, "faults: devices") for name in devices])
-    instant = st.one_of(times(within), instants()) if when is None else when
+    instant = st.one_of(times(within), _at_packets(**_MESSAGES)) if when is None else when
     effect = effects() if what is None else what
     spans = st.integers(1, max(1, last_ms))
 
     @st.composite
-    def step(draw: st.DrawFn) -> Fault:
+    def step(draw: st.DrawFn, follows: bool = False) -> Fault:
         # In as few choices as there can be: Hypothesis leaves out what takes up to five.
-        begins, does, befalls = draw(instant), draw(effect), draw(names)
-        return Fault(begins, does, befalls, f"{draw(spans)}ms" if does.lasts else None)
+        begins, does = draw(instant), draw(effect)
+        befalls = None if follows else draw(names)
+        lasts = f"{draw(spans)}ms" if does.lasts else None
+        then = draw(st.none() | step(follows=True)) if chains and not follows else None
+        return Fault(begins, does, befalls, lasts, then)
 
     return st.lists(step(), max_size=units.count(most, "faults: most", least=1))
