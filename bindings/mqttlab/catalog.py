@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib.util
 import inspect
 import sys
@@ -37,8 +38,8 @@ def is_installed(name: str, function: object) -> bool:
 def load(name: str) -> Scenario:
     """A scenario by its installed name or number ("S03"), or from a file: "my.py", "my.py:other".
 
-    In a file, the scenario is the function named after ":", else `scenario`, else the one
-    decorated with @mqttlab.scenario. Errors: UsageError if there is none; ScenarioFileError if
+    "s03" is S03. In a file, the scenario is the function named after ":", else `scenario`, else the
+    one decorated with @mqttlab.scenario. Errors: UsageError if there is none; ScenarioFileError if
     the file is broken.
     """
     path, _, function = name.partition(":")
@@ -47,13 +48,16 @@ def load(name: str) -> Scenario:
     points = installed()
     if name in points:
         return _loaded(points[name])
-    if NUMBER.fullmatch(name):
+    if NUMBER.fullmatch(name.upper()):
         for scenario in map(_loaded, points.values()):
             mark = mark_of(scenario)
-            if mark and mark.number == name:
+            if mark and mark.number == name.upper():
                 return scenario
-    known = ", ".join(points) or "none is installed"
-    raise UsageError(f"scenario: unknown {name!r}; known are {known}; a file must end in .py")
+    if near := difflib.get_close_matches(name.lower(), points):
+        hint = f"did you mean {' or '.join(near)}? (`mqttlab list` has all"
+    else:
+        hint = f"known are {', '.join(points) or 'none'} (`mqttlab list` has their numbers"
+    raise UsageError(f"scenario: unknown {name!r}; {hint}; a file must end in .py)")
 
 
 def _loaded(point: metadata.EntryPoint) -> Scenario:

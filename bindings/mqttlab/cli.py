@@ -65,11 +65,21 @@ def _commands() -> None:
 
 
 @_commands.command("list")
-def _list() -> None:
-    """Name the installed scenarios: number, name, what each shows, parameters."""
+@click.argument("scenario", metavar="[NAME|FILE.py]", required=False)
+@click.option("--invariants", is_flag=True, help="What the oracle checks, instead.")
+def _list(scenario: str | None, invariants: bool) -> None:
+    """Name the installed scenarios, what each shows and its parameters; or all about one."""
     from mqttlab import listing
 
-    listing.scenarios(run_command.console())
+    if scenario and invariants:
+        raise UsageError(f"list: {scenario!r} is a scenario; --invariants lists those of all runs")
+    console = run_command.console()
+    if invariants:
+        listing.invariants(console)
+    elif scenario:
+        listing.scenario(console, scenario)
+    else:
+        listing.scenarios(console)
 
 
 @_commands.command("links")

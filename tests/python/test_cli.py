@@ -17,7 +17,7 @@ import pytest
 pytest.importorskip("mqttlab._sim")
 
 import mqttlab
-from mqttlab import bench, bench_watching, catalog, cli
+from mqttlab import _core, bench, bench_watching, catalog, cli
 
 QUIET = """
 import asyncio, mqttlab
@@ -173,6 +173,42 @@ def test_list_names_scenarios_with_their_parameters(capsys: pytest.CaptureFixtur
     out = capsys.readouterr().out
     for word in ("field_trial", "devices=", "200", "trace=", "Path", "--until"):
         assert word in out
+
+
+def test_list_tells_of_one_scenario_what_its_file_says(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("list", "s20") == cli.OK
+    out = " ".join(capsys.readouterr().out.split())
+    for word in (
+        "S20 slow_consumer", "takeovers: of one client id, each with a will.",
+        "B97 will or session data is not freed on takeover", "--set away= Duration 3d", "10d",
+    ):  # fmt: skip
+        assert word in out
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("tunel", "did you mean tunnel?"), ("Tunnel", "did you mean tunnel?"), ("zzz", "known are ")],
+)
+def test_an_unknown_scenario_is_answered_by_those_of_a_similar_name(
+    name: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("run", name) == cli.USAGE
+    assert words in capsys.readouterr().err
+
+
+def test_list_has_the_invariants_with_what_they_rest_on(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    assert run("list", "--invariants") == cli.OK
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["invariant", "strength", "needs", "what", "it", "promises"]
+    found = [line.split()[0] for line in lines if line[:1].strip()]
+    assert found[1:] == _core.invariants()
+    statements = " ".join(" ".join(lines).split())
+    assert "QUOTA-CONSERVE MUST internal " in statements
+    assert "MQTT-4.9.0-1 MQTT-4.9.0-2" in statements
+    assert run("list", "S20", "--invariants") == cli.USAGE
 
 
 def test_a_numbered_scenario_is_listed_first_and_found_by_its_number(

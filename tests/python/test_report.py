@@ -157,6 +157,17 @@ def test_messages_csv_has_a_row_for_each_message_and_subscriber(tmp_path: Path) 
     assert rows[3]["reason"] == "publisher died before it was sent"
 
 
+def test_verdicts_csv_says_what_each_rests_on(tmp_path: Path) -> None:
+    quota = Verdict("QUOTA-CONSERVE", "pass", 3, "", "MUST", "internal", "Flow")
+    report.write(small_run(verdicts=(quota, Verdict("OWN", "pass", 1, ""))), tmp_path)
+    with (tmp_path / "verdicts.csv").open(newline="") as file:
+        rows = {row["invariant"]: row for row in csv.DictReader(file)}
+    columns = ("strength", "needs", "statements")
+    of_quota, own = ([rows[name][c] for c in columns] for name in ("QUOTA-CONSERVE", "OWN"))
+    assert of_quota == ["MUST", "internal", "MQTT-4.9.0-1 MQTT-4.9.0-2"]
+    assert own == ["", "", ""]
+
+
 def test_the_page_says_how_to_run_it_again(tmp_path: Path) -> None:
     _, page = written(small_run(seed=41, parameters={"count": 3, "trace": None}), tmp_path)
     assert "mqttlab run handmade --seed 41 --until 60s --set count=3<" in page

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mqttlab import _core
 from mqttlab.figures import Analysis
 from mqttlab.figures.bytes import LAYERS
 from mqttlab.figures.messages import Fate
@@ -22,10 +23,7 @@ def write_tables(analysis: Analysis, found: Mapping[str, Any], directory: Path) 
         "qos": (_QOS, _qos(found)),
         "packets": (("packet", "direction", "written", "arrived"), _packets(found)),
         "links": (_LINKS, _links(found)),
-        "verdicts": (
-            ("invariant", "status", "checked", "why"),
-            ([v["invariant"], v["status"], v["checked"], v["why"]] for v in found["verdicts"]),
-        ),
+        "verdicts": (_VERDICTS, _verdicts(found)),
         "latency": (("subscriber", "qos", "latency_s", "share_at_least"), _latency(analysis)),
         "messages": (_MESSAGES, _messages(analysis)),
     }
@@ -63,6 +61,15 @@ def _packets(found: Mapping[str, Any]) -> Iterator[Sequence[object]]:
     for packet, directions in found["packets"].items():
         for direction, count in directions.items():
             yield packet, direction, count["written"], count["arrived"]
+
+
+_VERDICTS = ("invariant", "status", "checked", "why", "strength", "needs", "statements")
+
+
+def _verdicts(found: Mapping[str, Any]) -> Iterator[Sequence[object]]:
+    statements = {row[0]: row[-1] for row in _core.invariant_table()}
+    for one in found["verdicts"]:
+        yield (*(one[c] for c in _VERDICTS[:-1]), statements.get(one["invariant"], ""))
 
 
 _COUNTERS = tuple(COUNTERS.names or ())[2:]  # after device and direction
