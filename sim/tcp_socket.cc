@@ -232,8 +232,12 @@ void TcpSocket::fill_window() {
 }
 
 // ns-3 repeats an unanswered FIN for ever, without backoff. Linux gives an orphan eight, doubling.
+// And it takes the answer to a repeated SYN for that to the first: the round trip would be all of
+// the time before (Karn's algorithm; RFC 6298, 3).
 void TcpSocket::SendEmptyPacket(std::uint8_t flags) {
   constexpr std::uint32_t orphan_retries = 8;
+  if ((flags & ns3::TcpHeader::SYN) != 0)
+    for (ns3::RttHistory& sent : m_history) sent.retx = true;
   if ((flags & ns3::TcpHeader::FIN) == 0) {
     TcpSocketBase::SendEmptyPacket(flags);
     return;

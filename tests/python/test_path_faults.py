@@ -338,3 +338,26 @@ def test_on_real_sockets_it_is_not_applicable_by_name(scope: Any, what: str) -> 
 
     result = mqttlab.run(scenario, until="1s", target="live")
     assert [one.what for one in result.not_applicable] == [what]
+
+
+def test_a_repeated_syn_tells_no_round_trip_time() -> None:
+    """Karn's algorithm: what is lost after a long dial is repeated as soon as after a short one."""
+    took: list[float] = []
+
+    async def scenario(lab: mqttlab.Lab) -> None:
+        lab.broker()
+        device = lab.device("meter", via=lab.link(delay=DELAY_S))
+        lab.at(At(0), faults.Outage(), on=device, for_="5s")
+        async with device.client() as client:
+            dialled = lab.now()
+            async with lab.blackhole(device, "up"):
+                call = asyncio.create_task(client.publish("t", b"x", qos=1))
+                await asyncio.sleep(0.01)
+            await call
+            took.extend((dialled, lab.now() - dialled))
+
+    mqttlab.run(scenario, until="1min").check()
+    assert took[0] == pytest.approx(7, abs=0.2)  # SYNs at 0, 1, 3 and 7 s
+    assert (
+        took[1] < 0.2 + 4 * DELAY_S + 0.1
+    )  # a round trip, the floor of its variance, a round trip
