@@ -88,9 +88,10 @@ def compare(result: Result) -> Comparison:
     ):
         found.trace[Packet(packet), End(end)] += 1
     seen = list(_packets(result.pcap, result.key_log))
-    closed = _closed(view, seen)
+    ends = _ends(view, seen)
     for one in seen:
-        if one.at > closed[one.receiver].get(one.stream, one.at):
+        end = ends.get((one.stream, one.receiver))
+        if end and (one.at > end.at or (one.at == end.at and not end.takes(one.packet))):
             found.late += 1
             continue
         found.tshark[Packet(one.packet), one.receiver] += 1
@@ -99,11 +100,22 @@ def compare(result: Result) -> Comparison:
     return found
 
 
-def _closed(view: TraceView, seen: list[_Seen]) -> dict[End, dict[int, int]]:
-    """By receiving end and tcp.stream, the time at which that end closed.
+@dataclass
+class _End:
+    """One end of a connection: the time at which it closed, and what it still took then."""
 
-    A stream is known by the nanosecond at which its CONNECT arrived at the broker.
-    """
+    at: int  # ns
+    taken: Counter[int] = field(default_factory=Counter)
+
+    def takes(self, packet: int) -> bool:
+        """Whether it took one more packet of this type in the instant in which it closed."""
+        self.taken[packet] -= 1
+        return self.taken[packet] >= 0
+
+
+def _ends(view: TraceView, seen: list[_Seen]) -> dict[tuple[int, End], _End]:
+    """By tcp.stream and receiving end. A stream is known by the nanosecond at which its CONNECT
+    arrived at the broker."""
     connects = view.of(Kind.ARRIVED, end=End.BROKER, packet=Packet.CONNECT)
     number = {
         int(view.events["at"][event]): int(view.events["connection"][event]) for event in connects
@@ -113,12 +125,21 @@ def _closed(view: TraceView, seen: list[_Seen]) -> dict[End, dict[int, int]]:
         for one in seen
         if one.packet == Packet.CONNECT and one.at in number
     }
-    closed: dict[End, dict[int, int]] = {}
+    ends: dict[tuple[int, End], _End] = {}
+    at = np.append(view.events["at"], np.iinfo(np.int64).max)
     for end in End:
         first = view.first_per_connection(view.of(Kind.CLOSED, end=end))
-        at = np.append(view.events["at"], np.iinfo(np.int64).max)
-        closed[end] = {stream: int(at[first[one]]) for one, stream in stream_of.items()}
-    return closed
+        for connection, stream in stream_of.items():
+            ends[stream, end] = _End(int(at[first[connection]]))
+    arrived = view.of(Kind.ARRIVED)
+    closing = [end.at for end in ends.values()]
+    for event in arrived[np.isin(view.events["at"][arrived], closing)]:
+        row = view.events[event]
+        stream = stream_of.get(int(row["connection"]), -1)
+        of = ends.get((stream, End(row["end"])))
+        if of and of.at == row["at"]:
+            of.taken[int(row["packet"])] += 1
+    return ends
 
 
 def _packets(pcap: Path, key_log: Path | None) -> Iterator[_Seen]:
