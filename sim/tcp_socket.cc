@@ -231,13 +231,19 @@ void TcpSocket::fill_window() {
   m_tcb->m_nextTxSequence = first + SendDataPacket(first, m_rWnd.Get(), true);
 }
 
+// ns-3 takes the answer to a repeated SYN for that to the first: the round trip would be all of the
+// time before. It tells none (Karn's algorithm; RFC 6298, 3), and until data do, the timeout is 3 s
+// (5.7), lest a round trip over 1 s have each segment repeated, and so never be measured.
+void TcpSocket::measure_no_repeated_syn() {
+  for (ns3::RttHistory& sent : m_history) sent.retx = true;
+  m_rtt->SetAttribute("InitialEstimation", ns3::TimeValue(ns3::Seconds(3) - m_clockGranularity));
+  m_rtt->Reset();
+}
+
 // ns-3 repeats an unanswered FIN for ever, without backoff. Linux gives an orphan eight, doubling.
-// And it takes the answer to a repeated SYN for that to the first: the round trip would be all of
-// the time before (Karn's algorithm; RFC 6298, 3).
 void TcpSocket::SendEmptyPacket(std::uint8_t flags) {
   constexpr std::uint32_t orphan_retries = 8;
-  if ((flags & ns3::TcpHeader::SYN) != 0)
-    for (ns3::RttHistory& sent : m_history) sent.retx = true;
+  if ((flags & ns3::TcpHeader::SYN) != 0 && !m_history.empty()) measure_no_repeated_syn();
   if ((flags & ns3::TcpHeader::FIN) == 0) {
     TcpSocketBase::SendEmptyPacket(flags);
     return;

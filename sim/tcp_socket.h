@@ -73,6 +73,7 @@ class TcpSocket : public ns3::TcpSocketBase {
  private:
   void reap();
   [[nodiscard]] bool waits_for_window() const;
+  void measure_no_repeated_syn();
   void fill_window_later();
   void fill_window();
   void outlive_event() {}

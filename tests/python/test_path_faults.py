@@ -361,3 +361,15 @@ def test_a_repeated_syn_tells_no_round_trip_time() -> None:
     assert (
         took[1] < 0.2 + 4 * DELAY_S + 0.1
     )  # a round trip, the floor of its variance, a round trip
+
+
+def test_a_round_trip_of_two_seconds_is_measured_although_the_syn_was_repeated() -> None:
+    async def scenario(lab: mqttlab.Lab) -> None:
+        lab.broker()
+        device = lab.device("meter", via=lab.link(delay=1.0))
+        async with device.client() as client:
+            for _ in range(3):
+                await client.publish("t", b"x", qos=1)
+
+    result = mqttlab.run(scenario, until="1min")
+    assert sum(counted(result, "retransmitted_bytes").values()) == 0
