@@ -248,8 +248,7 @@ bool Delivery::live_with_retain(Session& session, const Event& event) {
 }
 
 bool Delivery::passed_on_later(Session& session, const Event& event) {
-  const Record* record = session.records.find(event.message);
-  if (record && record->retained_begun < record->retained_permitted) return false;  // it is that
+  if (Retained::owes(session, event)) return false;  // it is that
   Acceptance acceptance;
   if (!later_.may_get(session, event.message, acceptance)) return false;
   accept(acceptance);

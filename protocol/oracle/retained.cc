@@ -233,6 +233,13 @@ bool Retained::sent(const Connection& connection, Session& session, const Event&
   return true;
 }
 
+bool Retained::owes(const Session& session, const Event& event) {
+  return std::any_of(session.retained_due.begin(), session.retained_due.end(),
+                     [&](const RetainedDue& due) {
+                       return due.topic == event.text && due.message == event.message;
+                     });
+}
+
 void Retained::wrong(const Session& session, const Value& value, const Event& event) {
   const bool same = value.may_be_in_force(event.message);
   const bool cleared = value.sure && value.may_be_in_force(0);

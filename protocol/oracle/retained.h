@@ -50,6 +50,8 @@ class Retained {
   [[nodiscard]] static bool open(Session& session, Text topic);
   /// RET-MONO: the broker began to send the session a message, by whatever way.
   void seen(Session& session, const Event& event);
+  /// The session is owed that message for subscribing. What only may be in force is not owed.
+  [[nodiscard]] static bool owes(const Session& session, const Event& event);
   void finish(const Deadline& deadline);
   /// The topic's last message is a will although that client had published on the topic, after the
   /// event of that index: the event of the will; 0: it is not.

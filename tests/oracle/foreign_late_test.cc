@@ -56,6 +56,26 @@ TEST_F(ForeignLate, Nor_may_anybody_get_it_twice) {
   judged("NO-FABRICATION", "Q0-ATMOST");
 }
 
+// Before it is passed on, by Method A, the older value is in force, and is what a subscription asks
+// for.
+TEST_F(ForeignLate, Who_subscribes_before_a_retained_message_is_released_may_get_it_as_a_live_one) {
+  t.settings.passes_on_at_pubrel = true;
+  pub.connect();
+  other.connect();
+  pub.publishes("a/b", "old", 1, 1, true);
+  other.sends(publish("a/b", "new", 2, 2).retained());
+  const trace::FilterDetail filter{t.log().intern("a/b"), 1};
+  other.sends({.type = PacketType::subscribe, .id = 9, .filters = {filter}});
+  other.gets(pubrec(2));
+  other.sends(pubrel(2));
+  other.gets(pubcomp(2));
+  other.gets({.type = PacketType::suback, .id = 9, .filters = {{0, 1}}});
+  other.receives("a/b", "old", 1, 1, true);
+  other.receives("a/b", "new", 1, 2);
+  t.settle();
+  judged("RET-FLAG", "");
+}
+
 TEST_F(ForeignLate, A_retained_copy_is_not_passed_on_later_without_RETAIN) {
   pub.connect();
   other.connect();
