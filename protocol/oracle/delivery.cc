@@ -117,7 +117,10 @@ Record& Delivery::entitle(Memory& memory, const Acceptance& accepted) {
   record.mixed = record.mixed || record.publisher != accepted.publisher;
   const bool same = record.last_accepted == model_.event_index;  // through another filter
   const bool anew = accepted.ahead && !accepted.again;
-  if (accepted.late && !anew && !first && !same) return record;
+  // All that is permitted here came after it: when it arrived this session had no part in it.
+  const bool before = accepted.late && record.accepted > accepted.arrived;
+  if (accepted.late && !anew && !first && !same && !before) return record;
+  if (before) record.accepted = accepted.arrived;
   if (accepted.ahead && !accepted.late && record.ahead > 0) {  // permitted when it was sent
     --record.ahead;
     return record;

@@ -62,6 +62,29 @@ TEST_F(Foreign, Who_subscribes_before_PUBREL_may_get_the_message_by_Method_A) {
   EXPECT_EQ(t.broken(), "");
 }
 
+// Who had not subscribed when it first arrived is due one copy of it as well as of its equal.
+TEST_F(Foreign, What_is_released_after_its_equal_was_accepted_is_one_message_more_by_Method_A) {
+  t.settings.passes_on_at_pubrel = true;
+  Client late = t.client("late");
+  pub.connect();
+  late.connect();
+  pub.sends(publish("a/b", "m", 2, 1));
+  pub.gets(pubrec(1));
+  late.subscribe("a/#", 1);
+  pub.publishes("a/b", "m", 1, 2);
+  pub.sends(pubrel(1));
+  pub.gets(pubcomp(1));
+  late.receives("a/b", "m", 1, 1);
+  late.receives("a/b", "m", 1, 2);
+  t.wait(1);
+  late.cut();
+  late.connect();
+  pub.publishes("a/b", "m", 1, 3);
+  late.receives("a/b", "m", 1, 3);
+  t.settle();
+  EXPECT_EQ(t.broken(), "");
+}
+
 TEST_F(Foreign, What_is_retained_last_is_what_was_released_last_by_Method_A) {
   Client other = t.client("other");
   other.connect();
