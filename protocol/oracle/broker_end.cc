@@ -65,9 +65,13 @@ void BrokerEnd::runs_on(const Connection& connection, const Event& event) {
   std::erase_if(turned_away_, [&](const Intake::Refusal& one) {
     const bool since_before = connection.broker.opened_at < one.at;
     if (!since_before || event.at <= one.at + link_grace) return false;
-    model_.report.broken(Rule::no_fabrication, one.at, one.what, one.events);
+    tell(one);
     return true;
   });
+}
+
+void BrokerEnd::tell(const Intake::Refusal& one) {
+  model_.report.broken(Rule::no_fabrication, one.at, one.what, one.events);
 }
 
 // The connection is over, or the run is.
@@ -125,8 +129,7 @@ void BrokerEnd::connack(Connection& connection, const Event& event) {
   connection.broker.connack_event = model_.event_index;
   auto early = std::exchange(connection.early, {});
   if (!connection.accepted()) {  // MQTT-3.1.4-5
-    for (const Intake::Refusal& one : intake_.refused(connection, early))
-      model_.report.broken(Rule::no_fabrication, one.at, one.what, one.events);
+    for (const Intake::Refusal& one : intake_.refused(connection, early)) tell(one);
     return;
   }
   intake_.welcomed(early);

@@ -41,6 +41,7 @@ class BrokerEnd {
   [[nodiscard]] bool turned_away(const Connection& connection,
                                  const std::vector<Connection::Early>& early, const Event& event);
   void runs_on(const Connection& connection, const Event& event);
+  void tell(const Intake::Refusal& one);
   void connack(Connection& connection, const Event& event);
   void disconnect(Connection& connection, const Event& event);
   void acknowledged(Connection& connection, Session& session, const Event& event);

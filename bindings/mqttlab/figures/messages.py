@@ -137,9 +137,10 @@ class Fate:
         covered = subscriber.covers(view.result.texts, messages.topic, messages.accepted)
         delivered = messages.first(handed)
         arrived = delivered < view.size
-        cases = [(arrived, ""), *_taken(messages, subscriber, covered)]
-        reason, reasons = _reasons(messages, subscriber, cases, covered)
-        taken = ~arrived & (cases[1][0] | cases[2][0])
+        by_others = _taken(messages, subscriber, covered)
+        first = [(arrived, ""), *by_others]
+        reason, reasons = _reasons(messages, subscriber, first, covered)
+        taken = ~arrived & np.logical_or.reduce([which for which, _ in by_others])
         return cls(messages, subscriber, delivered, copies, covered, taken, reason, reasons)
 
     @property

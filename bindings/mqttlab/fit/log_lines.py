@@ -67,14 +67,10 @@ _LEFT = re.compile(
 
 def _of_mosquitto(lines: Iterable[str]) -> Iterator[Event]:
     how = {"disconnected": Happened.DISCONNECTED, "has exceeded timeout": Happened.TIMEOUT}
-    for line in lines:
-        match = _MOSQUITTO.match(line)
-        if not match:
-            continue
-        at = _seconds(match["at"])
-        if came := _CAME.match(match["what"]):
+    for at, what in _told(lines, _MOSQUITTO):
+        if came := _CAME.match(what):
             yield Event(at, came["id"], Happened.CONNECTED, float(came["keep_alive"]))
-        elif left := _LEFT.match(match["what"]):
+        elif left := _LEFT.match(what):
             who = left["id"] or left["broken"]
             yield Event(at, who, how.get(left["how"], Happened.CLOSED))
         else:
@@ -94,17 +90,13 @@ _WANTED = re.compile(r"disconnected|closed by the broker|ended by the broker: ")
 def _of_ours(lines: Iterable[str]) -> Iterator[Event]:
     by_address: dict[str, str] = {}
     latest: dict[str, str] = {}  # a client's address: what it had before ends when it is back
-    for line in lines:
-        match = _OURS.match(line)
-        if not match:
-            continue
-        at = _seconds(match["at"])
-        if named := _NAMED.match(match["what"]):
+    for at, what in _told(lines, _OURS):
+        if named := _NAMED.match(what):
             by_address[named["address"]] = named["id"]
             latest[named["id"]] = named["address"]
             yield Event(at, named["id"], Happened.CONNECTED)
             continue
-        ended = _ENDED.match(match["what"])
+        ended = _ENDED.match(what)
         who = by_address.pop(ended["address"], None) if ended else None
         if ended is None or who is None or latest[who] != ended["address"]:
             yield Event(at, "", Happened.OTHER)
@@ -149,6 +141,13 @@ def _of_table(lines: Iterable[str]) -> Iterator[Event]:
                 f"line {number}: {at!r} is no time; write seconds, or ISO 8601"
             ) from None
     yield from sorted(found, key=attrgetter("at_s"))
+
+
+def _told(lines: Iterable[str], form: re.Pattern[str]) -> Iterator[tuple[float, str]]:
+    """Time and words of the lines of that form."""
+    for line in lines:
+        if match := form.match(line):
+            yield _seconds(match["at"]), match["what"]
 
 
 def _seconds(text: str) -> float:
