@@ -184,6 +184,8 @@ void Oracle::State::on(const Event& event) {
 
 void Oracle::State::on_connection(const Event& event, Connection& connection, Side& side) {
   const bool client = event.end == End::client;
+  // A trace that begins within a connection, or has lost lines of it, tells nothing of its session.
+  if (event.packet == PacketType::connack && !connection.connect) return;
   switch (event.kind) {
     case Kind::opened:
       side.opened = true;

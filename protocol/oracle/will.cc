@@ -198,7 +198,7 @@ bool Wills::seen(std::uint64_t message) {
   Connection* chosen = nullptr;
   for (const std::uint32_t number : instances->armed) {
     Connection* connection = model_.find_connection(number);
-    if (!connection) continue;
+    if (!connection || connection->will != WillState::armed) continue;
     if (!chosen || (!justified(*chosen) && justified(*connection))) chosen = connection;
   }
   const bool doubtful = !chosen || !justified(*chosen) || too_early(*chosen);

@@ -105,6 +105,21 @@ TEST_F(Foreign, What_is_retained_last_is_what_was_released_last_by_Method_A) {
   EXPECT_EQ(t.broken(), "");
 }
 
+TEST_F(Foreign, StreamOk_is_all_that_a_connection_without_a_CONNECT_breaks) {
+  Client lost = t.client("lost");
+  lost.opens();
+  lost.gets_connack({});
+  lost.sends(publish("a/b", "n", 1, 1));
+  lost.gets(puback(1));
+  pub.connect();
+  sub.connect();
+  sub.subscribe("a/#", 1);
+  pub.publishes("a/b", "m", 1);
+  sub.receives("a/b", "m", 1);
+  t.settle();
+  EXPECT_EQ(t.broken(), "STREAM-OK");
+}
+
 TEST_F(Foreign, Of_a_broker_inside_TLS_the_clients_end_is_enough_to_see_who_is_connected) {
   pub.connect();
   sub.connect();

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,19 @@ def test_what_only_the_brokers_of_others_may_do_is_let_pass_unless_it_is_ours(
         assert says in capsys.readouterr().out
     with pytest.raises(mqttlab.UsageError, match="'mosquitto' is none of any, mqttlab"):
         judge(path, broker="mosquitto")
+
+
+def test_a_trace_that_has_lost_lines_is_judged_all_the_same(tmp_path: Path) -> None:
+    whole, torn = tmp_path / "whole", tmp_path / "torn"
+    mqttlab.run("field_trial", seed=2, parameters={"devices": 12}, until="200s", ndjson=whole)
+    first, *lines, _ = whole.read_text().splitlines()
+    for seed in range(60):
+        chance = random.Random(seed)
+        keeps = chance.choice((0.5, 0.9, 0.99))
+        begins = chance.choice((0, len(lines) // 3))
+        kept = [line for line in lines[begins:] if chance.random() < keeps]
+        torn.write_text("\n".join([first, *kept, ""]))
+        assert not judge(torn).complete
 
 
 def test_where_it_cannot_be_written_is_said_before_the_run(tmp_path: Path) -> None:
